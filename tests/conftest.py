@@ -1,0 +1,181 @@
+"""What every test runs under.
+
+- `async def` tests are run here, each on an event loop of its own, in debug mode. `pytest.mark.loops("asyncio",
+  "eager", "uvloop")` runs a test, or a module, once on each of these; otherwise it is asyncio's own loop. What a test
+  opens, it opens and closes itself, with `async with`.
+- A test fails if it is not done in time, leaves a task pending or a descriptor open, has an exception arrive at the
+  loop's exception handler, or reaches for an address outside of the loopback interface.
+"""
+
+import contextlib
+import functools
+import gc
+import inspect
+import os
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Final
+
+import hypothesis
+import pytest
+
+from tests import guard, loops
+
+guard.install()
+
+# On a build machine the examples are the same each time, and a failure there is a failure everywhere.
+hypothesis.settings.register_profile("bc260y", deadline=None, max_examples=60, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("bc260y")
+
+# Where Linux lists what a process has open; elsewhere open descriptors go unnoticed.
+_DESCRIPTORS: Final = "/proc/self/fd"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "loops(*kinds): run on each of these event loops: " + ", ".join(loops.KINDS))
+
+
+# Fixtures
+
+
+@pytest.fixture(autouse=True)
+def loop_factory(request: pytest.FixtureRequest) -> loops.LoopFactory:
+    """Make event loops of the kind that the test runs on."""
+    return loops.FACTORIES[getattr(request, "param", "asyncio")]
+
+
+@pytest.fixture
+def loop_errors() -> loops.Contexts:
+    """Take what arrives at the loop's exception handler: it is the test's to judge, once its coroutine has ended."""
+    return []
+
+
+@pytest.fixture
+def clock() -> loops.Clock:
+    """Move the loop's clock by hand: `await clock.advance(70)`. On asyncio's own loops only."""
+    return loops.Clock()
+
+
+@pytest.fixture
+def left_loopback() -> list[str]:
+    """Take the refused attempts to leave the loopback interface: they are the test's to judge."""
+    return guard.REFUSED
+
+
+# How a test is run
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("loops")
+    asks = "loop_factory" in inspect.signature(metafunc.function).parameters
+
+    if marker is None or not (asks or _is_coroutine_test(metafunc.function)):
+        return
+
+    if unknown := set(marker.args) - set(loops.KINDS):
+        raise pytest.UsageError(f"{metafunc.definition.nodeid}: no such event loop: {', '.join(sorted(unknown))}")
+
+    metafunc.parametrize("loop_factory", [kind for kind in marker.args if kind in loops.FACTORIES], indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    test: Any = pyfuncitem.obj
+    funcargs: dict[str, Any] = pyfuncitem.funcargs
+
+    if "anyio_backend" in funcargs:
+        return None
+
+    arguments = {name: funcargs[name] for name in inspect.signature(test).parameters if name in funcargs}
+    run = functools.partial(
+        loops.run,
+        factory=funcargs["loop_factory"],
+        clock=funcargs.get("clock"),
+        errors=funcargs.get("loop_errors"),
+    )
+
+    with _without_open_descriptors():
+        if not _is_coroutine_test(test):
+            test(**arguments)
+        elif hasattr(test, "hypothesis"):
+            _run_with_examples(test, run, arguments)
+        else:
+            run(functools.partial(test, **arguments))
+
+    return True
+
+
+def _is_coroutine_test(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function.hypothesis.inner_test if hasattr(function, "hypothesis") else function)
+
+
+def _run_with_examples(test: Any, run: Callable[[loops.Test], None], arguments: dict[str, Any]) -> None:
+    """Run each example of a property on a loop of its own."""
+    coroutine_test = test.hypothesis.inner_test
+
+    @functools.wraps(coroutine_test)
+    def run_example(*args: object, **kwargs: object) -> None:
+        run(functools.partial(coroutine_test, *args, **kwargs))
+
+    test.hypothesis.inner_test = run_example
+
+    try:
+        test(**arguments)
+    finally:
+        test.hypothesis.inner_test = coroutine_test
+
+
+# What a test is held to
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    with _on_loopback(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    with _on_loopback(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    with _on_loopback(item):
+        return (yield)
+
+
+@contextlib.contextmanager
+def _on_loopback(item: pytest.Item) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        refused = guard.REFUSED.copy()
+        guard.REFUSED.clear()
+
+    if refused and "left_loopback" not in getattr(item, "fixturenames", ()):
+        pytest.fail("\n".join(refused), pytrace=False)
+
+
+@contextlib.contextmanager
+def _without_open_descriptors() -> Iterator[None]:
+    before = _descriptors()
+    yield
+
+    if _descriptors().keys() - before.keys():
+        gc.collect()
+
+    if left := {number: what for number, what in _descriptors().items() if number not in before}:
+        pytest.fail(f"left these descriptors open: {left}", pytrace=False)
+
+
+def _descriptors() -> dict[int, str]:
+    """What is open in this process, where the system tells."""
+    found: dict[int, str] = {}
+
+    for name in os.listdir(_DESCRIPTORS) if os.path.isdir(_DESCRIPTORS) else ():
+        # The descriptor that lists the folder is closed by now.
+        with contextlib.suppress(OSError):
+            found[int(name)] = os.readlink(f"{_DESCRIPTORS}/{name}")
+
+    return found

@@ -1,0 +1,95 @@
+"""What an installed package shows: its face, its documentation, its types and its entry points."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import pytest
+
+import bc260y_aio
+
+ROOT: Final = Path(__file__).parents[1]
+PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+# The face
+
+
+def test_the_face_shows_each_of_its_names_once() -> None:
+    assert [name for name in bc260y_aio.__all__ if not hasattr(bc260y_aio, name)] == []
+    assert len(set(bc260y_aio.__all__)) == len(bc260y_aio.__all__)
+
+
+def test_the_face_has_no_name_that_it_does_not_show() -> None:
+    found = {
+        name for name, thing in vars(bc260y_aio).items() if not name.startswith("_") and not inspect.ismodule(thing)
+    }
+
+    assert found - set(bc260y_aio.__all__) == set()
+
+
+def test_the_face_is_quiet_and_brings_no_test_tools_along() -> None:
+    program = "import sys, bc260y_aio; print(sorted({'hypothesis', 'pytest', 'uvloop'} & sys.modules.keys()))"
+
+    run = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, check=False)
+
+    assert (run.stdout, run.stderr) == (b"[]\n", b"")
+
+
+# Documentation
+
+
+def test_everything_public_is_documented() -> None:
+    names = [module.name for module in pkgutil.walk_packages(bc260y_aio.__path__, "bc260y_aio.")]
+    modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]
+
+    assert [name for module in (bc260y_aio, *modules) for name in undocumented(module)] == []
+
+
+def undocumented(namespace: ModuleType | type) -> Iterator[str]:
+    """Name what a module or class defines for others without a docstring: its own, or of what it overrides."""
+    if not is_documented(namespace):
+        yield f"{namespace.__module__}.{namespace.__name__}" if isinstance(namespace, type) else namespace.__name__
+
+    for name, thing in vars(namespace).items():
+        code = getattr(thing, "fget", None) or getattr(thing, "__func__", thing)
+
+        if name.startswith("_") or getattr(code, "__module__", None) != module_of(namespace):
+            continue
+
+        if inspect.isclass(code):
+            yield from undocumented(code)
+        elif inspect.isfunction(code) and not is_documented(getattr(namespace, name)):
+            yield f"{code.__module__}.{code.__qualname__}"
+
+
+def module_of(namespace: ModuleType | type) -> str:
+    return namespace.__module__ if isinstance(namespace, type) else namespace.__name__
+
+
+def is_documented(thing: object) -> bool:
+    """Whether somebody wrote a docstring: a dataclass without one is given its signature instead."""
+    if inspect.isclass(thing):
+        return bool(thing.__doc__) and not str(thing.__doc__).startswith(f"{thing.__name__}(")
+
+    return bool(inspect.getdoc(thing))
+
+
+# What else is installed
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert files(bc260y_aio).joinpath("py.typed").is_file()
+
+
+@pytest.mark.parametrize("reference", [*PROJECT["scripts"].values(), *PROJECT["entry-points"]["pytest11"].values()])
+def test_what_the_entry_points_name_is_there(reference: str) -> None:
+    assert pkgutil.resolve_name(reference)

@@ -1,0 +1,162 @@
+"""What every command has; and the commands that have no name of their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final, Self
+
+from ..responses import Completion, Information, Text
+from ..syntax import Parameters
+
+# The guide's own limit for the result code of each of its commands, in seconds ("5 s" throughout chapter 2.2).
+RESULT_TIMEOUT: Final = 5.0
+# Whatever crosses the radio may take several round trips of seconds each; a generous bound, in seconds.
+RADIO_TIMEOUT: Final = 20.0
+
+
+class Command:
+    """Anything that a DTE asks. The class data below is the whole theory of a command.
+
+    Attributes:
+        name: what stands between ``AT`` and the form: ``"+QIOPEN"``.
+        information: the class of its information responses; None when it has none.
+        completions: the classes of what may follow ``OK``; empty when ``OK`` is the end.
+        result_timeout: how long its final result code may take, in seconds.
+    """
+
+    __slots__ = ()
+    name: ClassVar[str] = ""
+    information: ClassVar[type[Information] | None] = None
+    completions: ClassVar[tuple[type[Completion], ...]] = ()
+    result_timeout: ClassVar[float] = RESULT_TIMEOUT
+
+    @property
+    def awaited(self) -> tuple[type[Completion], ...]:
+        """The completions that this very command awaits after ``OK``."""
+        return self.completions
+
+    @property
+    def completion_timeout(self) -> float:
+        """How long the completion may take after ``OK``, in seconds."""
+        return RADIO_TIMEOUT
+
+    def write(self) -> str:
+        """Return the command line without its terminator."""
+        raise NotImplementedError
+
+    def encode(self) -> bytes:
+        """Return the command line without its terminator, as bytes."""
+        return self.write().encode("ascii")
+
+    def __str__(self) -> str:
+        return self.write()
+
+    def is_answered_by(self, completion: Completion) -> bool:
+        """Tell whether a completion of the right class is about this command and no other."""
+        return True
+
+    def is_complete(self, completions: Sequence[Completion]) -> bool:
+        """Tell whether these completions are all that will follow."""
+        return bool(completions)
+
+
+class SetCommand(Command):
+    """A command with parameters: ``AT+<name>=...``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        """Build the command from its parameters.
+
+        Raises:
+            Malformed: they are not what the guide says.
+        """
+        raise NotImplementedError
+
+    def fields(self) -> str:
+        """Return what stands after the equals sign."""
+        raise NotImplementedError
+
+    def write(self) -> str:
+        return f"AT{self.name}={self.fields()}"
+
+
+class ReadCommand(Command):
+    """A command of the read form: ``AT+<name>?``."""
+
+    __slots__ = ()
+
+    def write(self) -> str:
+        return f"AT{self.name}?"
+
+
+@dataclass(frozen=True, slots=True)
+class Attention(Command):
+    """Ask whether anybody is there: ``AT``."""
+
+    result_timeout: ClassVar[float] = 1.0
+
+    def write(self) -> str:
+        return "AT"
+
+
+@dataclass(frozen=True, slots=True)
+class Test(Command):
+    """Ask which parameters a command takes: ``AT+<name>=?`` (guide, table 1)."""
+
+    __test__: ClassVar[bool] = False
+    information: ClassVar[type[Information] | None] = Text
+
+    tested: str
+
+    def write(self) -> str:
+        return f"AT{self.tested}=?"
+
+
+@dataclass(frozen=True, slots=True)
+class Raw(Command):
+    """A command line as somebody wrote it, whose information responses are left as text.
+
+    Attributes:
+        line: the line, beginning with ``AT``.
+        like: the command that this line spells, where it is a known one: it knows what follows ``OK``.
+    """
+
+    information: ClassVar[type[Information] | None] = Text
+
+    line: str
+    like: Command | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.line.isascii() and self.line.isprintable()):
+            raise ValueError(f"a command line must be printable ASCII: {self.line!r}")
+
+        if self.line[:2].upper() != "AT":
+            raise ValueError(f"a command line begins with AT: {self.line!r}")
+
+    @property
+    def awaited(self) -> tuple[type[Completion], ...]:
+        return self.like.awaited if self.like else ()
+
+    @property
+    def completion_timeout(self) -> float:
+        return self.like.completion_timeout if self.like else RADIO_TIMEOUT
+
+    def write(self) -> str:
+        return self.line
+
+    def is_answered_by(self, completion: Completion) -> bool:
+        return self.like is None or self.like.is_answered_by(completion)
+
+    def is_complete(self, completions: Sequence[Completion]) -> bool:
+        return self.like is None or self.like.is_complete(completions)
+
+
+@dataclass(frozen=True, slots=True)
+class SetEcho(Command):
+    """Switch the echo of command lines: ``ATE0``, ``ATE1``."""
+
+    on: bool
+
+    def write(self) -> str:
+        return f"ATE{self.on:d}"

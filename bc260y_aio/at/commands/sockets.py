@@ -1,0 +1,265 @@
+"""The commands of sockets and of their payload (guide 2.2.1 to 2.2.5)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from ..completions import SendResult, SocketClosed, SocketOpened
+from ..information import AckStatus, DataFormat, SocketInfo
+from ..responses import Completion, Information
+from ..syntax import (
+    Malformed,
+    Parameters,
+    PayloadFormat,
+    checked_integer,
+    checked_name,
+    decode_payload,
+    encode_payload,
+    is_text,
+)
+from .base import Command, ReadCommand, SetCommand
+
+# Payload format
+
+
+@dataclass(frozen=True, slots=True)
+class QueryDataFormat(SetCommand):
+    """Ask for the payload formats: ``AT+QICFG="dataformat"`` (guide 2.2.1)."""
+
+    name: ClassVar[str] = "+QICFG"
+    information: ClassVar[type[Information] | None] = DataFormat
+
+    def fields(self) -> str:
+        return '"dataformat"'
+
+
+@dataclass(frozen=True, slots=True)
+class SetDataFormat(SetCommand):
+    """Set the payload formats: ``AT+QICFG="dataformat",<send>,<recv>`` (guide 2.2.1). It wears the NVRAM."""
+
+    name: ClassVar[str] = "+QICFG"
+
+    send: PayloadFormat
+    receive: PayloadFormat
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        parameters.at_most(3)
+        return cls(PayloadFormat(parameters.integer(1, 0, 1)), PayloadFormat(parameters.integer(2, 0, 1)))
+
+    def fields(self) -> str:
+        return f'"dataformat",{self.send:d},{self.receive:d}'
+
+
+# Sockets
+
+
+def _check_connect_id(connect_id: int) -> None:
+    # A module has five; how many is for the module to say, and an emulated one may have more.
+    checked_integer(connect_id, "a connectID", 0, 255)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSocket(SetCommand):
+    """Open a socket: ``AT+QIOPEN=...`` (guide 2.2.2).
+
+    Attributes:
+        connect_id: the connectID, 0 to 4.
+        service_type: ``"TCP"`` or ``"UDP"``.
+        host: the remote name or address, at most 150 bytes.
+        remote_port: 1 to 65535.
+        local_port: 1 to 65535, or 0 to let the module choose.
+        context_id: the PDP context; 0 is the only one supported.
+        access_mode: 1, direct push; the only one supported.
+    """
+
+    name: ClassVar[str] = "+QIOPEN"
+    completions: ClassVar[tuple[type[Completion], ...]] = (SocketOpened,)
+
+    connect_id: int
+    service_type: str
+    host: str
+    remote_port: int
+    local_port: int = 0
+    context_id: int = 0
+    access_mode: int = 1
+
+    def __post_init__(self) -> None:
+        _check_connect_id(self.connect_id)
+        checked_name(self.host, "a host")
+        checked_integer(self.remote_port, "a remote port", 1, 65535)
+        checked_integer(self.local_port, "a local port", 0, 65535)
+        if self.service_type not in ("TCP", "UDP"):
+            raise ValueError(f"a service type is TCP or UDP, not {self.service_type!r}")
+
+    @property
+    def completion_timeout(self) -> float:
+        # The module itself gives up after 60 s (guide 2.2.2, note 2); its word is worth waiting for.
+        return 65.0
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        parameters.at_most(7)
+        return cls(
+            parameters.integer(1, 0, 255),
+            parameters.string(2).upper(),
+            parameters.string(3),
+            parameters.integer(4, 1, 65535),
+            parameters.integer(5, 0, 65535) if parameters.has(5) else 0,
+            parameters.integer(0, 0, 0),
+            parameters.integer(6, 1, 1) if parameters.has(6) else 1,
+        )
+
+    def fields(self) -> str:
+        required = f'{self.context_id},{self.connect_id},"{self.service_type}","{self.host}",{self.remote_port}'
+        return f"{required},{self.local_port}" if self.local_port else required
+
+    def is_answered_by(self, completion: Completion) -> bool:
+        return isinstance(completion, SocketOpened) and completion.connect_id == self.connect_id
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSocket(SetCommand):
+    """Close a socket: ``AT+QICLOSE=<connectID>`` (guide 2.2.3)."""
+
+    name: ClassVar[str] = "+QICLOSE"
+    completions: ClassVar[tuple[type[Completion], ...]] = (SocketClosed,)
+
+    connect_id: int
+
+    def __post_init__(self) -> None:
+        _check_connect_id(self.connect_id)
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        parameters.at_most(1)
+        return cls(parameters.integer(0, 0, 255))
+
+    def fields(self) -> str:
+        return str(self.connect_id)
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySockets(ReadCommand):
+    """Ask for the state of every socket: ``AT+QISTATE?`` (guide 2.2.4)."""
+
+    name: ClassVar[str] = "+QISTATE"
+    information: ClassVar[type[Information] | None] = SocketInfo
+
+
+@dataclass(frozen=True, slots=True)
+class QueryContextSockets(SetCommand):
+    """Ask for the state of every socket of a context: ``AT+QISTATE=0,<contextID>`` (guide 2.2.4)."""
+
+    name: ClassVar[str] = "+QISTATE"
+    information: ClassVar[type[Information] | None] = SocketInfo
+
+    context_id: int = 0
+
+    def fields(self) -> str:
+        return f"0,{self.context_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySocket(SetCommand):
+    """Ask for the state of one socket: ``AT+QISTATE=1,<connectID>`` (guide 2.2.4)."""
+
+    name: ClassVar[str] = "+QISTATE"
+    information: ClassVar[type[Information] | None] = SocketInfo
+
+    connect_id: int
+
+    def __post_init__(self) -> None:
+        _check_connect_id(self.connect_id)
+
+    def fields(self) -> str:
+        return f"1,{self.connect_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class SendData(Command):
+    """Send a payload: ``AT+QISEND=<connectID>,<length>,"<data>"[,<rai>]`` (guide 2.2.5).
+
+    Attributes:
+        connect_id: the connectID, 0 to 4.
+        data: the payload: 1 to 512 bytes as hex, 1 to 1024 as text.
+        rai: the release assistance indication, 0 to 2.
+        form: how the payload is written. It must be the one that the module is set to.
+    """
+
+    name: ClassVar[str] = "+QISEND"
+    completions: ClassVar[tuple[type[Completion], ...]] = (SendResult,)
+
+    connect_id: int
+    data: bytes
+    rai: int = 0
+    form: PayloadFormat = PayloadFormat.HEX
+
+    def __post_init__(self) -> None:
+        _check_connect_id(self.connect_id)
+        checked_integer(self.rai, "a RAI", 0, 2)
+        if not 1 <= len(self.data) <= self.form.largest_send:
+            raise ValueError(f"a payload has 1 to {self.form.largest_send} bytes, not {len(self.data)}")
+
+        if self.form is PayloadFormat.TEXT and not is_text(self.data):
+            raise ValueError("a text payload holds bytes from 0x20 to 0x7E only")
+
+    @classmethod
+    def parse(cls, text: bytes, form: PayloadFormat) -> Self:
+        """Build the command from what stands after the equals sign; the length alone tells where the payload ends.
+
+        Raises:
+            Malformed: it is not what the guide says.
+        """
+        try:
+            connect_id, length, rest = text.split(b",", 2)
+            size = int(length)
+        except ValueError as exc:
+            raise Malformed("a connectID, a length and data are due") from exc
+
+        width = size * 2 if form is PayloadFormat.HEX else size
+        quoted = rest[:1] == b'"' and rest[width + 1 : width + 2] == b'"'
+        data, rest = (rest[1 : width + 1], rest[width + 2 :]) if quoted else (rest[:width], rest[width:])
+        tail = Parameters(rest.decode("latin-1"))
+        if tail.string(0) if tail else len(data) != width:
+            raise Malformed("the data does not have the length that was announced")
+
+        tail.at_most(2)
+        rai = tail.integer(1, 0, 2) if tail.has(1) else 0
+        try:
+            return cls(int(connect_id), decode_payload(data, form), rai, form)
+        except ValueError as exc:
+            raise Malformed(str(exc)) from exc
+
+    @property
+    def wire_size(self) -> int:
+        """How many bytes the command takes on the line, its terminator included."""
+        width = 2 if self.form is PayloadFormat.HEX else 1
+        fixed = len(f'AT+QISEND={self.connect_id},{len(self.data)},""') + (2 if self.rai else 0) + 1
+        return fixed + width * len(self.data)
+
+    def encode(self) -> bytes:
+        rai = b",%d" % self.rai if self.rai else b""
+        payload = encode_payload(self.data, self.form)
+        return b'AT+QISEND=%d,%d,"%b"%b' % (self.connect_id, len(self.data), payload, rai)
+
+    def write(self) -> str:
+        return self.encode().decode("ascii")
+
+    def __str__(self) -> str:
+        return f"AT+QISEND={self.connect_id},{len(self.data)},..."
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAcks(SetCommand):
+    """Ask how much was sent and acknowledged: ``AT+QISEND=<connectID>,0`` (guide 2.2.5)."""
+
+    name: ClassVar[str] = "+QISEND"
+    information: ClassVar[type[Information] | None] = AckStatus
+
+    connect_id: int
+
+    def __post_init__(self) -> None:
+        _check_connect_id(self.connect_id)
+
+    def fields(self) -> str:
+        return f"{self.connect_id},0"

@@ -1,0 +1,101 @@
+"""Which response a line is: the tables that the DTE reads by, in order of priority."""
+
+from typing import Final
+
+from .commands import Command, Raw, Test
+from .completions import (
+    NetworkTime,
+    PingError,
+    PingFinished,
+    PingReply,
+    Resolution,
+    ResolvedAddress,
+    SendResult,
+    SocketClosed,
+    SocketOpened,
+)
+from .responses import Failure, Information, Line, Response, Success, Text
+from .syntax import Malformed, Parameters
+from .urcs import AddressAssigned, PeerClosed, PowerChanged, RegistrationChanged, Restarted, Unrecognised
+
+_WORDS: Final[dict[str, Response]] = {
+    "OK": Success(),
+    "ERROR": Failure(),
+    "SEND OK": SendResult(ok=True),
+    "SEND FAIL": SendResult(ok=False),
+    "CLOSE OK": SocketClosed(),
+    "RDY": Restarted(),
+}
+
+_COMPLETIONS: Final[dict[str, tuple[type[Line], ...]]] = {
+    "+QIOPEN": (SocketOpened,),
+    "+QIDNSGIP": (Resolution, ResolvedAddress),
+    "+QPING": (PingFinished, PingReply, PingError),
+    "+QNTP": (NetworkTime,),
+    "+QNTIP": (NetworkTime,),  # so misprinted in the guide's example (4.7)
+}
+
+_URCS: Final[dict[str, tuple[type[Line], ...]]] = {
+    "+QIURC": (PeerClosed,),
+    "+IP": (AddressAssigned,),
+    "+CEREG": (RegistrationChanged,),
+    "+QNBIOTEVENT": (PowerChanged,),
+}
+
+
+def read_response(text: str, command: Command | None) -> Response:
+    """Return what a line says, in the light of the command under way.
+
+    A name may be that of an answer and of a URC (``+CEREG``): the answer is tried first, and only for its own command.
+
+    Args:
+        text: the line, one character a byte, without blanks around it.
+        command: the command whose answers are due, or None.
+    """
+    if (word := _WORDS.get(text)) is not None:
+        return word
+
+    if text.startswith(("+CME ERROR", "+CMS ERROR")):
+        reason = text[10:].lstrip(": ")
+        is_number = reason.isascii() and reason.isdigit() and len(reason) < 10
+        return Failure(int(reason)) if is_number else Failure(text=reason)
+
+    prefix, colon, rest = text.partition(":")
+    parameters = Parameters(rest.strip()) if colon else None
+    if command is not None and (information := _read_information(text, prefix, parameters, command)) is not None:
+        return information
+
+    if parameters is None:
+        return Unrecognised(text)
+
+    candidates = _COMPLETIONS.get(prefix, ()) + _URCS.get(prefix, ())
+    return _first(candidates, parameters) or Unrecognised(text)
+
+
+def _read_information(text: str, prefix: str, parameters: Parameters | None, command: Command) -> Information | None:
+    match command:
+        case Test(tested=name):
+            return Text(text) if prefix == name else None
+        case Raw(like=None):
+            is_urc = parameters is not None and _first(_URCS.get(prefix, ()), parameters) is not None
+            return None if is_urc and not command.line.upper().startswith("AT" + prefix) else Text(text)
+        case Raw(like=like):
+            assert like is not None
+            return Text(text) if _read_information(text, prefix, parameters, like) is not None else None
+        case _ if parameters is not None and command.information is not None:
+            kind = command.information
+            known = issubclass(kind, Line) and kind.prefix == prefix
+            answer = _first((kind,), parameters) if known else None  # type: ignore[arg-type]
+            return answer if isinstance(answer, Information) else None
+        case _:
+            return None
+
+
+def _first(kinds: tuple[type[Line], ...], parameters: Parameters) -> Line | None:
+    for kind in kinds:
+        try:
+            return kind.read(parameters)
+        except Malformed:
+            continue
+
+    return None

@@ -1,0 +1,170 @@
+"""What a DCE says when it likes: the unsolicited result codes."""
+
+import enum
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from .information import RegistrationStatus, read_rest, read_status, write_area
+from .responses import Dialect, Line, Response, Unsolicited
+from .syntax import Malformed, Parameters, PayloadFormat, encode_payload
+
+
+@dataclass(frozen=True, slots=True)
+class DataReceived(Unsolicited):
+    """A peer's data, pushed: ``+QIURC: "recv",<connectID>,<current_recv_length>,<data>`` (guide 2.3.2).
+
+    Attributes:
+        connect_id: the socket.
+        data: the payload, decoded; at most 1024 bytes.
+        form: how it stood on the line.
+    """
+
+    connect_id: int
+    data: bytes
+    form: PayloadFormat = PayloadFormat.HEX
+
+    def encode(self, dialect: Dialect) -> bytes:
+        colon = b": " if dialect.space_after_colon else b":"
+        quote = b'"' if dialect.quoted_data else b""
+        header = b'+QIURC%b"recv",%d,%d,' % (colon, self.connect_id, len(self.data))
+        return header + quote + encode_payload(self.data, self.form) + quote
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedPayload(Unsolicited):
+    """A peer's data that did not match its announced length, or did not parse.
+
+    Nothing that stood there is taken for payload, nor for an answer or a URC.
+
+    Attributes:
+        connect_id: the socket.
+        announced: the length that the header told, in bytes.
+        reason: what was wrong.
+    """
+
+    connect_id: int
+    announced: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClosed(Line, Unsolicited):
+    """A TCP connection ended: ``+QIURC: "closed",<connectID>`` (guide 2.3.1)."""
+
+    prefix: ClassVar[str] = "+QIURC"
+
+    connect_id: int
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        if parameters.string(0) != "closed":
+            raise Malformed(f"unknown kind {parameters.string(0)!r}")
+
+        parameters.at_most(2)
+        return cls(parameters.integer(1))
+
+    def fields(self, dialect: Dialect) -> str:
+        return f'"closed",{self.connect_id}'
+
+
+@dataclass(frozen=True, slots=True)
+class AddressAssigned(Line, Unsolicited):
+    """The network gave the module an address: ``+IP: <address>`` (guide 2.2.7, note 2)."""
+
+    prefix: ClassVar[str] = "+IP"
+
+    address: str
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        return cls(parameters.string(0))
+
+    def fields(self, dialect: Dialect) -> str:
+        return self.address
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationChanged(Line, Unsolicited):
+    """The registration changed: ``+CEREG: <stat>[,<tac>,<ci>,<AcT>...]``."""
+
+    prefix: ClassVar[str] = "+CEREG"
+
+    status: RegistrationStatus
+    area: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        return cls(read_status(parameters, 0), read_rest(parameters, 1))
+
+    def fields(self, dialect: Dialect) -> str:
+        return ",".join([f"{self.status:d}", *write_area(self.area)])
+
+
+class PowerEvent(enum.StrEnum):
+    """What ``+QNBIOTEVENT`` tells."""
+
+    ENTER_DEEP_SLEEP = "ENTER DEEPSLEEP"
+    EXIT_DEEP_SLEEP = "EXIT DEEPSLEEP"
+    ENTER_PSM = "ENTER PSM"
+    EXIT_PSM = "EXIT PSM"
+
+
+@dataclass(frozen=True, slots=True)
+class PowerChanged(Line, Unsolicited):
+    """The module goes to sleep or comes back: ``+QNBIOTEVENT: "<event>"`` (guide 4.3.9)."""
+
+    prefix: ClassVar[str] = "+QNBIOTEVENT"
+
+    event: PowerEvent
+
+    @classmethod
+    def read(cls, parameters: Parameters) -> Self:
+        try:
+            return cls(PowerEvent(parameters.string(0).upper()))
+        except ValueError as exc:
+            raise Malformed(str(exc)) from exc
+
+    def fields(self, dialect: Dialect) -> str:
+        return f'"{self.event}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Restarted(Unsolicited):
+    """The module has started: ``RDY``. Every socket of before is gone; echo and sleep are at their defaults."""
+
+    def write(self, dialect: Dialect) -> str:
+        return "RDY"
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecognised(Unsolicited):
+    """A line that is none of the above: a URC this package does not know, a damaged line, an answer nobody awaits.
+
+    Attributes:
+        text: the line, one character a byte (Latin-1).
+    """
+
+    text: str
+
+    def write(self, dialect: Dialect) -> str:
+        return self.text
+
+
+# What the DTE itself has to tell
+
+
+@dataclass(frozen=True, slots=True)
+class LateAnswer(Unsolicited):
+    """An answer to a command that had been given up, or to none at all."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswered(Unsolicited):
+    """Somebody listens, but the line is not yet known to be in step: the next probe is due at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resynchronised(Unsolicited):
+    """The line is in step again: everything that was said before has been heard."""

@@ -1,0 +1,363 @@
+"""Every exception of the package, drawn as a tree.
+
+Each failure is one of ours and, at the same time, the builtin that an asyncio program already catches::
+
+    BC260YError (OSError)
+     +- PortError
+     |   +- PortNotFound (FileNotFoundError)
+     |   +- PortBusy (PermissionError)
+     |   +- PortLost (ConnectionResetError)
+     +- ModemNotResponding (TimeoutError)
+     +- ModemClosed (ConnectionAbortedError)
+     +- NotRegistered (TimeoutError)
+     +- ProtocolError
+     |   +- LocalProtocolError (RuntimeError)
+     |   +- RemoteProtocolError (ConnectionAbortedError)
+     +- CommandError
+     |   +- CommandFailed
+     |   +- CommandTimeout (TimeoutError)
+     +- SocketError                             errno by the module's error code
+     |   +- ConnectRefused (ConnectionRefusedError)
+     |   +- ConnectTimeout (TimeoutError)
+     |   +- LocalPortBusy                       errno EADDRINUSE
+     |   +- NoFreeConnectID (TimeoutError)      errno EMFILE
+     |   +- ResolutionError (socket.gaierror)
+     +- ConnectionLost (ConnectionResetError)
+         +- ModuleRestarted
+         +- ModuleSlept
+         +- SendFailed
+         +- NotAcknowledged
+         +- ReceiveOverflow
+         +- PayloadDamaged
+
+The root is an OSError because that is what network clients translate, report and reconnect on. Input that could never
+have worked (a host name with a quote in it, text that is not text) is a plain ValueError or TypeError, raised before
+anything is sent.
+"""
+
+import enum
+import errno
+import socket
+from typing import Final
+
+
+class ErrorCode(enum.IntEnum):
+    """The module's own error codes (guide, chapter 3)."""
+
+    SUCCESS = 0
+    UNKNOWN = 550
+    OPERATION_BLOCKED = 551
+    INVALID_PARAMETERS = 552
+    MEMORY_NOT_ENOUGH = 553
+    CREATE_SOCKET_FAILED = 554
+    NOT_SUPPORTED = 555
+    BIND_FAILED = 556
+    LISTEN_FAILED = 557
+    WRITE_FAILED = 558
+    READ_FAILED = 559
+    ACCEPT_FAILED = 560
+    OPEN_CONTEXT_FAILED = 561
+    CLOSE_CONTEXT_FAILED = 562
+    IDENTITY_IN_USE = 563
+    DNS_BUSY = 564
+    DNS_PARSE_FAILED = 565
+    CONNECTION_FAILED = 566
+    SOCKET_CLOSED = 567
+    OPERATION_BUSY = 568
+    OPERATION_TIMEOUT = 569
+    CONTEXT_BROKEN_DOWN = 570
+    CANCEL_SEND = 571
+    NOT_ALLOWED = 572
+    APN_NOT_CONFIGURED = 573
+    PORT_BUSY = 574
+
+    @property
+    def meaning(self) -> str:
+        """What the code says, in words."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final = {
+    ErrorCode.SUCCESS: "success",
+    ErrorCode.UNKNOWN: "unknown error",
+    ErrorCode.OPERATION_BLOCKED: "operation blocked",
+    ErrorCode.INVALID_PARAMETERS: "invalid parameters",
+    ErrorCode.MEMORY_NOT_ENOUGH: "out of memory",
+    ErrorCode.CREATE_SOCKET_FAILED: "the socket could not be created",
+    ErrorCode.NOT_SUPPORTED: "operation not supported",
+    ErrorCode.BIND_FAILED: "the local port could not be bound",
+    ErrorCode.LISTEN_FAILED: "listening failed",
+    ErrorCode.WRITE_FAILED: "writing to the socket failed",
+    ErrorCode.READ_FAILED: "reading from the socket failed",
+    ErrorCode.ACCEPT_FAILED: "accepting failed",
+    ErrorCode.OPEN_CONTEXT_FAILED: "the PDP context could not be opened",
+    ErrorCode.CLOSE_CONTEXT_FAILED: "the PDP context could not be closed",
+    ErrorCode.IDENTITY_IN_USE: "the connectID is in use",
+    ErrorCode.DNS_BUSY: "the resolver is busy",
+    ErrorCode.DNS_PARSE_FAILED: "the name could not be resolved",
+    ErrorCode.CONNECTION_FAILED: "the connection failed",
+    ErrorCode.SOCKET_CLOSED: "the socket has been closed",
+    ErrorCode.OPERATION_BUSY: "another operation is under way",
+    ErrorCode.OPERATION_TIMEOUT: "the operation timed out",
+    ErrorCode.CONTEXT_BROKEN_DOWN: "the PDP context broke down",
+    ErrorCode.CANCEL_SEND: "the send was cancelled",
+    ErrorCode.NOT_ALLOWED: "operation not allowed",
+    ErrorCode.APN_NOT_CONFIGURED: "no APN is configured",
+    ErrorCode.PORT_BUSY: "the local port is busy",
+}
+
+# The errno that an asyncio program would have seen from a kernel socket.
+_ERRNOS: Final = {
+    ErrorCode.INVALID_PARAMETERS: errno.EINVAL,
+    ErrorCode.MEMORY_NOT_ENOUGH: errno.ENOBUFS,
+    ErrorCode.NOT_SUPPORTED: errno.EOPNOTSUPP,
+    ErrorCode.BIND_FAILED: errno.EADDRINUSE,
+    ErrorCode.OPEN_CONTEXT_FAILED: errno.ENETUNREACH,
+    ErrorCode.IDENTITY_IN_USE: errno.EMFILE,
+    ErrorCode.CONNECTION_FAILED: errno.ECONNREFUSED,
+    ErrorCode.SOCKET_CLOSED: errno.ENOTCONN,
+    ErrorCode.OPERATION_BUSY: errno.EBUSY,
+    ErrorCode.OPERATION_TIMEOUT: errno.ETIMEDOUT,
+    ErrorCode.CONTEXT_BROKEN_DOWN: errno.ENETDOWN,
+    ErrorCode.NOT_ALLOWED: errno.EPERM,
+    ErrorCode.APN_NOT_CONFIGURED: errno.ENETUNREACH,
+    ErrorCode.PORT_BUSY: errno.EADDRINUSE,
+}
+
+
+def _known(code: int | None) -> ErrorCode | None:
+    return next((known for known in ErrorCode if known == code), None)
+
+
+class BC260YError(OSError):
+    """The root: anything that went wrong on the line, in the module or on its network.
+
+    Attributes:
+        errno: the number a kernel socket would have given for the same failure.
+    """
+
+    _errno: int = errno.EIO
+
+    def __init__(self, message: str, *, number: int | None = None) -> None:
+        super().__init__(self._errno if number is None else number, message)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+# The port
+
+
+class PortError(BC260YError):
+    """Raised when the serial port cannot be opened or used."""
+
+
+class PortNotFound(PortError, FileNotFoundError):
+    """Raised when there is no such port."""
+
+    _errno = errno.ENOENT
+
+
+class PortBusy(PortError, PermissionError):
+    """Raised when another program has the port, or this one may not open it."""
+
+    _errno = errno.EACCES
+
+
+class PortLost(PortError, ConnectionResetError):
+    """Raised when an open port went away: unplugged, hung up, or closed by its other end."""
+
+    _errno = errno.ECONNRESET
+
+
+# The modem as a whole
+
+
+class ModemNotResponding(BC260YError, TimeoutError):
+    """Raised when nothing on the port answers ``AT``."""
+
+    _errno = errno.ETIMEDOUT
+
+
+class ModemClosed(BC260YError, ConnectionAbortedError):
+    """Raised when a modem is used before it is opened or after it is closed."""
+
+    _errno = errno.ECONNABORTED
+
+
+class NotRegistered(BC260YError, TimeoutError):
+    """Raised when the module did not register with a network in time."""
+
+    _errno = errno.ETIMEDOUT
+
+
+# The dialogue
+
+
+class ProtocolError(BC260YError):
+    """Raised when the rules of the AT dialogue were broken, by us or by the other side."""
+
+    _errno = errno.EPROTO
+
+
+class LocalProtocolError(ProtocolError, RuntimeError):
+    """Raised when this side asked for what the state of the line does not allow."""
+
+
+class RemoteProtocolError(ProtocolError, ConnectionAbortedError):
+    """Raised when the other side said something that cannot be understood."""
+
+
+class CommandError(BC260YError):
+    """Raised when a command did not succeed.
+
+    Attributes:
+        command: the command line without its terminator; payloads are left out.
+    """
+
+    def __init__(self, message: str, *, command: str, number: int | None = None) -> None:
+        super().__init__(message, number=number)
+        self.command = command
+
+
+class CommandFailed(CommandError):
+    """Raised when the module answered a command with ``ERROR`` or ``+CME ERROR``.
+
+    Attributes:
+        code: the number of the ``+CME ERROR``, where it carried one.
+    """
+
+    def __init__(self, command: str, *, code: int | None = None, text: str = "") -> None:
+        known = _known(code)
+        reason = text or (known.meaning if known else "ERROR" if code is None else f"error {code}")
+        super().__init__(f"{command}: {reason}", command=command, number=_ERRNOS.get(known) if known else None)
+        self.code = code
+
+
+class CommandTimeout(CommandError, TimeoutError):
+    """Raised when the answer to a command did not come in time. What the module did with it is not known."""
+
+    _errno = errno.ETIMEDOUT
+
+    def __init__(self, command: str, *, awaiting: str, seconds: float) -> None:
+        super().__init__(f"{command}: no {awaiting} within {seconds:g} s", command=command)
+
+
+# Opening sockets and looking names up
+
+
+class SocketError(BC260YError):
+    """Raised when the module reports an error of a socket or of its network.
+
+    Attributes:
+        code: the module's code; an :class:`ErrorCode` where the guide's chapter 3 knows it.
+    """
+
+    def __init__(self, code: int, what: str) -> None:
+        self.code: ErrorCode | int = _known(code) or code
+        reason = self.code.meaning if isinstance(self.code, ErrorCode) else "unknown error"
+        super().__init__(f"{what}: {reason} ({code})", number=self._number(self.code))
+
+    @classmethod
+    def _number(cls, code: "ErrorCode | int") -> int:
+        return _ERRNOS.get(code, cls._errno) if isinstance(code, ErrorCode) else cls._errno
+
+
+class ConnectRefused(SocketError, ConnectionRefusedError):
+    """Raised when a connection could not be made (566). The module cannot tell a refusal from an unreachable host."""
+
+    _errno = errno.ECONNREFUSED
+
+
+class ConnectTimeout(SocketError, TimeoutError):
+    """Raised when the outcome of an open did not come in time, or the module gave it up (569)."""
+
+    _errno = errno.ETIMEDOUT
+
+
+class LocalPortBusy(SocketError):
+    """Raised when a local port is in use, or was closed less than 70 s ago (guide 2.2.2, note 4)."""
+
+    _errno = errno.EADDRINUSE
+
+
+class NoFreeConnectID(SocketError, TimeoutError):
+    """Raised when all connectIDs stayed in use for as long as the caller was ready to wait."""
+
+    _errno = errno.EMFILE
+
+
+class ResolutionError(SocketError, socket.gaierror):
+    """Raised when the module could not resolve a name (564, 565)."""
+
+    _errno = socket.EAI_NONAME
+
+    @classmethod
+    def _number(cls, code: ErrorCode | int) -> int:
+        return socket.EAI_AGAIN if code in (ErrorCode.DNS_BUSY, ErrorCode.OPERATION_TIMEOUT) else socket.EAI_NONAME
+
+
+_KINDS: Final[dict[int, type[SocketError]]] = {
+    ErrorCode.BIND_FAILED: LocalPortBusy,
+    ErrorCode.PORT_BUSY: LocalPortBusy,
+    ErrorCode.IDENTITY_IN_USE: SocketError,
+    ErrorCode.DNS_BUSY: ResolutionError,
+    ErrorCode.DNS_PARSE_FAILED: ResolutionError,
+    ErrorCode.CONNECTION_FAILED: ConnectRefused,
+    ErrorCode.OPERATION_TIMEOUT: ConnectTimeout,
+}
+
+
+def socket_error(code: int, what: str) -> SocketError:
+    """Return the exception for an error code of the module.
+
+    Args:
+        code: the module's code (guide, chapter 3), not 0.
+        what: what was attempted, for the message: ``"opening tcp example.com:7"``.
+    """
+    return _KINDS.get(code, SocketError)(code, what)
+
+
+# Established connections
+
+
+class ConnectionLost(BC260YError, ConnectionResetError):
+    """Raised when an established socket came to an end that neither side asked for."""
+
+    _errno = errno.ECONNRESET
+
+
+class ModuleRestarted(ConnectionLost):
+    """Raised when the module restarted (``RDY``): every socket is gone."""
+
+
+class ModuleSlept(ConnectionLost):
+    """Raised when the module slept: TCP sockets do not live through deep sleep (guide 2.2.2, note 6)."""
+
+
+class SendFailed(ConnectionLost):
+    """Raised when data could not be sent, and sending the rest again did not help."""
+
+
+class NotAcknowledged(ConnectionLost):
+    """Raised when a connection was closed with data that the peer had not acknowledged (guide 4.2.9).
+
+    Attributes:
+        unacked: how many bytes.
+    """
+
+    def __init__(self, unacked: int) -> None:
+        super().__init__(f"closed with {unacked} bytes that the peer has not acknowledged")
+        self.unacked = unacked
+
+
+class ReceiveOverflow(ConnectionLost):
+    """Raised when a paused reader left more than the stated limit unread: direct push has no brake."""
+
+    _errno = errno.ENOBUFS
+
+
+class PayloadDamaged(ConnectionLost):
+    """Raised when received data did not match its announced length, or did not parse."""
+
+    _errno = errno.EBADMSG

@@ -24,7 +24,7 @@ FLOORS: Final = (
     {"channel", "dataformat", "inbox", "outbox", "rai", "tasks", "turns"},
     {"sockets"},
     {"tls", "transports"},
-    {"addresses", "allocation", "connections", "endpoint", "options", "power", "services", "startup"},
+    {"addresses", "allocation", "connections", "core", "endpoint", "ping", "power", "services", "startup"},
     {"modem"},
     {"streams"},
     {"routing", "bridge", "anyio"},
@@ -164,7 +164,7 @@ def test_nothing_is_needed_beyond_the_dependencies(path: Path) -> None:
 def test_only_the_port_has_heard_of_pyserial(path: Path) -> None:
     _, modules = imported(path)
 
-    assert modules & PYSERIAL == set() or room_of(path) == "port"
+    assert modules & PYSERIAL == set() or path.parent.name == "port"
 
 
 @each_file

@@ -1,0 +1,113 @@
+"""Who has which connectID, and which local ports are still warm."""
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from typing import Final
+
+from .errors import ErrorCode, LocalPortBusy, NoFreeConnectID
+
+logger = logging.getLogger(__package__)
+
+# A local port stays busy this long after AT+QICLOSE (guide 2.2.2, note 4), in seconds.
+LOCAL_PORT_LINGER: Final = 70.0
+
+
+class ConnectIDs:
+    """The connectIDs of a module: few, and lent for a while."""
+
+    def __init__(self, count: int) -> None:
+        """Make a pool of the connectIDs 0 to ``count`` - 1."""
+        self._free = deque(range(count))
+        self._taken: set[int] = set()
+        self._waiting: deque[asyncio.Future[int]] = deque()
+
+    @property
+    def taken(self) -> frozenset[int]:
+        """The connectIDs that somebody has."""
+        return frozenset(self._taken)
+
+    async def acquire(self, timeout: float) -> int:
+        """Take a connectID, waiting for one to come free; first come, first served.
+
+        Args:
+            timeout: how long to wait, in seconds.
+
+        Raises:
+            NoFreeConnectID: none came free in time.
+        """
+        if self._free:
+            connect_id = self._free.popleft()
+            self._taken.add(connect_id)
+            return connect_id
+
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(timeout):
+                return await waiter
+        except BaseException as exc:
+            if waiter.done() and not waiter.cancelled():
+                self.release(waiter.result())
+
+            if isinstance(exc, TimeoutError):
+                what = f"all {len(self._taken)} connectIDs stayed in use for {timeout:g} s"
+                raise NoFreeConnectID(ErrorCode.IDENTITY_IN_USE, what) from None
+
+            raise
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(waiter)
+
+    def release(self, connect_id: int) -> None:
+        """Give a connectID back, to who has waited longest."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(connect_id)
+                return
+
+        self._taken.discard(connect_id)
+        self._free.append(connect_id)
+
+
+class LocalPorts:
+    """The local ports that were asked for by number: in use, or closed too short a time ago."""
+
+    def __init__(self) -> None:
+        self._free_from: dict[tuple[str, int], float] = {}
+
+    async def reserve(self, service_type: str, port: int, *, wait: bool) -> None:
+        """Take a local port.
+
+        Args:
+            service_type: ``"TCP"`` or ``"UDP"``.
+            port: the port; 0, the module's choice, is always free.
+            wait: wait for a port that was closed less than 70 s ago.
+
+        Raises:
+            LocalPortBusy: it is in use; or it was closed lately, and the caller does not wait.
+        """
+        if not port:
+            return
+
+        key = (service_type, port)
+        while (free_from := self._free_from.get(key)) is not None:
+            left = free_from - asyncio.get_running_loop().time()
+            if left <= 0:
+                break
+
+            if not wait or left == float("inf"):
+                raise LocalPortBusy(ErrorCode.PORT_BUSY, f"local port {port}")
+
+            logger.info("local port %d was closed lately; waiting %.1f s", port, left)
+            await asyncio.sleep(left)
+
+        self._free_from[key] = float("inf")
+
+    def release(self, service_type: str, port: int, *, used: bool = True) -> None:
+        """Give a local port back; if it was used, it is free again after a while."""
+        if port:
+            linger = LOCAL_PORT_LINGER if used else 0.0
+            self._free_from[service_type, port] = asyncio.get_running_loop().time() + linger

@@ -1,0 +1,319 @@
+"""The event loop's methods, on a modem: connections and datagram endpoints."""
+
+import asyncio
+import socket
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .addresses import Address, check_family, host_name, local_port, port_number
+from .at.commands import OpenSocket
+from .at.completions import SocketOpened
+from .core import ModemCore
+from .endpoint import DatagramEndpoint, EndpointProtocol
+from .errors import CommandTimeout, ConnectTimeout, ErrorCode, socket_error
+from .inbox import Inbox
+from .sockets import ModuleSocket
+from .tls import Handshake
+from .transports import ModemDatagramTransport, ModemTransport
+
+if TYPE_CHECKING:
+    import ssl as ssl_module
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+T = TypeVar("T", ModemTransport, ModemDatagramTransport)
+
+# asyncio's own limit for a stream reader's buffer, in bytes.
+_STREAM_LIMIT = 64 * 1024
+
+
+class Connections(ModemCore):
+    """Opening sockets, as an event loop does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open_transports: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def _transports(self) -> list[ModemTransport | ModemDatagramTransport]:
+        return list(self._open_transports)
+
+    # Streams
+
+    async def open_connection(
+        self, host: str | bytes | None = None, port: int | str | None = None, *, limit: int = _STREAM_LIMIT, **kwds: Any
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a TCP connection as a pair of streams, as :func:`asyncio.open_connection` does.
+
+        Args:
+            host: the remote name or address; names are resolved by the module.
+            port: the remote port.
+            limit: how many bytes the reader may buffer before reading is paused.
+            **kwds: what :meth:`create_connection` takes.
+
+        Raises:
+            OSError: what :meth:`create_connection` raises.
+        """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=limit, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await self.create_connection(lambda: protocol, host, port, **kwds)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        return reader, writer
+
+    async def create_connection(
+        self,
+        protocol_factory: Callable[[], P],
+        host: str | bytes | None = None,
+        port: int | str | None = None,
+        *,
+        ssl: "ssl_module.SSLContext | bool | None" = None,
+        family: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+        local_addr: tuple[str | None, int] | None = None,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        happy_eyeballs_delay: float | None = None,
+        interleave: int | None = None,
+        all_errors: bool = False,
+    ) -> tuple[asyncio.Transport, P]:
+        """Open a TCP connection, as :meth:`asyncio.loop.create_connection` does (guide 2.2.2, 4.2.1).
+
+        Unlike a kernel socket, the module resolves a name and connects to one address of it, in one command. So the
+        arguments that choose among several addresses (``flags``, ``happy_eyeballs_delay``, ``interleave`` and
+        ``all_errors``) are accepted and have nothing to choose from.
+
+        Args:
+            protocol_factory: returns the protocol.
+            host: the remote name or address, at most 150 bytes.
+            port: the remote port.
+            ssl: True, or a context, for TLS.
+            family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``; a numeric address must be of it.
+            proto: 0 or ``IPPROTO_TCP``.
+            flags: no effect.
+            local_addr: ``("", port)`` or ``("0.0.0.0", port)`` asks for a local port.
+            server_hostname: the name that the certificate must bear; the host by default.
+            ssl_handshake_timeout: in seconds; 60 by default.
+            ssl_shutdown_timeout: in seconds; 30 by default.
+            happy_eyeballs_delay: no effect.
+            interleave: no effect.
+            all_errors: no effect.
+
+        Returns:
+            The transport and the protocol.
+
+        Raises:
+            ConnectRefused: the connection could not be made; a ConnectionRefusedError.
+            ConnectTimeout: nor in time; a TimeoutError.
+            ResolutionError: the name could not be resolved; a socket.gaierror.
+            NoFreeConnectID: all sockets stayed in use for too long; a TimeoutError with errno EMFILE.
+            LocalPortBusy: the local port is in use, or was lately; errno EADDRINUSE.
+            NotRegistered: the module is not registered with a network.
+            ModemClosed: the modem is not open.
+            ValueError: an argument is out of range.
+        """
+        _check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        if host is None or port is None:
+            raise ValueError("host and port must be specified")
+
+        if proto not in (0, socket.IPPROTO_TCP):
+            raise ValueError(f"a module has no stream sockets of protocol {proto}")
+
+        module_socket = await self._open_socket("TCP", host, port, family, local_addr)
+        try:
+            protocol = protocol_factory()
+            if not ssl:
+                return await self._introduce(ModemTransport, module_socket, protocol), protocol
+
+            name = module_socket.host if server_hostname is None else server_hostname
+            handshake = Handshake(protocol, ssl, name, ssl_handshake_timeout, ssl_shutdown_timeout)
+            transport = await self._introduce(ModemTransport, module_socket, handshake.protocol)
+        except BaseException:
+            module_socket.close()
+            raise
+
+        await handshake.wait(transport)
+        return handshake.transport, protocol
+
+    # Datagrams
+
+    async def open_datagram_endpoint(
+        self, host: str | bytes, port: int | str, *, local_addr: tuple[str | None, int] | None = None
+    ) -> DatagramEndpoint:
+        """Open a UDP socket connected to one peer, to be awaited.
+
+        Args:
+            host: the remote name or address; names are resolved by the module.
+            port: the remote port.
+            local_addr: ``("", port)`` asks for a local port.
+
+        Raises:
+            OSError: what :meth:`create_connection` raises.
+        """
+        _, protocol = await self.create_datagram_endpoint(EndpointProtocol, local_addr, (host, port))
+        return DatagramEndpoint(protocol)
+
+    async def create_datagram_endpoint(
+        self,
+        protocol_factory: Callable[[], P],
+        local_addr: tuple[str | None, int] | None = None,
+        remote_addr: tuple[str | bytes, int | str] | None = None,
+        *,
+        family: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+        reuse_port: bool | None = None,
+        allow_broadcast: bool | None = None,
+    ) -> tuple[asyncio.DatagramTransport, P]:
+        """Open a UDP socket, as :meth:`asyncio.loop.create_datagram_endpoint` does (guide 4.3.1).
+
+        Args:
+            protocol_factory: returns the protocol.
+            local_addr: ``("", port)`` or ``("0.0.0.0", port)`` asks for a local port.
+            remote_addr: the peer.
+            family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``; a numeric address must be of it.
+            proto: 0 or ``IPPROTO_UDP``.
+            flags: no effect.
+            reuse_port: refused, for a module cannot.
+            allow_broadcast: refused, for a module cannot.
+
+        Returns:
+            The transport and the protocol.
+
+        Raises:
+            ValueError: an argument is out of range, or asks for what a module cannot do.
+            OSError: what :meth:`create_connection` raises.
+        """
+        if remote_addr is None:
+            raise ValueError("a module socket needs a peer: remote_addr must be specified")
+
+        if reuse_port or allow_broadcast:
+            raise ValueError("a module can neither reuse a port nor broadcast")
+
+        if proto not in (0, socket.IPPROTO_UDP):
+            raise ValueError(f"a module has no datagram sockets of protocol {proto}")
+
+        module_socket = await self._open_socket("UDP", *remote_addr, family, local_addr)
+        try:
+            protocol = protocol_factory()
+        except BaseException:
+            module_socket.close()
+            raise
+
+        return await self._introduce(ModemDatagramTransport, module_socket, protocol), protocol
+
+    # What both need
+
+    async def _introduce(
+        self,
+        kind: type[T],
+        module_socket: ModuleSocket,
+        protocol: asyncio.BaseProtocol,
+    ) -> T:
+        """Make a transport for a socket, and return when the protocol has met it."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        extra = {
+            "peername": (module_socket.host, module_socket.port),
+            "sockname": ("0.0.0.0", module_socket.local_port),
+            "connect_id": module_socket.connect_id,
+            "modem": self,
+        }
+        timeout = self._options.close_timeout
+        transport = kind(loop, module_socket, protocol, extra=extra, close_timeout=timeout, waiter=waiter)
+        self._open_transports.add(transport)
+        try:
+            await waiter
+        except BaseException:
+            transport.abort()
+            raise
+
+        return transport
+
+    async def _open_socket(
+        self,
+        service_type: str,
+        host: str | bytes,
+        port: int | str,
+        family: int,
+        local_addr: tuple[str | None, int] | None,
+    ) -> ModuleSocket:
+        remote = host_name(host), port_number(port, service_type)
+        check_family(remote[0], family)
+        local = local_port(local_addr)
+        await self._ensure_registered()
+        await self._local_ports.reserve(service_type, local, wait=self._options.wait_for_local_port)
+        try:
+            connect_id = await self._ids.acquire(self._options.connect_id_timeout)
+        except BaseException:
+            self._local_ports.release(service_type, local, used=False)
+            raise
+
+        return await self._connect(service_type, remote, local, connect_id)
+
+    async def _connect(self, service_type: str, remote: Address, local: int, connect_id: int) -> ModuleSocket:
+        module_socket = self._make_socket(service_type, remote, local, connect_id)
+        what = f"opening {service_type.lower()} {remote[0]}:{remote[1]}"
+        try:
+            answer = await module_socket.channel.execute(OpenSocket(connect_id, service_type, *remote, local))
+            match answer.completions:
+                case [SocketOpened(error=ErrorCode.SUCCESS)]:
+                    return module_socket
+                case [SocketOpened(error=code)]:
+                    raise socket_error(code, what)
+                case _:
+                    raise socket_error(ErrorCode.UNKNOWN, what)
+        except CommandTimeout as exc:
+            module_socket.close()
+            raise ConnectTimeout(ErrorCode.OPERATION_TIMEOUT, what) from exc
+        except BaseException:
+            # After a failed open, and after one that nobody waits for, the connectID is blocked until it is closed
+            # (guide 2.2.2, note 3).
+            module_socket.close()
+            raise
+
+    def _make_socket(self, service_type: str, remote: Address, local: int, connect_id: int) -> ModuleSocket:
+        ids, local_ports = self._ids, self._local_ports
+
+        def give_back() -> None:
+            ids.release(connect_id)
+            local_ports.release(service_type, local)
+
+        try:
+            channel = self._channel
+        except BaseException:
+            give_back()
+            raise
+
+        module_socket = ModuleSocket(
+            channel,
+            self._formats,
+            Inbox(self._options.receive_limit, keeps_order=service_type == "TCP"),
+            connect_id=connect_id,
+            service_type=service_type,
+            remote=remote,
+            local_port=local,
+            tasks=self._tasks,
+            on_closed=give_back,
+        )
+        # Data may come right behind the answer.
+        channel.attach(connect_id, module_socket.inbox)
+        return module_socket
+
+
+def _check_tls_arguments(
+    ssl: "ssl_module.SSLContext | bool | None",
+    server_hostname: str | None,
+    handshake_timeout: float | None,
+    shutdown_timeout: float | None,
+) -> None:
+    """Refuse, as asyncio does, what means nothing without TLS."""
+    arguments = {
+        "server_hostname": server_hostname,
+        "ssl_handshake_timeout": handshake_timeout,
+        "ssl_shutdown_timeout": shutdown_timeout,
+    }
+    for name, value in arguments.items():
+        if value is not None and not ssl:
+            raise ValueError(f"{name} is only meaningful with ssl")

@@ -1,0 +1,121 @@
+"""What the parts of a modem share."""
+
+import asyncio
+from dataclasses import dataclass
+
+from .allocation import ConnectIDs, LocalPorts
+from .at.information import Registration
+from .at.urcs import RegistrationChanged
+from .channel import Channel
+from .dataformat import PayloadFormats
+from .errors import NotRegistered
+from .startup import Conditions
+from .tasks import TaskSet
+
+# How often to ask for the registration while somebody waits for it, in seconds.
+_REGISTRATION_INTERVAL = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a modem is to behave; :class:`bc260y_aio.Modem` says what each means."""
+
+    sockets: int
+    receive_limit: int
+    open_timeout: float
+    registration_timeout: float
+    connect_id_timeout: float
+    close_timeout: float
+    recovery_timeout: float
+    command_gap: float
+    nvram_gap: float
+    wait_for_local_port: bool
+    restore_data_format: bool
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.sockets <= 256:
+            raise ValueError(f"sockets must be 1 to 256, not {self.sockets}")
+
+        if self.receive_limit < 1024:
+            raise ValueError(f"receive_limit must be at least one push, 1024 bytes, not {self.receive_limit}")
+
+        for name in ("open_timeout", "recovery_timeout"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+
+        for name in ("registration_timeout", "connect_id_timeout", "close_timeout", "command_gap", "nvram_gap"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative: {getattr(self, name)}")
+
+
+class ModemCore:
+    """The state of a modem, and what both its halves need: the channel, and the registration."""
+
+    _options: Options
+    _formats: PayloadFormats
+    _conditions: Conditions
+    _tasks: TaskSet
+    _ids: ConnectIDs
+
+    def __init__(self) -> None:
+        self._local_ports = LocalPorts()
+        self._registration_changed: asyncio.Event | None = None
+
+    @property
+    def _channel(self) -> Channel:
+        """The channel of an open modem."""
+        raise NotImplementedError
+
+    def _note_registration(self, change: RegistrationChanged) -> None:
+        known = self._conditions.registration
+        mode = known.mode if known is not None else 1
+        self._conditions.registration = Registration(mode, change.status, change.area)
+        if self._registration_changed is not None:
+            self._registration_changed.set()
+
+    async def registration(self) -> Registration:
+        """Return the module's registration with the network, asked for now (guide 4.1).
+
+        Raises:
+            CommandError: the module did not tell.
+            ModemClosed: the modem is not open.
+        """
+        async with self._channel.turn() as turn:
+            found = await self._conditions.ask_registration(turn)
+
+        if found is None:
+            raise NotRegistered("the module does not tell its registration")
+
+        return found
+
+    async def wait_registered(self, timeout: float | None = None) -> Registration:
+        """Wait until the module is registered with a network, and return its registration (guide 4.1).
+
+        Args:
+            timeout: how long to wait, in seconds; the modem's ``registration_timeout`` by default.
+
+        Raises:
+            NotRegistered: it was not in time.
+            ModemClosed: the modem is not open.
+        """
+        seconds = self._options.registration_timeout if timeout is None else timeout
+        self._registration_changed = changed = self._registration_changed or asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                while not (found := await self.registration()).status.is_registered:
+                    changed.clear()
+                    try:
+                        async with asyncio.timeout(_REGISTRATION_INTERVAL):
+                            await changed.wait()
+                    except TimeoutError:
+                        continue
+
+                return found
+        except TimeoutError:
+            raise NotRegistered(f"the module did not register within {seconds:g} s") from None
+
+    async def _ensure_registered(self) -> None:
+        known = self._conditions.registration
+        # Firmware that does not tell its registration gets the benefit of the doubt.
+        if known is not None and not known.status.is_registered:
+            await self.wait_registered()

@@ -1,0 +1,136 @@
+"""Hex or text for the next payload, and when a switch is worth an NVRAM write (guide 2.2.1).
+
+Hex takes any bytes and costs two wire bytes for each. Text costs one, and cannot carry every byte. The setting belongs
+to the module, for both directions and all its sockets, and every change of it wears the NVRAM. So:
+
+- ``hex`` and ``text`` are set once, if need be, and stay;
+- ``auto`` receives hex, and sends hex until a run of printable payload has cost more than a switch may cost. Each time
+  that a binary payload forces it back to hex, the next switch has to be earned by a run four times as long: the number
+  of NVRAM writes grows with the logarithm of what is sent, whatever the mixture.
+"""
+
+from typing import Final, Literal, get_args
+
+from .at.commands import QueryDataFormat, SetDataFormat
+from .at.information import DataFormat
+from .at.syntax import PayloadFormat, is_text
+from .turns import Turn
+
+Mode = Literal["hex", "text", "auto"]
+
+# A run of printable payload must have cost this many wire bytes more than it would have as text before `auto` switches.
+# The switch itself costs about 35 wire bytes, and an NVRAM write, which is the dearer of the two.
+_FIRST_PRICE: Final = 256
+_DEARER: Final = 4
+
+
+class PayloadFormats:
+    """The payload formats of one module, and the mode that chooses among them.
+
+    Attributes:
+        mode: hex, text or auto.
+        found: what the module was set to when it was opened.
+        writes: how often the setting was written to NVRAM.
+    """
+
+    def __init__(self, mode: Mode) -> None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"data_format must be one of {', '.join(get_args(Mode))}, not {mode!r}")
+
+        self.mode: Mode = mode
+        self.found: DataFormat | None = None
+        self.writes = 0
+        self._current: DataFormat | None = None
+        self._price = _FIRST_PRICE
+        self._run = 0
+
+    def __repr__(self) -> str:
+        current = "unknown" if self._current is None else self._current.send.name.lower()
+        return f"<PayloadFormats {self.mode} now={current} writes={self.writes}>"
+
+    async def establish(self, turn: Turn) -> None:
+        """Ask for the setting, and change it only if the mode needs another (guide 4.2.2)."""
+        answer = await turn.execute(QueryDataFormat())
+        self._current = next((info for info in answer.information if isinstance(info, DataFormat)), None)
+        if self.found is None:
+            self.found = self._current
+
+        match self.mode:
+            case "hex":
+                wanted = DataFormat(PayloadFormat.HEX, PayloadFormat.HEX)
+            case "text":
+                wanted = DataFormat(PayloadFormat.TEXT, PayloadFormat.TEXT)
+            case "auto":
+                send = self._current.send if self._current else PayloadFormat.HEX
+                wanted = DataFormat(send, PayloadFormat.HEX)
+
+        await self._set(turn, wanted)
+
+    async def restore(self, turn: Turn) -> None:
+        """Set what was found."""
+        if self.found is not None:
+            await self._set(turn, self.found)
+
+    async def _set(self, turn: Turn, wanted: DataFormat) -> None:
+        if wanted != self._current:
+            # Not known until the module has said OK: a cancelled or lost command leaves it open.
+            self._current = None
+            await turn.execute(SetDataFormat(wanted.send, wanted.receive))
+            self._current = wanted
+            self.writes += 1
+
+    def check(self, data: bytes | bytearray | memoryview) -> None:
+        """Check that data can be sent at all.
+
+        Raises:
+            ValueError: the mode is text, and the data holds bytes outside 0x20..0x7E.
+        """
+        if self.mode == "text" and not is_text(bytes(data)):
+            raise ValueError("with data_format='text' only bytes from 0x20 to 0x7E can be sent")
+
+    def largest_datagram(self, data: bytes) -> int:
+        """Return how long a datagram like this one may be, in bytes (guide 2.2.5)."""
+        text = self.mode == "text" or (self.mode == "auto" and is_text(data))
+        return (PayloadFormat.TEXT if text else PayloadFormat.HEX).largest_send
+
+    async def prepare(self, turn: Turn, waiting: bytes, *, whole: bool) -> tuple[PayloadFormat, int]:
+        """Choose the format of the next piece, set it if need be, and return it with the most bytes that go out so.
+
+        Args:
+            turn: the turn in which the piece will be sent.
+            waiting: the first bytes of what waits, up to 1024.
+            whole: they must go out as one piece.
+        """
+        if self._current is None:
+            await self.establish(turn)
+
+        current = self._current
+        assert current is not None
+        if self.mode == "auto":
+            send = self._choose(current.send, waiting, whole=whole)
+            await self._set(turn, DataFormat(send, current.receive))
+            mixed = send is PayloadFormat.TEXT and not is_text(waiting)
+            return send, (PayloadFormat.HEX if mixed else send).largest_send
+
+        return current.send, current.send.largest_send
+
+    def _choose(self, current: PayloadFormat, waiting: bytes, *, whole: bool) -> PayloadFormat:
+        fits_text = is_text(waiting)
+        if current is PayloadFormat.TEXT:
+            if fits_text or (not whole and is_text(waiting[: PayloadFormat.HEX.largest_send])):
+                return current
+
+            self._run = 0
+            self._price *= _DEARER
+            return PayloadFormat.HEX
+
+        if not fits_text:
+            self._run = 0
+            return current
+
+        # A datagram that only text can carry has no choice.
+        if self._run >= self._price or (whole and len(waiting) > PayloadFormat.HEX.largest_send):
+            return PayloadFormat.TEXT
+
+        self._run += min(len(waiting), PayloadFormat.HEX.largest_send)
+        return current

@@ -1,0 +1,121 @@
+"""What has come for one connectID, in order, until its transport takes it."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from .errors import ReceiveOverflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Inbox:
+    """The receive queue of one connectID: filled by the reader task, emptied by a transport.
+
+    Direct push has no brake: the module sends what its peer sends. So the queue has a limit, and a defined end: past it
+    a stream breaks off with :class:`~bc260y_aio.errors.ReceiveOverflow`, for a hole would be worse, and a datagram
+    socket loses its oldest datagrams, and counts them.
+
+    Attributes:
+        limit: the most bytes that may wait.
+        size: how many bytes wait.
+        dropped: how many datagrams were lost to the limit or to damage.
+    """
+
+    def __init__(self, limit: int, *, keeps_order: bool) -> None:
+        """Make an empty queue.
+
+        Args:
+            limit: the most bytes that may wait.
+            keeps_order: a stream's queue breaks off rather than have a hole.
+        """
+        self.limit = limit
+        self.size = 0
+        self.dropped = 0
+        self.on_arrival: Callable[[], None] | None = None
+        self._keeps_order = keeps_order
+        self._payloads: deque[bytes] = deque()
+        self._ended = False
+        self._error: Exception | None = None
+
+    def __repr__(self) -> str:
+        end = "" if not self._ended else " ended" if self._error is None else f" ended by {self._error!r}"
+        return f"<Inbox {self.size} bytes in {len(self._payloads)} payloads{end}>"
+
+    # The reader task's side
+
+    def put(self, payload: bytes) -> None:
+        """Add a payload."""
+        if self._ended:
+            return
+
+        self._payloads.append(payload)
+        self.size += len(payload)
+        if self.size > self.limit:
+            self._overflow()
+
+        self._announce()
+
+    def put_damage(self, error: Exception) -> None:
+        """Add that a payload was lost on the line: the end of a stream, one datagram less."""
+        if self._keeps_order:
+            self.end(error)
+        else:
+            self.dropped += 1
+
+    def end(self, error: Exception | None = None) -> None:
+        """Add the end: of what the peer sent when there is no error. What waits before it can still be taken."""
+        if not self._ended:
+            self._ended = True
+            self._error = error
+            self._announce()
+
+    def _overflow(self) -> None:
+        if self._keeps_order:
+            self.size -= len(self._payloads.pop())
+            self.end(ReceiveOverflow(f"more than {self.limit} bytes were left unread"))
+            return
+
+        while self.size > self.limit:
+            self.size -= len(self._payloads.popleft())
+            self.dropped += 1
+
+    def _announce(self) -> None:
+        if self.on_arrival is not None:
+            self.on_arrival()
+
+    # The transport's side
+
+    def __bool__(self) -> bool:
+        """Tell whether there is a payload to take."""
+        return bool(self._payloads)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether no more will come; something may still be there to take."""
+        return self._ended
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether everything was taken and no more will come."""
+        return self._ended and not self._payloads
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it ended; None when the peer closed, or when it has not ended."""
+        return self._error
+
+    def take(self) -> bytes:
+        """Take the oldest payload away.
+
+        Raises:
+            IndexError: there is none.
+        """
+        payload = self._payloads.popleft()
+        self.size -= len(payload)
+        return payload
+
+    def clear(self) -> None:
+        """Throw away what waits."""
+        self._payloads.clear()
+        self.size = 0

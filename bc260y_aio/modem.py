@@ -1,0 +1,266 @@
+"""The modem: its life, and the event loop's methods."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from .allocation import ConnectIDs
+from .at.completions import SocketOpened
+from .at.responses import Response
+from .at.urcs import LateAnswer, RegistrationChanged, Restarted
+from .channel import Channel
+from .connections import Connections
+from .core import Options
+from .dataformat import Mode, PayloadFormats
+from .errors import BC260YError, ModemClosed
+from .port import Port, open_port
+from .services import Services
+from .sockets import close_connect_id
+from .startup import USUAL_RATES, Conditions, close_leftovers, find_rate
+from .tasks import TaskSet
+from .turns import Turn
+
+logger = logging.getLogger(__package__)
+
+
+class Modem(Connections, Services):
+    """A BC260Y-CN module on a serial port; an async context manager.
+
+    It has the event loop's methods, with their names, arguments, results and exceptions: what is opened here goes over
+    the module's sockets rather than the host's. It may be opened again after it was closed or lost.
+
+        async with bc260y_aio.Modem("/dev/ttyUSB0") as modem:
+            reader, writer = await modem.open_connection("example.com", 7)
+    """
+
+    def __init__(
+        self,
+        port: str,
+        *,
+        baudrate: int | None = None,
+        data_format: Mode = "hex",
+        sockets: int = 5,
+        receive_limit: int = 256 * 1024,
+        open_timeout: float = 15.0,
+        registration_timeout: float = 60.0,
+        connect_id_timeout: float = 60.0,
+        close_timeout: float = 10.0,
+        recovery_timeout: float = 60.0,
+        command_gap: float = 0.0,
+        nvram_gap: float = 0.05,
+        wait_for_local_port: bool = True,
+        restore_data_format: bool = False,
+    ) -> None:
+        """Describe a modem; nothing is opened yet.
+
+        Args:
+            port: a device path, ``socket://host:port``, any pyserial URL with a file descriptor, or ``emulator://``
+            with
+                options as a query for a module that is emulated in this process.
+            baudrate: the rate of the serial port; None probes the usual ones.
+            data_format: ``"hex"`` carries any bytes. ``"text"`` takes half the wire, and refuses what is not printable
+                ASCII. ``"auto"`` receives hex and sends text where a run of payload allows it.
+            sockets: how many sockets the module has.
+            receive_limit: how many bytes may wait for a reader, per socket.
+            open_timeout: how long to look for a module that answers, in seconds. One that starts takes about ten.
+            registration_timeout: how long the first socket may wait for the module to register, in seconds.
+            connect_id_timeout: how long a connection may wait for a free connectID, in seconds.
+            close_timeout: how long a close waits for the peer's acknowledgement, in seconds.
+            recovery_timeout: after how long without any answer a module is taken for lost, in seconds.
+            command_gap: the least time between an answer and the next command, in seconds.
+            nvram_gap: the same after a command that writes NVRAM, in seconds.
+            wait_for_local_port: wait for a local port that was closed less than 70 s ago, rather than fail.
+            restore_data_format: at close, set the payload formats back to what was found. It wears the NVRAM.
+
+        Raises:
+            ValueError: an argument is out of range.
+        """
+        self._port_url = port
+        self._baudrate = baudrate
+        self._options = Options(
+            sockets=sockets,
+            receive_limit=receive_limit,
+            open_timeout=open_timeout,
+            registration_timeout=registration_timeout,
+            connect_id_timeout=connect_id_timeout,
+            close_timeout=close_timeout,
+            recovery_timeout=recovery_timeout,
+            command_gap=command_gap,
+            nvram_gap=nvram_gap,
+            wait_for_local_port=wait_for_local_port,
+            restore_data_format=restore_data_format,
+        )
+        self._formats = PayloadFormats(data_format)
+        self._conditions = Conditions(self._formats)
+        self._opened: Channel | None = None
+        self._tasks = TaskSet(self.name)
+        self._ids = ConnectIDs(sockets)
+        super().__init__()
+
+    def __repr__(self) -> str:
+        channel = self._opened
+        state = "closed" if channel is None else f"lost: {channel.error}" if channel.error is not None else "open"
+        return f"<Modem {self._port_url} {state} sockets={len(self._ids.taken)}/{self._options.sockets}>"
+
+    @property
+    def name(self) -> str:
+        """What its tasks and log lines call it: the end of the port's name."""
+        return self._port_url.partition("?")[0].rstrip("/").rpartition("/")[2] or "modem"
+
+    @property
+    def port(self) -> str:
+        """The port, as it was given."""
+        return self._port_url
+
+    @property
+    def baudrate(self) -> int | None:
+        """The rate of the line, or None where there is none or the modem is not open."""
+        return self._opened.port.baudrate if self._opened is not None else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the modem is open and its port is there."""
+        return self._opened is not None and self._opened.error is None
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Open the port, find the module, and tell it what this package relies on (guide 4.1).
+
+        Echo and sleep are switched off, the payload formats set if they differ, sockets left by an earlier program
+        closed.
+
+        Raises:
+            PortNotFound: there is no such port.
+            PortBusy: another program has it.
+            ModemNotResponding: nothing answers ``AT``.
+            RuntimeError: the modem is open already.
+        """
+        if self._opened is not None:
+            if self._opened.error is None:
+                raise RuntimeError(f"{self!r} is open already")
+
+            await self.close()
+
+        port = await open_port(self._port_url, self._baudrate or USUAL_RATES[0])
+        try:
+            if self._baudrate is None and port.baudrate is not None:
+                await find_rate(port, self._options.open_timeout)
+            else:
+                port.write(b"\r")
+        except BaseException:
+            await port.close()
+            raise
+
+        await self._begin(port)
+
+    async def _begin(self, port: Port) -> None:
+        options = self._options
+        channel = Channel(
+            port,
+            name=self.name,
+            command_gap=options.command_gap,
+            nvram_gap=options.nvram_gap,
+            recovery_timeout=options.open_timeout,
+        )
+        self._ids = ConnectIDs(options.sockets)
+        self._opened = channel
+        channel.start()
+        try:
+            # Whatever a wrong rate or an earlier program left behind must have been said before the first command.
+            channel.recover()
+            async with channel.turn(urgent=True) as turn:
+                leftovers = await self._conditions.establish(channel, turn)
+
+            await close_leftovers(channel, leftovers)
+        except BaseException:
+            self._opened = None
+            await channel.close()
+            raise
+
+        channel.recovery_timeout = options.recovery_timeout
+        channel.subscribe(self._on_urc, Restarted, RegistrationChanged, LateAnswer)
+
+    async def close(self) -> None:
+        """Close what is open, let the module sleep again if it may, and close the port.
+
+        Connections are closed as their ``close()`` does: what was written goes out first, for a bounded time. Nothing
+        is raised for what went wrong on the way.
+        """
+        channel = self._opened
+        if channel is None:
+            return
+
+        try:
+            for transport in self._transports():
+                transport.close()
+
+            await self._tasks.settle(2 * self._options.close_timeout)
+            if channel.error is None:
+                restore = self._options.restore_data_format
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._options.close_timeout):
+                        await self._conditions.take_leave(channel, restore_data_format=restore)
+        finally:
+            self._opened = None
+            await channel.close()
+            await self._tasks.settle(self._options.close_timeout)
+
+    @property
+    def _channel(self) -> Channel:
+        if self._opened is None:
+            raise ModemClosed("the modem is not open")
+
+        if self._opened.error is not None:
+            raise self._opened.error.with_traceback(None)
+
+        return self._opened
+
+    # What the module says by itself
+
+    def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
+        """Call back for every URC of these kinds, but for received data; return a function that ends that.
+
+        Args:
+            callback: gets the URC, a value of a class of :mod:`bc260y_aio.at.urcs`. It must not block.
+            kinds: those classes; all URCs when there are none.
+
+        Raises:
+            ModemClosed: the modem is not open.
+        """
+        return self._channel.subscribe(callback, *kinds)
+
+    def _on_urc(self, event: Response) -> None:
+        channel = self._opened
+        if channel is None:
+            return
+
+        match event:
+            case Restarted():
+                logger.warning("%s: the module restarted; every socket is gone", self.name)
+                turn = channel.turn(urgent=True)
+                turn.queue()
+                self._tasks.spawn(self._reestablish(channel, turn), "reestablish")
+            case RegistrationChanged():
+                self._note_registration(event)
+            case LateAnswer(response=SocketOpened(connect_id=connect_id)) if connect_id not in self._ids.taken:
+                self._tasks.spawn(close_connect_id(channel, connect_id), f"{connect_id}.late")
+
+    async def _reestablish(self, channel: Channel, turn: Turn) -> None:
+        try:
+            async with turn:
+                await self._conditions.establish(channel, turn)
+        except BC260YError as exc:
+            logger.warning("%s: after its restart the module cannot be used: %s", self.name, exc)

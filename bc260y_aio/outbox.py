@@ -1,0 +1,110 @@
+"""What waits to be sent on one connectID."""
+
+from collections import deque
+from typing import Protocol
+
+from .rai import RAI
+
+
+class Outbox(Protocol):
+    """Data in order, taken in pieces; a piece stays until it is dropped, so that it can be sent again."""
+
+    def __len__(self) -> int:
+        """Return how many bytes wait."""
+
+    def peek(self, size: int) -> bytes:
+        """Return up to ``size`` bytes of what would be sent next."""
+
+    def piece(self, limit: int) -> tuple[bytes, RAI]:
+        """Return the next piece, of at most ``limit`` bytes, and the RAI that it is to carry."""
+
+    def drop(self, size: int) -> None:
+        """Take away ``size`` bytes that the module has taken."""
+
+    def clear(self) -> None:
+        """Take away everything."""
+
+
+class StreamOutbox:
+    """A stream: writes run together into full pieces, and a piece ends where a write with a RAI ends."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._offset = 0
+        # Where a write with a RAI ended, counted from the first byte ever written.
+        self._marks: deque[tuple[int, RAI]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def put(self, data: bytes | bytearray | memoryview, rai: RAI) -> None:
+        """Add a write. The bytes are copied."""
+        self._data += data
+        if rai is not RAI.NONE:
+            self._marks.append((self._offset + len(self._data), rai))
+
+    def mark_end(self, rai: RAI) -> None:
+        """Let the last byte of what waits carry a RAI, unless it has one already."""
+        end = self._offset + len(self._data)
+        if self._data and not (self._marks and self._marks[-1][0] == end):
+            self._marks.append((end, rai))
+
+    def peek(self, size: int) -> bytes:
+        """Return up to ``size`` bytes of what would be sent next."""
+        return bytes(self._data[:size])
+
+    def piece(self, limit: int) -> tuple[bytes, RAI]:
+        """Return the next piece and its RAI; only the last piece of a write carries the write's."""
+        if self._marks and self._marks[0][0] - self._offset <= limit:
+            end, rai = self._marks[0]
+            return bytes(self._data[: end - self._offset]), rai
+
+        return bytes(self._data[:limit]), RAI.NONE
+
+    def drop(self, size: int) -> None:
+        """Take away ``size`` bytes that the module has taken."""
+        del self._data[:size]
+        self._offset += size
+        while self._marks and self._marks[0][0] <= self._offset:
+            self._marks.popleft()
+
+    def clear(self) -> None:
+        """Take away everything."""
+        self.drop(len(self._data))
+
+
+class DatagramOutbox:
+    """Datagrams: a piece is a datagram."""
+
+    def __init__(self) -> None:
+        self._datagrams: deque[tuple[bytes, RAI]] = deque()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bool__(self) -> bool:
+        return bool(self._datagrams)
+
+    def put(self, data: bytes | bytearray | memoryview, rai: RAI) -> None:
+        """Add a datagram. The bytes are copied."""
+        self._datagrams.append((bytes(data), rai))
+        self._size += len(data)
+
+    def peek(self, size: int) -> bytes:
+        """Return the next datagram, whatever its size."""
+        return self._datagrams[0][0] if self._datagrams else b""
+
+    def piece(self, limit: int) -> tuple[bytes, RAI]:
+        """Return the next datagram and its RAI; its size was checked when it was put."""
+        return self._datagrams[0]
+
+    def drop(self, size: int) -> None:
+        """Take the next datagram away, if the module has taken any of it."""
+        if size:
+            self._size -= len(self._datagrams.popleft()[0])
+
+    def clear(self) -> None:
+        """Take away everything."""
+        self._datagrams.clear()
+        self._size = 0

@@ -1,0 +1,87 @@
+"""Where pyserial's errors and URLs become ours."""
+
+import contextlib
+import errno
+import os
+import termios
+import urllib.parse
+from collections.abc import Iterator
+from typing import Final
+
+from ..errors import PortBusy, PortError, PortNotFound
+
+_WITHOUT_DESCRIPTOR: Final = {"cp2110", "loop", "rfc2217"}
+
+_KINDS: Final[dict[int, type[PortError]]] = {
+    errno.ENOENT: PortNotFound,
+    errno.ENODEV: PortNotFound,
+    errno.ENXIO: PortNotFound,
+    errno.ENOTDIR: PortNotFound,
+    errno.EACCES: PortBusy,
+    errno.EPERM: PortBusy,
+    errno.EBUSY: PortBusy,
+    errno.EAGAIN: PortBusy,
+}
+
+
+def checked_scheme(url: str) -> str:
+    """Return the scheme of a URL, empty for a device path; raise ValueError for what cannot work."""
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        return ""
+
+    scheme = scheme.lower()
+    if scheme in _WITHOUT_DESCRIPTOR:
+        raise ValueError(f"{url}: {scheme}:// has no file descriptor to watch; socket:// reaches a port over a network")
+
+    if scheme == "socket":
+        parts = None
+        with contextlib.suppress(ValueError):
+            parts = urllib.parse.urlsplit(url)
+            parts = parts if parts.hostname and parts.port else None
+
+        if parts is None:
+            raise ValueError(f"{url}: expected socket://host:port")
+
+    return scheme
+
+
+def check_baudrate(baudrate: int | None) -> None:
+    """Raise ValueError for a rate that is none."""
+    if baudrate is not None and baudrate <= 0:
+        raise ValueError(f"not a rate in baud: {baudrate}")
+
+
+@contextlib.contextmanager
+def translated(what: str, kind: type[PortError] | None = None) -> Iterator[None]:
+    """Raise our exceptions for pyserial's; a ValueError stays one.
+
+    Args:
+        what: what failed, for the message.
+        kind: the class to raise; by default it goes by the errno.
+    """
+    try:
+        yield
+    except (OSError, ValueError, termios.error) as exc:
+        # pyserial wraps the exception that tells why.
+        why: BaseException = exc
+        while _errno(why) is None and not isinstance(why, ValueError) and why.__context__ is not None:
+            why = why.__context__
+
+        number = _errno(why)
+        if isinstance(why, ValueError):
+            raise ValueError(f"{what}: {why}") from exc
+
+        if number is None:
+            raise (kind or PortError)(f"{what}: {why}") from exc
+
+        reason = "another program has it open" if number == errno.EAGAIN else os.strerror(number)
+        raise (kind or _KINDS.get(number, PortError))(f"{what}: {reason}") from exc
+
+
+def _errno(exc: BaseException) -> int | None:
+    match exc.args:
+        case (int(number), _, *_) if number > 0:
+            return number
+
+    return None

@@ -1,0 +1,165 @@
+"""A device by its URL: pyserial's object, and the thread that does what may block."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import io
+import os
+import socket
+import sys
+import termios
+from typing import Any, Final, TextIO
+
+import serial
+from serial.urlhandler import protocol_socket, protocol_spy
+
+from ..errors import PortLost
+from .border import checked_scheme, translated
+from .transport import SerialTransport
+
+# How long close() lets written bytes leave before it drops them, and then waits for the descriptor, in seconds each.
+CLOSE_TIMEOUT: Final = 1.0
+
+
+class SocketSerial(protocol_socket.Serial):
+    """``socket://`` that takes any descriptor number, keeps what the other end says first, and closes at once."""
+
+    _socket: socket.socket | None = None
+
+    def open(self) -> None:
+        super().open()
+        assert self._socket is not None
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def reset_input_buffer(self) -> None:
+        """Do nothing: a connection just made holds nothing stale."""
+
+    def close(self) -> None:
+        self.is_open = False
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class SpySerial(protocol_spy.Serial):
+    """``spy://`` that closes the file it writes to."""
+
+    _file: TextIO | None = None
+
+    def from_url(self, url: str) -> str:
+        stderr = sys.stderr
+        device = super().from_url(url)
+        assert self.formatter is not None
+        self._file = None if self.formatter.output is stderr else self.formatter.output
+        if isinstance(self.formatter, protocol_spy.FormatRaw):
+            raise ValueError("unknown option: 'raw'")
+
+        return device
+
+    def close(self) -> None:
+        super().close()
+        if self._file is not None:
+            self._file.close()
+
+
+MENDED: Final[dict[str, type[SocketSerial | SpySerial]]] = {"socket": SocketSerial, "spy": SpySerial}
+
+
+class Device:
+    """A pyserial object, and the thread on which everything of it that may block is done, in turn."""
+
+    def __init__(self, url: str, baudrate: int) -> None:
+        self._url = url
+        self.has_baudrate = checked_scheme(url) != "socket"
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix=f"bc260y[{url}]")
+        self._opening = self._thread.submit(_open_serial, url, baudrate)
+        self._releasing: concurrent.futures.Future[None] | None = None
+
+    async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:
+        """Wait until the port is open; put a transport on it.
+
+        Raises:
+            PortError, ValueError: as :func:`open_port` does.
+        """
+        instance = await asyncio.wrap_future(self._opening)
+        with translated(f"cannot open {self._url}"):
+            transport: asyncio.Transport = SerialTransport(asyncio.get_running_loop(), protocol, instance, self.release)
+
+        return transport
+
+    async def set_baudrate(self, baudrate: int) -> None:
+        """Change the rate; a cancelled call changes it, too.
+
+        Raises:
+            PortLost, ValueError: as :meth:`Port.set_baudrate` does.
+        """
+        changing = self._thread.submit(_set_baudrate, self._url, self._opening.result(), baudrate)
+        await asyncio.shield(asyncio.wrap_future(changing))
+
+    def release(self) -> None:
+        """Have the object closed, also one that is still to be opened; do not wait for it."""
+        if self._releasing is None:
+            self._releasing = self._thread.submit(self._release)
+            self._thread.shutdown(wait=False)
+
+    def _release(self) -> None:
+        if not self._opening.cancelled() and self._opening.exception() is None:
+            _close_serial(self._opening.result())
+
+    async def close(self) -> None:
+        """Release the object; wait for it for a bounded time, and not at all if it is not even open yet."""
+        self.release()
+        assert self._releasing is not None
+        if self._opening.done():
+            await asyncio.wait({asyncio.wrap_future(self._releasing)}, timeout=CLOSE_TIMEOUT)
+
+
+# On the thread
+
+
+def _open_serial(url: str, baudrate: int) -> serial.SerialBase:
+    # An inter-byte timeout of 0 is pyserial's way to VMIN 1.
+    options: dict[str, Any] = {
+        "baudrate": baudrate,
+        "timeout": 0,
+        "write_timeout": 0,
+        "inter_byte_timeout": 0,
+        "exclusive": True,
+    }
+    mended = MENDED.get(checked_scheme(url))
+
+    with translated(f"cannot open {url}"), contextlib.ExitStack() as undo:
+        instance: Any = mended(**options) if mended else serial.serial_for_url(url, do_not_open=True, **options)
+        undo.callback(_close_serial, instance)
+        if mended:
+            instance.port = url
+
+        if type(instance).fileno is io.RawIOBase.fileno:
+            raise ValueError("it has no file descriptor to watch")
+
+        instance.open()
+        undo.pop_all()
+
+    return instance  # type: ignore[no-any-return]
+
+
+def _set_baudrate(url: str, instance: serial.SerialBase, baudrate: int) -> None:
+    before = instance.baudrate
+    with translated(f"cannot set {url} to {baudrate} baud", PortLost):
+        try:
+            instance.baudrate = baudrate
+        except ValueError:
+            instance.baudrate = before
+            raise
+
+        os.set_blocking(instance.fileno(), False)
+
+
+def _close_serial(instance: Any) -> None:
+    # Closing a tty waits for its output, up to 30 s of it: drop what is left.
+    with contextlib.suppress(OSError, termios.error):
+        if instance.is_open and getattr(instance, "out_waiting", 0):
+            instance.reset_output_buffer()
+
+    with contextlib.suppress(OSError):
+        instance.close()

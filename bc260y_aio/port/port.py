@@ -1,0 +1,217 @@
+"""A port: bytes in, bytes out, and its end."""
+
+import asyncio
+import logging
+import types
+from typing import Final, Protocol, Self
+
+from ..errors import PortLost
+from .border import check_baudrate, checked_scheme
+from .device import CLOSE_TIMEOUT, Device
+from .receiver import Receiver
+
+logger = logging.getLogger(__name__)
+
+# The module's rate as it leaves the factory, in baud.
+DEFAULT_BAUDRATE: Final = 9600
+
+
+async def open_port(url: str, baudrate: int | None = DEFAULT_BAUDRATE) -> "Port":
+    """Open a serial port, for this program alone.
+
+    Args:
+        url: a device path; ``socket://host:port``; a pyserial URL that has a file descriptor, such as
+            ``spy:///dev/ttyUSB0``, which shows the bytes on standard error; or ``emulator://`` with its options.
+        baudrate: the rate in baud. None when it is not known or has no meaning: a device is then set to 9600 and
+            :meth:`Port.pause` does nothing.
+
+    Raises:
+        PortNotFound: there is no such port.
+        PortBusy: another program has it, or this one may not open it.
+        PortError: it could not be opened for another reason, which the message tells.
+        ValueError: the URL is malformed, of an unknown scheme, or of one that cannot be watched; or the device does
+            not know the rate.
+    """
+    check_baudrate(baudrate)
+    if checked_scheme(url) == "emulator":
+        return await _open_emulator(url, baudrate)
+
+    return await _open_device(url, url, baudrate)
+
+
+async def _open_device(url: str, device: str, baudrate: int | None, emulator: "Closable | None" = None) -> "Port":
+    line = Device(device, DEFAULT_BAUDRATE if baudrate is None else baudrate)
+    return await Port(url, line, baudrate=baudrate if line.has_baudrate else None, emulator=emulator)._open()
+
+
+async def _open_emulator(url: str, baudrate: int | None) -> "Port":
+    from ..emulator import Emulator
+
+    emulator = Emulator.from_url(url)
+    await emulator.start()
+    if emulator.url.startswith("memory://"):
+        return await Port(url, emulator)._open()
+
+    return await _open_device(url, emulator.url, baudrate, emulator)
+
+
+class Port:
+    """An open serial port: bytes in, bytes out, and its end.
+
+    It is made by :func:`open_port`, and is an async context manager that closes it.
+
+    Attributes:
+        url: what was opened.
+        baudrate: the rate in baud; None when it has no meaning (``socket://``, memory) or is not known.
+    """
+
+    def __init__(
+        self, url: str, line: "Line", *, baudrate: int | None = None, emulator: "Closable | None" = None
+    ) -> None:
+        self.url = url
+        self.baudrate = baudrate
+        self._line = line
+        self._emulator = emulator
+        self._receiver = Receiver(url)
+        self._transport: asyncio.Transport | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: types.TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        rate = "" if self.baudrate is None else f" {self.baudrate} baud"
+        return f"<Port {self.url}{rate} {self._state}>"
+
+    @property
+    def _state(self) -> str:
+        if self._closing is not None:
+            return "closed" if self._closing.done() else "closing"
+
+        return "lost" if self._receiver.ended.done() else "open"
+
+    # Receiving
+
+    @property
+    def in_waiting(self) -> int:
+        """How many bytes have arrived and are not read yet."""
+        return self._receiver.size
+
+    async def read(self) -> bytes:
+        """Return everything that has arrived since the last read, at least one byte; wait for it.
+
+        A cancelled read loses nothing. Without a reader the port takes 256 KiB and leaves the rest to the kernel.
+
+        Raises:
+            PortLost: the port went away or was closed, and everything that had arrived before has been read. The next
+                read raises it again.
+            LocalProtocolError: another task is reading.
+        """
+        return await self._receiver.read()
+
+    def pause(self, seconds: float) -> None:
+        """Stop watching the port for a while, so that what arrives meanwhile costs one wake-up; never lose a byte.
+
+        The last call counts; ``pause(0)`` ends a pause. A loss is noticed after the pause. Without a known rate it
+        does nothing.
+        """
+        if self.baudrate is not None:
+            self._receiver.pause(seconds)
+
+    # Sending
+
+    def write(self, data: bytes) -> None:
+        """Send bytes after those written before. Never blocks: what the port does not take at once is kept.
+
+        Raises:
+            PortLost: the port went away or was closed.
+        """
+        self._writable().write(data)
+
+    async def set_baudrate(self, baudrate: int) -> None:
+        """Change the rate of the open port, in baud. Bytes that have not left yet go out at the new rate.
+
+        A cancelled call still changes it. On ``socket://`` and in memory it does nothing.
+
+        Raises:
+            PortLost: the port went away or was closed.
+            ValueError: the device does not know this rate; it keeps the one it had.
+        """
+        check_baudrate(baudrate)
+        self._writable()
+        if not (isinstance(self._line, Device) and self._line.has_baudrate):
+            return
+
+        before, self.baudrate = self.baudrate, baudrate
+        try:
+            await self._line.set_baudrate(baudrate)
+        except (PortLost, ValueError):
+            self.baudrate = before
+            raise
+
+    def _writable(self) -> asyncio.Transport:
+        self._receiver.check()
+        assert self._transport is not None
+        return self._transport
+
+    # Opening and closing
+
+    async def _open(self) -> Self:
+        try:
+            self._transport = await self._line.connect(self._receiver)
+            await self._receiver.made
+        except BaseException:
+            await self.close()
+            raise
+
+        return self
+
+    async def close(self) -> None:
+        """Close the port; release its descriptor, and its emulator if it brought one.
+
+        What was written is given a second to leave, then it is dropped. A waiting reader gets PortLost at once. Closing
+        twice is harmless, a cancelled close goes on by itself, and nothing is ever raised.
+        """
+        if self._closing is None:
+            self._receiver.close()
+            self._closing = asyncio.create_task(self._close(), name=f"bc260y[{self.url}].close")
+
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            if self._transport is not None:
+                self._transport.close()
+                await asyncio.wait({self._receiver.ended}, timeout=CLOSE_TIMEOUT)
+        finally:
+            if self._transport is not None and not self._receiver.ended.done():
+                self._transport.abort()
+
+            for closable in (self._line, self._emulator):
+                await self._close_quietly(closable)
+
+    async def _close_quietly(self, closable: "Closable | None") -> None:
+        if closable is None:
+            return
+
+        try:
+            await closable.close()
+        except Exception:
+            logger.exception("%s: closing failed", self.url)
+
+
+class Closable(Protocol):
+    """What is closed together with a port."""
+
+    async def close(self) -> None: ...
+
+
+class Line(Closable, Protocol):
+    """What a port can stand on: a device, or the emulator's line in memory."""
+
+    async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport: ...

@@ -1,0 +1,108 @@
+"""The one protocol above whatever transport a port stands on: a buffer, a brake, a pause and a loss."""
+
+import asyncio
+from typing import Final, cast
+
+from ..errors import LocalProtocolError, PortLost
+
+# Beyond this many unread bytes the descriptor is left alone, and the kernel applies its own brake.
+RECEIVE_LIMIT: Final = 256 * 1024
+
+
+class Receiver(asyncio.Protocol):
+    """The protocol of a port's transport: what has arrived, the brake, and the end."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._loop = asyncio.get_running_loop()
+        self.made: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.size = 0
+        self._chunks: list[bytes] = []
+        self._reader: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._watching = True
+        self._pause: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._loss: Exception | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if not self.made.done():
+            self.made.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self.size += len(data)
+        if self._reader is not None:
+            self._wake()
+
+        if self.size > RECEIVE_LIMIT:
+            self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None or not self._closed:
+            self._loss = exc or EOFError("the other end closed it")
+
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+        self.pause(0)
+        self._wake()
+
+    async def read(self) -> bytes:
+        if self._reader is not None:
+            raise LocalProtocolError(f"{self._url} is being read by another task")
+
+        while not self._chunks:
+            self.check()
+            self._reader = self._loop.create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self.size = 0
+        if not self._watching:
+            self._watch()
+
+        return data
+
+    def check(self) -> None:
+        """Raise PortLost when the port has come to its end."""
+        if self._loss is not None:
+            reason = getattr(self._loss, "strerror", None) or self._loss
+            raise PortLost(f"{self._url} was lost: {reason}") from self._loss
+
+        if self._closed:
+            raise PortLost(f"{self._url} is closed")
+
+    def close(self) -> None:
+        """Take an end that comes from now on as asked for."""
+        self._closed = True
+        self._wake()
+
+    def pause(self, seconds: float) -> None:
+        """Stop watching for so long, in seconds; the last call counts."""
+        if self._pause is not None:
+            self._pause.cancel()
+
+        self._pause = self._loop.call_later(seconds, self.pause, 0) if seconds > 0 else None
+        self._watch()
+
+    def _watch(self) -> None:
+        wanted = self._pause is None and self.size <= RECEIVE_LIMIT
+        if self._transport is None or wanted is self._watching or self.ended.done():
+            return
+
+        self._watching = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -1,0 +1,293 @@
+"""What a module offers besides sockets: names, ping, time, and a look at itself (guide 2.2.4 to 2.2.9)."""
+
+import asyncio
+import ipaddress
+import socket
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from .addresses import host_name
+from .at.commands import (
+    Command,
+    QueryAddress,
+    QueryClock,
+    QueryContextSockets,
+    QueryDnsServers,
+    QueryNetworkTime,
+    QuerySocket,
+    QuerySockets,
+    Resolve,
+    SetDnsServers,
+    read_verbatim,
+)
+from .at.completions import NetworkTime, PingReply, Resolution, ResolvedAddress
+from .at.information import Clock, DnsServers, PdpAddress, SocketInfo
+from .at.responses import STANDARD, Information
+from .core import ModemCore
+from .errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
+from .ping import PingLost, PingResult, ping, ping_replies
+
+# The module reports a TTL of 0 for every name (guide 2.2.6); asking costs seconds, and clients ask once per family.
+_CACHED_FOR: Final = 60.0
+_CACHED_NAMES: Final = 64
+
+Told = TypeVar("Told", bound=Information)
+
+
+class Services(ModemCore):
+    """The module's services, as coroutines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._resolved: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
+
+    # Names
+
+    async def resolve(self, host: str | bytes) -> list[str]:
+        """Resolve a name, and return its addresses (guide 2.2.6, 4.4). The module tells one at present.
+
+        Numeric addresses are returned as they are. What was resolved is remembered for a minute.
+
+        Args:
+            host: the name, at most 150 bytes.
+
+        Raises:
+            ResolutionError: it cannot be resolved; a socket.gaierror.
+            ValueError: it is not a name that can be asked for.
+            ModemClosed: the modem is not open.
+        """
+        name = host_name(host)
+        if _is_address(name):
+            return [name]
+
+        now = asyncio.get_running_loop().time()
+        expires, addresses = self._resolved.get(name.lower(), (0.0, []))
+        if now >= expires:
+            addresses = await self._ask_for(name)
+            self._resolved[name.lower()] = now + _CACHED_FOR, addresses
+            if len(self._resolved) > _CACHED_NAMES:
+                self._resolved.popitem(last=False)
+
+        return list(addresses)
+
+    async def _ask_for(self, name: str) -> list[str]:
+        command = Resolve(name)
+        try:
+            answer = await self._channel.execute(command)
+            if answer.is_doubtful:
+                # It may be the late answer to another name. Now every answer that is still due is to this one.
+                answer = await self._channel.execute(command)
+        except CommandTimeout as exc:
+            raise ResolutionError(ErrorCode.OPERATION_TIMEOUT, f"resolving {name}") from exc
+
+        match answer.completions:
+            case [Resolution(error=ErrorCode.SUCCESS), *rest]:
+                addresses = [item.address for item in rest if isinstance(item, ResolvedAddress)]
+                if not addresses:
+                    raise ResolutionError(ErrorCode.DNS_PARSE_FAILED, f"resolving {name}")
+
+                return addresses
+            case [Resolution(error=code), *_]:
+                raise ResolutionError(code, f"resolving {name}")
+            case _:
+                raise ResolutionError(ErrorCode.UNKNOWN, f"resolving {name}")
+
+    async def getaddrinfo(
+        self,
+        host: str | bytes | None,
+        port: int | str | bytes | None,
+        *,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[tuple[Any, Any, int, str, tuple[Any, ...]]]:
+        """Resolve a name as :meth:`asyncio.loop.getaddrinfo` does, but by the module.
+
+        Unlike the host's resolver, the module knows IPv4 addresses of names only. Numeric addresses, and no host at
+        all, need no query. The rows have the shape that the host's C library gives them.
+
+        Args:
+            host: the name or address; None or ``""`` for the host's own, as for a server.
+            port: a number, a service name, or None.
+            family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``.
+            type: 0 for a row per socket type.
+            proto: 0 for any.
+            flags: those of libc.
+
+        Raises:
+            socket.gaierror: the name cannot be resolved; or not in that family.
+            ValueError: it is not a name that can be asked for.
+            ModemClosed: the modem is not open.
+        """
+        if not host:
+            return socket.getaddrinfo(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+
+        name = host_name(host)
+        is_numeric = _is_address(name)
+        if not is_numeric:
+            if flags & socket.AI_NUMERICHOST:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+            if family == socket.AF_INET6:
+                raise socket.gaierror(socket.EAI_ADDRFAMILY, "Address family for hostname not supported")
+
+        rows: list[tuple[Any, Any, int, str, tuple[Any, ...]]] = []
+        for address in await self.resolve(name):
+            # libc shapes the rows; with a numeric host it asks nobody. AI_ADDRCONFIG would look at the host's network.
+            shape = (flags | socket.AI_NUMERICHOST) & ~(socket.AI_ADDRCONFIG | socket.AI_CANONNAME)
+            rows += socket.getaddrinfo(address, port, family, type, proto, shape)
+
+        if flags & socket.AI_CANONNAME and rows:
+            kind, socktype, protocol, _, sockaddr = rows[0]
+            rows[0] = (kind, socktype, protocol, name, sockaddr)
+
+        return rows
+
+    async def dns_servers(self) -> DnsServers:
+        """Return the DNS servers that the module asks (guide 2.2.7, 4.5).
+
+        Raises:
+            CommandFailed: it did not tell.
+        """
+        return await self._ask_one(QueryDnsServers(), DnsServers)
+
+    async def set_dns_servers(self, primary: str, secondary: str | None = None) -> None:
+        """Set the DNS servers that the module asks (guide 2.2.7, 4.5). The network must be of their family.
+
+        Args:
+            primary: an IPv4 or IPv6 address.
+            secondary: another.
+
+        Raises:
+            ValueError: one is not an address.
+            CommandFailed: the module refused.
+        """
+        for server in (primary, secondary):
+            if server is not None:
+                ipaddress.ip_address(server)
+
+        await self._channel.execute(SetDnsServers(primary, secondary))
+        self._resolved.clear()
+
+    # Ping and time
+
+    async def ping(self, host: str | bytes, *, timeout: int = 4, count: int = 4, size: int = 32) -> PingResult:
+        """Ping a host, and return what came of it (guide 2.2.8, 4.6). For a lost packet nothing is raised.
+
+        The module is busy with nothing else while it waits for a reply, so other sockets send in between only. When the
+        packets might take longer than 20 s in all, each goes out by a command of its own, and others have their turn
+        after each; otherwise after all.
+
+        Args:
+            host: the name or address.
+            timeout: how long to wait for each reply: 1 to 255 whole seconds.
+            count: how many packets: 1 to 10.
+            size: of each, in bytes: 32 to 1500 (200 before firmware R01A03).
+
+        Raises:
+            SocketError: the ping could not begin; a ResolutionError, for instance.
+            ValueError: an argument is out of range.
+        """
+        return await ping(self._channel, host_name(host), timeout, count, size)
+
+    def ping_replies(
+        self, host: str | bytes, *, timeout: int = 4, count: int = 4, size: int = 32
+    ) -> AsyncIterator[PingReply | PingLost]:
+        """Ping a host, and yield each reply, or its loss, as it comes. The arguments are those of :meth:`ping`."""
+        return ping_replies(self._channel, host_name(host), timeout, count, size)
+
+    async def ntp_time(self, server: str | bytes, port: int = 123, *, set_clock: bool | None = False) -> datetime:
+        """Ask an NTP server for the time, and return it, aware (guide 2.2.9, 4.7).
+
+        Args:
+            server: its name or address.
+            port: its port.
+            set_clock: whether the module sets its clock by it; None leaves that to the module.
+
+        Raises:
+            SocketError: there was no answer; a ConnectTimeout, for instance.
+            ValueError: an argument is out of range.
+        """
+        name = host_name(server)
+        answer = await self._channel.execute(QueryNetworkTime(name, port, set_clock))
+        match answer.completions:
+            case [NetworkTime(error=ErrorCode.SUCCESS, time=datetime() as time), *_]:
+                return time
+            case [NetworkTime(error=code), *_]:
+                raise socket_error(code or ErrorCode.UNKNOWN, f"asking {name} for the time")
+            case _:
+                raise socket_error(ErrorCode.UNKNOWN, f"asking {name} for the time")
+
+    async def clock(self) -> datetime:
+        """Return the module's clock, aware; the network sets it at registration (guide 2.2.9, note 2).
+
+        Raises:
+            CommandFailed: it did not tell.
+        """
+        return (await self._ask_one(QueryClock(), Clock)).time
+
+    # A look at the module
+
+    async def sockets(self, *, connect_id: int | None = None, context_id: int | None = None) -> list[SocketInfo]:
+        """Return the sockets that are open in the module, whoever opened them (guide 2.2.4).
+
+        Args:
+            connect_id: only that one.
+            context_id: only those of that PDP context.
+
+        Raises:
+            CommandFailed: the module did not tell.
+        """
+        if connect_id is not None:
+            answer = await self._channel.execute(QuerySocket(connect_id))
+        elif context_id is not None:
+            answer = await self._channel.execute(QueryContextSockets(context_id))
+        else:
+            answer = await self._channel.execute(QuerySockets())
+
+        return [info for info in answer.information if isinstance(info, SocketInfo)]
+
+    async def addresses(self) -> list[str]:
+        """Return the module's own addresses (guide 4.1); none while it is not registered.
+
+        Raises:
+            CommandFailed: the module did not tell.
+        """
+        answer = await self._channel.execute(QueryAddress())
+        found = [info for info in answer.information if isinstance(info, PdpAddress)]
+        return [address for info in found for address in info.addresses if address]
+
+    async def execute(self, line: str, *, timeout: float | None = None) -> list[str]:
+        """Send any AT command, and return its information responses and what followed ``OK``, line by line.
+
+        Args:
+            line: the command line, without a terminator: ``"AT+CSQ"``.
+            timeout: for the result and again for what follows it, in seconds; what the command is given by default.
+
+        Raises:
+            ValueError: the line does not begin with AT, or holds anything but printable ASCII.
+            CommandFailed: the module said ERROR.
+            CommandTimeout: it said nothing in time.
+        """
+        answer = await self._channel.execute(read_verbatim(line), timeout)
+        return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]
+
+    async def _ask_one(self, command: Command, kind: type[Told]) -> Told:
+        answer = await self._channel.execute(command)
+        for information in answer.information:
+            if isinstance(information, kind):
+                return information
+
+        raise CommandFailed(str(command), text="OK, but nothing told")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+
+    return True

@@ -1,0 +1,256 @@
+"""One open socket of the module: exact sending, exact accounting, and its end.
+
+The rule of sending: what the module took is never sent again, and what it did not take is never dropped. After SEND OK
+that is plain. After SEND FAIL, a lost answer, or an answer that may belong to an earlier command, ``AT+QISEND=<id>,0``
+tells how many bytes the module has taken since the socket was opened, and the difference to what we know of is what it
+took.
+"""
+
+import asyncio
+import errno
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from .at.commands import CloseSocket, QueryAcks, SendData
+from .at.completions import SendResult
+from .at.information import AckStatus
+from .channel import Channel
+from .dataformat import PayloadFormats
+from .errors import (
+    BC260YError,
+    CommandFailed,
+    CommandTimeout,
+    ConnectionLost,
+    ModuleRestarted,
+    NotAcknowledged,
+    SendFailed,
+)
+from .inbox import Inbox
+from .outbox import Outbox
+from .tasks import TaskSet
+from .turns import Turn
+
+logger = logging.getLogger(__package__)
+
+# How often to look whether the peer has acknowledged: soon at first, then at this interval, in seconds.
+_FIRST_LOOK: Final = 0.1
+_LOOK_INTERVAL: Final = 1.0
+# A piece that the module refuses so many times in a row will not go.
+_ATTEMPTS: Final = 6
+_FIRST_PAUSE: Final = 0.1
+
+
+class ModuleSocket:
+    """An open socket of the module.
+
+    Attributes:
+        connect_id: its connectID.
+        service_type: ``"TCP"`` or ``"UDP"``.
+        host: the remote host as it was given.
+        port: the remote port.
+        local_port: the local port that was asked for; 0 when the module chose one.
+        inbox: what the peer sent.
+        sent: bytes that the module has taken.
+        sends: how many AT+QISEND carried them.
+        wire_bytes: how many bytes those commands had on the serial line.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        formats: PayloadFormats,
+        inbox: Inbox,
+        *,
+        connect_id: int,
+        service_type: str,
+        remote: tuple[str, int],
+        local_port: int,
+        tasks: TaskSet,
+        on_closed: Callable[[], None],
+    ) -> None:
+        self.connect_id = connect_id
+        self.service_type = service_type
+        self.host, self.port = remote
+        self.local_port = local_port
+        self.inbox = inbox
+        self.sent = 0
+        self.sends = 0
+        self.wire_bytes = 0
+        self.channel = channel
+        self.formats = formats
+        self.tasks = tasks
+        self._on_closed = on_closed
+        self._closing: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<ModuleSocket connectID={self.connect_id} {self.service_type.lower()} {self.host}:{self.port}>"
+
+    # Sending
+
+    def check_open(self) -> None:
+        """Check that data can still be sent.
+
+        Raises:
+            ConnectionLost: the peer closed, or the socket was lost.
+        """
+        if self.inbox.error is not None:
+            raise self.inbox.error
+
+        if self.inbox.is_ended:
+            raise ConnectionLost("the peer has closed the connection")
+
+    def check_size(self, data: bytes | bytearray | memoryview) -> None:
+        """Check that a datagram is not too long to be sent as one.
+
+        Raises:
+            OSError: EMSGSIZE, it is.
+        """
+        limit = self.formats.largest_datagram(bytes(data))
+        if len(data) > limit:
+            raise OSError(errno.EMSGSIZE, f"a datagram like this one may have {limit} bytes, not {len(data)}")
+
+    async def send_next(self, outbox: Outbox) -> int:
+        """Send the next piece of what waits, and return how many bytes of it the module took.
+
+        The piece is chosen when the line is free, not before, so that what was written meanwhile goes with it.
+
+        Raises:
+            ConnectionLost: the socket is gone, or the module keeps refusing.
+            PortLost: so is the port.
+        """
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
+
+            async with self.channel.turn() as turn:
+                self.check_open()
+                if taken := await self._attempt(turn, outbox):
+                    return taken
+
+        raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
+
+    async def _attempt(self, turn: Turn, outbox: Outbox) -> int:
+        whole = self.service_type == "UDP"
+        form, limit = await self.formats.prepare(turn, outbox.peek(1024), whole=whole)
+        data, rai = outbox.piece(limit)
+        taken = await self._transfer(turn, SendData(self.connect_id, data, rai, form))
+        outbox.drop(taken)
+        return taken
+
+    async def _transfer(self, turn: Turn, command: SendData) -> int:
+        size = len(command.data)
+        self.sends += 1
+        self.wire_bytes += command.wire_size
+        try:
+            answer = await turn.execute(command)
+        except CommandTimeout as exc:
+            logger.info("%r: %s; asking what the module took", self, exc)
+        except CommandFailed as exc:
+            raise SendFailed(f"the module refused to send: {exc}") from exc
+        else:
+            if answer.completions == [SendResult(ok=True)] and not answer.is_doubtful:
+                self.sent += size
+                return size
+
+        return await self._recount(turn, size)
+
+    async def _recount(self, turn: Turn, size: int) -> int:
+        try:
+            status = await self.ack_status(turn)
+        except CommandFailed as exc:
+            raise SendFailed(f"the socket is gone: {exc}") from exc
+
+        taken = status.sent - self.sent
+        if not 0 <= taken <= size:
+            raise SendFailed(f"the module counts {status.sent} bytes where {self.sent} to {self.sent + size} were sent")
+
+        self.sent = status.sent
+        return taken
+
+    async def ack_status(self, turn: Turn | None = None) -> AckStatus:
+        """Ask how much was sent and acknowledged (guide 4.2.6).
+
+        Raises:
+            CommandFailed: the socket is gone.
+        """
+        command = QueryAcks(self.connect_id)
+        answer = await (self.channel.execute(command) if turn is None else turn.execute(command))
+        for information in answer.information:
+            if isinstance(information, AckStatus):
+                return information
+
+        raise CommandFailed(str(command), text="OK, but no counters")
+
+    async def wait_acked(self, timeout: float) -> int:
+        """Wait until the peer has acknowledged everything, and return how many bytes it has not.
+
+        Args:
+            timeout: how long to wait, in seconds.
+
+        Raises:
+            CommandFailed: the socket is gone.
+        """
+        deadline = asyncio.get_running_loop().time() + timeout
+        pause = _FIRST_LOOK
+        while True:
+            unacked = (await self.ack_status()).unacked
+            left = deadline - asyncio.get_running_loop().time()
+            if not unacked or left <= 0 or self.inbox.is_ended:
+                return unacked
+
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 2, _LOOK_INTERVAL)
+
+    # Closing
+
+    def close(self) -> asyncio.Task[None]:
+        """Close the socket and give its connectID back, in a task that the caller may await or leave alone."""
+        if self._closing is None:
+            self._closing = self.tasks.spawn(self._close(), f"{self.connect_id}.close")
+
+        return self._closing
+
+    async def _close(self) -> None:
+        try:
+            # A restart has closed every socket already.
+            if not isinstance(self.inbox.error, ModuleRestarted):
+                await close_connect_id(self.channel, self.connect_id)
+        finally:
+            self.inbox.end()
+            self.channel.detach(self.connect_id)
+            self._on_closed()
+
+    async def check_acks(self, timeout: float) -> Exception | None:
+        """Make the check before a close that the guide advises (4.2.9): return the error to close with, if any.
+
+        Args:
+            timeout: how long to wait for the peer to acknowledge, in seconds.
+        """
+        if self.service_type != "TCP" or not self.sent or self.inbox.is_ended:
+            return None
+
+        try:
+            unacked = await self.wait_acked(timeout)
+        except CommandFailed:
+            return None
+        except BC260YError as exc:
+            return exc
+
+        return NotAcknowledged(unacked) if unacked and not self.inbox.is_ended else None
+
+
+async def close_connect_id(channel: Channel, connect_id: int) -> None:
+    """Send AT+QICLOSE until the module has answered; that it knows of no such socket is an answer too.
+
+    Nothing is raised: when the channel is gone, so are its sockets.
+    """
+    for _ in range(3):
+        try:
+            await channel.execute(CloseSocket(connect_id))
+        except CommandTimeout:
+            continue
+        except BC260YError as exc:
+            logger.debug("%s: connectID %d: %s", channel.name, connect_id, exc)
+
+        return

@@ -1,0 +1,133 @@
+"""What a module needs to be told before business, and after it (guide 4.1)."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Final
+
+from .at.commands import (
+    Command,
+    QueryRegistration,
+    QuerySleep,
+    QuerySockets,
+    SetEcho,
+    SetErrorLevel,
+    SetSleep,
+)
+from .at.information import Registration, SleepSetting, SocketInfo
+from .at.responses import CmeLevel
+from .channel import Channel
+from .dataformat import PayloadFormats
+from .errors import BC260YError, CommandError, ModemNotResponding
+from .port import Port
+from .sockets import close_connect_id
+from .turns import Answer, Turn
+
+logger = logging.getLogger(__package__)
+
+# The factory setting first, then what boards are often set to, then the rest. Autobaud is left alone: it is unreliable.
+USUAL_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 230400, 460800, 921600)
+_AT_ATTEMPTS: Final = 2
+_AT_TIMEOUT: Final = 0.3
+
+
+async def find_rate(port: Port, timeout: float) -> None:
+    """Set the port to the rate at which the module answers ``AT``.
+
+    Args:
+        port: the open port.
+        timeout: how long to try, in seconds; a module that is starting takes about ten.
+
+    Raises:
+        ModemNotResponding: nothing answered at any rate.
+        PortLost: the port went away.
+    """
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                for rate in USUAL_RATES:
+                    await port.set_baudrate(rate)
+                    # What arrived at a wrong rate is garbage in the module's line buffer; a CR ends it.
+                    port.write(b"\r")
+                    for _ in range(_AT_ATTEMPTS):
+                        port.write(b"AT\r")
+                        if await _hears_ok(port):
+                            logger.info("%s: the module answers at %d baud", port.url, rate)
+                            return
+    except TimeoutError:
+        raise ModemNotResponding(f"{port.url}: no answer to AT at any of the usual rates") from None
+
+
+async def _hears_ok(port: Port) -> bool:
+    heard = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_AT_TIMEOUT):
+            while b"OK\r" not in heard:
+                heard += await port.read()
+
+    return b"OK\r" in heard
+
+
+class Conditions:
+    """What was found in the module, and what it was told.
+
+    Attributes:
+        registration: the last that was heard of it.
+        sleep_found: the sleep setting that the module had.
+    """
+
+    def __init__(self, formats: PayloadFormats) -> None:
+        self.registration: Registration | None = None
+        self.sleep_found: SleepSetting | None = None
+        self._formats = formats
+
+    async def establish(self, channel: Channel, turn: Turn) -> list[SocketInfo]:
+        """Tell the module all that this package relies on, and return the sockets that are open in it.
+
+        Raises:
+            CommandError: the module refuses what cannot be done without.
+            ModemNotResponding: it does not answer.
+        """
+        await turn.execute(SetEcho(on=False))
+        await _tolerate(turn, SetErrorLevel(CmeLevel.NUMBER))
+        if self.sleep_found is None and (answer := await _tolerate(turn, QuerySleep())) is not None:
+            self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)
+
+        await _tolerate(turn, SetSleep(0))
+        await self._formats.establish(turn)
+        await self.ask_registration(turn)
+        answer = await turn.execute(QuerySockets())
+        return [info for info in answer.information if isinstance(info, SocketInfo)]
+
+    async def ask_registration(self, turn: Turn) -> Registration | None:
+        """Ask whether the module is registered (guide 4.1)."""
+        answer = await _tolerate(turn, QueryRegistration())
+        found = [info for info in answer.information if isinstance(info, Registration)] if answer is not None else []
+        self.registration = found[0] if found else None
+        return self.registration
+
+    async def take_leave(self, channel: Channel, *, restore_data_format: bool) -> None:
+        """Set back what was changed. A module that does not answer any more is left as it is."""
+        with contextlib.suppress(BC260YError):
+            async with channel.turn() as turn:
+                if restore_data_format:
+                    await self._formats.restore(turn)
+
+                if self.sleep_found is not None and self.sleep_found.mode:
+                    await _tolerate(turn, SetSleep(self.sleep_found.mode))
+
+
+async def close_leftovers(channel: Channel, leftovers: list[SocketInfo]) -> None:
+    """Close the sockets that an earlier program left open, for each blocks its connectID."""
+    for leftover in leftovers:
+        logger.info("%s: closing a socket that was left open: %s", channel.name, leftover)
+        await close_connect_id(channel, leftover.connect_id)
+
+
+async def _tolerate(turn: Turn, command: Command) -> Answer | None:
+    """Send a command that some firmware may not know."""
+    try:
+        return await turn.execute(command)
+    except CommandError as exc:
+        logger.info("going on without it: %s", exc)
+        return None

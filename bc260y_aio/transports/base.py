@@ -1,0 +1,279 @@
+"""What a stream transport and a datagram transport share: delivery, sending, closing."""
+
+import asyncio
+import contextvars
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..at.information import AckStatus
+from ..outbox import DatagramOutbox, StreamOutbox
+from ..sockets import ModuleSocket
+from .flow import FlowControl
+
+logger = logging.getLogger("bc260y_aio")
+
+Buffer = bytes | bytearray | memoryview
+
+_IGNORED_WRITES_BEFORE_WARNING: Final = 5
+
+
+def checked_buffer(data: Buffer) -> Buffer:
+    """Return data as it is, if it is bytes-like.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
+
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a transport has sent, and what it cost.
+
+    Attributes:
+        sent: bytes that the module has taken.
+        sends: how many AT+QISEND carried them.
+        wire_bytes: how many bytes those commands had on the serial line.
+    """
+
+    sent: int
+    sends: int
+    wire_bytes: int
+
+
+class SocketTransport(FlowControl):
+    """What the stream and the datagram transport share."""
+
+    _outbox: StreamOutbox | DatagramOutbox
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        socket: ModuleSocket,
+        protocol: asyncio.BaseProtocol,
+        *,
+        extra: dict[str, Any],
+        close_timeout: float,
+    ) -> None:
+        super().__init__()
+        self._loop = loop
+        self._socket = socket
+        self._protocol: Any = None
+        self._extra = extra
+        self._close_timeout = close_timeout
+        self._context = contextvars.copy_context()
+        self._closing = False
+        self._lost = False
+        self._paused = False
+        self._delivery: asyncio.Handle | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._ignored_writes = 0
+        self.set_protocol(protocol)
+
+    def _start(self, waiter: asyncio.Future[None] | None = None) -> None:
+        """Introduce the transport to its protocol, and only then let data through."""
+        self._loop.call_soon(self._connect, waiter, context=self._context)
+
+    def _connect(self, waiter: asyncio.Future[None] | None) -> None:
+        self._protocol.connection_made(self)
+        self._socket.inbox.on_arrival = self._arrived
+        self._arrived()
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def __repr__(self) -> str:
+        state = " closed" if self._lost else " closing" if self._closing else ""
+        sending = "sending" if self._sender is not None else "idle"
+        socket = self._socket
+        return (
+            f"<{type(self).__name__} connectID={socket.connect_id} {socket.service_type.lower()} "
+            f"{socket.host}:{socket.port}{state} write=<{sending}, bufsize={self.get_write_buffer_size()}>>"
+        )
+
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        if not self._closing:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+
+    # About it
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return ``peername``, ``sockname``, ``socket``, ``connect_id`` or ``modem``."""
+        return self._extra.get(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Set the protocol. One that takes over while writing is paused is told so."""
+        self._protocol = protocol
+        if self._protocol_paused:
+            self._tell("pause_writing")
+
+    def get_protocol(self) -> Any:
+        """Return the protocol."""
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        """Tell whether the transport is closing or closed."""
+        return self._closing
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be taken by the module."""
+        return len(self._outbox)
+
+    @property
+    def traffic(self) -> Traffic:
+        """What has been sent so far, and what it cost."""
+        socket = self._socket
+        return Traffic(socket.sent, socket.sends, socket.wire_bytes)
+
+    async def ack_status(self) -> AckStatus:
+        """Return how many bytes were sent and acknowledged (guide 4.2.6).
+
+        Raises:
+            CommandFailed: the socket is gone.
+        """
+        return await self._socket.ack_status()
+
+    # Receiving
+
+    def is_reading(self) -> bool:
+        """Tell whether data is being delivered."""
+        return not self._closing and not self._paused
+
+    def pause_reading(self) -> None:
+        """Deliver nothing until :meth:`resume_reading`.
+
+        Unlike a kernel socket, the module goes on receiving: what comes waits in memory, up to the modem's
+        ``receive_limit``. Past it a stream ends with ReceiveOverflow, and a datagram socket loses its oldest datagrams.
+        """
+        if not self._closing and not self._paused:
+            self._paused = True
+            self._cancel_delivery()
+
+    def resume_reading(self) -> None:
+        """Deliver again."""
+        if not self._closing and self._paused:
+            self._paused = False
+            self._arrived()
+
+    def _arrived(self) -> None:
+        if self._delivery is None and not self._paused and not self._closing:
+            self._delivery = self._loop.call_soon(self._deliver, context=self._context)
+
+    def _deliver(self) -> None:
+        self._delivery = None
+        inbox = self._socket.inbox
+        while inbox and not self._paused and not self._closing:
+            if not self._hand_over(inbox.take()):
+                return
+
+        if inbox.is_exhausted and not self._paused and not self._closing:
+            self._end_of_input(inbox.error)
+
+    def _hand_over(self, data: bytes) -> bool:
+        raise NotImplementedError
+
+    def _end_of_input(self, error: Exception | None) -> None:
+        raise NotImplementedError
+
+    # Sending
+
+    def _may_write(self) -> bool:
+        if not self._closing:
+            return True
+
+        self._ignored_writes += 1
+        if self._ignored_writes == _IGNORED_WRITES_BEFORE_WARNING:
+            logger.warning("%r: written to after it was closed", self)
+
+        return False
+
+    def _start_sending(self) -> None:
+        if self._sender is None and not self._lost:
+            self._sender = self._socket.tasks.spawn(self._send(), f"{self._socket.connect_id}.sender")
+
+    async def _send(self) -> None:
+        try:
+            while self._outbox:
+                await self._send_piece()
+                self._context.run(self._maybe_resume)
+        except Exception as exc:
+            self._sender = None
+            self._fatal_error(exc, "sending failed")
+            return
+
+        self._sender = None
+        if self._closing:
+            self._finish()
+
+    async def _send_piece(self) -> None:
+        await self._socket.send_next(self._outbox)
+
+    # Closing
+
+    def close(self) -> None:
+        """Stop reading, send what waits, and close."""
+        if self._closing:
+            return
+
+        self._closing = True
+        self._cancel_delivery()
+        if self._sender is None:
+            self._finish()
+
+    def abort(self) -> None:
+        """Close at once; what waits is thrown away."""
+        self._force_close(None)
+
+    def _finish(self) -> None:
+        if not self._lost:
+            self._lost = True
+            self._socket.tasks.spawn(self._close_socket(), f"{self._socket.connect_id}.finish")
+
+    async def _close_socket(self) -> None:
+        error = await self._socket.check_acks(self._close_timeout)
+        try:
+            await asyncio.shield(self._socket.close())
+        finally:
+            self._loop.call_soon(self._call_connection_lost, error, context=self._context)
+
+    def _fatal_error(self, exc: BaseException, message: str = "fatal error on transport") -> None:
+        if isinstance(exc, OSError):
+            if self._loop.get_debug():
+                logger.debug("%r: %s", self, message, exc_info=exc)
+        else:
+            self._loop.call_exception_handler(
+                {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
+            )
+
+        self._force_close(exc)
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        if self._lost:
+            return
+
+        self._closing = self._lost = True
+        self._cancel_delivery()
+        self._outbox.clear()
+        if self._sender is not None:
+            self._sender.cancel()
+            self._sender = None
+
+        self._socket.close()
+        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+
+    def _cancel_delivery(self) -> None:
+        if self._delivery is not None:
+            self._delivery.cancel()
+            self._delivery = None
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        protocol, self._protocol = self._protocol, None
+        self._socket.inbox.on_arrival = None
+        self._socket.inbox.clear()
+        if protocol is not None:
+            protocol.connection_lost(exc)

@@ -1,0 +1,77 @@
+"""A UDP socket of the module as an asyncio datagram transport."""
+
+import asyncio
+from typing import Any
+
+from ..errors import BC260YError
+from ..outbox import DatagramOutbox
+from ..rai import RAI, effective
+from ..sockets import ModuleSocket
+from .base import Buffer, SocketTransport, checked_buffer
+
+
+class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
+    """A UDP socket of the module as an asyncio datagram transport, connected to one peer.
+
+    Unlike a kernel socket, it loses its oldest datagrams when more than the modem's ``receive_limit`` wait to be
+    delivered, and a datagram of more than 1024 bytes arrives as several, for the module splits it (guide 2.3, note 4).
+    """
+
+    _outbox: DatagramOutbox
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        socket: ModuleSocket,
+        protocol: asyncio.BaseProtocol,
+        *,
+        extra: dict[str, Any],
+        close_timeout: float,
+        waiter: asyncio.Future[None] | None = None,
+    ) -> None:
+        self._outbox = DatagramOutbox()
+        super().__init__(loop, socket, protocol, extra=extra, close_timeout=close_timeout)
+        self._start(waiter)
+
+    def _hand_over(self, data: bytes) -> bool:
+        self._protocol.datagram_received(data, (self._socket.host, self._socket.port))
+        return True
+
+    def _end_of_input(self, error: Exception | None) -> None:
+        self._force_close(error)
+
+    def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
+        """Send a datagram.
+
+        Args:
+            data: the bytes: up to 512 with hex, up to 1024 with text.
+            addr: the peer, or None; no other address is allowed on a connected socket.
+            rai: what it tells the network; that of :func:`bc260y_aio.rai` by default.
+
+        Raises:
+            TypeError: the data is not bytes-like.
+            ValueError: the address is another than the peer's; or the modem sends text only, and this is not text.
+        """
+        checked_buffer(data)
+        if addr is not None and tuple(addr[:2]) != (self._socket.host, self._socket.port):
+            raise ValueError(f"Invalid address: must be None or {(self._socket.host, self._socket.port)}")
+
+        if not self._may_write():
+            return
+
+        self._socket.formats.check(data)
+        self._socket.check_size(data)
+        if not data:
+            return
+
+        self._outbox.put(data, effective(rai))
+        self._start_sending()
+        self._maybe_pause()
+
+    async def _send_piece(self) -> None:
+        try:
+            await super()._send_piece()
+        except BC260YError as exc:
+            self._socket.check_open()
+            self._outbox.drop(1)
+            self._context.run(self._protocol.error_received, exc)

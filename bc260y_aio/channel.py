@@ -44,6 +44,8 @@ logger = logging.getLogger(__package__)
 # The module wakes or answers within this time of an AT, in seconds; a marker may stand behind a lot of pushed data.
 _PROBE_INTERVAL: Final = 0.3
 _MARKER_INTERVAL: Final = 5.0
+# A module that may sleep does so about ten seconds after the last command; well before that it is surely awake.
+_SLEEPS_AFTER: Final = 5.0
 # A deadline that traffic keeps pushing back ends after so many times its length.
 _PATIENCE: Final = 12
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
@@ -85,6 +87,7 @@ class Channel:
         sends: how many commands were written, by name.
         strays: how many payloads came for a connectID that nobody has.
         recovery_timeout: how long to probe for a module that does not answer, in seconds.
+        may_sleep: the module is allowed to sleep, so a command may find it asleep.
     """
 
     def __init__(self, port: Port, *, name: str, command_gap: float, nvram_gap: float, recovery_timeout: float) -> None:
@@ -115,6 +118,7 @@ class Channel:
         self._reader: asyncio.Task[None] | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._probe_answered = asyncio.Event()
+        self.may_sleep = False
         self._heard_at = 0.0
         self._gave_up_at: float | None = None
         self._not_before = 0.0
@@ -188,7 +192,7 @@ class Channel:
                 raise self._error.with_traceback(None)
 
             if self._dialogue is None and self._recovery is None:
-                if self._dte.state is State.IDLE:
+                if self._dte.state is State.IDLE and not self._may_be_asleep:
                     break
 
                 self.recover()
@@ -208,6 +212,10 @@ class Channel:
 
         if now < self._not_before:
             await asyncio.sleep(self._not_before - now)
+
+    @property
+    def _may_be_asleep(self) -> bool:
+        return self.may_sleep and self._loop.time() - self._heard_at > _SLEEPS_AFTER
 
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
@@ -396,6 +404,12 @@ class Channel:
         return self._error
 
     # Inboxes and subscribers
+
+    def end_streams(self, error: Exception) -> None:
+        """Tell the inboxes of all streams, but not of datagram sockets, that nothing more will come."""
+        for inbox in tuple(self._inboxes.values()):
+            if inbox.keeps_order:
+                inbox.end(error)
 
     def attach(self, connect_id: int, inbox: Inbox) -> None:
         """Let payload for a connectID go into an inbox from now on."""

@@ -66,6 +66,11 @@ class ModemCore:
         """The channel of an open modem."""
         raise NotImplementedError
 
+    @property
+    def _is_usable(self) -> bool:
+        """Whether the modem is open and its channel stands."""
+        raise NotImplementedError
+
     def _note_registration(self, change: RegistrationChanged) -> None:
         known = self._conditions.registration
         mode = known.mode if known is not None else 1

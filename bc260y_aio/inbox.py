@@ -33,7 +33,7 @@ class Inbox:
         self.size = 0
         self.dropped = 0
         self.on_arrival: Callable[[], None] | None = None
-        self._keeps_order = keeps_order
+        self.keeps_order = keeps_order
         self._payloads: deque[bytes] = deque()
         self._ended = False
         self._error: Exception | None = None
@@ -58,7 +58,7 @@ class Inbox:
 
     def put_damage(self, error: Exception) -> None:
         """Add that a payload was lost on the line: the end of a stream, one datagram less."""
-        if self._keeps_order:
+        if self.keeps_order:
             self.end(error)
         else:
             self.dropped += 1
@@ -71,7 +71,7 @@ class Inbox:
             self._announce()
 
     def _overflow(self) -> None:
-        if self._keeps_order:
+        if self.keeps_order:
             self.size -= len(self._payloads.pop())
             self.end(ReceiveOverflow(f"more than {self.limit} bytes were left unread"))
             return

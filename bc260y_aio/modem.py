@@ -10,13 +10,14 @@ from typing import Self
 from .allocation import ConnectIDs
 from .at.completions import SocketOpened
 from .at.responses import Response
-from .at.urcs import LateAnswer, RegistrationChanged, Restarted
+from .at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
 from .channel import Channel
 from .connections import Connections
 from .core import Options
 from .dataformat import Mode, PayloadFormats
-from .errors import BC260YError, ModemClosed
+from .errors import BC260YError, ModemClosed, ModuleSlept
 from .port import Port, open_port
+from .power import Power
 from .services import Services
 from .sockets import close_connect_id
 from .startup import USUAL_RATES, Conditions, close_leftovers, find_rate
@@ -26,7 +27,7 @@ from .turns import Turn
 logger = logging.getLogger(__package__)
 
 
-class Modem(Connections, Services):
+class Modem(Connections, Services, Power):
     """A BC260Y-CN module on a serial port; an async context manager.
 
     It has the event loop's methods, with their names, arguments, results and exceptions: what is opened here goes over
@@ -191,7 +192,7 @@ class Modem(Connections, Services):
             raise
 
         channel.recovery_timeout = options.recovery_timeout
-        channel.subscribe(self._on_urc, Restarted, RegistrationChanged, LateAnswer)
+        channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
 
     async def close(self) -> None:
         """Close what is open, let the module sleep again if it may, and close the port.
@@ -228,6 +229,10 @@ class Modem(Connections, Services):
 
         return self._opened
 
+    @property
+    def _is_usable(self) -> bool:
+        return self.is_open
+
     # What the module says by itself
 
     def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
@@ -255,6 +260,8 @@ class Modem(Connections, Services):
                 self._tasks.spawn(self._reestablish(channel, turn), "reestablish")
             case RegistrationChanged():
                 self._note_registration(event)
+            case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
+                channel.end_streams(ModuleSlept("the module slept; TCP connections do not live through that"))
             case LateAnswer(response=SocketOpened(connect_id=connect_id)) if connect_id not in self._ids.taken:
                 self._tasks.spawn(close_connect_id(channel, connect_id), f"{connect_id}.late")
 

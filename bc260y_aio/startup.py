@@ -32,7 +32,7 @@ _AT_TIMEOUT: Final = 0.3
 
 
 async def find_rate(port: Port, timeout: float) -> None:
-    """Set the port to the rate at which the module answers ``AT``.
+    """Set the port to the rate at which the module answers ``AT``, beginning with the one it is set to.
 
     Args:
         port: the open port.
@@ -45,7 +45,7 @@ async def find_rate(port: Port, timeout: float) -> None:
     try:
         async with asyncio.timeout(timeout):
             while True:
-                for rate in USUAL_RATES:
+                for rate in (port.baudrate or USUAL_RATES[0], *USUAL_RATES):
                     await port.set_baudrate(rate)
                     # What arrived at a wrong rate is garbage in the module's line buffer; a CR ends it.
                     port.write(b"\r")

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final, Self, TypeAlias
 import pytest
 import serial
 
+from bc260y_aio.emulator import Options
 from bc260y_aio.errors import LocalProtocolError, PortBusy, PortError, PortLost, PortNotFound
 from bc260y_aio.port import READ_SIZE, RECEIVE_LIMIT, Port, open_port
 from bc260y_aio.port import device as device_module
@@ -131,8 +132,9 @@ class StandIn:
 
     last: ClassVar["StandIn"]
 
-    def __init__(self, url: str = "memory://") -> None:
+    def __init__(self, url: str = "memory://", baudrate: int | None = None) -> None:
         self.url = url
+        self.options = Options(baudrate=baudrate)
         self.running = False
         self.line: Memory | None = None
         StandIn.last = self
@@ -141,7 +143,7 @@ class StandIn:
     def from_url(cls, url: str) -> Self:
         match url.partition("?")[2].partition("="):
             case "device", "=", device:
-                return cls(device)
+                return cls(device, 115200)
             case "line", "=", "memory":
                 return cls()
 
@@ -848,7 +850,7 @@ async def test_a_port_can_be_closed_in_a_pause() -> None:
 @pytest.mark.usefixtures("emulator")
 async def test_a_port_closes_its_emulator() -> None:
     with pty() as (far, path):
-        async with await open_port(f"emulator://?device={path}", 115200) as port:
+        async with await open_port(f"emulator://?device={path}") as port:
             assert StandIn.last.running
             assert port.baudrate == 115200
             await far.send(b"RDY")

@@ -49,10 +49,12 @@ async def _open_emulator(url: str, baudrate: int | None) -> "Port":
 
     emulator = Emulator.from_url(url)
     await emulator.start()
+    # An emulated line has the pace that its options give it, whatever a pty is set to, unless it is strict about that.
+    rate = baudrate if emulator.options.baudrate_strict else emulator.options.baudrate
     if emulator.url.startswith("memory://"):
-        return await Port(url, emulator)._open()
+        return await Port(url, emulator, baudrate=rate)._open()
 
-    return await _open_device(url, emulator.url, baudrate, emulator)
+    return await _open_device(url, emulator.url, rate, emulator)
 
 
 class Port:

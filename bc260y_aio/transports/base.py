@@ -210,6 +210,11 @@ class SocketTransport(FlowControl):
         if self._closing:
             self._finish()
 
+    async def drained(self) -> None:
+        """Wait until the module has taken all that was written, or the transport is lost."""
+        while (sender := self._sender) is not None:
+            await asyncio.wait([sender])
+
     async def _send_piece(self) -> None:
         await self._socket.send_next(self._outbox)
 

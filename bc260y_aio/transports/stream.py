@@ -121,8 +121,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         deadline = self._loop.time() + timeout
         try:
             async with asyncio.timeout_at(deadline):
-                while (sender := self._sender) is not None:
-                    await asyncio.wait([sender])
+                await self.drained()
         except TimeoutError:
             raise NotAcknowledged(len(self._outbox)) from None
 

@@ -1,0 +1,191 @@
+"""Sleep and its settings: when the module may sleep, and how it is woken (guide 4.1, 4.3.9)."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .at.commands import SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
+from .at.responses import Text
+from .at.syntax import Malformed, Parameters
+from .at.timers import (
+    read_active,
+    read_cycle,
+    read_periodic,
+    read_window,
+    write_active,
+    write_cycle,
+    write_periodic,
+)
+from .core import ModemCore
+from .errors import CommandError
+
+logger = logging.getLogger(__package__)
+
+# NB-IoT, as +CEDRXS numbers the access technologies.
+_NB_IOT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PsmSetting:
+    """The power saving mode that the module asks the network for (TS 27.007, +CPSMS).
+
+    Attributes:
+        enabled: whether it asks at all.
+        periodic_update: T3412, how long it sleeps at most before it reports to the network; None: not asked for.
+        active_time: T3324, how long it can be reached before it sleeps; None: not asked for.
+    """
+
+    enabled: bool
+    periodic_update: timedelta | None = None
+    active_time: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdrxSetting:
+    """The extended DRX that the module asks the network for (TS 27.007, +CEDRXS).
+
+    Attributes:
+        cycle: how often it listens; None when it does not ask.
+        paging_window: for how long each time, where the module tells.
+    """
+
+    cycle: timedelta | None = None
+    paging_window: timedelta | None = None
+
+
+class Power(ModemCore):
+    """When a modem sleeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._awake = 0
+
+    # Sleep
+
+    async def sleep(self) -> None:
+        """Allow the module to sleep (guide 4.2.9, 4.3.8): it will, some ten seconds after the last command.
+
+        UDP sockets live through it; the next datagram wakes the module by itself. TCP connections do not, and end with
+        ModuleSlept, a ConnectionResetError.
+
+        Raises:
+            CommandFailed: the module refused.
+            ModemClosed: the modem is not open.
+        """
+        async with self._channel.turn() as turn:
+            for report in (SetPowerReports(on=True), SetDeepSleepReports(on=True)):
+                with contextlib.suppress(CommandError):
+                    await turn.execute(report)
+
+            await turn.execute(SetSleep(1))
+            self._channel.may_sleep = True
+
+    async def wake(self) -> None:
+        """Wake the module if it sleeps, and keep it awake (guide 4.3.9).
+
+        The command that wakes it is lost, so ``AT`` is repeated until it is answered.
+
+        Raises:
+            ModemNotResponding: it does not answer.
+            CommandFailed: it refused to stay awake.
+            ModemClosed: the modem is not open.
+        """
+        channel = self._channel
+        async with channel.turn() as turn:
+            if channel.may_sleep:
+                channel.recover()
+
+            await turn.execute(SetSleep(0))
+            channel.may_sleep = False
+
+    @contextlib.asynccontextmanager
+    async def awake(self) -> AsyncIterator[None]:
+        """Keep the module awake inside the block, and allow it to sleep after the last such block has ended.
+
+        Raises:
+            BC260YError: as :meth:`wake` and :meth:`sleep`.
+        """
+        self._awake += 1
+        try:
+            await self.wake()
+            yield
+        finally:
+            self._awake -= 1
+            if not self._awake and self._is_usable:
+                await self.sleep()
+
+    # What is asked of the network
+
+    async def psm(self) -> PsmSetting:
+        """Return the PSM setting.
+
+        Raises:
+            CommandFailed: the module did not tell.
+        """
+        told = await self._ask_setting("AT+CPSMS?")
+        if told is None:
+            return PsmSetting(enabled=False)
+
+        periodic = read_periodic(told.string(3)) if told.has(3) else None
+        active = read_active(told.string(4)) if told.has(4) else None
+        return PsmSetting(bool(told.integer(0, 0, 2)), periodic, active)
+
+    async def set_psm(self, *, periodic_update: timedelta | None = None, active_time: timedelta | None = None) -> None:
+        """Ask the network for PSM, or, with neither argument, stop asking.
+
+        Args:
+            periodic_update: T3412; up to 413 days, rounded up to what can be written.
+            active_time: T3324; up to 186 minutes, rounded up to what can be written.
+
+        Raises:
+            ValueError: a time is out of range.
+            CommandFailed: the module refused.
+        """
+        if periodic_update is None and active_time is None:
+            await self._channel.execute(read_verbatim("AT+CPSMS=0"))
+            return
+
+        periodic = "" if periodic_update is None else f'"{write_periodic(periodic_update)}"'
+        active = "" if active_time is None else f'"{write_active(active_time)}"'
+        await self._channel.execute(read_verbatim(f"AT+CPSMS=1,,,{periodic},{active}"))
+
+    async def edrx(self) -> EdrxSetting:
+        """Return the eDRX setting.
+
+        Raises:
+            CommandFailed: the module did not tell.
+        """
+        told = await self._ask_setting("AT+CEDRXS?")
+        if told is None or not told.has(1):
+            return EdrxSetting()
+
+        return EdrxSetting(read_cycle(told.string(1)), read_window(told.string(2)) if told.has(2) else None)
+
+    async def set_edrx(self, cycle: timedelta | None) -> None:
+        """Ask the network for eDRX.
+
+        Args:
+            cycle: 20.48 s to 10485.76 s, rounded up to one that exists; None to stop asking.
+
+        Raises:
+            ValueError: the cycle is out of range.
+            CommandFailed: the module refused.
+        """
+        line = "AT+CEDRXS=0" if cycle is None else f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
+        await self._channel.execute(read_verbatim(line))
+
+    async def _ask_setting(self, line: str) -> Parameters | None:
+        answer = await self._channel.execute(read_verbatim(line))
+        for told in answer.information:
+            if isinstance(told, Text) and told.text.startswith(line[2:-1] + ":"):
+                parameters = Parameters(told.text.partition(":")[2].strip())
+                try:
+                    parameters.integer(0)
+                except Malformed:
+                    return None
+
+                return parameters
+
+        return None

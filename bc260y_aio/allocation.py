@@ -28,6 +28,20 @@ class ConnectIDs:
         """The connectIDs that somebody has."""
         return frozenset(self._taken)
 
+    @property
+    def has_free(self) -> bool:
+        """Whether one can be had at once."""
+        return bool(self._free)
+
+    def take(self, connect_id: int) -> None:
+        """Take a particular connectID, which is open in the module already.
+
+        Raises:
+            ValueError: it is taken, or there is no such connectID.
+        """
+        self._free.remove(connect_id)
+        self._taken.add(connect_id)
+
     async def acquire(self, timeout: float) -> int:
         """Take a connectID, waiting for one to come free; first come, first served.
 

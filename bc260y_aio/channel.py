@@ -16,8 +16,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from .at.commands import Command, SetDataFormat
@@ -32,12 +31,14 @@ from .errors import (
     ModemClosed,
     ModemNotResponding,
     ModuleRestarted,
+    ModuleSlept,
     PayloadDamaged,
+    PortLost,
     RemoteProtocolError,
 )
 from .inbox import Inbox
 from .port import Port
-from .turns import Answer, Turn, TurnQueue, Watcher
+from .turns import Answer, Dialogue, Turn, TurnQueue, Watcher
 
 logger = logging.getLogger(__package__)
 
@@ -50,31 +51,6 @@ _SLEEPS_AFTER: Final = 5.0
 _PATIENCE: Final = 12
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
 _LATE_ANSWER_WINDOW: Final = 60.0
-
-
-@dataclass(slots=True, eq=False)
-class _Dialogue:
-    command: Command
-    answered: asyncio.Future[Answer]
-    started: float
-    timeout: float
-    completion_timeout: float
-    watch: Watcher | None
-    information: list[Information] = field(default_factory=list)
-    completions: list[Completion] = field(default_factory=list)
-    deadline: asyncio.TimerHandle | None = None
-
-    def end(self, outcome: Answer | Exception) -> None:
-        if self.deadline is not None:
-            self.deadline.cancel()
-
-        if self.answered.done():
-            return
-
-        if isinstance(outcome, Answer):
-            self.answered.set_result(outcome)
-        else:
-            self.answered.set_exception(outcome)
 
 
 class Channel:
@@ -110,10 +86,10 @@ class Channel:
         self.recovery_timeout = recovery_timeout
         self._loop = asyncio.get_running_loop()
         self._dte = DTE()
-        self._dialogue: _Dialogue | None = None
+        self._dialogue: Dialogue | None = None
         self._turns = TurnQueue(lambda: self._dialogue is None)
         self._at_rest: deque[asyncio.Future[None]] = deque()
-        self._inboxes: dict[int, Inbox] = {}
+        self._inboxes: dict[Hashable, Inbox] = {}
         self._subscribers: list[tuple[Callable[[Response], None], tuple[type[Response], ...]]] = []
         self._reader: asyncio.Task[None] | None = None
         self._recovery: asyncio.Task[None] | None = None
@@ -138,10 +114,11 @@ class Channel:
         for task in tasks:
             task.cancel()
 
-        if tasks:
-            await asyncio.wait(tasks)
-
-        await self.port.close()
+        try:
+            if tasks:
+                await asyncio.wait(tasks)
+        finally:
+            await self.port.close()
 
     # Asking
 
@@ -165,6 +142,7 @@ class Channel:
             CommandFailed: the module said ERROR.
             CommandTimeout: no answer came in time; what the module did is not known.
             ModuleRestarted: the module restarted meanwhile.
+            ModuleSlept: the module fell asleep meanwhile.
             PortLost: the port went away.
             ModemClosed: the modem was closed.
         """
@@ -176,7 +154,7 @@ class Channel:
         result_timeout = command.result_timeout if timeout is None else timeout
         completion_timeout = command.completion_timeout if timeout is None else timeout
         answered: asyncio.Future[Answer] = self._loop.create_future()
-        dialogue = _Dialogue(command, answered, self._loop.time(), result_timeout, completion_timeout, watch)
+        dialogue = Dialogue(command, answered, self._loop.time(), result_timeout, completion_timeout, watch)
         line = self._dte.send(command)
         self._dialogue = dialogue
         self._write(line)
@@ -192,10 +170,13 @@ class Channel:
                 raise self._error.with_traceback(None)
 
             if self._dialogue is None and self._recovery is None:
-                if self._dte.state is State.IDLE and not self._may_be_asleep:
+                if self._dte.state is not State.IDLE or self._may_be_asleep:
+                    self.recover()
+                elif (gap := self._not_before - self._loop.time()) > 0:
+                    await asyncio.sleep(gap)
+                    continue
+                else:
                     break
-
-                self.recover()
 
             waiter = self._loop.create_future()
             self._at_rest.append(waiter)
@@ -210,16 +191,15 @@ class Channel:
             self._gave_up_at = None
             self._dte.forgive()
 
-        if now < self._not_before:
-            await asyncio.sleep(self._not_before - now)
-
     @property
     def _may_be_asleep(self) -> bool:
         return self.may_sleep and self._loop.time() - self._heard_at > _SLEEPS_AFTER
 
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
-        self.port.write(line)
+        # That the port was lost is for the reader to tell, after what came before.
+        with contextlib.suppress(PortLost):
+            self.port.write(line)
 
     # Hearing
 
@@ -281,7 +261,7 @@ class Channel:
             case State.AWAITING_COMPLETION if isinstance(response, Success):
                 self._await_completion(dialogue)
 
-    def _await_completion(self, dialogue: _Dialogue) -> None:
+    def _await_completion(self, dialogue: Dialogue) -> None:
         assert dialogue.deadline is not None
         dialogue.deadline.cancel()
         dialogue.started = self._loop.time()
@@ -323,16 +303,22 @@ class Channel:
             case Restarted():
                 for inbox in self._inboxes.values():
                     inbox.end(ModuleRestarted("the module restarted"))
+
+                # A module that starts may be deaf for a while yet.
+                self._probe_answered.set()
+                self.recover()
             case _:
                 pass
 
         self._publish(event)
-        if isinstance(event, Restarted | PowerChanged) and self._dte.state not in _ENGAGED:
-            self._finish(ModuleRestarted("the module restarted or fell asleep before it answered"))
+        if isinstance(event, Restarted) and self._dte.state not in _ENGAGED:
+            self._finish(ModuleRestarted("the module restarted before it answered"))
+        elif isinstance(event, PowerChanged) and self._dte.state not in _ENGAGED:
+            self._finish(ModuleSlept("the module fell asleep before it answered"))
 
     # Deadlines and recovery
 
-    def _expire(self, dialogue: _Dialogue, awaiting: str) -> None:
+    def _expire(self, dialogue: Dialogue, awaiting: str) -> None:
         now = self._loop.time()
         due = max(dialogue.started, self._heard_at) + dialogue.timeout
         last = dialogue.started + _PATIENCE * dialogue.timeout
@@ -355,15 +341,13 @@ class Channel:
     async def _probe(self) -> None:
         try:
             async with asyncio.timeout(self.recovery_timeout):
-                interval = _PROBE_INTERVAL
                 while True:
                     self._probe_answered.clear()
-                    self._write(self._dte.probe())
+                    probe = self._dte.probe()
+                    self._write(probe)
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(interval):
+                        async with asyncio.timeout(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL):
                             await self._probe_answered.wait()
-
-                        interval = _MARKER_INTERVAL
 
                     if self._dte.state is State.IDLE:
                         return
@@ -411,13 +395,18 @@ class Channel:
             if inbox.keeps_order:
                 inbox.end(error)
 
-    def attach(self, connect_id: int, inbox: Inbox) -> None:
-        """Let payload for a connectID go into an inbox from now on."""
-        self._inboxes[connect_id] = inbox
+    def attach(self, key: Hashable, inbox: Inbox) -> None:
+        """Let payload for a connectID go into an inbox from now on.
 
-    def detach(self, connect_id: int) -> None:
+        Args:
+            key: the connectID; anything else for an inbox that only wants to hear of the end.
+            inbox: the inbox.
+        """
+        self._inboxes[key] = inbox
+
+    def detach(self, key: Hashable) -> None:
         """Stop that."""
-        self._inboxes.pop(connect_id, None)
+        self._inboxes.pop(key, None)
 
     def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
         """Call back for every URC of these kinds, but for payload; return what ends that.

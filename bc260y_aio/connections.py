@@ -7,15 +7,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .addresses import Address, check_family, host_name, local_port, port_number
-from .at.commands import OpenSocket
+from .at.commands import OpenSocket, QuerySocket
 from .at.completions import SocketOpened
+from .at.information import SocketInfo, SocketState
 from .core import ModemCore
 from .endpoint import DatagramEndpoint, EndpointProtocol
 from .errors import CommandTimeout, ConnectTimeout, ErrorCode, socket_error
 from .inbox import Inbox
 from .sockets import ModuleSocket
 from .tls import Handshake
-from .transports import ModemDatagramTransport, ModemTransport
+from .transports import Closing, ModemDatagramTransport, ModemTransport, UnconnectedDatagramTransport
 
 if TYPE_CHECKING:
     import ssl as ssl_module
@@ -32,9 +33,10 @@ class Connections(ModemCore):
 
     def __init__(self) -> None:
         super().__init__()
+        self._leftovers: dict[Address, tuple[SocketInfo, Inbox]] = {}
         self._open_transports: weakref.WeakSet[Any] = weakref.WeakSet()
 
-    def _transports(self) -> list[ModemTransport | ModemDatagramTransport]:
+    def _transports(self) -> list[ModemTransport | ModemDatagramTransport | UnconnectedDatagramTransport]:
         return list(self._open_transports)
 
     # Streams
@@ -171,7 +173,8 @@ class Connections(ModemCore):
         Args:
             protocol_factory: returns the protocol.
             local_addr: ``("", port)`` or ``("0.0.0.0", port)`` asks for a local port.
-            remote_addr: the peer.
+            remote_addr: the peer. None for a socket that talks to many, each on a connectID of its own: see
+                :class:`bc260y_aio.transports.UnconnectedDatagramTransport`.
             family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``; a numeric address must be of it.
             proto: 0 or ``IPPROTO_UDP``.
             flags: no effect.
@@ -185,14 +188,14 @@ class Connections(ModemCore):
             ValueError: an argument is out of range, or asks for what a module cannot do.
             OSError: what :meth:`create_connection` raises.
         """
-        if remote_addr is None:
-            raise ValueError("a module socket needs a peer: remote_addr must be specified")
-
         if reuse_port or allow_broadcast:
             raise ValueError("a module can neither reuse a port nor broadcast")
 
         if proto not in (0, socket.IPPROTO_UDP):
             raise ValueError(f"a module has no datagram sockets of protocol {proto}")
+
+        if remote_addr is None:
+            return self._make_unconnected(protocol_factory(), family, local_addr)
 
         module_socket = await self._open_socket("UDP", *remote_addr, family, local_addr)
         try:
@@ -202,6 +205,27 @@ class Connections(ModemCore):
             raise
 
         return await self._introduce(ModemDatagramTransport, module_socket, protocol), protocol
+
+    def _make_unconnected(
+        self, protocol: P, family: int, local_addr: tuple[str | None, int] | None
+    ) -> tuple[UnconnectedDatagramTransport, P]:
+        channel = self._channel
+        port = local_port(local_addr)
+        lifeline = Inbox(self._options.receive_limit, keeps_order=False)
+        transport = UnconnectedDatagramTransport(
+            asyncio.get_running_loop(),
+            protocol,
+            open_socket=lambda peer: self._open_socket("UDP", *peer, family, local_addr),
+            has_free=lambda: self._ids.has_free,
+            check=self._formats.check_datagram,
+            tasks=self._tasks,
+            lifeline=lifeline,
+            on_lost=lambda: channel.detach(lifeline),
+            extra={"sockname": ("0.0.0.0", port), "modem": self},
+        )
+        channel.attach(lifeline, lifeline)
+        self._open_transports.add(transport)
+        return transport, protocol
 
     # What both need
 
@@ -220,8 +244,8 @@ class Connections(ModemCore):
             "connect_id": module_socket.connect_id,
             "modem": self,
         }
-        timeout = self._options.close_timeout
-        transport = kind(loop, module_socket, protocol, extra=extra, close_timeout=timeout, waiter=waiter)
+        closing = Closing(self._options.close_timeout, self._options.rai_on_close)
+        transport = kind(loop, module_socket, protocol, extra=extra, closing=closing, waiter=waiter)
         self._open_transports.add(transport)
         try:
             await waiter
@@ -242,6 +266,9 @@ class Connections(ModemCore):
         remote = host_name(host), port_number(port, service_type)
         check_family(remote[0], family)
         local = local_port(local_addr)
+        if (kept := self._take_leftover(service_type, remote, local)) is not None:
+            return await self._adopt(kept, remote)
+
         await self._ensure_registered()
         await self._local_ports.reserve(service_type, local, wait=self._options.wait_for_local_port)
         try:
@@ -253,12 +280,16 @@ class Connections(ModemCore):
         return await self._connect(service_type, remote, local, connect_id)
 
     async def _connect(self, service_type: str, remote: Address, local: int, connect_id: int) -> ModuleSocket:
-        module_socket = self._make_socket(service_type, remote, local, connect_id)
+        inbox = Inbox(self._options.receive_limit, keeps_order=service_type == "TCP")
+        module_socket = self._make_socket(service_type, remote, local, connect_id, inbox)
         what = f"opening {service_type.lower()} {remote[0]}:{remote[1]}"
         try:
             answer = await module_socket.channel.execute(OpenSocket(connect_id, service_type, *remote, local))
             match answer.completions:
                 case [SocketOpened(error=ErrorCode.SUCCESS)]:
+                    if answer.is_doubtful:
+                        await self._confirm(module_socket, what)
+
                     return module_socket
                 case [SocketOpened(error=code)]:
                     raise socket_error(code, what)
@@ -273,7 +304,48 @@ class Connections(ModemCore):
             module_socket.close()
             raise
 
-    def _make_socket(self, service_type: str, remote: Address, local: int, connect_id: int) -> ModuleSocket:
+    async def _confirm(self, opened: ModuleSocket, what: str) -> None:
+        """Check that a socket is connected, where the module's word may be about an earlier one of its connectID."""
+        answer = await opened.channel.execute(QuerySocket(opened.connect_id))
+        match answer.information:
+            case [SocketInfo(state=SocketState.CONNECTED) as info]:
+                is_ours = (info.host, info.remote_port) == (opened.host, opened.port)
+            case _:
+                is_ours = False
+
+        if not is_ours:
+            raise socket_error(ErrorCode.OPERATION_TIMEOUT, what)
+
+    # Sockets that an earlier program left open
+
+    def _keep_leftover(self, info: SocketInfo) -> None:
+        """Keep a UDP socket that is open in the module until somebody opens one to the same peer."""
+        inbox = Inbox(self._options.receive_limit, keeps_order=False)
+        self._ids.take(info.connect_id)
+        self._channel.attach(info.connect_id, inbox)
+        self._leftovers[info.host, info.remote_port] = info, inbox
+
+    def _take_leftover(self, service_type: str, remote: Address, local: int) -> tuple[SocketInfo, Inbox] | None:
+        kept = self._leftovers.get(remote) if service_type == "UDP" else None
+        if kept is None or local not in (0, kept[0].local_port) or kept[1].is_ended:
+            return None
+
+        return self._leftovers.pop(remote)
+
+    async def _adopt(self, kept: tuple[SocketInfo, Inbox], remote: Address) -> ModuleSocket:
+        info, inbox = kept
+        module_socket = self._make_socket("UDP", remote, info.local_port, info.connect_id, inbox)
+        try:
+            module_socket.sent = (await module_socket.ack_status()).sent
+        except BaseException:
+            module_socket.close()
+            raise
+
+        return module_socket
+
+    def _make_socket(
+        self, service_type: str, remote: Address, local: int, connect_id: int, inbox: Inbox
+    ) -> ModuleSocket:
         ids, local_ports = self._ids, self._local_ports
 
         def give_back() -> None:
@@ -289,7 +361,7 @@ class Connections(ModemCore):
         module_socket = ModuleSocket(
             channel,
             self._formats,
-            Inbox(self._options.receive_limit, keeps_order=service_type == "TCP"),
+            inbox,
             connect_id=connect_id,
             service_type=service_type,
             remote=remote,
@@ -298,7 +370,7 @@ class Connections(ModemCore):
             on_closed=give_back,
         )
         # Data may come right behind the answer.
-        channel.attach(connect_id, module_socket.inbox)
+        channel.attach(connect_id, inbox)
         return module_socket
 
 

@@ -8,7 +8,7 @@ from .at.information import Registration
 from .at.urcs import RegistrationChanged
 from .channel import Channel
 from .dataformat import PayloadFormats
-from .errors import NotRegistered
+from .errors import BC260YError, NotRegistered
 from .startup import Conditions
 from .tasks import TaskSet
 
@@ -31,6 +31,8 @@ class Options:
     nvram_gap: float
     wait_for_local_port: bool
     restore_data_format: bool
+    rai_on_close: bool
+    adopt_udp: bool
 
     def __post_init__(self) -> None:
         if not 1 <= self.sockets <= 256:
@@ -116,6 +118,8 @@ class ModemCore:
                         continue
 
                 return found
+        except BC260YError:
+            raise
         except TimeoutError:
             raise NotRegistered(f"the module did not register within {seconds:g} s") from None
 

@@ -9,6 +9,7 @@ to the module, for both directions and all its sockets, and every change of it w
   of NVRAM writes grows with the logarithm of what is sent, whatever the mixture.
 """
 
+import errno
 from typing import Final, Literal, get_args
 
 from .at.commands import QueryDataFormat, SetDataFormat
@@ -92,6 +93,19 @@ class PayloadFormats:
         """Return how long a datagram like this one may be, in bytes (guide 2.2.5)."""
         text = self.mode == "text" or (self.mode == "auto" and is_text(data))
         return (PayloadFormat.TEXT if text else PayloadFormat.HEX).largest_send
+
+    def check_datagram(self, data: bytes | bytearray | memoryview) -> None:
+        """Check that data can be sent as one datagram.
+
+        Raises:
+            ValueError: the mode is text, and the data holds bytes outside 0x20..0x7E.
+            OSError: EMSGSIZE, it is too long.
+        """
+        data = bytes(data)
+        self.check(data)
+        limit = self.largest_datagram(data)
+        if len(data) > limit:
+            raise OSError(errno.EMSGSIZE, f"a datagram like this one may have {limit} bytes, not {len(data)}")
 
     async def prepare(self, turn: Turn, waiting: bytes, *, whole: bool) -> tuple[PayloadFormat, int]:
         """Choose the format of the next piece, set it if need be, and return it with the most bytes that go out so.

@@ -66,6 +66,7 @@ class DatagramEndpoint:
 
     def close(self) -> None:
         """Close the socket, once what waits has been sent. What has been received can still be taken."""
+        self._protocol.keep_received()
         self.transport.close()
 
     async def wait_closed(self) -> None:
@@ -103,6 +104,11 @@ class EndpointProtocol(asyncio.DatagramProtocol):
         """Keep a datagram until it is asked for, holding the rest back in the transport's bounded queue."""
         self._datagrams.append(data)
         self.transport.pause_reading()
+        self._wake()
+
+    def keep_received(self) -> None:
+        """Take over what the transport's queue holds, before that is closed."""
+        self._datagrams.extend(self.transport.take_received())
         self._wake()
 
     def error_received(self, exc: Exception) -> None:

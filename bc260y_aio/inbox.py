@@ -46,12 +46,12 @@ class Inbox:
 
     def put(self, payload: bytes) -> None:
         """Add a payload."""
-        if self._ended:
+        if self._ended or (self.keeps_order and not payload):
             return
 
         self._payloads.append(payload)
         self.size += len(payload)
-        if self.size > self.limit:
+        if self._is_too_full:
             self._overflow()
 
         self._announce()
@@ -70,13 +70,18 @@ class Inbox:
             self._error = error
             self._announce()
 
+    @property
+    def _is_too_full(self) -> bool:
+        # An empty datagram takes room, too.
+        return max(self.size, len(self._payloads)) > self.limit
+
     def _overflow(self) -> None:
         if self.keeps_order:
             self.size -= len(self._payloads.pop())
             self.end(ReceiveOverflow(f"more than {self.limit} bytes were left unread"))
             return
 
-        while self.size > self.limit:
+        while self._is_too_full:
             self.size -= len(self._payloads.popleft())
             self.dropped += 1
 
@@ -89,6 +94,11 @@ class Inbox:
     def __bool__(self) -> bool:
         """Tell whether there is a payload to take."""
         return bool(self._payloads)
+
+    @property
+    def count(self) -> int:
+        """How many payloads wait."""
+        return len(self._payloads)
 
     @property
     def is_ended(self) -> bool:
@@ -114,6 +124,11 @@ class Inbox:
         payload = self._payloads.popleft()
         self.size -= len(payload)
         return payload
+
+    def put_back(self, payload: bytes) -> None:
+        """Put back what was taken last, or the rest of it."""
+        self._payloads.appendleft(payload)
+        self.size += len(payload)
 
     def clear(self) -> None:
         """Throw away what waits."""

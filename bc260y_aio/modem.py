@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from .allocation import ConnectIDs
 from .at.completions import SocketOpened
@@ -54,6 +54,8 @@ class Modem(Connections, Services, Power):
         nvram_gap: float = 0.05,
         wait_for_local_port: bool = True,
         restore_data_format: bool = False,
+        rai_on_close: bool = False,
+        adopt_udp: bool = False,
     ) -> None:
         """Describe a modem; nothing is opened yet.
 
@@ -75,6 +77,10 @@ class Modem(Connections, Services, Power):
             nvram_gap: the same after a command that writes NVRAM, in seconds.
             wait_for_local_port: wait for a local port that was closed less than 70 s ago, rather than fail.
             restore_data_format: at close, set the payload formats back to what was found. It wears the NVRAM.
+            rai_on_close: let the last piece before a close carry :attr:`RAI.NO_FURTHER_DATA`.
+            adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
+            peer
+                takes one over. All others are closed.
 
         Raises:
             ValueError: an argument is out of range.
@@ -93,6 +99,8 @@ class Modem(Connections, Services, Power):
             nvram_gap=nvram_gap,
             wait_for_local_port=wait_for_local_port,
             restore_data_format=restore_data_format,
+            rai_on_close=rai_on_close,
+            adopt_udp=adopt_udp,
         )
         self._formats = PayloadFormats(data_format)
         self._conditions = Conditions(self._formats)
@@ -177,6 +185,7 @@ class Modem(Connections, Services, Power):
             recovery_timeout=options.open_timeout,
         )
         self._ids = ConnectIDs(options.sockets)
+        self._leftovers.clear()
         self._opened = channel
         channel.start()
         try:
@@ -185,7 +194,10 @@ class Modem(Connections, Services, Power):
             async with channel.turn(urgent=True) as turn:
                 leftovers = await self._conditions.establish(channel, turn)
 
-            await close_leftovers(channel, leftovers)
+            keep = [info for info in leftovers if options.adopt_udp and info.service_type == "UDP"]
+            await close_leftovers(channel, [info for info in leftovers if info not in keep])
+            for info in keep:
+                self._keep_leftover(info)
         except BaseException:
             self._opened = None
             await channel.close()
@@ -193,6 +205,47 @@ class Modem(Connections, Services, Power):
 
         channel.recovery_timeout = options.recovery_timeout
         channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
+
+    @classmethod
+    async def reconnecting(
+        cls, port: str, *, first_pause: float = 1.0, longest_pause: float = 60.0, **options: Any
+    ) -> AsyncIterator[Self]:
+        """Yield an opened modem, and again after each loss: for programs that run for months.
+
+            async for modem in bc260y_aio.Modem.reconnecting("/dev/ttyUSB0"):
+                try:
+                    ...
+                except OSError:
+                    continue
+
+        The modem is closed when the loop comes round. A port that is not there, and a module that does not answer, are
+        tried again, after a pause that doubles each time.
+
+        Args:
+            port: as for :class:`Modem`.
+            first_pause: the first pause between attempts, in seconds.
+            longest_pause: the longest, in seconds.
+            **options: as for :class:`Modem`.
+
+        Raises:
+            ValueError: an argument is out of range.
+        """
+        pause = first_pause
+        while True:
+            modem = cls(port, **options)
+            try:
+                await modem.open()
+            except BC260YError as exc:
+                logger.warning("%s: %s; trying again in %.1f s", port, exc, pause)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, longest_pause)
+                continue
+
+            pause = first_pause
+            try:
+                yield modem
+            finally:
+                await modem.close()
 
     async def close(self) -> None:
         """Close what is open, let the module sleep again if it may, and close the port.

@@ -21,6 +21,9 @@ class Outbox(Protocol):
     def drop(self, size: int) -> None:
         """Take away ``size`` bytes that the module has taken."""
 
+    def mark_end(self, rai: RAI) -> None:
+        """Let the end of what waits carry a RAI, unless it has one already."""
+
     def clear(self) -> None:
         """Take away everything."""
 
@@ -88,8 +91,15 @@ class DatagramOutbox:
 
     def put(self, data: bytes | bytearray | memoryview, rai: RAI) -> None:
         """Add a datagram. The bytes are copied."""
-        self._datagrams.append((bytes(data), rai))
-        self._size += len(data)
+        datagram = bytes(data)
+        self._datagrams.append((datagram, rai))
+        self._size += len(datagram)
+
+    def mark_end(self, rai: RAI) -> None:
+        """Let the last datagram that waits carry a RAI, unless it has one already."""
+        if self._datagrams and self._datagrams[-1][1] is RAI.NONE:
+            data, _ = self._datagrams.pop()
+            self._datagrams.append((data, rai))
 
     def peek(self, size: int) -> bytes:
         """Return the next datagram, whatever its size."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ from .at.timers import (
     write_periodic,
 )
 from .core import ModemCore
-from .errors import CommandError
+from .errors import CommandError, RemoteProtocolError
 
 logger = logging.getLogger(__package__)
 
@@ -123,14 +123,13 @@ class Power(ModemCore):
 
         Raises:
             CommandFailed: the module did not tell.
+            RemoteProtocolError: what it told cannot be understood.
         """
         told = await self._ask_setting("AT+CPSMS?")
-        if told is None:
-            return PsmSetting(enabled=False)
-
-        periodic = read_periodic(told.string(3)) if told.has(3) else None
-        active = read_active(told.string(4)) if told.has(4) else None
-        return PsmSetting(bool(told.integer(0, 0, 2)), periodic, active)
+        with _understood("AT+CPSMS?"):
+            periodic = read_periodic(told.string(3)) if told.has(3) else None
+            active = read_active(told.string(4)) if told.has(4) else None
+            return PsmSetting(told.has(0) and bool(told.integer(0, 0, 2)), periodic, active)
 
     async def set_psm(self, *, periodic_update: timedelta | None = None, active_time: timedelta | None = None) -> None:
         """Ask the network for PSM, or, with neither argument, stop asking.
@@ -156,12 +155,12 @@ class Power(ModemCore):
 
         Raises:
             CommandFailed: the module did not tell.
+            RemoteProtocolError: what it told cannot be understood.
         """
         told = await self._ask_setting("AT+CEDRXS?")
-        if told is None or not told.has(1):
-            return EdrxSetting()
-
-        return EdrxSetting(read_cycle(told.string(1)), read_window(told.string(2)) if told.has(2) else None)
+        with _understood("AT+CEDRXS?"):
+            cycle = read_cycle(told.string(1)) if told.has(1) else None
+            return EdrxSetting(cycle, read_window(told.string(3)) if told.has(3) else None)
 
     async def set_edrx(self, cycle: timedelta | None) -> None:
         """Ask the network for eDRX.
@@ -176,16 +175,18 @@ class Power(ModemCore):
         line = "AT+CEDRXS=0" if cycle is None else f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
         await self._channel.execute(read_verbatim(line))
 
-    async def _ask_setting(self, line: str) -> Parameters | None:
+    async def _ask_setting(self, line: str) -> Parameters:
         answer = await self._channel.execute(read_verbatim(line))
         for told in answer.information:
             if isinstance(told, Text) and told.text.startswith(line[2:-1] + ":"):
-                parameters = Parameters(told.text.partition(":")[2].strip())
-                try:
-                    parameters.integer(0)
-                except Malformed:
-                    return None
+                return Parameters(told.text.partition(":")[2].strip())
 
-                return parameters
+        return Parameters("")
 
-        return None
+
+@contextlib.contextmanager
+def _understood(line: str) -> Iterator[None]:
+    try:
+        yield
+    except Malformed as exc:
+        raise RemoteProtocolError(f"{line}: {exc}") from exc

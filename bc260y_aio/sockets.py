@@ -7,7 +7,6 @@ took.
 """
 
 import asyncio
-import errno
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -23,6 +22,7 @@ from .errors import (
     CommandTimeout,
     ConnectionLost,
     ModuleRestarted,
+    ModuleSlept,
     NotAcknowledged,
     SendFailed,
 )
@@ -38,6 +38,8 @@ _FIRST_LOOK: Final = 0.1
 _LOOK_INTERVAL: Final = 1.0
 # A piece that the module refuses so many times in a row will not go.
 _ATTEMPTS: Final = 6
+# A question about what the module took, when it is not answered, is asked so many times.
+_QUESTIONS: Final = 3
 _FIRST_PAUSE: Final = 0.1
 
 
@@ -53,6 +55,7 @@ class ModuleSocket:
         inbox: what the peer sent.
         sent: bytes that the module has taken.
         sends: how many AT+QISEND carried them.
+        sent_at: when the last of them went out, by the loop's clock.
         wire_bytes: how many bytes those commands had on the serial line.
     """
 
@@ -76,12 +79,15 @@ class ModuleSocket:
         self.inbox = inbox
         self.sent = 0
         self.sends = 0
+        self.sent_at = 0.0
         self.wire_bytes = 0
         self.channel = channel
         self.formats = formats
         self.tasks = tasks
         self._on_closed = on_closed
         self._closing: asyncio.Task[None] | None = None
+        # Of a command without a trustworthy answer: how many bytes the module may have taken, or may yet take.
+        self._in_doubt = 0
 
     def __repr__(self) -> str:
         return f"<ModuleSocket connectID={self.connect_id} {self.service_type.lower()} {self.host}:{self.port}>"
@@ -99,16 +105,6 @@ class ModuleSocket:
 
         if self.inbox.is_ended:
             raise ConnectionLost("the peer has closed the connection")
-
-    def check_size(self, data: bytes | bytearray | memoryview) -> None:
-        """Check that a datagram is not too long to be sent as one.
-
-        Raises:
-            OSError: EMSGSIZE, it is.
-        """
-        limit = self.formats.largest_datagram(bytes(data))
-        if len(data) > limit:
-            raise OSError(errno.EMSGSIZE, f"a datagram like this one may have {limit} bytes, not {len(data)}")
 
     async def send_next(self, outbox: Outbox) -> int:
         """Send the next piece of what waits, and return how many bytes of it the module took.
@@ -128,11 +124,22 @@ class ModuleSocket:
                 if taken := await self._attempt(turn, outbox):
                     return taken
 
+        self._in_doubt = 0
         raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
 
     async def _attempt(self, turn: Turn, outbox: Outbox) -> int:
+        if self._in_doubt and (taken := await self._recount(turn, self._in_doubt)):
+            self._in_doubt -= taken
+            outbox.drop(taken)
+            return taken
+
         whole = self.service_type == "UDP"
-        form, limit = await self.formats.prepare(turn, outbox.peek(1024), whole=whole)
+        try:
+            form, limit = await self.formats.prepare(turn, outbox.peek(1024), whole=whole)
+        except CommandTimeout as exc:
+            logger.info("%r: %s; trying again", self, exc)
+            return 0
+
         data, rai = outbox.piece(limit)
         taken = await self._transfer(turn, SendData(self.connect_id, data, rai, form))
         outbox.drop(taken)
@@ -141,32 +148,52 @@ class ModuleSocket:
     async def _transfer(self, turn: Turn, command: SendData) -> int:
         size = len(command.data)
         self.sends += 1
+        self.sent_at = asyncio.get_running_loop().time()
         self.wire_bytes += command.wire_size
+        is_doubtful = False
         try:
             answer = await turn.execute(command)
-        except CommandTimeout as exc:
+        except (CommandTimeout, ModuleSlept) as exc:
             logger.info("%r: %s; asking what the module took", self, exc)
+            is_doubtful = True
         except CommandFailed as exc:
-            raise SendFailed(f"the module refused to send: {exc}") from exc
+            logger.info("%r: %s; asking what the module took", self, exc)
         else:
-            if answer.completions == [SendResult(ok=True)] and not answer.is_doubtful:
+            is_doubtful = answer.is_doubtful
+            if answer.completions == [SendResult(ok=True)] and not is_doubtful and not self._in_doubt:
                 self.sent += size
                 return size
 
-        return await self._recount(turn, size)
+        taken = await self._recount(turn, size)
+        if not is_doubtful:
+            self._in_doubt = 0
+        elif taken < size:
+            self._in_doubt = max(self._in_doubt, size - taken)
+
+        return taken
 
     async def _recount(self, turn: Turn, size: int) -> int:
-        try:
-            status = await self.ack_status(turn)
-        except CommandFailed as exc:
-            raise SendFailed(f"the socket is gone: {exc}") from exc
-
-        taken = status.sent - self.sent
+        """Return how many of ``size`` bytes the module took after all."""
+        status = await self._insist_on_status(turn)
+        before, self.sent = self.sent, status.sent
+        taken = status.sent - before
         if not 0 <= taken <= size:
-            raise SendFailed(f"the module counts {status.sent} bytes where {self.sent} to {self.sent + size} were sent")
+            self._in_doubt = 0
+            raise SendFailed(f"the module counts {status.sent} bytes where {before} to {before + size} were sent")
 
-        self.sent = status.sent
         return taken
+
+    async def _insist_on_status(self, turn: Turn) -> AckStatus:
+        for _ in range(_QUESTIONS):
+            try:
+                return await self.ack_status(turn)
+            except (CommandTimeout, ModuleSlept) as exc:
+                logger.info("%r: %s; asking again", self, exc)
+            except CommandFailed as exc:
+                self.check_open()
+                raise SendFailed(f"the socket is gone: {exc}") from exc
+
+        raise SendFailed("the module does not tell what it took")
 
     async def ack_status(self, turn: Turn | None = None) -> AckStatus:
         """Ask how much was sent and acknowledged (guide 4.2.6).
@@ -208,18 +235,20 @@ class ModuleSocket:
         """Close the socket and give its connectID back, in a task that the caller may await or leave alone."""
         if self._closing is None:
             self._closing = self.tasks.spawn(self._close(), f"{self.connect_id}.close")
+            self._closing.add_done_callback(self._closed)
 
         return self._closing
 
     async def _close(self) -> None:
-        try:
-            # A restart has closed every socket already.
-            if not isinstance(self.inbox.error, ModuleRestarted):
-                await close_connect_id(self.channel, self.connect_id)
-        finally:
-            self.inbox.end()
-            self.channel.detach(self.connect_id)
-            self._on_closed()
+        # A restart has closed every socket already.
+        if not isinstance(self.inbox.error, ModuleRestarted):
+            await close_connect_id(self.channel, self.connect_id)
+
+    def _closed(self, closing: asyncio.Task[None]) -> None:
+        # A task that is cancelled before it begins never runs; this is called all the same.
+        self.inbox.end()
+        self.channel.detach(self.connect_id)
+        self._on_closed()
 
     async def check_acks(self, timeout: float) -> Exception | None:
         """Make the check before a close that the guide advises (4.2.9): return the error to close with, if any.

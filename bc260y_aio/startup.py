@@ -46,7 +46,12 @@ async def find_rate(port: Port, timeout: float) -> None:
         async with asyncio.timeout(timeout):
             while True:
                 for rate in (port.baudrate or USUAL_RATES[0], *USUAL_RATES):
-                    await port.set_baudrate(rate)
+                    try:
+                        await port.set_baudrate(rate)
+                    except ValueError:
+                        # The device does not know this rate.
+                        continue
+
                     # What arrived at a wrong rate is garbage in the module's line buffer; a CR ends it.
                     port.write(b"\r")
                     for _ in range(_AT_ATTEMPTS):

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +24,50 @@ class Answer:
     information: list[Information]
     completions: list[Completion]
     is_doubtful: bool = False
+
+
+Watcher = Callable[[Completion], None]
+Executor = Callable[[Command, float | None, Watcher | None], Awaitable[Answer]]
+
+
+@dataclass(slots=True, eq=False)
+class Dialogue:
+    """A command under way: who waits for it, what it has brought so far, and until when.
+
+    Attributes:
+        command: the command.
+        answered: the answer, or why there is none.
+        started: when the present deadline began to run, on the loop's clock.
+        timeout: how long it runs, in seconds.
+        completion_timeout: how long that for the completion will, in seconds.
+        watch: is called with each completion.
+        information: the information responses so far.
+        completions: the completions so far.
+        deadline: the deadline's timer.
+    """
+
+    command: Command
+    answered: asyncio.Future[Answer]
+    started: float
+    timeout: float
+    completion_timeout: float
+    watch: Watcher | None
+    information: list[Information] = field(default_factory=list)
+    completions: list[Completion] = field(default_factory=list)
+    deadline: asyncio.TimerHandle | None = None
+
+    def end(self, outcome: Answer | Exception) -> None:
+        """Tell the outcome to whoever still waits for it."""
+        if self.deadline is not None:
+            self.deadline.cancel()
+
+        if self.answered.done():
+            return
+
+        if isinstance(outcome, Answer):
+            self.answered.set_result(outcome)
+        else:
+            self.answered.set_exception(outcome)
 
 
 class TurnQueue:
@@ -81,10 +125,6 @@ class TurnQueue:
                 granted.set_exception(error)
 
         self._waiting.clear()
-
-
-Watcher = Callable[[Completion], None]
-Executor = Callable[[Command, float | None, Watcher | None], Awaitable[Answer]]
 
 
 class Turn:

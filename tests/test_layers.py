@@ -24,7 +24,7 @@ FLOORS: Final = (
     {"channel", "dataformat", "inbox", "outbox", "rai", "tasks", "turns"},
     {"sockets"},
     {"tls", "transports"},
-    {"addresses", "allocation", "connections", "core", "endpoint", "ping", "power", "services", "startup"},
+    {"addresses", "allocation", "connections", "core", "delivery", "endpoint", "ping", "power", "services", "startup"},
     {"modem"},
     {"streams"},
     {"routing", "bridge", "anyio"},

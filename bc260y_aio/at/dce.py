@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from .buffer import ReceiveBuffer
+from .buffer import BLANKS, ReceiveBuffer
 from .commands import CloseSocket, Command, SendData, read_command
 from .dte import NEED_DATA, NeedData
-from .responses import STANDARD, Dialect, Information, Response
+from .responses import STANDARD, Completion, Dialect, Failure, Information, Response, Success
 from .syntax import Malformed, PayloadFormat
 
 # A longer command line is thrown away whole, in bytes.
@@ -40,8 +40,7 @@ class DCE:
     """
 
     def __init__(self, dialect: Dialect = STANDARD, *, echo_ending: bytes | None = None) -> None:
-        self._buffer = ReceiveBuffer()
-        self._skipping = False
+        self._buffer = ReceiveBuffer(ord("\r"), LONGEST_COMMAND_LINE)
         self._line = b""
         self._command: Command | None = None
         self.send_format = PayloadFormat.TEXT
@@ -62,15 +61,14 @@ class DCE:
         """Return the next command, or what could not be understood, or :data:`NEED_DATA`. Nothing is raised."""
         while not self._buffer.short:
             self._buffer.skip_blanks()
-            line = self._buffer.take_line(b"\r")
-            if line is None:
-                if len(self._buffer) > LONGEST_COMMAND_LINE:
-                    self._buffer.drop(len(self._buffer))
-                    self._skipping = True
-            elif self._skipping or len(line) > LONGEST_COMMAND_LINE:
-                self._skipping = False
+            if not self._buffer.has_line():
+                break
+
+            line = self._buffer.take_line()
+            if len(line) > LONGEST_COMMAND_LINE:
                 return Refused("", "the command line is too long")
-            elif line:
+
+            if line := line.strip(BLANKS):
                 return self._read(line)
 
         return NEED_DATA
@@ -102,9 +100,13 @@ class DCE:
             joined = after_information and is_information and self.dialect.compact
             lines.append(b"" if joined else b"\r\n" * (1 + self.dialect.blank_lines))
             lines.append(response.encode(self.dialect) + b"\r\n")
-            if self.dialect.stray_nul and isinstance(self._command, SendData | CloseSocket) and not is_information:
+            if self.dialect.stray_nul and isinstance(self._command, SendData | CloseSocket) and _is_result(response):
                 lines.append(b"\0")
 
             after_information = is_information
 
         return b"".join(lines)
+
+
+def _is_result(response: Response) -> bool:
+    return isinstance(response, Success | Failure | Completion)

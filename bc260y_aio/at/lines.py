@@ -62,26 +62,23 @@ def read_response(text: str, command: Command | None) -> Response:
 
     prefix, colon, rest = text.partition(":")
     parameters = Parameters(rest.strip()) if colon else None
-    if command is not None and (information := _read_information(text, prefix, parameters, command)) is not None:
-        return information
-
-    if parameters is None:
-        return Unrecognised(text)
-
-    candidates = _COMPLETIONS.get(prefix, ()) + _URCS.get(prefix, ())
-    return _first(candidates, parameters) or Unrecognised(text)
+    other = _first(_COMPLETIONS.get(prefix, ()) + _URCS.get(prefix, ()), parameters) if parameters is not None else None
+    information = _read_information(text, prefix, parameters, command, other) if command is not None else None
+    return information or other or Unrecognised(text)
 
 
-def _read_information(text: str, prefix: str, parameters: Parameters | None, command: Command) -> Information | None:
+def _read_information(
+    text: str, prefix: str, parameters: Parameters | None, command: Command, other: Line | None
+) -> Information | None:
+    """Return what a line says as an answer to the command; ``other`` is what it says if it is none."""
     match command:
         case Test(tested=name):
-            return Text(text) if prefix == name else None
+            return Text(text) if prefix == name and other is None else None
         case Raw(like=None):
-            is_urc = parameters is not None and _first(_URCS.get(prefix, ()), parameters) is not None
-            return None if is_urc and not command.line.upper().startswith("AT" + prefix) else Text(text)
+            return Text(text) if other is None or command.line.upper().startswith("AT" + prefix) else None
         case Raw(like=like):
             assert like is not None
-            return Text(text) if _read_information(text, prefix, parameters, like) is not None else None
+            return Text(text) if _read_information(text, prefix, parameters, like, other) is not None else None
         case _ if parameters is not None and command.information is not None:
             kind = command.information
             known = issubclass(kind, Line) and kind.prefix == prefix

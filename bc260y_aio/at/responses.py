@@ -179,7 +179,7 @@ def read_time(text: str) -> datetime:
         offset = timedelta(minutes=15 * int(sign + quarters)) if quarters else timedelta()
         zone = timezone(offset) if offset else UTC
         return datetime(year if year >= 100 else 2000 + year, month, date, hours, minutes, seconds, tzinfo=zone)
-    except ValueError as exc:
+    except (ValueError, OverflowError) as exc:
         raise Malformed(f"not a time: {text!r}") from exc
 
 

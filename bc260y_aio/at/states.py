@@ -83,7 +83,8 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
         Trigger.WOKE: State.IDLE,
         **_LIFE,
     },
-    State.CLOSED: {},
+    # What is still heard after the end changes nothing.
+    State.CLOSED: dict.fromkeys((Trigger.RESTARTED, Trigger.FELL_ASLEEP, Trigger.WOKE, Trigger.CLOSED), State.CLOSED),
 }
 
 

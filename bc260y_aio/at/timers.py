@@ -1,4 +1,4 @@
-"""The timers of PSM and eDRX as the standard writes them: strings of bits (TS 24.008, 10.5.5.32, 10.5.7.3, 10.5.7.4a)."""
+"""The timers of PSM and eDRX as the standard writes them: strings of bits (TS 24.008, 10.5.5.32 and 10.5.7)."""
 
 from datetime import timedelta
 from typing import Final

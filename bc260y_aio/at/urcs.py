@@ -32,7 +32,7 @@ class DataReceived(Unsolicited):
 
 @dataclass(frozen=True, slots=True)
 class DamagedPayload(Unsolicited):
-    """A peer's data that did not match its announced length, or did not parse.
+    """A peer's data that did not match its announced length, or did not parse, or of which the rest did not come.
 
     Nothing that stood there is taken for payload, nor for an answer or a URC.
 
@@ -45,6 +45,19 @@ class DamagedPayload(Unsolicited):
     connect_id: int
     announced: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedLine(Unsolicited):
+    """A line that cannot be read, or was not to be believed, and may have held a peer's data or told of its end.
+
+    Nothing tells whose: any socket may have lost something.
+
+    Attributes:
+        text: the beginning of the line, one character a byte (Latin-1).
+    """
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

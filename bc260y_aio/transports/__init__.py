@@ -18,7 +18,9 @@ Where a module is not a kernel:
   not come.
 """
 
+from .base import Closing
 from .datagram import ModemDatagramTransport
 from .stream import ModemTransport
+from .unconnected import UnconnectedDatagramTransport
 
-__all__ = ["ModemDatagramTransport", "ModemTransport"]
+__all__ = ["Closing", "ModemDatagramTransport", "ModemTransport", "UnconnectedDatagramTransport"]

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..at.information import AckStatus
+from ..errors import ConnectionLost, ModemClosed
 from ..outbox import DatagramOutbox, StreamOutbox
+from ..rai import RAI
 from ..sockets import ModuleSocket
 from .flow import FlowControl
 
@@ -47,6 +49,19 @@ class Traffic:
     wire_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a transport closes.
+
+    Attributes:
+        timeout: how long to wait for the peer's acknowledgement, in seconds.
+        rai: whether the last piece before a close tells the network that no more will follow.
+    """
+
+    timeout: float
+    rai: bool = False
+
+
 class SocketTransport(FlowControl):
     """What the stream and the datagram transport share."""
 
@@ -59,20 +74,25 @@ class SocketTransport(FlowControl):
         protocol: asyncio.BaseProtocol,
         *,
         extra: dict[str, Any],
-        close_timeout: float,
+        closing: Closing,
     ) -> None:
         super().__init__()
         self._loop = loop
         self._socket = socket
         self._protocol: Any = None
         self._extra = extra
-        self._close_timeout = close_timeout
+        self._close_options = closing
         self._context = contextvars.copy_context()
         self._closing = False
         self._lost = False
         self._paused = False
         self._delivery: asyncio.Handle | None = None
         self._sender: asyncio.Task[None] | None = None
+        self._finisher: asyncio.Task[None] | None = None
+        # Why data was thrown away, if it was; and what `connection_lost` will tell.
+        self._failure: BaseException | None = None
+        self._outcome: BaseException | None = None
+        self._input_ended = False
         self._ignored_writes = 0
         self.set_protocol(protocol)
 
@@ -81,11 +101,13 @@ class SocketTransport(FlowControl):
         self._loop.call_soon(self._connect, waiter, context=self._context)
 
     def _connect(self, waiter: asyncio.Future[None] | None) -> None:
-        self._protocol.connection_made(self)
-        self._socket.inbox.on_arrival = self._arrived
-        self._arrived()
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        try:
+            self._protocol.connection_made(self)
+        finally:
+            self._socket.inbox.on_arrival = self._arrived
+            self._arrived()
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
 
     def __repr__(self) -> str:
         state = " closed" if self._lost else " closing" if self._closing else ""
@@ -103,7 +125,13 @@ class SocketTransport(FlowControl):
     # About it
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return ``peername``, ``sockname``, ``socket``, ``connect_id`` or ``modem``."""
+        """Return ``peername``, ``sockname``, ``socket``, ``connect_id``, ``modem``, or the ``modem_transport`` itself.
+
+        The last of them finds this transport from a TLS transport above it.
+        """
+        if name == "modem_transport":
+            return self
+
         return self._extra.get(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
@@ -171,7 +199,8 @@ class SocketTransport(FlowControl):
             if not self._hand_over(inbox.take()):
                 return
 
-        if inbox.is_exhausted and not self._paused and not self._closing:
+        if inbox.is_exhausted and not self._input_ended and not self._paused and not self._closing:
+            self._input_ended = True
             self._end_of_input(inbox.error)
 
     def _hand_over(self, data: bytes) -> bool:
@@ -194,13 +223,17 @@ class SocketTransport(FlowControl):
 
     def _start_sending(self) -> None:
         if self._sender is None and not self._lost:
-            self._sender = self._socket.tasks.spawn(self._send(), f"{self._socket.connect_id}.sender")
+            sender = self._socket.tasks.spawn(self._send(), f"{self._socket.connect_id}.sender")
+            self._sender = None if sender.done() else sender
 
     async def _send(self) -> None:
         try:
             while self._outbox:
                 await self._send_piece()
                 self._context.run(self._maybe_resume)
+        except asyncio.CancelledError:
+            self._force_close(ModemClosed("the modem was closed before everything was sent"))
+            raise
         except Exception as exc:
             self._sender = None
             self._fatal_error(exc, "sending failed")
@@ -227,6 +260,9 @@ class SocketTransport(FlowControl):
 
         self._closing = True
         self._cancel_delivery()
+        if self._close_options.rai:
+            self._outbox.mark_end(RAI.NO_FURTHER_DATA)
+
         if self._sender is None:
             self._finish()
 
@@ -237,14 +273,17 @@ class SocketTransport(FlowControl):
     def _finish(self) -> None:
         if not self._lost:
             self._lost = True
-            self._socket.tasks.spawn(self._close_socket(), f"{self._socket.connect_id}.finish")
+            self._outcome = ModemClosed("the modem was closed before the peer had acknowledged everything")
+            self._finisher = self._socket.tasks.spawn(self._close_socket(), f"{self._socket.connect_id}.finish")
+            self._finisher.add_done_callback(self._finished, context=self._context)
 
     async def _close_socket(self) -> None:
-        error = await self._socket.check_acks(self._close_timeout)
-        try:
-            await asyncio.shield(self._socket.close())
-        finally:
-            self._loop.call_soon(self._call_connection_lost, error, context=self._context)
+        self._outcome = await self._socket.check_acks(self._close_options.timeout)
+        await asyncio.shield(self._socket.close())
+
+    def _finished(self, finisher: asyncio.Task[None]) -> None:
+        self._socket.close()
+        self._call_connection_lost(self._outcome)
 
     def _fatal_error(self, exc: BaseException, message: str = "fatal error on transport") -> None:
         if isinstance(exc, OSError):
@@ -259,9 +298,14 @@ class SocketTransport(FlowControl):
 
     def _force_close(self, exc: BaseException | None) -> None:
         if self._lost:
+            if self._finisher is not None and not self._finisher.done():
+                self._outcome = exc
+                self._finisher.cancel()
+
             return
 
         self._closing = self._lost = True
+        self._failure = exc or ConnectionLost("the connection was aborted")
         self._cancel_delivery()
         self._outbox.clear()
         if self._sender is not None:

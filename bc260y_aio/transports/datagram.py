@@ -7,7 +7,7 @@ from ..errors import BC260YError
 from ..outbox import DatagramOutbox
 from ..rai import RAI, effective
 from ..sockets import ModuleSocket
-from .base import Buffer, SocketTransport, checked_buffer
+from .base import Buffer, Closing, SocketTransport, checked_buffer
 
 
 class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
@@ -26,19 +26,30 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         protocol: asyncio.BaseProtocol,
         *,
         extra: dict[str, Any],
-        close_timeout: float,
+        closing: Closing,
         waiter: asyncio.Future[None] | None = None,
     ) -> None:
         self._outbox = DatagramOutbox()
-        super().__init__(loop, socket, protocol, extra=extra, close_timeout=close_timeout)
+        super().__init__(loop, socket, protocol, extra=extra, closing=closing)
         self._start(waiter)
 
     def _hand_over(self, data: bytes) -> bool:
-        self._protocol.datagram_received(data, (self._socket.host, self._socket.port))
+        try:
+            self._protocol.datagram_received(data, (self._socket.host, self._socket.port))
+        except Exception:
+            # The loop's exception handler is told; what else waits is delivered all the same.
+            self._arrived()
+            raise
+
         return True
 
     def _end_of_input(self, error: Exception | None) -> None:
         self._force_close(error)
+
+    def take_received(self) -> list[bytes]:
+        """Take away, and return, the datagrams that wait to be delivered."""
+        inbox = self._socket.inbox
+        return [inbox.take() for _ in range(inbox.count)]
 
     def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
         """Send a datagram.
@@ -59,8 +70,7 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         if not self._may_write():
             return
 
-        self._socket.formats.check(data)
-        self._socket.check_size(data)
+        self._socket.formats.check_datagram(data)
         if not data:
             return
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import NotAcknowledged
+from ..errors import BC260YError, ModemClosed, NotAcknowledged
 from ..outbox import StreamOutbox
 from ..rai import RAI, effective
 from ..sockets import ModuleSocket
-from .base import Buffer, SocketTransport, checked_buffer
+from .base import Buffer, Closing, SocketTransport, checked_buffer
 
 
 class ModemTransport(SocketTransport, asyncio.Transport):
@@ -29,11 +29,12 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         protocol: asyncio.BaseProtocol,
         *,
         extra: dict[str, Any],
-        close_timeout: float,
+        closing: Closing,
         waiter: asyncio.Future[None] | None = None,
     ) -> None:
         self._outbox = StreamOutbox()
-        super().__init__(loop, socket, protocol, extra=extra, close_timeout=close_timeout)
+        self._keepalive: asyncio.Task[None] | None = None
+        super().__init__(loop, socket, protocol, extra=extra, closing=closing)
         self._start(waiter)
 
     # Receiving
@@ -42,7 +43,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         protocol = self._protocol
         try:
             if isinstance(protocol, asyncio.BufferedProtocol):
-                _feed(protocol, data)
+                self._feed(data)
             else:
                 protocol.data_received(data)
         except (SystemExit, KeyboardInterrupt):
@@ -53,8 +54,22 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
         return True
 
+    def _feed(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view and not self._paused and not self._closing and isinstance(self._protocol, asyncio.BufferedProtocol):
+            buffer = memoryview(self._protocol.get_buffer(len(view))).cast("B")
+            size = min(len(buffer), len(view))
+            if not size:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+
+            buffer[:size] = view[:size]
+            self._protocol.buffer_updated(size)
+            view = view[size:]
+
+        if view:
+            self._socket.inbox.put_back(bytes(view))
+
     def _end_of_input(self, error: Exception | None) -> None:
-        self._paused = True
         if error is not None:
             self._fatal_error(error, "connection lost")
             return
@@ -125,19 +140,87 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         except TimeoutError:
             raise NotAcknowledged(len(self._outbox)) from None
 
+        if self._failure is not None:
+            raise self._failure
+
+        if self._lost:
+            raise ModemClosed("the transport was closed")
+
         self._socket.check_open()
         if unacked := await self._socket.wait_acked(max(deadline - self._loop.time(), 0.0)):
+            self._socket.check_open()
             raise NotAcknowledged(unacked)
 
+    # Whether the session is alive (guide 4.2.10)
 
-def _feed(protocol: asyncio.BufferedProtocol, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        buffer = memoryview(protocol.get_buffer(len(view))).cast("B")
-        size = min(len(buffer), len(view))
-        if not size:
-            raise RuntimeError("get_buffer() returned an empty buffer")
+    async def check_alive(self, payload: Buffer, *, timeout: float = 90.0) -> None:
+        """Check that the session still stands: the network may drop an idle one without a word (guide 4.2.10).
 
-        buffer[:size] = view[:size]
-        protocol.buffer_updated(size)
-        view = view[size:]
+        A short piece of data is sent, and the peer must acknowledge it. If it does not, the connection is closed with
+        an error, and has to be opened again.
+
+        Args:
+            payload: what the peer's protocol takes as harmless.
+            timeout: how long to wait, in seconds; the guide's procedure takes 90.
+
+        Raises:
+            NotAcknowledged: the session is dead; a ConnectionResetError.
+            ConnectionLost: the module has noticed that meanwhile.
+            ModemClosed: the transport is closed.
+        """
+        if self._closing:
+            raise ModemClosed("the transport was closed")
+
+        self.write(payload)
+        try:
+            await self.wait_acked(timeout)
+        except BC260YError as exc:
+            self._fatal_error(exc, "the session is dead")
+            raise
+
+    def set_keepalive(self, interval: float | None, payload: Buffer = b"\0") -> None:
+        """Run :meth:`check_alive` whenever nothing has been sent for a while.
+
+        A dead session then ends by itself: ``connection_lost`` gets the error.
+
+        Args:
+            interval: how long nothing may have been sent, in seconds; the guide advises less than 600. None stops it.
+            payload: what the peer's protocol takes as harmless.
+
+        Raises:
+            ValueError: the interval is not positive, or the payload is empty.
+        """
+        if interval is not None and (interval <= 0 or not payload):
+            raise ValueError("a keepalive needs a positive interval and a payload")
+
+        if self._keepalive is not None:
+            self._keepalive.cancel()
+            self._keepalive = None
+
+        if interval is not None and not self._closing:
+            work = self._keep_alive(interval, bytes(payload))
+            self._keepalive = self._socket.tasks.spawn(work, f"{self._socket.connect_id}.keepalive")
+
+    async def _keep_alive(self, interval: float, payload: bytes) -> None:
+        self._socket.sent_at = max(self._socket.sent_at, self._loop.time())
+        while not self._closing:
+            idle = self._loop.time() - self._socket.sent_at
+            if idle < interval:
+                await asyncio.sleep(interval - idle)
+                continue
+
+            try:
+                await self.check_alive(payload)
+            except BC260YError:
+                return
+
+    def close(self) -> None:
+        """Stop reading, send what waits, and close."""
+        self.set_keepalive(None)
+        super().close()
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        if self._keepalive is not None and self._keepalive is not asyncio.current_task(self._loop):
+            self.set_keepalive(None)
+
+        super()._force_close(exc)

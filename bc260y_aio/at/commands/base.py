@@ -1,16 +1,29 @@
 """What every command has; and the commands that have no name of their own."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
 from ..responses import Completion, Information, Text
-from ..syntax import Parameters
+from ..syntax import Parameters, checked_integer
 
 # The guide's own limit for the result code of each of its commands, in seconds ("5 s" throughout chapter 2.2).
 RESULT_TIMEOUT: Final = 5.0
 # Whatever crosses the radio may take several round trips of seconds each; a generous bound, in seconds.
 RADIO_TIMEOUT: Final = 20.0
+
+_NAME: Final = re.compile(r"\+[A-Z][A-Z0-9]*")
+
+
+def check_context_id(context_id: int) -> None:
+    """Check that a contextID is one (guide 2.2.2).
+
+    Raises:
+        TypeError: it is not an int.
+        ValueError: it is out of range.
+    """
+    checked_integer(context_id, "a contextID", 0, 11)
 
 
 class Command:
@@ -57,6 +70,10 @@ class Command:
     def is_complete(self, completions: Sequence[Completion]) -> bool:
         """Tell whether these completions are all that will follow."""
         return bool(completions)
+
+    def is_ended_by(self, completion: Completion) -> bool:
+        """Tell whether some firmware says this in place of ``OK``."""
+        return False
 
 
 class SetCommand(Command):
@@ -109,6 +126,10 @@ class Test(Command):
 
     tested: str
 
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.tested):
+            raise ValueError(f"not the name of a command: {self.tested!r}")
+
     def write(self) -> str:
         return f"AT{self.tested}=?"
 
@@ -150,6 +171,9 @@ class Raw(Command):
 
     def is_complete(self, completions: Sequence[Completion]) -> bool:
         return self.like is None or self.like.is_complete(completions)
+
+    def is_ended_by(self, completion: Completion) -> bool:
+        return self.like is not None and self.like.is_ended_by(completion)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from ..completions import NetworkTime, PingError, PingFinished, PingReply, Resol
 from ..information import DnsServers
 from ..responses import Completion, Information
 from ..syntax import LONGEST_ADDRESS, Parameters, checked_integer, checked_name
-from .base import RADIO_TIMEOUT, SetCommand
+from .base import RADIO_TIMEOUT, SetCommand, check_context_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Resolve(SetCommand):
 
     def __post_init__(self) -> None:
         checked_name(self.host, "a host")
+        check_context_id(self.context_id)
 
     @property
     def completion_timeout(self) -> float:
@@ -56,6 +57,9 @@ class QueryDnsServers(SetCommand):
 
     context_id: int = 0
 
+    def __post_init__(self) -> None:
+        check_context_id(self.context_id)
+
     def fields(self) -> str:
         return str(self.context_id)
 
@@ -71,6 +75,7 @@ class SetDnsServers(SetCommand):
     context_id: int = 0
 
     def __post_init__(self) -> None:
+        check_context_id(self.context_id)
         checked_name(self.primary, "a DNS server", LONGEST_ADDRESS)
         if self.secondary is not None:
             checked_name(self.secondary, "a DNS server", LONGEST_ADDRESS)
@@ -108,6 +113,7 @@ class Ping(SetCommand):
 
     def __post_init__(self) -> None:
         checked_name(self.host, "a host")
+        check_context_id(self.context_id)
         checked_integer(self.timeout, "a ping timeout", 1, 255)
         checked_integer(self.count, "a ping count", 1, 10)
         checked_integer(self.size, "a ping size", 32, 1500)
@@ -166,6 +172,7 @@ class QueryNetworkTime(SetCommand):
 
     def __post_init__(self) -> None:
         checked_name(self.server, "a server")
+        check_context_id(self.context_id)
         checked_integer(self.port, "a port", 1, 65535)
 
     @property

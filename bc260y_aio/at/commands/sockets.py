@@ -16,7 +16,7 @@ from ..syntax import (
     encode_payload,
     is_text,
 )
-from .base import Command, ReadCommand, SetCommand
+from .base import Command, ReadCommand, SetCommand, check_context_id
 
 # Payload format
 
@@ -85,6 +85,8 @@ class OpenSocket(SetCommand):
 
     def __post_init__(self) -> None:
         _check_connect_id(self.connect_id)
+        check_context_id(self.context_id)
+        checked_integer(self.access_mode, "an access mode", 1, 1)
         checked_name(self.host, "a host")
         checked_integer(self.remote_port, "a remote port", 1, 65535)
         checked_integer(self.local_port, "a local port", 0, 65535)
@@ -155,6 +157,9 @@ class QueryContextSockets(SetCommand):
 
     context_id: int = 0
 
+    def __post_init__(self) -> None:
+        check_context_id(self.context_id)
+
     def fields(self) -> str:
         return f"0,{self.context_id}"
 
@@ -210,17 +215,17 @@ class SendData(Command):
         Raises:
             Malformed: it is not what the guide says.
         """
-        try:
-            connect_id, length, rest = text.split(b",", 2)
-            size = int(length)
-        except ValueError as exc:
-            raise Malformed("a connectID, a length and data are due") from exc
+        connect_id, _, rest = text.partition(b",")
+        length, _, rest = rest.partition(b",")
+        if not (connect_id.isdigit() and length.isdigit() and len(length) < 6):
+            raise Malformed("a connectID, a length and data are due")
 
-        width = size * 2 if form is PayloadFormat.HEX else size
-        quoted = rest[:1] == b'"' and rest[width + 1 : width + 2] == b'"'
-        data, rest = (rest[1 : width + 1], rest[width + 2 :]) if quoted else (rest[:width], rest[width:])
-        tail = Parameters(rest.decode("latin-1"))
-        if tail.string(0) if tail else len(data) != width:
+        width = int(length) * (2 if form is PayloadFormat.HEX else 1)
+        start = 1 if rest.startswith(b'"') else 0
+        end = start + width
+        data, closing = rest[start:end], rest[end : end + start]
+        tail = Parameters(rest[end + start :].decode("latin-1"))
+        if len(data) != width or closing != rest[:start] or (tail and tail.string(0)):
             raise Malformed("the data does not have the length that was announced")
 
         tail.at_most(2)
@@ -263,3 +268,7 @@ class QueryAcks(SetCommand):
 
     def fields(self) -> str:
         return f"{self.connect_id},0"
+
+    def is_ended_by(self, completion: Completion) -> bool:
+        # A preliminary version of the guide had it so.
+        return completion == SendResult(ok=True)

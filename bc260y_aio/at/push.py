@@ -1,0 +1,204 @@
+"""A peer's payload, pushed between the lines: ``+QIURC: "recv",<connectID>,<length>,<data>`` (guide 2.3.2).
+
+Its length delimits it and nothing else does. What else can be relied on is where the two formats differ:
+
+1. Hex cannot hold the end of its own line. So a hex push is a line, and damage to it ends where that line ends.
+2. Text can hold anything: ``OK``, a URC, the header of a push to somebody else. Whether it ended where it was announced
+   shows in the byte after the ``length``-th, which no payload reaches. If it did not, then nothing tells where it does
+   end, but for two things that no peer can forge: a push has no more than so many bytes, and the line falls quiet after
+   it. Until one of them shows, all that comes is discarded.
+3. What is discarded, or cannot be read, may have been somebody else's. Where it looks so, a :class:`DamagedLine` tells.
+4. While the format is not known, either is accepted; damage is taken for that of text, unless it begins like hex.
+"""
+
+import binascii
+import re
+from collections import deque
+from typing import Final
+
+from .buffer import BLANKS, ReceiveBuffer
+from .responses import Response
+from .syntax import PayloadFormat
+from .urcs import DamagedLine, DamagedPayload, DataReceived
+
+HEADER: Final = re.compile(rb'[\r\n\0 ]*\+QIURC: ?"recv",(\d{1,3}),(\d{1,6}),')
+"""What stands before a payload, with the blanks before it."""
+
+# A module pushes at most 1024 bytes at a time (guide 2.3, note 4); a header that tells more than this is damaged.
+LARGEST_PUSH: Final = 1500
+# What may come between two probes, in bytes, while no push is under way: the answer to one, and little else.
+_QUIET: Final = 128
+
+_HEX_START: Final = re.compile(rb'"?[0-9A-Fa-f]{2}')
+_HEX_REST: Final = re.compile(rb'[0-9A-Fa-f]{32,}"?[\r\0 ]*$')
+# What a header, a "closed", a restart or a sleep still shows when a byte or two of it are wrong.
+_TRACES: Final = re.compile(rb"recv|closed|QIURC.*(?:re|cv|clo|sed)|DEEPSLEEP|RDY\r*$", re.DOTALL | re.MULTILINE)
+_CR, _LF, _QUOTE = b'\r\n"'
+_ENDS: Final = b"\r\n\0"
+
+
+def is_remnant(line: bytes) -> bool:
+    """Tell whether a line that cannot be read may have held a peer's data, or told of its end. An echo has not."""
+    return not line.startswith(b"AT") and (_TRACES.search(line) or _HEX_REST.match(line)) is not None
+
+
+class PushReader:
+    """The push under way, and what is discarded after a damaged one.
+
+    Attributes:
+        busy: what comes next is not a line, or is not to be believed.
+        form: how payload is written; None while that is not known.
+    """
+
+    __slots__ = ("_buffer", "_connect_id", "_events", "_heard", "_length", "_limit", "_quotes_seen", "busy", "form")
+
+    def __init__(self, buffer: ReceiveBuffer, events: deque[Response]) -> None:
+        """Make a reader.
+
+        Args:
+            buffer: what was received.
+            events: where an event goes that is not returned.
+        """
+        self._buffer = buffer
+        self._events = events
+        self._connect_id = 0
+        self._length: int | None = None
+        self._limit = 0
+        self._heard: int | None = None
+        self._quotes_seen = False
+        self.busy = False
+        self.form: PayloadFormat | None = None
+
+    # Reading
+
+    def begin(self, connect_id: int, length: int) -> Response | None:
+        """Read the payload that begins here; return None while it is not complete."""
+        self._connect_id = connect_id
+        self._length = length
+        self.busy = True
+        return self.read()
+
+    def read(self) -> Response | None:
+        """Go on reading, or discarding; return None when more is needed or there is nothing to tell."""
+        length = self._length
+        if length is None:
+            return self._discard()
+
+        if self.form is PayloadFormat.TEXT:
+            return self._read_text(length)
+
+        if not self._buffer.has_line():
+            return None
+
+        return self._read_hex(length) or (self._damaged() if self.form is not None else self._read_text(length))
+
+    def _read_hex(self, length: int) -> Response | None:
+        """Read a line of so much hex; return None when it is not that."""
+        data, end = self._buffer.data, self._buffer.line_end
+        quoted = data[0] == _QUOTE
+        stop = quoted + 2 * length
+        if end < 0 or bytes(data[stop:end]).rstrip(BLANKS) != (b'"' if quoted else b""):
+            return None
+
+        try:
+            payload = binascii.unhexlify(data[quoted:stop])
+        except binascii.Error:
+            return None
+
+        return self._done(end + 1, payload, PayloadFormat.HEX)
+
+    def _read_text(self, length: int) -> Response | None:
+        buffer, data = self._buffer, self._buffer.data
+        if length > LARGEST_PUSH:
+            return self._damaged()
+
+        if not buffer.require(length + 2):
+            return None
+
+        if data[0] == data[length + 1] == _QUOTE:
+            if not buffer.require(length + 3):
+                return None
+
+            if data[length + 2] in _ENDS:
+                self._quotes_seen = True
+                return self._done(length + 2, bytes(data[1 : length + 1]), PayloadFormat.TEXT)
+
+        # Two bytes less between quotes end like this, too. So a module that quotes is held to it.
+        elif data[length] == _CR and data[length + 1] == _LF and not (self._quotes_seen and data[0] == _QUOTE):
+            return self._done(length, bytes(data[:length]), PayloadFormat.TEXT)
+
+        return self._damaged()
+
+    def _done(self, size: int, payload: bytes, form: PayloadFormat) -> DataReceived:
+        self._buffer.drop(size)
+        self._length = None
+        self.busy = False
+        return DataReceived(self._connect_id, payload, form)
+
+    # Damage
+
+    def distrust(self) -> None:
+        """Discard what may be the rest of a payload; of hex there is none."""
+        if self.form is not PayloadFormat.HEX:
+            self._limit = self._buffer.taken + LARGEST_PUSH + 2
+            self.busy = True
+
+    def give_up(self) -> None:
+        """Give up the payload under way. Hex goes on: the line after it shows when there is no more to come."""
+        if self._length is not None and self.form is not PayloadFormat.HEX:
+            self._tell(self._damaged("the rest did not come"))
+
+    def settle(self) -> None:
+        """Note that a probe goes out. If the line has been quiet since the last one, no push is under way any more."""
+        heard = self._buffer.taken + len(self._buffer)
+        quiet = self._heard is not None and heard - self._heard <= _QUIET
+        self._heard = heard
+        if self.busy and quiet:
+            self._abandon()
+
+    def unsettle(self) -> None:
+        """Forget that a probe went out."""
+        self._heard = None
+
+    def _damaged(self, reason: str = "its end is not where it was announced") -> DamagedPayload:
+        """Give up the payload under way, and whatever may belong to it."""
+        begins_like_hex = self.form is None and _HEX_START.match(self._buffer.data)
+        if begins_like_hex or self.form is PayloadFormat.HEX:
+            self.busy = False
+            self._buffer.has_line()
+            self._tell(_trace(self._buffer.take_line()))
+        else:
+            self.distrust()
+
+        return self._given_up(reason)
+
+    def _discard(self) -> Response | None:
+        if self._buffer.taken >= self._limit:
+            self.busy = False
+            return None
+
+        return _trace(self._buffer.take_line()) if self._buffer.has_line() else None
+
+    def _abandon(self) -> None:
+        rest = bytes(self._buffer.data)
+        self._buffer.drop(len(rest))
+        self.busy = False
+        if self._length is not None:
+            self._tell(self._given_up("the rest did not come"))
+
+        self._tell(_trace(rest))
+
+    def _given_up(self, reason: str) -> DamagedPayload:
+        assert self._length is not None
+        event = DamagedPayload(self._connect_id, self._length, reason)
+        self._length = None
+        return event
+
+    def _tell(self, event: Response | None) -> None:
+        if event is not None:
+            self._events.append(event)
+            self._buffer.short = False
+
+
+def _trace(discarded: bytes) -> DamagedLine | None:
+    return DamagedLine(discarded[:80].decode("latin-1")) if _TRACES.search(discarded) else None

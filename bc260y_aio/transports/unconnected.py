@@ -1,0 +1,294 @@
+"""UDP to many peers: a datagram transport that borrows a connectID for each."""
+
+import asyncio
+import contextlib
+import contextvars
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from ..errors import BC260YError
+from ..inbox import Inbox
+from ..outbox import DatagramOutbox
+from ..rai import RAI, effective
+from ..sockets import ModuleSocket
+from ..tasks import TaskSet
+from .base import Buffer, checked_buffer
+from .flow import FlowControl
+
+Address = tuple[str, int]
+
+# A peer that was sent to keeps its connectID for so long, in seconds, though others want it, so that it can answer.
+_ANSWER_GRACE: Final = 3.0
+# How often somebody who wants a connectID looks whether one came free elsewhere, in seconds.
+_LOOK_INTERVAL: Final = 0.5
+
+
+class _Peer:
+    """One peer: what waits for it, and its socket while it has one."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.outbox = DatagramOutbox()
+        self.socket: ModuleSocket | None = None
+        self.sender: asyncio.Task[None] | None = None
+        self.is_opening = False
+        self.unanswered = 0
+
+    @property
+    def is_idle(self) -> bool:
+        return self.sender is None
+
+    def quiet_from(self) -> float:
+        """Return since when, or from when on, it can be done without, by the loop's clock."""
+        assert self.socket is not None
+        return self.socket.sent_at + (_ANSWER_GRACE if self.unanswered else 0.0)
+
+
+class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
+    """A UDP socket for many peers, as an asyncio datagram transport.
+
+    Unlike a kernel socket, it has no port of its own: the module talks UDP to one peer a socket. So each peer gets a
+    connectID when it is first sent to, and keeps it while there are enough. When none is free, the peer that has been
+    quiet longest gives its connectID up, when nothing waits to be sent to it and it has answered, or has had three
+    seconds for it; what it sends after that is lost. Datagrams come from peers that were sent to, and from nobody else.
+    A datagram of more than 1024 bytes arrives as several, for the module splits it (guide 2.3, note 4), and nothing in
+    them tells.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.BaseProtocol,
+        *,
+        open_socket: Callable[[Address], Awaitable[ModuleSocket]],
+        has_free: Callable[[], bool],
+        check: Callable[[Buffer], None],
+        tasks: TaskSet,
+        lifeline: Inbox,
+        on_lost: Callable[[], None],
+        extra: dict[str, Any],
+    ) -> None:
+        """Make a transport that has no peers yet.
+
+        Args:
+            loop: the running loop.
+            protocol: the protocol.
+            open_socket: opens a UDP socket to a peer, waiting for a free connectID.
+            has_free: tells whether a connectID is free.
+            check: raises for a datagram that cannot be sent.
+            tasks: where its tasks go.
+            lifeline: an inbox that ends when the module restarts or the port is lost.
+            on_lost: is called at the end.
+            extra: what ``get_extra_info`` tells.
+        """
+        super().__init__()
+        self._loop = loop
+        self._protocol: Any = protocol
+        self._open_socket = open_socket
+        self._has_free = has_free
+        self._stirred = asyncio.Event()
+        self._check = check
+        self._tasks = tasks
+        self._lifeline = lifeline
+        lifeline.on_arrival = self._lifeline_ended
+        self._on_lost = on_lost
+        self._extra = extra
+        self._context = contextvars.copy_context()
+        self._closing = False
+        self._lost = False
+        # The peer that has been quiet longest comes first.
+        self._peers: OrderedDict[Address, _Peer] = OrderedDict()
+        loop.call_soon(protocol.connection_made, self, context=self._context)
+
+    def __repr__(self) -> str:
+        state = " closed" if self._lost else " closing" if self._closing else ""
+        held = ",".join(str(peer.socket.connect_id) for peer in self._peers.values() if peer.socket is not None)
+        return f"<{type(self).__name__} connectIDs={held or None} peers={len(self._peers)}{state}>"
+
+    # About it
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return ``sockname``, ``socket`` or ``modem``."""
+        return self._extra.get(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Set the protocol."""
+        self._protocol = protocol
+
+    def get_protocol(self) -> Any:
+        """Return the protocol."""
+        return self._protocol
+
+    def is_closing(self) -> bool:
+        """Tell whether the transport is closing or closed."""
+        return self._closing
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be taken by the module, for all peers."""
+        return sum(len(peer.outbox) for peer in self._peers.values())
+
+    # Sending
+
+    def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
+        """Send a datagram to a peer. What goes wrong with it is told to ``error_received``.
+
+        Args:
+            data: the bytes: up to 512 with hex, up to 1024 with text.
+            addr: the peer's name or address, and its port.
+            rai: what it tells the network; that of :func:`bc260y_aio.rai` by default.
+
+        Raises:
+            TypeError: the data is not bytes-like.
+            ValueError: there is no address; or the modem sends text only, and this is not text.
+            OSError: EMSGSIZE, the datagram is too long.
+        """
+        checked_buffer(data)
+        if addr is None:
+            raise ValueError("an address is needed: the socket is not connected")
+
+        if self._closing:
+            return
+
+        self._check(data)
+        if not data:
+            return
+
+        address = (addr[0], addr[1])
+        peer = self._peers.setdefault(address, _Peer(address))
+        self._peers.move_to_end(address)
+        peer.outbox.put(data, effective(rai))
+        if peer.sender is None:
+            peer.sender = self._tasks.spawn(self._send(peer), f"{address[0]}:{address[1]}.sender")
+
+        self._maybe_pause()
+
+    async def _send(self, peer: _Peer) -> None:
+        try:
+            while peer.outbox:
+                try:
+                    await self._send_next(peer)
+                except (BC260YError, OSError, ValueError) as exc:
+                    peer.outbox.drop(1)
+                    if not self._lost:
+                        self._context.run(self._protocol.error_received, exc)
+
+                self._context.run(self._maybe_resume)
+        finally:
+            peer.sender = None
+            self._stirred.set()
+            if peer.socket is None and self._peers.get(peer.address) is peer:
+                del self._peers[peer.address]
+
+        if self._closing:
+            self._finish_if_sent()
+
+    async def _send_next(self, peer: _Peer) -> None:
+        if peer.socket is None:
+            await self._make_room()
+            peer.is_opening = True
+            try:
+                peer.socket = await self._open_socket(peer.address)
+            finally:
+                peer.is_opening = False
+
+            peer.socket.inbox.on_arrival = lambda: self._arrived(peer)
+            self._arrived(peer)
+
+        peer.unanswered += 1
+        await peer.socket.send_next(peer.outbox)
+
+    async def _make_room(self) -> None:
+        """If no connectID is free, take that of the peer quiet longest, once it can be done without."""
+        while not self._has_free():
+            holders = [peer for peer in self._peers.values() if peer.socket is not None]
+            if not holders and not any(peer.is_opening for peer in self._peers.values()):
+                return
+
+            now = self._loop.time()
+            for peer in holders:
+                if peer.is_idle and peer.quiet_from() <= now:
+                    await self._let_go(peer)
+                    return
+
+            self._stirred.clear()
+            soonest = min((peer.quiet_from() - now for peer in holders if peer.is_idle), default=_LOOK_INTERVAL)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(soonest, _LOOK_INTERVAL)):
+                    await self._stirred.wait()
+
+    async def _let_go(self, peer: _Peer) -> None:
+        assert peer.socket is not None
+        del self._peers[peer.address]
+        peer.socket.inbox.on_arrival = None
+        await asyncio.shield(peer.socket.close())
+
+    # Receiving
+
+    def _arrived(self, peer: _Peer) -> None:
+        self._loop.call_soon(self._deliver, peer, context=self._context)
+
+    def _deliver(self, peer: _Peer) -> None:
+        socket = peer.socket
+        if socket is None or self._closing:
+            return
+
+        while socket.inbox and not self._closing:
+            if self._peers.get(peer.address) is peer:
+                self._peers.move_to_end(peer.address)
+
+            peer.unanswered = max(peer.unanswered - 1, 0)
+            self._stirred.set()
+            self._protocol.datagram_received(socket.inbox.take(), peer.address)
+
+    def _lifeline_ended(self) -> None:
+        if self._lifeline.error is not None:
+            self._force_close(self._lifeline.error)
+
+    # Closing
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        if not self._closing:
+            self._closing = True
+            self._finish_if_sent()
+
+    def abort(self) -> None:
+        """Close at once; what waits is thrown away."""
+        self._force_close(None)
+
+    def _finish_if_sent(self) -> None:
+        if not self._lost and all(peer.is_idle for peer in self._peers.values()):
+            self._lost = True
+            self._tasks.spawn(self._finish(), "unconnected.finish")
+
+    async def _finish(self) -> None:
+        try:
+            for peer in self._peers.values():
+                if peer.socket is not None:
+                    await asyncio.shield(peer.socket.close())
+        finally:
+            self._loop.call_soon(self._call_connection_lost, None, context=self._context)
+
+    def _force_close(self, exc: BaseException | None) -> None:
+        if self._lost:
+            return
+
+        self._closing = self._lost = True
+        for peer in self._peers.values():
+            peer.outbox.clear()
+            if peer.sender is not None:
+                peer.sender.cancel()
+
+            if peer.socket is not None:
+                peer.socket.close()
+
+        self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        protocol, self._protocol = self._protocol, None
+        self._lifeline.on_arrival = None
+        self._on_lost()
+        self._peers.clear()
+        if protocol is not None:
+            protocol.connection_lost(exc)

@@ -45,7 +45,7 @@ def port_number(port: int | str | bytes, service_type: str) -> int:
 
     if isinstance(port, str):
         try:
-            port = int(port) if port.isdigit() else socket.getservbyname(port, service_type.lower())
+            port = int(port) if port.isdecimal() else socket.getservbyname(port, service_type.lower())
         except OSError:
             raise socket.gaierror(socket.EAI_SERVICE, f"unknown service {port!r}") from None
 

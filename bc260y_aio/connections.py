@@ -10,7 +10,8 @@ from .addresses import Address, check_family, host_name, local_port, port_number
 from .at.commands import OpenSocket, QuerySocket
 from .at.completions import SocketOpened
 from .at.information import SocketInfo, SocketState
-from .core import ModemCore
+from .core import ModemCore, Options
+from .dataformat import PayloadFormats
 from .endpoint import DatagramEndpoint, EndpointProtocol
 from .errors import CommandTimeout, ConnectTimeout, ErrorCode, socket_error
 from .inbox import Inbox
@@ -31,8 +32,8 @@ _STREAM_LIMIT = 64 * 1024
 class Connections(ModemCore):
     """Opening sockets, as an event loop does."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
+        super().__init__(name, options, formats)
         self._leftovers: dict[Address, tuple[SocketInfo, Inbox]] = {}
         self._open_transports: weakref.WeakSet[Any] = weakref.WeakSet()
 

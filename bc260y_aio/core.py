@@ -53,13 +53,12 @@ class Options:
 class ModemCore:
     """The state of a modem, and what both its halves need: the channel, and the registration."""
 
-    _options: Options
-    _formats: PayloadFormats
-    _conditions: Conditions
-    _tasks: TaskSet
-    _ids: ConnectIDs
-
-    def __init__(self) -> None:
+    def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
+        self._options = options
+        self._formats = formats
+        self._conditions = Conditions(formats)
+        self._tasks = TaskSet(name)
+        self._ids = ConnectIDs(options.sockets)
         self._local_ports = LocalPorts()
         self._registration_changed: asyncio.Event | None = None
 

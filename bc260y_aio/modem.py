@@ -20,8 +20,7 @@ from .port import Port, open_port
 from .power import Power
 from .services import Services
 from .sockets import close_connect_id
-from .startup import USUAL_RATES, Conditions, close_leftovers, find_rate
-from .tasks import TaskSet
+from .startup import USUAL_RATES, close_leftovers, find_rate
 from .turns import Turn
 
 logger = logging.getLogger(__package__)
@@ -87,7 +86,8 @@ class Modem(Connections, Services, Power):
         """
         self._port_url = port
         self._baudrate = baudrate
-        self._options = Options(
+        self._opened: Channel | None = None
+        options = Options(
             sockets=sockets,
             receive_limit=receive_limit,
             open_timeout=open_timeout,
@@ -102,12 +102,7 @@ class Modem(Connections, Services, Power):
             rai_on_close=rai_on_close,
             adopt_udp=adopt_udp,
         )
-        self._formats = PayloadFormats(data_format)
-        self._conditions = Conditions(self._formats)
-        self._opened: Channel | None = None
-        self._tasks = TaskSet(self.name)
-        self._ids = ConnectIDs(sockets)
-        super().__init__()
+        super().__init__(self.name, options, PayloadFormats(data_format))
 
     def __repr__(self) -> str:
         channel = self._opened

@@ -18,7 +18,8 @@ from .at.timers import (
     write_cycle,
     write_periodic,
 )
-from .core import ModemCore
+from .core import ModemCore, Options
+from .dataformat import PayloadFormats
 from .errors import CommandError, RemoteProtocolError
 
 logger = logging.getLogger(__package__)
@@ -58,8 +59,8 @@ class EdrxSetting:
 class Power(ModemCore):
     """When a modem sleeps."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
+        super().__init__(name, options, formats)
         self._awake = 0
 
     # Sleep

@@ -25,7 +25,8 @@ from .at.commands import (
 from .at.completions import NetworkTime, PingReply, Resolution, ResolvedAddress
 from .at.information import Clock, DnsServers, PdpAddress, SocketInfo
 from .at.responses import STANDARD, Information
-from .core import ModemCore
+from .core import ModemCore, Options
+from .dataformat import PayloadFormats
 from .errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
 from .ping import PingLost, PingResult, ping, ping_replies
 
@@ -39,8 +40,8 @@ Told = TypeVar("Told", bound=Information)
 class Services(ModemCore):
     """The module's services, as coroutines."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
+        super().__init__(name, options, formats)
         self._resolved: OrderedDict[str, tuple[float, list[str]]] = OrderedDict()
 
     # Names

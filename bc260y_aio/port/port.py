@@ -210,10 +210,12 @@ class Port:
 class Closable(Protocol):
     """What is closed together with a port."""
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Close it; never raise."""
 
 
 class Line(Closable, Protocol):
     """What a port can stand on: a device, or the emulator's line in memory."""
 
-    async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport: ...
+    async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:
+        """Begin to pass bytes, and return what takes them."""

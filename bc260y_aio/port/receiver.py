@@ -51,6 +51,7 @@ class Receiver(asyncio.Protocol):
         self._wake()
 
     async def read(self) -> bytes:
+        """Return what has arrived, waiting for it; see :meth:`bc260y_aio.port.Port.read`."""
         if self._reader is not None:
             raise LocalProtocolError(f"{self._url} is being read by another task")
 

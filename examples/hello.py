@@ -1,7 +1,7 @@
 """Say hello to an echo server over the module: asyncio streams, as anywhere.
 
-Usage: ``python examples/hello.py [PORT]``. Without a serial port, or BC260Y_PORT, a module is emulated, and an echo server
-is started on this machine.
+Usage: ``python examples/hello.py [PORT]``. Without a serial port, or BC260Y_PORT, a module is emulated, and an echo
+server is started on this machine.
 """
 
 import asyncio

@@ -1,0 +1,62 @@
+"""Report a reading by UDP, let the network release the radio at once, and let the module sleep in between.
+
+Usage: ``python examples/udp_sensor.py [PORT HOST UDP_PORT]``. Without a serial port, or BC260Y_PORT, a module is
+emulated, one that falls asleep after half a second, and a server is started on this machine.
+"""
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import bc260y_aio
+
+EMULATED = "emulator://?latency=0.05&sleep_after=0.5&wake_time=0.2"
+REPORTS = 3
+
+
+async def main(port: str, host: str, udp_port: int, pause: float) -> None:
+    """Send a few reports, asleep in between."""
+    async with (
+        bc260y_aio.Modem(port) as modem,
+        await modem.open_datagram_endpoint(host, udp_port) as endpoint,
+    ):
+        for number in range(REPORTS):
+            async with modem.awake():
+                await endpoint.send(b'{"report":%d,"celsius":21.5}' % number, rai=bc260y_aio.RAI.ONE_REPLY)
+                print((await endpoint.receive()).decode())
+
+            # UDP sockets live through deep sleep; the next report wakes the module.
+            await asyncio.sleep(pause)
+
+
+class Acknowledge(asyncio.DatagramProtocol):
+    """A server that answers each report."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the transport."""
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Answer."""
+        self.transport.sendto(b"got " + data, addr)
+
+
+async def on_emulator() -> None:
+    """Report to a server of our own."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Acknowledge, local_addr=("127.0.0.1", 0))
+    try:
+        await main(EMULATED, "meters.example", transport.get_extra_info("sockname")[1], pause=1.0)
+    finally:
+        transport.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 4:
+        asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), pause=60.0))
+    elif named := os.environ.get("BC260Y_PORT"):
+        sys.exit(f"with a real module on {named}, say where to report to: PORT HOST UDP_PORT")
+    else:
+        print(f"no port was named: this is an emulated module ({EMULATED})")
+        asyncio.run(on_emulator())

@@ -1,0 +1,30 @@
+"""Every example runs, as a user would run it: without a port, on the emulator."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_the_example_runs_on_the_emulator_and_says_so(example: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", example], capture_output=True, text=True, timeout=50, check=False
+    )
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "this is an emulated module" in run.stdout
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_the_first_line_of_an_example_says_what_it_shows(example: Path) -> None:
+    assert example.read_text().startswith('"""')
+
+
+def test_every_example_is_in_the_list() -> None:
+    text = (EXAMPLES / "README.md").read_text()
+
+    assert [path.name for path in EXAMPLES.glob("*.py") if f"({path.name})" not in text] == []

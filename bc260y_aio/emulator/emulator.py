@@ -1,0 +1,255 @@
+"""The emulator: a module, a line to it, and a network behind it, made of options."""
+
+import asyncio
+import os
+import random
+import types
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final, Self
+
+from ..at.responses import Response
+from ..at.urcs import Unrecognised
+from ..errors import PortError
+from .line import End, Line, MemoryEnd, PtyEnd, TcpEnd
+from .module import Module, Nvram
+from .network import Network
+from .options import Options
+
+_numbers = count(1)
+
+# The options that are the network's.
+_OF_THE_NETWORK: Final = frozenset({"latency", "jitter", "loss", "names"})
+
+
+class Emulator:
+    """A Quectel BC260Y-CN at the other end of a serial line.
+
+    It is an async context manager; a program then opens :attr:`url`::
+
+        async with Emulator(baudrate=115200, latency=0.3) as emulator:
+            async with Modem(emulator.url) as modem:
+                ...
+
+    Everything happens on the running loop, by its clock, and from random sequences that begin at the seed.
+
+    Args:
+        options: how it is; by default, all defaults.
+        network: what it reaches; several emulators may share one. By default it has a network of its own, with the
+            latency, jitter, loss and names of its options; where these are named here, a network that is given takes
+            them over.
+        nvram: what it remembers: an object, or the file in which that lasts. By default, a factory-new one.
+        **settings: single options by name, with those of the dialect and of the faults: ``baudrate=115200``,
+            ``stray_nul=True``, ``send_ok_lost=0.1``. :class:`Options` has the list. They go before ``options``.
+
+    Attributes:
+        options: how it is.
+        faults: what goes wrong on purpose; may be changed at any time.
+        network: what it reaches.
+        nvram: what it remembers.
+        line: the serial line; known once it is started.
+        module: the module; known once it is started.
+
+    Raises:
+        TypeError: an option is unknown.
+        ValueError: an option cannot be.
+    """
+
+    line: Line
+    module: Module
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        *,
+        network: Network | None = None,
+        nvram: Nvram | str | os.PathLike[str] | None = None,
+        **settings: Any,
+    ) -> None:
+        if isinstance(nvram, str | os.PathLike):
+            nvram = Nvram.load(nvram)
+
+        self.options = (options or Options()).with_settings(**settings)
+        self.faults = self.options.faults
+        self.faults.reseed(self.options.seed)
+        self.network = _network(self.options) if network is None else network
+        for name in settings.keys() & _OF_THE_NETWORK:
+            setattr(self.network, name, settings[name])
+
+        self.nvram = nvram or _nvram(self.options)
+        self._end: End | None = None
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Make one of a URL: ``emulator://?latency=0.3&baudrate=115200&line=tcp``. The line is in memory by default.
+
+        Raises:
+            ValueError: an option is unknown or cannot be; the message names it.
+        """
+        return cls(Options.from_url(url))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: types.TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<Emulator {self.url} {self.module!r}>" if self._end is not None else "<Emulator not started>"
+
+    @property
+    def url(self) -> str:
+        """What a program opens: a device path, ``socket://127.0.0.1:<port>``, or ``memory://<name>`` (:meth:`connect`).
+
+        Raises:
+            RuntimeError: it is not started.
+        """
+        return self._started.url
+
+    @property
+    def _started(self) -> End:
+        if self._end is None:
+            raise RuntimeError("the emulator is not started")
+
+        return self._end
+
+    # From start to close
+
+    async def start(self) -> None:
+        """Make the line and switch the module on.
+
+        Raises:
+            RuntimeError: it is started.
+            PortError: the line could not be made.
+        """
+        if self._end is not None:
+            raise RuntimeError("the emulator is started")
+
+        options = self.options
+        end = _end(options)
+        if options.baudrate is not None:
+            self.nvram.baudrate = options.baudrate
+
+        self.line = Line(
+            end,
+            baudrate=self.nvram.baudrate,
+            is_paced=options.baudrate is not None,
+            size=_sizes(options),
+            is_strict=options.baudrate_strict,
+            noise=random.Random(f"{options.seed}.line"),
+        )
+        self.module = Module(options, self.line, self.network, self.nvram, self.faults)
+        if options.boot:
+            self.line.connected = self._boot
+        else:
+            self.module.start()
+
+        try:
+            await end.start()
+        except OSError as exc:
+            await self.module.close()
+            raise PortError(f"the emulator's line could not be made: {exc}", number=exc.errno) from exc
+        except BaseException:
+            await self.module.close()
+            raise
+
+        self._end = end
+
+    def _boot(self) -> None:
+        self.line.connected = lambda: None
+        self.module.restart()
+
+    async def close(self) -> None:
+        """Hang up and switch off. Nothing is left: no task, no timer, no descriptor. Closing twice is harmless."""
+        end, self._end = self._end, None
+        if end is None:
+            return
+
+        await self.module.close()
+        self.line.close()
+        await end.close()
+
+    # A line in memory
+
+    async def connect(self, protocol: asyncio.Protocol) -> asyncio.Transport:
+        """Give a line in memory to a protocol, and return the transport that is the DTE's end of it.
+
+        ``connection_made`` has been called when this returns.
+
+        Raises:
+            PortNotFound: the line is hung up.
+            PortBusy: another protocol has it.
+            RuntimeError: the line is not one in memory, or the emulator is not started.
+        """
+        if not isinstance(end := self._started, MemoryEnd):
+            raise RuntimeError(f"{self.url} is not in memory: open it as a serial port")
+
+        return end.connect(protocol)
+
+    # What may happen to it
+
+    def restart(self) -> None:
+        """Make the module restart: every socket is gone, and it boots."""
+        self.module.restart()
+
+    def sleep(self, *, deep: bool = True) -> None:
+        """Make the module fall asleep now, whatever AT+QSCLK says."""
+        self.module.sleep.fall(deep=deep)
+
+    def wake(self) -> None:
+        """Wake the module as its PSM_EINT pin does."""
+        self.module.sleep.wake()
+
+    def tell(self, urc: Response | str) -> None:
+        """Make the module say a URC, or any line."""
+        self.module.tell(Unrecognised(urc) if isinstance(urc, str) else urc)
+
+    def hang_up(self) -> None:
+        """Take the line away, as when the cable is pulled; the module lives on."""
+        self._started.hang_up()
+
+    async def plug_in(self) -> None:
+        """Bring the line back; a pty has another name then.
+
+        Raises:
+            PortError: it could not be made.
+        """
+        try:
+            await self._started.plug_in()
+        except OSError as exc:
+            raise PortError(f"the emulator's line could not be made: {exc}", number=exc.errno) from exc
+
+
+def _network(options: Options) -> Network:
+    return Network(
+        latency=options.latency, jitter=options.jitter, loss=options.loss, names=options.names, seed=options.seed
+    )
+
+
+def _nvram(options: Options) -> Nvram:
+    return Nvram() if options.nvram is None else Nvram.load(options.nvram)
+
+
+def _end(options: Options) -> End:
+    match options.line:
+        case "pty":
+            return PtyEnd(options.link)
+        case "tcp":
+            return TcpEnd(options.port)
+        case _:
+            return MemoryEnd(f"bc260y-{next(_numbers)}")
+
+
+def _sizes(options: Options) -> Callable[[], int] | None:
+    if options.chunk is not None:
+        size = options.chunk
+        return lambda: size
+
+    if options.chunks is not None:
+        (low, high), dice = options.chunks, random.Random(f"{options.seed}.chunks")
+        return lambda: dice.randint(low, high)
+
+    return None

@@ -1,0 +1,75 @@
+"""Calls that are made later, and in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+
+class Lag:
+    """One way through something that takes time: what is put in comes out later, in the order in which it went in.
+
+    A call that is not delayed, with none before it, is made at once.
+
+    Args:
+        delay: draws how long the next call takes, in seconds.
+        is_held: whether nothing gets through for the time being; :meth:`run` is then to be called when that is over.
+    """
+
+    def __init__(self, delay: Callable[[], float], is_held: Callable[[], bool] = lambda: False) -> None:
+        self._delay = delay
+        self._is_held = is_held
+        self._calls: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_running = False
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def call(self, callback: Callable[..., object], *args: Any) -> None:
+        """Make a call once its time has come, and those before it have been made."""
+        delay = self._delay()
+        if not delay and not self._calls and not self._is_running and not self._is_held():
+            callback(*args)
+            return
+
+        due = asyncio.get_running_loop().time() + delay
+        if self._calls:
+            due = max(due, self._calls[-1][0])
+
+        self._calls.append((due, callback, args))
+        if not self._is_running and self._timer is None:
+            self._set_timer()
+
+    def run(self) -> None:
+        """Make the calls that are due."""
+        if self._is_running:
+            return
+
+        self._is_running = True
+        try:
+            # A timer may come early by as much as the clock cannot tell.
+            now = asyncio.get_running_loop().time() + 1e-6
+            while self._calls and self._calls[0][0] <= now and not self._is_held():
+                _, callback, args = self._calls.popleft()
+                callback(*args)
+        finally:
+            self._is_running = False
+            self._set_timer()
+
+    def clear(self) -> None:
+        """Drop the calls that have not been made."""
+        self._calls.clear()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+        if self._calls and not self._is_held():
+            self._timer = asyncio.get_running_loop().call_at(self._calls[0][0], self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        self.run()

@@ -1,0 +1,250 @@
+"""A line in memory: the DTE's end is an asyncio transport in the same process."""
+
+import asyncio
+import contextvars
+from collections import deque
+from typing import Final
+
+from ...errors import PortBusy, PortLost, PortNotFound
+from .uart import End
+
+# Where a transport asks its protocol to pause writing, and to go on, in bytes.
+_HIGH_WATER: Final = 64 * 1024
+_LOW_WATER: Final = 16 * 1024
+
+
+class MemoryEnd(End):
+    """The host's end of a line in memory.
+
+    Args:
+        name: what stands in its URL.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._transport: MemoryTransport | None = None
+        self._is_there = False
+
+    @property
+    def url(self) -> str:
+        return f"memory://{self._name}"
+
+    @property
+    def held(self) -> int:
+        return self._transport.held if self._transport is not None else 0
+
+    async def start(self) -> None:
+        self._is_there = True
+
+    async def close(self) -> None:
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        self._is_there = False
+        if self._transport is not None:
+            self._transport.lose(PortLost(f"{self.url} was hung up"))
+
+    async def plug_in(self) -> None:
+        self._is_there = True
+
+    def connect(self, protocol: asyncio.Protocol) -> "MemoryTransport":
+        """Give the line to a protocol; ``connection_made`` has been called when this returns.
+
+        Raises:
+            PortNotFound: the line is hung up.
+            PortBusy: another protocol has it.
+        """
+        if not self._is_there:
+            raise PortNotFound(f"there is no {self.url}")
+
+        if self._transport is not None:
+            raise PortBusy(f"{self.url} is in use")
+
+        transport = self._transport = MemoryTransport(self, protocol)
+        protocol.connection_made(transport)
+        assert self.line is not None
+        self.line.connected()
+        return transport
+
+    def send(self, data: bytes) -> bool:
+        if self._transport is None or self._transport.is_closing():
+            return False
+
+        self._transport.feed(data)
+        return True
+
+    def brake(self, *, on: bool) -> None:
+        # Nothing to stop: a transport tells its protocol by `pause_writing`.
+        if self._transport is not None:
+            self._transport.arrived()
+
+    def release(self) -> None:
+        """Take the line back from its transport."""
+        self._transport = None
+
+
+class MemoryTransport(asyncio.Transport):
+    """The DTE's end of a line in memory, with the manners of a serial port's transport.
+
+    What is written arrives at the module in a later iteration of the loop, at the line's rate. ``close()`` lets it
+    arrive before ``connection_lost``; ``abort()`` does not.
+    """
+
+    def __init__(self, end: MemoryEnd, protocol: asyncio.Protocol) -> None:
+        super().__init__()
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        # Like every transport's, the protocol's methods are called in the context in which it was connected.
+        self._context = contextvars.copy_context()
+        self._protocol: asyncio.BaseProtocol = protocol
+        self._pieces: deque[bytes] = deque()
+        self._delivery: asyncio.Handle | None = None
+        self._written = bytearray()
+        self._carrying: asyncio.Handle | None = None
+        self._limits = (_LOW_WATER, _HIGH_WATER)
+        self._is_writing_paused = False
+        self._is_paused = False
+        self._is_closing = False
+        self._is_lost = False
+        self.held = 0
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_lost else "closing" if self._is_closing else "open"
+        return f"<MemoryTransport {self._end.url} {state} write={self.get_write_buffer_size()} read={self.held}>"
+
+    # Reading
+
+    def feed(self, data: bytes) -> None:
+        """Take what the module said."""
+        self._pieces.append(data)
+        self.held += len(data)
+        self._deliver_soon()
+
+    def _deliver_soon(self) -> None:
+        if self._delivery is None and self._pieces and not self._is_paused:
+            self._delivery = self._loop.call_soon(self._deliver, context=self._context)
+
+    def _deliver(self) -> None:
+        self._delivery = None
+        assert isinstance(self._protocol, asyncio.Protocol)
+        # Pieces that come meanwhile are for the next iteration.
+        for _ in range(len(self._pieces)):
+            if self._is_paused or self._is_closing:
+                break
+
+            data = self._pieces.popleft()
+            self.held -= len(data)
+            self._protocol.data_received(data)
+
+        self._deliver_soon()
+        if self._end.line is not None:
+            self._end.line.drained()
+
+    def is_reading(self) -> bool:
+        return not (self._is_paused or self._is_closing)
+
+    def pause_reading(self) -> None:
+        self._is_paused = True
+
+    def resume_reading(self) -> None:
+        self._is_paused = False
+        self._deliver_soon()
+
+    # Writing
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data must be bytes-like, not {type(data).__name__}")
+
+        if self._is_closing or not data:
+            return
+
+        self._written += data
+        if self._carrying is None:
+            self._carrying = self._loop.call_soon(self._carry)
+
+        if not self._is_writing_paused and self.get_write_buffer_size() > self._limits[1]:
+            self._is_writing_paused = True
+            self._protocol.pause_writing()
+
+    def _carry(self) -> None:
+        self._carrying = None
+        data = bytes(self._written)
+        self._written.clear()
+        if self._end.line is not None:
+            self._end.line.hear(data)
+
+        self.arrived()
+
+    def arrived(self) -> None:
+        """Hear that the module has heard something."""
+        size = self.get_write_buffer_size()
+        if self._is_writing_paused and size <= self._limits[0]:
+            self._loop.call_soon(self._resume_writing, context=self._context)
+
+        if self._is_closing and not size:
+            self.lose(None)
+
+    def _resume_writing(self) -> None:
+        if self._is_writing_paused and not self._is_lost:
+            self._is_writing_paused = False
+            self._protocol.resume_writing()
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        unread = self._end.line.unread if self._end.line is not None and not self._is_lost else 0
+        return len(self._written) + unread
+
+    def get_write_buffer_limits(self) -> tuple[int, int]:
+        return self._limits
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        high = (_HIGH_WATER if low is None else 4 * low) if high is None else high
+        low = high // 4 if low is None else low
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+
+        self._limits = (low, high)
+
+    # Closing
+
+    def is_closing(self) -> bool:
+        return self._is_closing
+
+    def close(self) -> None:
+        self._is_closing = True
+        if not self.get_write_buffer_size():
+            self.lose(None)
+
+    def abort(self) -> None:
+        self.lose(None)
+
+    def lose(self, exc: Exception | None) -> None:
+        """End it now; the protocol hears of it in the next iteration of the loop."""
+        if self._is_lost:
+            return
+
+        self._is_lost = self._is_closing = True
+        for handle in (self._carrying, self._delivery):
+            if handle is not None:
+                handle.cancel()
+
+        self._written.clear()
+        self._pieces.clear()
+        self.held = 0
+        if self._end.line is not None:
+            self._end.line.forget()
+
+        self._end.release()
+        self._loop.call_soon(self._protocol.connection_lost, exc, context=self._context)
+
+    # The rest of a transport
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self._protocol
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol

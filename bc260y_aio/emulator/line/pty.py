@@ -1,0 +1,165 @@
+"""A line that is a pseudo-terminal: any program can open it as a serial port."""
+
+import asyncio
+import contextlib
+import os
+import termios
+import tty
+from typing import Final
+
+from .uart import End
+
+_READ_SIZE: Final = 4096
+
+# What termios calls a rate, and the rate, in baud.
+_RATES: Final = {
+    getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()
+}
+
+
+class PtyEnd(End):
+    """The host's end of a pseudo-terminal.
+
+    The emulator keeps the host's side open as well, so that a host may come and go without the line noticing, as it
+    does on a real port. What nobody reads is kept by the system, and then here.
+
+    Args:
+        link: a symbolic link to the terminal, which has another name each time; None for none.
+    """
+
+    def __init__(self, link: str | None = None) -> None:
+        super().__init__()
+        self._link = link
+        self._path = ""
+        self._master = -1
+        self._slave = -1
+        self._pending = bytearray()
+        self._is_braked = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def url(self) -> str:
+        return self._path
+
+    @property
+    def held(self) -> int:
+        return len(self._pending)
+
+    @property
+    def baudrate(self) -> int | None:
+        return _RATES.get(termios.tcgetattr(self._slave)[5]) if self._slave >= 0 else None
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._master, self._slave = os.openpty()
+        try:
+            tty.setraw(self._slave)
+            os.set_blocking(self._master, False)
+            self._path = os.ttyname(self._slave)
+            self._make_link()
+        except BaseException:
+            self._release()
+            raise
+
+        self._watch()
+        assert self.line is not None
+        self.line.connected()
+
+    async def close(self) -> None:
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        if self._master < 0:
+            return
+
+        assert self._loop is not None
+        self._loop.remove_reader(self._master)
+        self._loop.remove_writer(self._master)
+        self._remove_link()
+        self._release()
+        if self.line is not None:
+            self.line.forget()
+
+    async def plug_in(self) -> None:
+        if self._master < 0:
+            await self.start()
+
+    def _release(self) -> None:
+        self._pending.clear()
+        self._is_braked = False
+        os.close(self._master)
+        os.close(self._slave)
+        self._master = self._slave = -1
+
+    # The link
+
+    def _make_link(self) -> None:
+        if self._link is None:
+            return
+
+        # Made beside it and moved over it: whoever looks sees the old one or the new one.
+        beside = f"{self._link}.{os.getpid()}"
+        os.symlink(self._path, beside)
+        os.replace(beside, self._link)
+
+    def _remove_link(self) -> None:
+        if self._link is not None:
+            with contextlib.suppress(OSError):
+                if os.readlink(self._link) == self._path:
+                    os.unlink(self._link)
+
+    # From the host
+
+    def _watch(self) -> None:
+        assert self._loop is not None
+        self._loop.add_reader(self._master, self._read)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._master, _READ_SIZE)
+        except BlockingIOError:
+            return
+
+        assert self.line is not None
+        self.line.hear(data)
+
+    def brake(self, *, on: bool) -> None:
+        if on == self._is_braked or self._master < 0:
+            return
+
+        assert self._loop is not None
+        self._is_braked = on
+        if on:
+            self._loop.remove_reader(self._master)
+        else:
+            self._watch()
+
+    # To the host
+
+    def send(self, data: bytes) -> bool:
+        if self._master < 0:
+            return False
+
+        if not self._pending:
+            data = data[self._write(data) :]
+            if data:
+                assert self._loop is not None
+                self._loop.add_writer(self._master, self._flush)
+
+        self._pending += data
+        return True
+
+    def _flush(self) -> None:
+        del self._pending[: self._write(bytes(self._pending[:_READ_SIZE]))]
+        if not self._pending:
+            assert self._loop is not None
+            self._loop.remove_writer(self._master)
+
+        assert self.line is not None
+        self.line.drained()
+
+    def _write(self, data: bytes) -> int:
+        try:
+            return os.write(self._master, data)
+        except BlockingIOError:
+            return 0

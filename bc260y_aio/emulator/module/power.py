@@ -1,0 +1,150 @@
+"""The module's sleep: when it falls asleep, what that costs, and what wakes it."""
+
+import asyncio
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..options import Options
+
+
+class Power(enum.Enum):
+    """How awake a module is."""
+
+    AWAKE = enum.auto()
+    LIGHT_SLEEP = enum.auto()
+    """It hears, but the command line that wakes it is lost; a bare CR LF answers."""
+    DEEP_SLEEP = enum.auto()
+    """It is off but for a timer; TCP connections are lost (guide 2.2.2, note 6)."""
+    WAKING = enum.auto()
+    """It has noticed bytes on the line and is starting; those bytes are lost (guide 4.3.9)."""
+    OFF = enum.auto()
+    """It is booting, or has been switched off."""
+
+
+class Sleep:
+    """The sleep of a module: a state, and the timers that change it.
+
+    Args:
+        options: how long things take.
+        changed: is called with the state before, once it has changed.
+        answer: takes the bytes by which a module answers that wakes from light sleep.
+
+    Attributes:
+        state: how awake the module is.
+        mode: what AT+QSCLK was set to: 0 no sleep, 1 deep sleep, 2 light sleep.
+    """
+
+    def __init__(self, options: "Options", changed: Callable[[Power], None], answer: Callable[[bytes], None]) -> None:
+        self._options = options
+        self._changed = changed
+        self._answer = answer
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake_timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
+        # What answers the command line that is being lost, once it has ended; None when none is.
+        self._lost: bytes | None = None
+        self.state = Power.OFF
+        self.mode = 1
+
+    def __repr__(self) -> str:
+        return f"<Sleep {self.state.name} mode={self.mode}>"
+
+    def start(self) -> None:
+        """Be awake, with the settings of a start."""
+        self.stop()
+        self.state = Power.AWAKE
+        self.mode = 1
+        self.touch()
+
+    def stop(self) -> None:
+        """Be off, with no timer."""
+        self.state = Power.OFF
+        self._lost = None
+        for timer in (self._timer, self._wake_timer):
+            if timer is not None:
+                timer.cancel()
+
+        self._timer = self._wake_timer = None
+
+    def allow(self, mode: int) -> None:
+        """Set what sleep is allowed (AT+QSCLK)."""
+        self.mode = mode
+        self.touch()
+
+    # Falling asleep
+
+    def touch(self) -> None:
+        """Hear that something happens on the line: the time until sleep begins anew."""
+        if self._options.sleep_after is None or not self.mode or self.state is not Power.AWAKE:
+            return
+
+        loop = asyncio.get_running_loop()
+        self._last = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_at(self._last + self._options.sleep_after, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._options.sleep_after is None or not self.mode or self.state is not Power.AWAKE:
+            return
+
+        # One timer for any number of touches: it looks how long ago the last one was.
+        loop = asyncio.get_running_loop()
+        due = self._last + self._options.sleep_after
+        if loop.time() + 1e-6 < due:
+            self._timer = loop.call_at(due, self._expire)
+        else:
+            self.fall(deep=self.mode == 1 and not self._options.light_sleep)
+
+    def fall(self, *, deep: bool = True) -> None:
+        """Fall asleep now."""
+        if self.state is Power.AWAKE:
+            self._change(Power.DEEP_SLEEP if deep else Power.LIGHT_SLEEP)
+
+    # Waking
+
+    def hear(self, data: bytes) -> bytes:
+        """Return what the module hears of bytes on the line; in its sleep they wake it."""
+        match self.state:
+            case Power.OFF:
+                return b""
+            case Power.DEEP_SLEEP | Power.WAKING:
+                self._lost = None if data.endswith((b"\r", b"\n")) else b""
+                self.wake()
+                return b""
+            case Power.LIGHT_SLEEP:
+                self._lost = b"\r\n"
+                self._change(Power.AWAKE)
+
+        self.touch()
+        return data if self._lost is None else self._without_lost_line(data, self._lost)
+
+    def _without_lost_line(self, data: bytes, answer: bytes) -> bytes:
+        _, end, rest = data.partition(b"\r")
+        if not end:
+            return b""
+
+        self._lost = None
+        self._answer(answer)
+        return rest
+
+    def wake(self) -> None:
+        """Begin to wake up, as bytes on the line or the module's PSM_EINT pin make it."""
+        match self.state:
+            case Power.DEEP_SLEEP:
+                self._change(Power.WAKING)
+                loop = asyncio.get_running_loop()
+                self._wake_timer = loop.call_later(self._options.wake_time, self._woken)
+            case Power.LIGHT_SLEEP:
+                self._change(Power.AWAKE)
+
+    def _woken(self) -> None:
+        self._wake_timer = None
+        self._change(Power.AWAKE)
+
+    def _change(self, state: Power) -> None:
+        before, self.state = self.state, state
+        self.touch()
+        self._changed(before)

@@ -1,0 +1,12 @@
+"""The emulator's own tests run by a clock that jumps, unless a module says otherwise."""
+
+import pytest
+
+from tests.emulator.fake_clock import FakeClockLoop
+from tests.loops import LoopFactory
+
+
+@pytest.fixture(autouse=True)
+def loop_factory() -> LoopFactory:
+    """Make loops whose clock jumps over every wait."""
+    return FakeClockLoop

@@ -1,0 +1,142 @@
+"""What goes wrong on purpose: each kind, how often, and always alike for a seed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from bc260y_aio.emulator import EchoPeer, Faults, SinkPeer, SourcePeer
+from tests.emulator.terminal import Bench, on_line
+
+SEND = b'AT+QISEND=0,3,"abc"'
+
+
+@asynccontextmanager
+async def opened(sink: SinkPeer, **settings: Any) -> AsyncIterator[Bench]:
+    async with on_line(**settings) as bench:
+        bench.emulator.network.add_host("sink.example", sink)
+        await bench.terminal.open(0, "sink.example")
+        yield bench
+
+
+@pytest.mark.parametrize(
+    ("kind", "heard", "taken"),
+    [
+        ("send_fail_taken", b"\r\nOK\r\n\r\nSEND FAIL\r\n", b"abc"),
+        ("send_fail_dropped", b"\r\nOK\r\n\r\nSEND FAIL\r\n", b""),
+        ("send_ok_lost", b"\r\nOK\r\n", b"abc"),
+        ("ok_lost", b"\r\nSEND OK\r\n", b"abc"),
+    ],
+)
+async def test_a_send_may_go_wrong(kind: str, heard: bytes, taken: bytes) -> None:
+    sink = SinkPeer()
+    async with opened(sink) as (emulator, terminal):
+        setattr(emulator.faults, kind, 1.0)
+        terminal.type(SEND)
+        assert await terminal.hear() == heard
+        setattr(emulator.faults, kind, 0.0)
+        size = len(taken)
+        assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: %d,%d,0\r\n\r\nOK\r\n" % (size, size)
+
+    assert sink.data == taken
+    assert emulator.faults.counts == {kind: 1}
+
+
+async def test_a_lost_result_leaves_the_information() -> None:
+    async with on_line() as (emulator, terminal):
+        emulator.faults.ok_lost = 1.0
+        terminal.type(b"AT+CSQ", b"AT+FOO")
+        assert await terminal.hear() == b"\r\n+CSQ: 23,0\r\n"
+        assert emulator.faults.counts == {"ok_lost": 2}
+
+
+async def test_the_outcome_of_an_open_may_be_lost() -> None:
+    async with on_line() as (emulator, terminal):
+        emulator.network.add_host("echo.example", EchoPeer())
+        emulator.faults.open_lost = 1.0
+        terminal.type(b'AT+QIOPEN=0,0,"TCP","echo.example",7')
+        assert await terminal.hear(100) == b"\r\nOK\r\n"
+        assert b",2,0,1\r\n" in await terminal.ask(b"AT+QISTATE=1,0")
+
+
+async def test_an_answer_may_be_late_and_holds_up_the_next() -> None:
+    async with on_line() as (emulator, terminal):
+        emulator.faults.answer_late, emulator.faults.answer_late_by = 1.0, 30.0
+        began = asyncio.get_running_loop().time()
+        terminal.type(b"AT")
+        await asyncio.sleep(1)
+        emulator.faults.answer_late = 0.0
+        terminal.type(b"AT+CSQ")
+        assert await terminal.hear(60) == b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
+        assert [piece.time - began for piece in terminal.pieces[-2:]] == pytest.approx([30, 30])
+
+
+async def test_a_urc_may_be_late_and_those_behind_it_wait() -> None:
+    async with on_line() as (emulator, terminal):
+        emulator.faults.urc_late, emulator.faults.urc_late_by = 1.0, 5.0
+        emulator.tell("+FIRST: 1")
+        emulator.faults.urc_late = 0.0
+        emulator.tell("+SECOND: 1")
+        assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
+        assert await terminal.hear(4) == b""
+        assert await terminal.hear(2) == b"\r\n+FIRST: 1\r\n\r\n+SECOND: 1\r\n"
+
+
+async def test_a_connection_may_break_with_the_data_that_came() -> None:
+    async with on_line() as (emulator, terminal):
+        emulator.network.add_host("source.example", SourcePeer(b"abc", stays_open=True))
+        emulator.faults.closed = 1.0
+        await terminal.open(0, "source.example")
+        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n\r\n+QIURC: "closed",0\r\n'
+        assert await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
+
+
+async def test_faults_can_be_options() -> None:
+    async with on_line(ok_lost=1.0, echo=True) as (_, terminal):
+        terminal.type(b"AT")
+        assert await terminal.hear() == b"AT"
+
+
+async def run(seed: int, **settings: float) -> tuple[bytes, bytes]:
+    sink = SinkPeer()
+    async with opened(sink, seed=seed) as (emulator, terminal):
+        for kind, probability in settings.items():
+            setattr(emulator.faults, kind, probability)
+
+        for number in range(100):
+            terminal.type(b'AT+QISEND=0,2,"%02d"' % number)
+
+        heard = await terminal.hear()
+
+    return heard, sink.data
+
+
+async def test_the_same_seed_brings_the_same_faults() -> None:
+    settings = {"send_fail_taken": 0.2, "send_fail_dropped": 0.2, "send_ok_lost": 0.2}
+
+    assert await run(1, **settings) == await run(1, **settings)
+    assert await run(1, **settings) != await run(2, **settings)
+
+
+async def test_one_kind_of_fault_does_not_move_another() -> None:
+    _, dropped = await run(1, send_fail_dropped=0.2)
+    _, dropped_among_others = await run(1, send_fail_dropped=0.2, send_fail_taken=0.5, ok_lost=0.5)
+
+    assert dropped == dropped_among_others
+    assert 60 < len(dropped) // 2 < 95
+
+
+def test_a_probability_is_between_0_and_1() -> None:
+    with pytest.raises(ValueError, match="ok_lost is a probability"):
+        Faults(ok_lost=1.5)
+
+
+def test_faults_strike_as_often_as_they_are_likely() -> None:
+    faults = Faults(closed=0.25)
+    strikes = sum(faults.strikes("closed") for _ in range(10_000))
+
+    assert strikes == faults.counts["closed"] == pytest.approx(2500, rel=0.1)
+    faults.reseed(0)
+    assert faults.counts == {}

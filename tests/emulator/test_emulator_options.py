@@ -1,0 +1,199 @@
+"""Options: as arguments, as a URL, and what they are checked for."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
+from bc260y_aio.emulator import Emulator, Faults, Network, Options
+
+# An option as it stands in a URL, and what it means.
+IN_URLS: list[tuple[str, str, object]] = [
+    ("line", "tcp", "tcp"),
+    ("port", "4000", 4000),
+    ("link", "/tmp/modem", "/tmp/modem"),
+    ("baudrate", "115200", 115200),
+    ("baudrate_strict", "1", True),
+    ("chunk", "1", 1),
+    ("chunks", "1-16", (1, 16)),
+    ("seed", "7", 7),
+    ("latency", "0.3", 0.3),
+    ("jitter", "0.1", 0.1),
+    ("loss", "0.05", 0.05),
+    ("names", "no", False),
+    ("nvram", "/tmp/nvram", "/tmp/nvram"),
+    ("boot", "yes", True),
+    ("boot_time", "3", 3.0),
+    ("registration_delay", "8", 8.0),
+    ("firmware", "R02A01", "R02A01"),
+    ("sockets", "256", 256),
+    ("imei", "123456789012345", "123456789012345"),
+    ("address", "10.0.0.7", "10.0.0.7"),
+    ("open_timeout", "5", 5.0),
+    ("close_after_failure", "false", False),
+    ("send_buffer", "4096", 4096),
+    ("send_timeout", "2.5", 2.5),
+    ("push_window", "512", 512),
+    ("answer_delay", "0.03", 0.03),
+    ("completion_delay", "0.05", 0.05),
+    ("sleep_after", "10", 10.0),
+    ("light_sleep", "on", True),
+    ("wake_time", "0.5", 0.5),
+    ("echo_ending", "crlf", "crlf"),
+    ("space_after_colon", "0", False),
+    ("quoted_data", "0", False),
+    ("quoted_addresses", "1", True),
+    ("ping_ttl", "0", False),
+    ("ntp_prefix", "+QNTIP", "+QNTIP"),
+    ("four_digit_year", "1", True),
+    ("ntp_colons", "1", True),
+    ("stray_nul", "1", True),
+    ("blank_lines", "2", 2),
+    ("compact", "1", True),
+    ("cme", "2", CmeLevel.TEXT),
+    ("send_fail_taken", "0.1", 0.1),
+    ("send_fail_dropped", "0.1", 0.1),
+    ("send_ok_lost", "0.1", 0.1),
+    ("ok_lost", "0.1", 0.1),
+    ("open_lost", "0.1", 0.1),
+    ("answer_late", "0.1", 0.1),
+    ("answer_late_by", "30", 30.0),
+    ("urc_late", "0.1", 0.1),
+    ("urc_late_by", "30", 30.0),
+    ("closed", "0.1", 0.1),
+]
+
+
+def value_of(options: Options, name: str) -> Any:
+    for place in (options, options.dialect, options.faults):
+        if hasattr(place, name):
+            return getattr(place, name)
+
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize(("name", "text", "value"), IN_URLS, ids=[name for name, _, _ in IN_URLS])
+def test_an_option_can_be_given_in_a_url_and_as_an_argument(name: str, text: str, value: object) -> None:
+    text = text.replace("+", "%2B")
+    options = Options.from_url(f"emulator://?{name}={text}")
+
+    assert value_of(options, name) == value
+    assert options == Options.of(**{"line": "memory", name: value})
+    assert options != Options.from_url("emulator://")
+    assert Options.from_url(options.to_url()) == options
+
+
+def test_the_list_above_names_every_option() -> None:
+    kinds: tuple[Any, ...] = (Options, Dialect, Faults)
+    names = {field.name for kind in kinds for field in dataclasses.fields(kind) if field.init}
+
+    assert {name for name, _, _ in IN_URLS} == names - {"dialect", "faults"}
+
+
+def test_a_url_without_options_is_a_line_in_memory() -> None:
+    assert Options.from_url("emulator://") == Options.from_url("emulator://?") == Options(line="memory")
+    assert Options(line="memory").to_url() == "emulator://"
+    assert Options().line == "pty"
+    assert Options().to_url() == "emulator://?line=pty"
+
+
+@given(
+    settings=st.fixed_dictionaries(
+        {},
+        optional={
+            "line": st.sampled_from(["pty", "tcp", "memory"]),
+            "link": st.text(min_size=1),
+            "latency": st.floats(0, 1e6),
+            "seed": st.integers(0),
+            "firmware": st.sampled_from(["guide", "R01A02", "R01A03", "R02A01"]),
+            "stray_nul": st.booleans(),
+            "ping_ttl": st.booleans(),
+            "baudrate": st.none() | st.integers(1),
+            "chunks": st.none() | st.tuples(st.integers(1, 9), st.integers(9, 99)),
+            "ok_lost": st.floats(0, 1),
+        },
+    )
+)
+def test_options_read_back_from_their_url_are_the_same(settings: dict[str, Any]) -> None:
+    options = Options.of(**settings)
+
+    assert Options.from_url(options.to_url()) == options
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("emulator://?colour=blue", "unknown option 'colour'"),
+        ("emulator://?latency=fast", "option 'latency' cannot be 'fast'"),
+        ("emulator://?latency=-1", "option 'latency' cannot be '-1'"),
+        ("emulator://?latency=nan", "option 'latency' cannot be 'nan'"),
+        ("emulator://?latency=", "option 'latency' cannot be ''"),
+        ("emulator://?latency", "option 'latency' cannot be ''"),
+        ("emulator://?seed=1.5", "option 'seed' cannot be '1.5'"),
+        ("emulator://?boot=maybe", "option 'boot' cannot be 'maybe'"),
+        ("emulator://?chunks=5", "option 'chunks' cannot be '5'"),
+        ("emulator://?chunks=5-1", "chunks must be two sizes"),
+        ("emulator://?chunk=0", "chunk must be more than 0"),
+        ("emulator://?baudrate=0", "baudrate must be more than 0"),
+        ("emulator://?link=", "option 'link' cannot be ''"),
+        ("emulator://?line=usb", "line must be one of memory, pty, tcp"),
+        ("emulator://?firmware=R99", "firmware must be one of"),
+        ("emulator://?echo_ending=x", "echo_ending must be one of"),
+        ("emulator://?sockets=0", "sockets must be 1 to 256"),
+        ("emulator://?port=70000", "port must be 0 to 65535"),
+        ("emulator://?loss=2", "loss must be a probability"),
+        ("emulator://?ok_lost=2", "ok_lost is a probability"),
+        ("emulator://?cme=3", "option 'cme' cannot be '3'"),
+        ("emulator://?send_buffer=1", "send_buffer must be 1024 or more"),
+        ("emulator://?push_window=0", "push_window must be more than 0"),
+        ("emulator://?seed=1&seed=2", "option 'seed' stands there twice"),
+        ("emulator://host", "an emulator's URL is emulator://"),
+        ("emulator:///path", "an emulator's URL is emulator://"),
+        ("emulator://#fragment", "an emulator's URL is emulator://"),
+        ("socket://127.0.0.1:1", "an emulator's URL is emulator://"),
+    ],
+)
+def test_a_url_that_cannot_be_is_refused_with_what_is_wrong(url: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        Emulator.from_url(url)
+
+    assert str(caught.value).startswith(url)
+
+
+def test_an_unknown_argument_is_refused() -> None:
+    with pytest.raises(TypeError, match="unknown option: colour"):
+        Emulator(colour="blue")
+
+
+def test_a_given_network_takes_over_what_is_named_and_nothing_else() -> None:
+    network = Network(jitter=0.2)
+    emulator = Emulator(Options.of(jitter=0.5), network=network, latency=0.3)
+
+    assert emulator.network is network
+    assert (network.latency, network.jitter) == (0.3, 0.2)
+
+
+def test_a_firmware_brings_its_dialect_along_and_what_is_named_goes_before_it() -> None:
+    assert Options.of(firmware="R01A02").dialect == Dialect(stray_nul=True, ping_ttl=False)
+    assert Options.of(firmware="R01A02", stray_nul=False).dialect == Dialect(ping_ttl=False)
+    assert Options.of(dialect=STANDARD, firmware="R01A02").dialect == STANDARD
+
+
+def test_single_settings_go_before_options() -> None:
+    emulator = Emulator(Options.of(latency=0.3, seed=3, ok_lost=0.5), latency=0.1, stray_nul=True)
+
+    assert (emulator.options.latency, emulator.options.seed) == (0.1, 3)
+    assert emulator.options.dialect.stray_nul
+    assert emulator.network.latency == 0.1
+    assert emulator.faults == Faults(ok_lost=0.5)
+
+
+def test_two_emulators_of_the_same_options_have_faults_of_their_own() -> None:
+    options = Options.of(ok_lost=0.5)
+    one, two = Emulator(options), Emulator(options)
+    one.faults.ok_lost = 1.0
+
+    assert two.faults.ok_lost == options.faults.ok_lost == 0.5

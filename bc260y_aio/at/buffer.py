@@ -3,27 +3,43 @@
 import re
 from typing import Final
 
-_BLANKS: Final = b"\r\n\0 "
+BLANKS: Final = b"\r\n\0 "
+"""What may stand between lines: CR, LF, space, and the NULs of early firmware."""
+
 _LEADING_BLANKS: Final = re.compile(rb"[\r\n\0 ]+")
 
 
 class ReceiveBuffer:
-    """Received bytes, and a note of how many are needed before it is worth looking again.
+    """Received bytes, and a note of what has to come before it is worth looking again: the end of a line, or so many.
 
     That note is what keeps parsing linear however finely the bytes are cut: a feed that leaves the buffer short costs
-    an append and a comparison, and a search for the end of a line never goes over the same bytes twice.
+    an append and two comparisons, and a search for the end of a line never goes over the same bytes twice.
 
     Attributes:
         data: what has been received and not yet taken.
         short: no more can be had until more is fed.
+        skipping: what comes next is the rest of a line that was too long.
+        taken: how many bytes have been taken, ever.
+        line_end: where the line that :meth:`has_line` found ends; -1 for one that is too long.
     """
 
-    __slots__ = ("_needed", "_searched", "data", "short")
+    __slots__ = ("_needed", "_searched", "_terminator", "_too_long", "data", "line_end", "short", "skipping", "taken")
 
-    def __init__(self) -> None:
+    def __init__(self, terminator: int, longest: int) -> None:
+        """Make an empty buffer.
+
+        Args:
+            terminator: the byte that ends a line.
+            longest: what a line may have, in bytes.
+        """
         self.data = bytearray()
         self.short = True
-        self._needed = 1
+        self.skipping = False
+        self.taken = 0
+        self.line_end = -1
+        self._terminator = terminator
+        self._too_long = longest + 1
+        self._needed = self._too_long
         self._searched = 0
 
     def __len__(self) -> int:
@@ -31,8 +47,10 @@ class ReceiveBuffer:
 
     def feed(self, data: bytes) -> None:
         """Add received bytes."""
-        self.data += data
-        self.short = len(self.data) < self._needed
+        buffered = self.data
+        buffered += data
+        if self._terminator in data or len(buffered) >= self._needed:
+            self.short = False
 
     def require(self, size: int) -> bool:
         """Tell whether ``size`` bytes are there; if not, be short until they are."""
@@ -41,24 +59,46 @@ class ReceiveBuffer:
         return not self.short
 
     def skip_blanks(self) -> None:
-        """Drop what may stand between lines: CR, LF, space, and the NULs of early firmware."""
-        if self._searched == 0 and (blanks := _LEADING_BLANKS.match(self.data)):
+        """Drop the blanks before a line."""
+        if not (self._searched or self.skipping) and (blanks := _LEADING_BLANKS.match(self.data)):
             self.drop(blanks.end())
 
-    def take_line(self, terminator: bytes = b"\n") -> bytes | None:
-        """Take the next line, without its terminator and the blanks around it, or None when it is not complete."""
-        end = self.data.find(terminator, self._searched)
-        if end < 0:
-            self._searched = len(self.data)
-            self.require(len(self.data) + 1)
-            return None
+    def has_line(self) -> bool:
+        """Tell whether a line is there, or so much of one that it is too long; if not, be short until more is fed.
 
-        line = bytes(self.data[:end]).strip(_BLANKS)
-        self.drop(end + 1)
+        Of a line that was too long the rest is dropped, and nothing told yet of what comes after it.
+        """
+        if self.skipping:
+            self._skip()
+            return False
+
+        self.line_end = self.data.find(self._terminator, self._searched, self._too_long)
+        if self.line_end >= 0:
+            return True
+
+        self._searched = len(self.data)
+        return self.require(self._too_long)
+
+    def take_line(self) -> bytes:
+        """Take the line that :meth:`has_line` found, without its terminator.
+
+        Of one that is too long the first ``longest`` + 1 bytes are taken; the rest is dropped when it comes.
+        """
+        self.skipping = self.line_end < 0
+        end = min(len(self.data), self._too_long) if self.skipping else self.line_end
+        line = bytes(self.data[:end])
+        self.drop(end if self.skipping else end + 1)
         return line
 
     def drop(self, size: int) -> None:
-        """Take ``size`` bytes away from the front, or all there are."""
+        """Take ``size`` bytes away from the front; so many are there."""
         del self.data[:size]
+        self.taken += size
+        self.short = not self.data
+        self._needed = self._too_long
         self._searched = 0
-        self.require(1)
+
+    def _skip(self) -> None:
+        end = self.data.find(self._terminator)
+        self.skipping = end < 0
+        self.drop(len(self.data) if end < 0 else end + 1)

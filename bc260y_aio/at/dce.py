@@ -62,7 +62,7 @@ class DCE:
         while not self._buffer.short:
             self._buffer.skip_blanks()
             if not self._buffer.has_line():
-                break
+                continue
 
             line = self._buffer.take_line()
             if len(line) > LONGEST_COMMAND_LINE:

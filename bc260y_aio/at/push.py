@@ -6,7 +6,8 @@ Its length delimits it and nothing else does. What else can be relied on is wher
 2. Text can hold anything: ``OK``, a URC, the header of a push to somebody else. Whether it ended where it was announced
    shows in the byte after the ``length``-th, which no payload reaches. If it did not, then nothing tells where it does
    end, but for two things that no peer can forge: a push has no more than so many bytes, and the line falls quiet after
-   it. Until one of them shows, all that comes is discarded.
+   it. Until one of them shows, all that comes is discarded. (Where noise changes the length itself, a quote inside the
+   payload can stand where the end is announced. Hex has no such holes.)
 3. What is discarded, or cannot be read, may have been somebody else's. Where it looks so, a :class:`DamagedLine` tells.
 4. While the format is not known, either is accepted; damage is taken for that of text, unless it begins like hex.
 """
@@ -14,11 +15,12 @@ Its length delimits it and nothing else does. What else can be relied on is wher
 import binascii
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
-from .buffer import BLANKS, ReceiveBuffer
+from .buffer import ReceiveBuffer
 from .responses import Response
-from .syntax import PayloadFormat
+from .syntax import PayloadFormat, is_text
 from .urcs import DamagedLine, DamagedPayload, DataReceived
 
 HEADER: Final = re.compile(rb'[\r\n\0 ]*\+QIURC: ?"recv",(\d{1,3}),(\d{1,6}),')
@@ -32,14 +34,16 @@ _QUIET: Final = 128
 _HEX_START: Final = re.compile(rb'"?[0-9A-Fa-f]{2}')
 _HEX_REST: Final = re.compile(rb'[0-9A-Fa-f]{32,}"?[\r\0 ]*$')
 # What a header, a "closed", a restart or a sleep still shows when a byte or two of it are wrong.
-_TRACES: Final = re.compile(rb"recv|closed|QIURC.*(?:re|cv|clo|sed)|DEEPSLEEP|RDY\r*$", re.DOTALL | re.MULTILINE)
+_TRACES: Final = re.compile(
+    rb"recv|closed|QIURC.*(?:re|cv|clo|sed)|QIURC[^,]*$|DEEPSLEEP|RDY\r*$", re.DOTALL | re.MULTILINE
+)
+# The opening quote, or, if the comma before it came twice, the second one with it.
+_BEGINS_QUOTED: Final = re.compile(rb',?"')
 _CR, _LF, _QUOTE = b'\r\n"'
 _ENDS: Final = b"\r\n\0"
-
-
-def is_remnant(line: bytes) -> bool:
-    """Tell whether a line that cannot be read may have held a peer's data, or told of its end. An echo has not."""
-    return not line.startswith(b"AT") and (_TRACES.search(line) or _HEX_REST.match(line)) is not None
+# What may stand after hex digits, without quotes and with them.
+_BARE_TAILS: Final = (b"\r\n", b"\n", b"\r\r\n", b"\0\r\n")
+_TAILS: Final = (_BARE_TAILS, tuple(b'"' + tail for tail in _BARE_TAILS))
 
 
 class PushReader:
@@ -50,22 +54,22 @@ class PushReader:
         form: how payload is written; None while that is not known.
     """
 
-    __slots__ = ("_buffer", "_connect_id", "_events", "_heard", "_length", "_limit", "_quotes_seen", "busy", "form")
-
-    def __init__(self, buffer: ReceiveBuffer, events: deque[Response]) -> None:
+    def __init__(self, buffer: ReceiveBuffer, events: deque[Response], on_distrust: Callable[[], None]) -> None:
         """Make a reader.
 
         Args:
             buffer: what was received.
             events: where an event goes that is not returned.
+            on_distrust: is called when what comes cannot be believed any more.
         """
         self._buffer = buffer
         self._events = events
+        self._on_distrust = on_distrust
         self._connect_id = 0
         self._length: int | None = None
         self._limit = 0
         self._heard: int | None = None
-        self._quotes_seen = False
+        self._bare_seen = False
         self.busy = False
         self.form: PayloadFormat | None = None
 
@@ -84,20 +88,23 @@ class PushReader:
         if length is None:
             return self._discard()
 
-        if self.form is PayloadFormat.TEXT:
-            return self._read_text(length)
-
         if not self._buffer.has_line():
             return None
 
-        return self._read_hex(length) or (self._damaged() if self.form is not None else self._read_text(length))
+        if self.form is PayloadFormat.HEX:
+            return self._read_hex(length) or self._damaged()
+
+        if self.form is PayloadFormat.TEXT:
+            return self._read_text(length)
+
+        return self._read_hex(length) or self._read_text(length)
 
     def _read_hex(self, length: int) -> Response | None:
         """Read a line of so much hex; return None when it is not that."""
         data, end = self._buffer.data, self._buffer.line_end
         quoted = data[0] == _QUOTE
         stop = quoted + 2 * length
-        if end < 0 or bytes(data[stop:end]).rstrip(BLANKS) != (b'"' if quoted else b""):
+        if end < 0 or not data.startswith(_TAILS[quoted], stop):
             return None
 
         try:
@@ -105,6 +112,7 @@ class PushReader:
         except binascii.Error:
             return None
 
+        self._bare_seen = self._bare_seen or not quoted
         return self._done(end + 1, payload, PayloadFormat.HEX)
 
     def _read_text(self, length: int) -> Response | None:
@@ -120,11 +128,11 @@ class PushReader:
                 return None
 
             if data[length + 2] in _ENDS:
-                self._quotes_seen = True
                 return self._done(length + 2, bytes(data[1 : length + 1]), PayloadFormat.TEXT)
 
-        # Two bytes less between quotes end like this, too. So a module that quotes is held to it.
-        elif data[length] == _CR and data[length + 1] == _LF and not (self._quotes_seen and data[0] == _QUOTE):
+        # So may a payload look that lost two bytes between its quotes. A module that writes none shows in other pushes.
+        elif data[length] == _CR and data[length + 1] == _LF and (self._bare_seen or not _BEGINS_QUOTED.match(data)):
+            self._bare_seen = True
             return self._done(length, bytes(data[:length]), PayloadFormat.TEXT)
 
         return self._damaged()
@@ -137,11 +145,21 @@ class PushReader:
 
     # Damage
 
+    def suspects(self, line: bytes) -> bool:
+        """Tell whether a line that cannot be read may have held a peer's data, or told of its end. An echo has not."""
+        if line.startswith(b"AT"):
+            return False
+
+        # So ends the header of a text, when nothing else of it can be made out.
+        is_torn = self.form is PayloadFormat.TEXT and (line.count(b'"') % 2 == 1 or not is_text(line))
+        return is_torn or (_TRACES.search(line) or _HEX_REST.match(line)) is not None
+
     def distrust(self) -> None:
         """Discard what may be the rest of a payload; of hex there is none."""
         if self.form is not PayloadFormat.HEX:
             self._limit = self._buffer.taken + LARGEST_PUSH + 2
             self.busy = True
+            self._on_distrust()
 
     def give_up(self) -> None:
         """Give up the payload under way. Hex goes on: the line after it shows when there is no more to come."""
@@ -149,7 +167,7 @@ class PushReader:
             self._tell(self._damaged("the rest did not come"))
 
     def settle(self) -> None:
-        """Note that a probe goes out. If the line has been quiet since the last one, no push is under way any more."""
+        """Note that a probe goes out. If the line was quiet since one that had no answer, no push is under way now."""
         heard = self._buffer.taken + len(self._buffer)
         quiet = self._heard is not None and heard - self._heard <= _QUIET
         self._heard = heard
@@ -157,7 +175,7 @@ class PushReader:
             self._abandon()
 
     def unsettle(self) -> None:
-        """Forget that a probe went out."""
+        """Forget that a probe went out: it was answered, or the line was restarted."""
         self._heard = None
 
     def _damaged(self, reason: str = "its end is not where it was announced") -> DamagedPayload:

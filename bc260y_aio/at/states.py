@@ -16,7 +16,7 @@ class State(enum.Enum):
     AWAITING_COMPLETION = enum.auto()
     """``OK`` has been heard; the outcome is due."""
     UNSYNCHRONISED = enum.auto()
-    """A command was given up; nothing may be sent but probes."""
+    """What comes may be late, or a payload's; nothing may be sent but probes."""
     ASLEEP = enum.auto()
     """The module is in deep sleep; nothing may be sent but probes, and the first is lost."""
     CLOSED = enum.auto()
@@ -40,6 +40,8 @@ class Trigger(enum.Enum):
     FELL_ASLEEP = enum.auto()
     WOKE = enum.auto()
     RESTARTED = enum.auto()
+    DISTRUSTED = enum.auto()
+    """What comes is discarded, for it may be payload."""
     CLOSED = enum.auto()
 
 
@@ -53,6 +55,7 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
         Trigger.SENT: State.AWAITING_RESULT,
         Trigger.PROBED: State.UNSYNCHRONISED,
         Trigger.WOKE: State.IDLE,
+        Trigger.DISTRUSTED: State.UNSYNCHRONISED,
         **_LIFE,
     },
     State.AWAITING_RESULT: {
@@ -62,6 +65,7 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
         Trigger.FAILED: State.IDLE,
         Trigger.GAVE_UP: State.UNSYNCHRONISED,
         Trigger.WOKE: State.AWAITING_RESULT,
+        Trigger.DISTRUSTED: State.AWAITING_RESULT,
         **_LOST,
     },
     State.AWAITING_COMPLETION: {
@@ -70,21 +74,26 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
         Trigger.FAILED: State.IDLE,
         Trigger.GAVE_UP: State.UNSYNCHRONISED,
         Trigger.WOKE: State.AWAITING_COMPLETION,
+        Trigger.DISTRUSTED: State.AWAITING_COMPLETION,
         **_LOST,
     },
     State.UNSYNCHRONISED: {
         Trigger.PROBED: State.UNSYNCHRONISED,
         Trigger.RESYNCHRONISED: State.IDLE,
         Trigger.WOKE: State.UNSYNCHRONISED,
+        Trigger.DISTRUSTED: State.UNSYNCHRONISED,
         **_LOST,
     },
     State.ASLEEP: {
         Trigger.PROBED: State.UNSYNCHRONISED,
         Trigger.WOKE: State.IDLE,
+        Trigger.DISTRUSTED: State.UNSYNCHRONISED,
         **_LIFE,
     },
     # What is still heard after the end changes nothing.
-    State.CLOSED: dict.fromkeys((Trigger.RESTARTED, Trigger.FELL_ASLEEP, Trigger.WOKE, Trigger.CLOSED), State.CLOSED),
+    State.CLOSED: dict.fromkeys(
+        (Trigger.RESTARTED, Trigger.FELL_ASLEEP, Trigger.WOKE, Trigger.DISTRUSTED, Trigger.CLOSED), State.CLOSED
+    ),
 }
 
 

@@ -9,7 +9,8 @@ from .responses import Dialect, Line, Response, Unsolicited
 from .syntax import Malformed, Parameters, PayloadFormat, encode_payload
 
 
-@dataclass(frozen=True, slots=True)
+# One is made for every push, and to freeze it would double what that costs.
+@dataclass(slots=True)
 class DataReceived(Unsolicited):
     """A peer's data, pushed: ``+QIURC: "recv",<connectID>,<current_recv_length>,<data>`` (guide 2.3.2).
 

@@ -1,0 +1,91 @@
+"""The timers of PSM and eDRX as strings of bits."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bc260y_aio.at.syntax import Malformed
+from bc260y_aio.at.timers import (
+    read_active,
+    read_cycle,
+    read_periodic,
+    read_window,
+    write_active,
+    write_cycle,
+    write_periodic,
+)
+
+LONGEST_PERIODIC, LONGEST_ACTIVE = timedelta(hours=31 * 320), timedelta(minutes=31 * 6)
+
+
+@pytest.mark.parametrize(
+    ("bits", "duration"),
+    [
+        ("00000110", timedelta(hours=1)),
+        ("01000001", timedelta(hours=10)),
+        ("01100011", timedelta(seconds=6)),
+        ("11011111", LONGEST_PERIODIC),
+        ("11100000", None),
+    ],
+)
+def test_a_periodic_update_time_has_three_bits_of_unit(bits: str, duration: timedelta | None) -> None:
+    assert read_periodic(bits) == duration
+
+
+@pytest.mark.parametrize(
+    ("bits", "duration"),
+    [
+        ("00000101", timedelta(seconds=10)),
+        ("00100010", timedelta(minutes=2)),
+        ("01011111", LONGEST_ACTIVE),
+        ("10000011", timedelta(minutes=3)),
+        ("11111111", None),
+    ],
+)
+def test_an_active_time_has_units_of_its_own(bits: str, duration: timedelta | None) -> None:
+    assert read_active(bits) == duration
+
+
+@given(st.timedeltas(timedelta(), LONGEST_PERIODIC))
+def test_a_periodic_update_time_is_never_rounded_down(duration: timedelta) -> None:
+    written = read_periodic(write_periodic(duration))
+    assert written is not None
+    assert written >= duration
+    assert read_periodic(write_periodic(written)) == written
+
+
+@given(st.timedeltas(timedelta(), LONGEST_ACTIVE))
+def test_an_active_time_is_never_rounded_down(duration: timedelta) -> None:
+    written = read_active(write_active(duration))
+    assert written is not None
+    assert written >= duration
+
+
+def test_a_timer_that_no_bits_can_tell_is_a_value_error() -> None:
+    for write, longest in ((write_periodic, LONGEST_PERIODIC), (write_active, LONGEST_ACTIVE)):
+        for duration in (timedelta(seconds=-1), longest + timedelta(seconds=1)):
+            with pytest.raises(ValueError, match="is 0 to"):
+                write(duration)
+
+
+def test_an_edrx_cycle_is_rounded_up_to_one_that_exists() -> None:
+    assert (write_cycle(timedelta(seconds=1)), read_cycle("0010")) == ("0010", timedelta(seconds=20.48))
+    assert write_cycle(timedelta(seconds=20.48)) == "0010"
+    assert write_cycle(timedelta(seconds=21)) == "0011"
+    assert write_cycle(timedelta(seconds=10485.76)) == "1111"
+    for duration in (timedelta(), timedelta(seconds=10486)):
+        with pytest.raises(ValueError, match="an eDRX cycle"):
+            write_cycle(duration)
+
+
+def test_a_paging_time_window_has_steps_of_2_56_seconds() -> None:
+    assert (read_window("0000"), read_window("1111")) == (timedelta(seconds=2.56), timedelta(seconds=40.96))
+
+
+@pytest.mark.parametrize("bits", ["", "0", "0000010", "000001010", "0000010x", " 0000101"])
+def test_what_are_not_that_many_bits_is_malformed(bits: str) -> None:
+    for read in (read_periodic, read_active, read_cycle, read_window):
+        with pytest.raises(Malformed):
+            read(bits)

@@ -37,6 +37,8 @@ from .modem import Modem
 from .ping import PingLost, PingResult
 from .power import EdrxSetting, PsmSetting
 from .rai import RAI, rai
+from .routing import Route
+from .streams import create_connection, create_datagram_endpoint, open_connection, open_datagram_endpoint
 from .transports import ModemDatagramTransport, ModemTransport, UnconnectedDatagramTransport
 
 __all__ = [
@@ -80,11 +82,16 @@ __all__ = [
     "RegistrationStatus",
     "RemoteProtocolError",
     "ResolutionError",
+    "Route",
     "SendFailed",
     "SocketError",
     "SocketInfo",
     "SocketState",
     "UnconnectedDatagramTransport",
+    "create_connection",
+    "create_datagram_endpoint",
+    "open_connection",
+    "open_datagram_endpoint",
     "rai",
     "wait_acked",
 ]

@@ -16,14 +16,23 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable
 from typing import Final
 
 from .at.commands import Command, SetDataFormat
 from .at.dte import DTE, NEED_DATA
 from .at.responses import Completion, Failure, Information, Response, Success, Unsolicited
 from .at.states import State
-from .at.urcs import DamagedPayload, DataReceived, PeerClosed, PowerChanged, ProbeAnswered, Restarted, Resynchronised
+from .at.urcs import (
+    DamagedLine,
+    DamagedPayload,
+    DataReceived,
+    PeerClosed,
+    PowerChanged,
+    ProbeAnswered,
+    Restarted,
+    Resynchronised,
+)
 from .errors import (
     BC260YError,
     CommandFailed,
@@ -38,6 +47,7 @@ from .errors import (
 )
 from .inbox import Inbox
 from .port import Port
+from .subscribers import Subscribers
 from .turns import Answer, Dialogue, Turn, TurnQueue, Watcher
 
 logger = logging.getLogger(__package__)
@@ -90,7 +100,7 @@ class Channel:
         self._turns = TurnQueue(lambda: self._dialogue is None)
         self._at_rest: deque[asyncio.Future[None]] = deque()
         self._inboxes: dict[Hashable, Inbox] = {}
-        self._subscribers: list[tuple[Callable[[Response], None], tuple[type[Response], ...]]] = []
+        self._subscribers = Subscribers()
         self._reader: asyncio.Task[None] | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._probe_answered = asyncio.Event()
@@ -210,6 +220,9 @@ class Channel:
                 self._heard_at = self._loop.time()
                 self._dte.receive_data(data)
                 self._dispatch()
+                if self._dialogue is None and self._dte.state is State.UNSYNCHRONISED:
+                    # What comes is not believed until the line is in step again.
+                    self.recover()
         except asyncio.CancelledError:
             self._end(ModemClosed("the modem was closed"))
             raise
@@ -295,6 +308,9 @@ class Channel:
             case DamagedPayload(connect_id=connect_id, announced=announced, reason=reason):
                 if (inbox := self._inboxes.get(connect_id)) is not None:
                     inbox.put_damage(PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}"))
+            case DamagedLine():
+                # It may have been anybody's data; a datagram may get lost, a stream may not have a hole.
+                self.end_streams(PayloadDamaged("a line was damaged that may have held data of this connection"))
             case PeerClosed(connect_id=connect_id):
                 if (inbox := self._inboxes.get(connect_id)) is not None:
                     inbox.end()
@@ -310,7 +326,7 @@ class Channel:
             case _:
                 pass
 
-        self._publish(event)
+        self._subscribers.publish(event)
         if isinstance(event, Restarted) and self._dte.state not in _ENGAGED:
             self._finish(ModuleRestarted("the module restarted before it answered"))
         elif isinstance(event, PowerChanged) and self._dte.state not in _ENGAGED:
@@ -389,10 +405,15 @@ class Channel:
 
     # Inboxes and subscribers
 
-    def end_streams(self, error: Exception) -> None:
-        """Tell the inboxes of all streams, but not of datagram sockets, that nothing more will come."""
-        for inbox in tuple(self._inboxes.values()):
-            if inbox.keeps_order:
+    def end_streams(self, error: Exception, *, spared: Container[Hashable] = ()) -> None:
+        """Tell the inboxes of streams, but not of datagram sockets, that nothing more will come.
+
+        Args:
+            error: why.
+            spared: the connectIDs of streams that go on.
+        """
+        for key, inbox in tuple(self._inboxes.items()):
+            if inbox.keeps_order and key not in spared:
                 inbox.end(error)
 
     def attach(self, key: Hashable, inbox: Inbox) -> None:
@@ -415,22 +436,7 @@ class Channel:
             callback: is called from the reader task, and must not block.
             kinds: classes of :mod:`bc260y_aio.at.urcs`; all when there are none.
         """
-        entry = (callback, kinds or (Unsolicited,))
-        self._subscribers.append(entry)
-
-        def unsubscribe() -> None:
-            with contextlib.suppress(ValueError):
-                self._subscribers.remove(entry)
-
-        return unsubscribe
-
-    def _publish(self, event: Response) -> None:
-        for callback, kinds in tuple(self._subscribers):
-            if isinstance(event, kinds):
-                try:
-                    callback(event)
-                except Exception as exc:
-                    self._loop.call_exception_handler({"message": f"{callback!r} failed", "exception": exc})
+        return self._subscribers.add(callback, kinds)
 
 
 _ENGAGED: Final = (State.AWAITING_RESULT, State.AWAITING_COMPLETION)

@@ -1,19 +1,21 @@
 """The event loop's methods, on a modem: connections and datagram endpoints."""
 
 import asyncio
+import contextlib
 import socket
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .addresses import Address, check_family, host_name, local_port, port_number
 from .at.commands import OpenSocket, QuerySocket
 from .at.completions import SocketOpened
 from .at.information import SocketInfo, SocketState
+from .bridge import open_socket
 from .core import ModemCore, Options
 from .dataformat import PayloadFormats
 from .endpoint import DatagramEndpoint, EndpointProtocol
-from .errors import CommandTimeout, ConnectTimeout, ErrorCode, socket_error
+from .errors import CommandTimeout, ConnectTimeout, ErrorCode, SocketError, socket_error
 from .inbox import Inbox
 from .sockets import ModuleSocket
 from .tls import Handshake
@@ -84,8 +86,8 @@ class Connections(ModemCore):
         """Open a TCP connection, as :meth:`asyncio.loop.create_connection` does (guide 2.2.2, 4.2.1).
 
         Unlike a kernel socket, the module resolves a name and connects to one address of it, in one command. So the
-        arguments that choose among several addresses (``flags``, ``happy_eyeballs_delay``, ``interleave`` and
-        ``all_errors``) are accepted and have nothing to choose from.
+        arguments that choose among several addresses (``flags``, ``happy_eyeballs_delay`` and ``interleave``) are
+        accepted and have nothing to choose from.
 
         Args:
             protocol_factory: returns the protocol.
@@ -101,7 +103,7 @@ class Connections(ModemCore):
             ssl_shutdown_timeout: in seconds; 30 by default.
             happy_eyeballs_delay: no effect.
             interleave: no effect.
-            all_errors: no effect.
+            all_errors: raise what goes wrong in connecting inside an ExceptionGroup.
 
         Returns:
             The transport and the protocol.
@@ -117,13 +119,12 @@ class Connections(ModemCore):
             ValueError: an argument is out of range.
         """
         _check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
-        if host is None or port is None:
-            raise ValueError("host and port must be specified")
+        if proto not in (0, socket.IPPROTO_TCP) or host is None or port is None:
+            raise ValueError(f"a TCP connection needs a host and a port, not {host!r}, {port!r} of protocol {proto}")
 
-        if proto not in (0, socket.IPPROTO_TCP):
-            raise ValueError(f"a module has no stream sockets of protocol {proto}")
+        with _grouped(all_errors):
+            module_socket = await self._open_socket("TCP", host, port, family, local_addr)
 
-        module_socket = await self._open_socket("TCP", host, port, family, local_addr)
         try:
             protocol = protocol_factory()
             if not ssl:
@@ -196,7 +197,7 @@ class Connections(ModemCore):
             raise ValueError(f"a module has no datagram sockets of protocol {proto}")
 
         if remote_addr is None:
-            return self._make_unconnected(protocol_factory(), family, local_addr)
+            return await self._make_unconnected(protocol_factory(), family, local_addr)
 
         module_socket = await self._open_socket("UDP", *remote_addr, family, local_addr)
         try:
@@ -207,7 +208,7 @@ class Connections(ModemCore):
 
         return await self._introduce(ModemDatagramTransport, module_socket, protocol), protocol
 
-    def _make_unconnected(
+    async def _make_unconnected(
         self, protocol: P, family: int, local_addr: tuple[str | None, int] | None
     ) -> tuple[UnconnectedDatagramTransport, P]:
         channel = self._channel
@@ -226,7 +227,44 @@ class Connections(ModemCore):
         )
         channel.attach(lifeline, lifeline)
         self._open_transports.add(transport)
+        try:
+            # Programs rely on `connection_made` having been called.
+            await asyncio.sleep(0)
+        except BaseException:
+            transport.abort()
+            raise
+
         return transport, protocol
+
+    # Descriptors
+
+    async def open_socket(
+        self,
+        host: str,
+        port: int,
+        type: int = socket.SOCK_STREAM,
+        *,
+        local_addr: tuple[str, int] | None = None,
+    ) -> socket.socket:
+        """Open a connection, and return a real, blocking socket that leads to it, for libraries that insist on one.
+
+        It belongs to a thread, for the loop moves its bytes: ``await asyncio.to_thread(client, sock)``. From another
+        thread: ``asyncio.run_coroutine_threadsafe(modem.open_socket(host, port), loop).result()``.
+
+        Unlike a kernel socket, it cannot be closed in one direction only: ``shutdown(SHUT_WR)`` is refused with
+        EOPNOTSUPP. Closing it sends what was written, and then closes the connection.
+
+        Args:
+            host: the remote name or address; names are resolved by the module.
+            port: the remote port.
+            type: ``SOCK_STREAM``; or ``SOCK_DGRAM`` for datagrams with one peer.
+            local_addr: ``("", port)`` asks for a local port.
+
+        Raises:
+            ValueError: there are no such sockets; or an argument is out of range.
+            OSError: what :meth:`create_connection` raises.
+        """
+        return await open_socket(self, host, port, type, local_addr=local_addr, spawn=self._tasks.spawn)
 
     # What both need
 
@@ -285,7 +323,10 @@ class Connections(ModemCore):
         module_socket = self._make_socket(service_type, remote, local, connect_id, inbox)
         what = f"opening {service_type.lower()} {remote[0]}:{remote[1]}"
         try:
-            answer = await module_socket.channel.execute(OpenSocket(connect_id, service_type, *remote, local))
+            # Data may come right behind the answer; what comes before it, a restart too, is about earlier sockets.
+            command = OpenSocket(connect_id, service_type, *remote, local)
+            channel = module_socket.channel
+            answer = await channel.execute(command, watch=lambda _: channel.attach(connect_id, inbox))
             match answer.completions:
                 case [SocketOpened(error=ErrorCode.SUCCESS)]:
                     if answer.is_doubtful:
@@ -359,7 +400,7 @@ class Connections(ModemCore):
             give_back()
             raise
 
-        module_socket = ModuleSocket(
+        return ModuleSocket(
             channel,
             self._formats,
             inbox,
@@ -370,9 +411,18 @@ class Connections(ModemCore):
             tasks=self._tasks,
             on_closed=give_back,
         )
-        # Data may come right behind the answer.
-        channel.attach(connect_id, inbox)
-        return module_socket
+
+
+@contextlib.contextmanager
+def _grouped(all_errors: bool) -> Iterator[None]:
+    """Raise what goes wrong in connecting inside a group, as asyncio does, if that was asked for."""
+    try:
+        yield
+    except SocketError as exc:
+        if all_errors and not isinstance(exc, socket.gaierror):
+            raise ExceptionGroup("create_connection failed", [exc]) from None
+
+        raise
 
 
 def _check_tls_arguments(

@@ -1,6 +1,7 @@
 """What the parts of a modem share."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from .allocation import ConnectIDs, LocalPorts
@@ -8,7 +9,7 @@ from .at.information import Registration
 from .at.urcs import RegistrationChanged
 from .channel import Channel
 from .dataformat import PayloadFormats
-from .errors import BC260YError, NotRegistered
+from .errors import BC260YError, ModuleRestarted, NotRegistered
 from .startup import Conditions
 from .tasks import TaskSet
 
@@ -108,15 +109,16 @@ class ModemCore:
         self._registration_changed = changed = self._registration_changed or asyncio.Event()
         try:
             async with asyncio.timeout(seconds):
-                while not (found := await self.registration()).status.is_registered:
+                while True:
+                    # A module that restarts meanwhile will register again; one that does not tell may tell next time.
+                    with contextlib.suppress(ModuleRestarted, NotRegistered):
+                        if (found := await self.registration()).status.is_registered:
+                            return found
+
                     changed.clear()
-                    try:
+                    with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_REGISTRATION_INTERVAL):
                             await changed.wait()
-                    except TimeoutError:
-                        continue
-
-                return found
         except BC260YError:
             raise
         except TimeoutError:

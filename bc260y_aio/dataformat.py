@@ -72,6 +72,10 @@ class PayloadFormats:
         if self.found is not None:
             await self._set(turn, self.found)
 
+    def forget(self) -> None:
+        """Take the setting as unknown, and ask for it before the next send: somebody else may have changed it."""
+        self._current = None
+
     async def _set(self, turn: Turn, wanted: DataFormat) -> None:
         if wanted != self._current:
             # Not known until the module has said OK: a cancelled or lost command leaves it open.

@@ -33,6 +33,7 @@ class Inbox:
         self.size = 0
         self.dropped = 0
         self.on_arrival: Callable[[], None] | None = None
+        self.on_level: Callable[[], None] | None = None
         self.keeps_order = keeps_order
         self._payloads: deque[bytes] = deque()
         self._ended = False
@@ -89,6 +90,12 @@ class Inbox:
         if self.on_arrival is not None:
             self.on_arrival()
 
+        self._tell_level()
+
+    def _tell_level(self) -> None:
+        if self.on_level is not None:
+            self.on_level()
+
     # The transport's side
 
     def __bool__(self) -> bool:
@@ -104,6 +111,11 @@ class Inbox:
     def is_ended(self) -> bool:
         """Whether no more will come; something may still be there to take."""
         return self._ended
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether a kernel socket in this place would be readable: there is something to take, or the end has come."""
+        return bool(self._payloads) or self._ended
 
     @property
     def is_exhausted(self) -> bool:
@@ -123,14 +135,17 @@ class Inbox:
         """
         payload = self._payloads.popleft()
         self.size -= len(payload)
+        self._tell_level()
         return payload
 
     def put_back(self, payload: bytes) -> None:
         """Put back what was taken last, or the rest of it."""
         self._payloads.appendleft(payload)
         self.size += len(payload)
+        self._tell_level()
 
     def clear(self) -> None:
         """Throw away what waits."""
         self._payloads.clear()
         self.size = 0
+        self._tell_level()

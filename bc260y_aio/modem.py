@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any, Self
 
 from .allocation import ConnectIDs
 from .at.completions import SocketOpened
+from .at.information import SocketInfo, SocketState
 from .at.responses import Response
 from .at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
 from .channel import Channel
@@ -18,6 +19,7 @@ from .dataformat import Mode, PayloadFormats
 from .errors import BC260YError, ModemClosed, ModuleSlept
 from .port import Port, open_port
 from .power import Power
+from .routing import Match, Route, Scope
 from .services import Services
 from .sockets import close_connect_id
 from .startup import USUAL_RATES, close_leftovers, find_rate
@@ -87,6 +89,7 @@ class Modem(Connections, Services, Power):
         self._port_url = port
         self._baudrate = baudrate
         self._opened: Channel | None = None
+        self._is_closing = False
         options = Options(
             sockets=sockets,
             receive_limit=receive_limit,
@@ -127,7 +130,7 @@ class Modem(Connections, Services, Power):
     @property
     def is_open(self) -> bool:
         """Whether the modem is open and its port is there."""
-        return self._opened is not None and self._opened.error is None
+        return self._opened is not None and self._opened.error is None and not self._is_closing
 
     # Life
 
@@ -182,6 +185,7 @@ class Modem(Connections, Services, Power):
         self._ids = ConnectIDs(options.sockets)
         self._leftovers.clear()
         self._opened = channel
+        self._tasks.begin()
         channel.start()
         try:
             # Whatever a wrong rate or an earlier program left behind must have been said before the first command.
@@ -189,7 +193,7 @@ class Modem(Connections, Services, Power):
             async with channel.turn(urgent=True) as turn:
                 leftovers = await self._conditions.establish(channel, turn)
 
-            keep = [info for info in leftovers if options.adopt_udp and info.service_type == "UDP"]
+            keep = [info for info in leftovers if options.adopt_udp and _can_be_adopted(info)]
             await close_leftovers(channel, [info for info in leftovers if info not in keep])
             for info in keep:
                 self._keep_leftover(info)
@@ -204,7 +208,7 @@ class Modem(Connections, Services, Power):
     @classmethod
     async def reconnecting(
         cls, port: str, *, first_pause: float = 1.0, longest_pause: float = 60.0, **options: Any
-    ) -> AsyncIterator[Self]:
+    ) -> AsyncGenerator[Self, None]:
         """Yield an opened modem, and again after each loss: for programs that run for months.
 
             async for modem in bc260y_aio.Modem.reconnecting("/dev/ttyUSB0"):
@@ -252,6 +256,8 @@ class Modem(Connections, Services, Power):
         if channel is None:
             return
 
+        # From here on nothing new is begun: what comes free goes to nobody who waits for it.
+        self._is_closing = True
         try:
             for transport in self._transports():
                 transport.close()
@@ -264,6 +270,7 @@ class Modem(Connections, Services, Power):
                         await self._conditions.take_leave(channel, restore_data_format=restore)
         finally:
             self._opened = None
+            self._is_closing = False
             await channel.close()
             await self._tasks.settle(self._options.close_timeout)
 
@@ -275,11 +282,40 @@ class Modem(Connections, Services, Power):
         if self._opened.error is not None:
             raise self._opened.error.with_traceback(None)
 
+        if self._is_closing:
+            raise ModemClosed("the modem is being closed")
+
         return self._opened
 
     @property
     def _is_usable(self) -> bool:
         return self.is_open
+
+    # asyncio's own calls
+
+    def route(self, match: Match | None = None, scope: Scope = "context", *, exclusive: bool = False) -> Route:
+        """Send asyncio's own calls over the modem inside a ``with`` block, so that clients need not know of it.
+
+        That is ``asyncio.open_connection``, ``loop.create_connection`` (with ``sock=`` after ``loop.sock_connect``
+        too), ``create_datagram_endpoint``, ``getaddrinfo``, ``sock_connect`` and ``start_tls``. Inside the block, and
+        in the tasks that are started there until it ends; elsewhere nothing changes. Where blocks are nested, the inner
+        one is asked first; what it does not take is for the one around it. Listening sockets stay on the host.
+
+            with modem.route():
+                reader, writer = await asyncio.open_connection("example.com", 7)
+
+        Args:
+            match: tells, of a host and a port, whether they are for the modem; of ``("0.0.0.0", 0)`` for datagrams to
+                peers yet to come. By default everything is but this machine's own addresses, for no radio leads there.
+            scope: ``"loop"`` takes in everything that runs on the loop: tasks and pools made before the block,
+                callbacks from other threads.
+            exclusive: while the block runs, refuse, on the whole loop, what would go over the host's network:
+                connections fail with ENETUNREACH, and names do not resolve.
+
+        Raises:
+            ValueError: there is no such scope.
+        """
+        return Route(self, match, scope, exclusive=exclusive)
 
     # What the module says by itself
 
@@ -317,5 +353,12 @@ class Modem(Connections, Services, Power):
         try:
             async with turn:
                 await self._conditions.establish(channel, turn)
+                if channel.may_sleep:
+                    await self._allow_sleep(channel, turn)
         except BC260YError as exc:
             logger.warning("%s: after its restart the module cannot be used: %s", self.name, exc)
+
+
+def _can_be_adopted(info: SocketInfo) -> bool:
+    # Where the state is another, opening came to nothing, or is not over.
+    return info.service_type == "UDP" and info.state is SocketState.CONNECTED

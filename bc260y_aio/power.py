@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .at.commands import SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
+from .at.commands import QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
+from .at.information import SocketInfo
 from .at.responses import Text
 from .at.syntax import Malformed, Parameters
 from .at.timers import (
@@ -18,9 +19,11 @@ from .at.timers import (
     write_cycle,
     write_periodic,
 )
+from .channel import Channel
 from .core import ModemCore, Options
 from .dataformat import PayloadFormats
-from .errors import CommandError, RemoteProtocolError
+from .errors import CommandError, ModuleSlept, RemoteProtocolError
+from .turns import Turn
 
 logger = logging.getLogger(__package__)
 
@@ -75,13 +78,17 @@ class Power(ModemCore):
             CommandFailed: the module refused.
             ModemClosed: the modem is not open.
         """
-        async with self._channel.turn() as turn:
-            for report in (SetPowerReports(on=True), SetDeepSleepReports(on=True)):
-                with contextlib.suppress(CommandError):
-                    await turn.execute(report)
+        channel = self._channel
+        async with channel.turn() as turn:
+            await self._allow_sleep(channel, turn)
 
-            await turn.execute(SetSleep(1))
-            self._channel.may_sleep = True
+    async def _allow_sleep(self, channel: Channel, turn: Turn) -> None:
+        for report in (SetPowerReports(on=True), SetDeepSleepReports(on=True)):
+            with contextlib.suppress(CommandError):
+                await turn.execute(report)
+
+        await turn.execute(SetSleep(1))
+        channel.may_sleep = True
 
     async def wake(self) -> None:
         """Wake the module if it sleeps, and keep it awake (guide 4.3.9).
@@ -99,7 +106,16 @@ class Power(ModemCore):
                 channel.recover()
 
             await turn.execute(SetSleep(0))
+            if channel.may_sleep:
+                await self._find_lost_streams(channel, turn)
+
             channel.may_sleep = False
+
+    async def _find_lost_streams(self, channel: Channel, turn: Turn) -> None:
+        """End the streams that the module has no more: not all firmware reports that it slept."""
+        answer = await turn.execute(QuerySockets())
+        found = {info.connect_id for info in answer.information if isinstance(info, SocketInfo)}
+        channel.end_streams(ModuleSlept("the module slept and lost the connection"), spared=found)
 
     @contextlib.asynccontextmanager
     async def awake(self) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ from .at.commands import (
     QuerySocket,
     QuerySockets,
     Resolve,
+    SetDataFormat,
     SetDnsServers,
     read_verbatim,
 )
@@ -56,6 +57,7 @@ class Services(ModemCore):
 
         Raises:
             ResolutionError: it cannot be resolved; a socket.gaierror.
+            NotRegistered: the module is not registered with a network.
             ValueError: it is not a name that can be asked for.
             ModemClosed: the modem is not open.
         """
@@ -74,6 +76,7 @@ class Services(ModemCore):
         return list(addresses)
 
     async def _ask_for(self, name: str) -> list[str]:
+        await self._ensure_registered()
         command = Resolve(name)
         try:
             answer = await self._channel.execute(command)
@@ -164,12 +167,14 @@ class Services(ModemCore):
 
         Raises:
             ValueError: one is not an address.
+            NotRegistered: the module is not registered with a network.
             CommandFailed: the module refused.
         """
         for server in (primary, secondary):
             if server is not None:
                 ipaddress.ip_address(server)
 
+        await self._ensure_registered()
         await self._channel.execute(SetDnsServers(primary, secondary))
         self._resolved.clear()
 
@@ -210,9 +215,11 @@ class Services(ModemCore):
 
         Raises:
             SocketError: there was no answer; a ConnectTimeout, for instance.
+            NotRegistered: the module is not registered with a network.
             ValueError: an argument is out of range.
         """
         name = host_name(server)
+        await self._ensure_registered()
         answer = await self._channel.execute(QueryNetworkTime(name, port, set_clock))
         match answer.completions:
             case [NetworkTime(error=ErrorCode.SUCCESS, time=datetime() as time), *_]:
@@ -273,7 +280,13 @@ class Services(ModemCore):
             CommandFailed: the module said ERROR.
             CommandTimeout: it said nothing in time.
         """
-        answer = await self._channel.execute(read_verbatim(line), timeout)
+        command = read_verbatim(line)
+        try:
+            answer = await self._channel.execute(command, timeout)
+        finally:
+            if isinstance(command.like, SetDataFormat):
+                self._formats.forget()
+
         return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]
 
     async def _ask_one(self, command: Command, kind: type[Told]) -> Told:

@@ -8,7 +8,7 @@ took.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final
 
 from .at.commands import CloseSocket, QueryAcks, SendData
@@ -86,8 +86,10 @@ class ModuleSocket:
         self.tasks = tasks
         self._on_closed = on_closed
         self._closing: asyncio.Task[None] | None = None
-        # Of a command without a trustworthy answer: how many bytes the module may have taken, or may yet take.
-        self._in_doubt = 0
+        # A send had no trustworthy answer; until one has, the counters are asked for before and after each.
+        self._is_unsettled = False
+        # How many of the bytes that would be sent next an earlier command may bring yet.
+        self._in_doubt: set[int] = set()
 
     def __repr__(self) -> str:
         return f"<ModuleSocket connectID={self.connect_id} {self.service_type.lower()} {self.host}:{self.port}>"
@@ -124,12 +126,13 @@ class ModuleSocket:
                 if taken := await self._attempt(turn, outbox):
                     return taken
 
-        self._in_doubt = 0
+        self._in_doubt.clear()
         raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
 
     async def _attempt(self, turn: Turn, outbox: Outbox) -> int:
-        if self._in_doubt and (taken := await self._recount(turn, self._in_doubt)):
-            self._in_doubt -= taken
+        if self._is_unsettled and (taken := await self._recount(turn, {0, *self._in_doubt})):
+            # What other commands bring from now on would be there twice.
+            self._in_doubt.clear()
             outbox.drop(taken)
             return taken
 
@@ -151,37 +154,41 @@ class ModuleSocket:
         self.sent_at = asyncio.get_running_loop().time()
         self.wire_bytes += command.wire_size
         is_doubtful = False
+        is_unsettled = self._is_unsettled
         try:
             answer = await turn.execute(command)
         except (CommandTimeout, ModuleSlept) as exc:
             logger.info("%r: %s; asking what the module took", self, exc)
-            is_doubtful = True
+            is_doubtful = is_unsettled = True
         except CommandFailed as exc:
             logger.info("%r: %s; asking what the module took", self, exc)
         else:
-            is_doubtful = answer.is_doubtful
-            if answer.completions == [SendResult(ok=True)] and not is_doubtful and not self._in_doubt:
+            is_doubtful = is_unsettled = answer.is_doubtful
+            if answer.completions == [SendResult(ok=True)] and not is_doubtful and not self._is_unsettled:
                 self.sent += size
                 return size
 
-        taken = await self._recount(turn, size)
-        if not is_doubtful:
-            self._in_doubt = 0
-        elif taken < size:
-            self._in_doubt = max(self._in_doubt, size - taken)
+        # With an earlier command unsettled, a part may be of that one or of this one: all or nothing can be told.
+        plausible = {0, size, *self._in_doubt} if self._is_unsettled else range(size + 1)
+        taken = await self._recount(turn, plausible)
+        self._is_unsettled = is_unsettled
+        if taken or not is_unsettled:
+            self._in_doubt.clear()
+
+        if is_doubtful and taken < size:
+            self._in_doubt.add(size - taken)
 
         return taken
 
-    async def _recount(self, turn: Turn, size: int) -> int:
-        """Return how many of ``size`` bytes the module took after all."""
+    async def _recount(self, turn: Turn, plausible: Container[int]) -> int:
+        """Return how many bytes the module took since it was last known."""
         status = await self._insist_on_status(turn)
         before, self.sent = self.sent, status.sent
-        taken = status.sent - before
-        if not 0 <= taken <= size:
-            self._in_doubt = 0
-            raise SendFailed(f"the module counts {status.sent} bytes where {before} to {before + size} were sent")
+        if status.sent - before not in plausible:
+            self._in_doubt.clear()
+            raise SendFailed(f"the module counts {status.sent} bytes; which came after the first {before} is not known")
 
-        return taken
+        return status.sent - before
 
     async def _insist_on_status(self, turn: Turn) -> AckStatus:
         for _ in range(_QUESTIONS):
@@ -209,22 +216,36 @@ class ModuleSocket:
 
         raise CommandFailed(str(command), text="OK, but no counters")
 
-    async def wait_acked(self, timeout: float) -> int:
+    async def wait_acked(self, timeout: float) -> int | None:
         """Wait until the peer has acknowledged everything, and return how many bytes it has not.
+
+        When the connection ends meanwhile, its counters begin anew (guide 4.2.6), and nothing tells: that is None.
 
         Args:
             timeout: how long to wait, in seconds.
 
         Raises:
             CommandFailed: the socket is gone.
+            CommandTimeout: the module does not tell.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         pause = _FIRST_LOOK
         while True:
-            unacked = (await self.ack_status()).unacked
+            try:
+                status = await self.ack_status()
+            except CommandTimeout as exc:
+                if asyncio.get_running_loop().time() >= deadline:
+                    raise
+
+                logger.info("%r: %s; asking again", self, exc)
+                continue
+
+            if status.sent < self.sent:
+                return None
+
             left = deadline - asyncio.get_running_loop().time()
-            if not unacked or left <= 0 or self.inbox.is_ended:
-                return unacked
+            if not status.unacked or left <= 0 or self.inbox.is_ended:
+                return status.unacked
 
             await asyncio.sleep(min(pause, left))
             pause = min(pause * 2, _LOOK_INTERVAL)

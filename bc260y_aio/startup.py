@@ -18,7 +18,7 @@ from .at.information import Registration, SleepSetting, SocketInfo
 from .at.responses import CmeLevel
 from .channel import Channel
 from .dataformat import PayloadFormats
-from .errors import BC260YError, CommandError, ModemNotResponding
+from .errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding
 from .port import Port
 from .sockets import close_connect_id
 from .turns import Answer, Turn
@@ -29,6 +29,8 @@ logger = logging.getLogger(__package__)
 USUAL_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 230400, 460800, 921600)
 _AT_ATTEMPTS: Final = 2
 _AT_TIMEOUT: Final = 0.3
+# A start in which an answer is lost is made again, so many times in all.
+_ATTEMPTS: Final = 3
 
 
 async def find_rate(port: Port, timeout: float) -> None:
@@ -93,6 +95,14 @@ class Conditions:
             CommandError: the module refuses what cannot be done without.
             ModemNotResponding: it does not answer.
         """
+        for _ in range(_ATTEMPTS - 1):
+            # All of this may be said twice.
+            with contextlib.suppress(CommandTimeout):
+                return await self._establish(turn)
+
+        return await self._establish(turn)
+
+    async def _establish(self, turn: Turn) -> list[SocketInfo]:
         await turn.execute(SetEcho(on=False))
         await _tolerate(turn, SetErrorLevel(CmeLevel.NUMBER))
         if self.sleep_found is None and (answer := await _tolerate(turn, QuerySleep())) is not None:

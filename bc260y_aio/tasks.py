@@ -12,13 +12,18 @@ class TaskSet:
         """Make an empty set; ``name`` is what its tasks are called after."""
         self._name = name
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
         return len(self._tasks)
 
+    def begin(self) -> None:
+        """Start tasks on the running loop from now on, also between two of its runs: a transport can be closed then."""
+        self._loop = asyncio.get_running_loop()
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Start a task. It is kept until it is done."""
-        task = asyncio.get_running_loop().create_task(work, name=f"bc260y[{self._name}].{name}")
+        task = (self._loop or asyncio.get_running_loop()).create_task(work, name=f"bc260y[{self._name}].{name}")
         if not task.done():
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

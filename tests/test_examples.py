@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_the_example_runs_on_the_emulator_and_says_so(example: Path) -> None:
     run = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", example], capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-W", "error", example], capture_output=True, text=True, timeout=50, check=False
     )
 
     assert (run.returncode, run.stderr) == (0, "")

@@ -3,31 +3,53 @@
 import argparse
 import asyncio
 import contextlib
-import hashlib
-import os
+import errno
+import random
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
+from ..at.syntax import is_text
+from ..delivery import modem_transport
 from ..modem import Modem
 from ..transports.base import SocketTransport, Traffic
-from .common import EXIT_FAILURE, Subparsers, add_port_options, say
-from .demo_peers import DIGEST_SIZE, Archive, DatagramArchive, report_on, split_datagrams
+from .common import (
+    EXIT_FAILURE,
+    Subparsers,
+    add_data_format_option,
+    add_port_options,
+    complain,
+    reason,
+    say,
+    until_first,
+    wait_for_network,
+    whole_number,
+    write,
+)
+from .demo_peers import DIGEST_SIZE, Archive, DatagramArchive, digest_of, read_missing, report_on, split_datagrams
 
 EMULATED: Final = "emulator://?baudrate=115200&latency=0.05"
+LOOPBACK: Final = "127.0.0.1"
 # Three streams and two datagram sockets: all that a module has.
 SERVICES: Final = ("TCP", "TCP", "TCP", "UDP", "UDP")
-_PROGRESS_INTERVAL: Final = 0.5
-# How long to wait for the other end's word on what it received, in seconds.
-_VERDICT_TIMEOUT: Final = 30.0
-_WRITE_SIZE: Final = 4096
-# How often datagrams that did not arrive are sent again.
+
+# How often progress is shown on a terminal, and elsewhere, in seconds.
+_REDRAWN: Final = 0.25
+_REPORTED: Final = 2.0
+# How long to wait for the other end's word on what it received, in seconds, and how often to ask.
+_VERDICT_TIMEOUT: Final = 20.0
 _ROUNDS: Final = 5
+_WRITE_SIZE: Final = 4096
+# What fits into one AT+QISEND as hex.
+_DATAGRAM_SIZE: Final = 512
 _BITS_PER_BYTE: Final = 10
+# How often to look for a port that is free for TCP and for UDP.
+_PORT_ATTEMPTS: Final = 10
+_PRINTABLE: Final = range(0x20, 0x7F)
 
 
 def add_to(commands: Subparsers) -> None:
@@ -35,35 +57,55 @@ def add_to(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "demo",
         help="upload over five sockets at once, and check every byte at both ends",
-        description=(
-            "Start a TCP and a UDP server on this machine, upload to them over five sockets of the module at once, and "
-            "compare what was sent with what arrived. Without a port, an emulated module is used. With a real one, the "
-            "network must be able to reach this machine: name it with --host."
-        ),
+        description="Start a TCP and a UDP server on this machine, upload to them over five sockets of the module at "
+        "once, and compare what was sent with what arrived. Without a port, an emulated module is used. With a real "
+        "one, the network must be able to reach this machine: name it with --host, and let the servers listen on an "
+        "address that leads here.",
     )
     add_port_options(parser, emulated=EMULATED)
-    parser.add_argument("--host", default="127.0.0.1", help="under which name the module reaches this machine")
     parser.add_argument(
-        "--listen", default=None, metavar="ADDRESS", help="where the servers listen; loopback by default"
+        "--host", default=LOOPBACK, help="the name or address by which the module reaches this machine (%(default)s)"
     )
-    parser.add_argument("--server-port", type=int, default=0, metavar="PORT", help="on which port; any by default")
-    parser.add_argument("--size", type=int, default=8192, help="random bytes to upload per socket (%(default)s)")
-    parser.add_argument("--file", type=Path, help="a file to upload instead, a share over each socket")
-    parser.add_argument("--data-format", choices=("hex", "text", "auto"), default="hex", help="(%(default)s)")
+    parser.add_argument(
+        "--listen", default=LOOPBACK, metavar="ADDRESS", help="where the servers listen (%(default)s); 0.0.0.0 for all"
+    )
+    parser.add_argument(
+        "--server-port", type=whole_number(0, 65535), default=0, metavar="PORT", help="on which port; any by default"
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--size", type=whole_number(0), default=8192, metavar="BYTES", help="random bytes per socket (%(default)s)"
+    )
+    what.add_argument("--file", type=Path, metavar="PATH", help="a file to upload instead, a share over each socket")
+    parser.add_argument("--seed", type=int, help="where the random bytes begin, to have the same ones again")
+    add_data_format_option(parser)
     parser.set_defaults(run=run)
 
 
-@dataclass
+@dataclass(slots=True)
 class Upload:
-    """One socket's share of the work."""
+    """One socket's share of the work.
+
+    Attributes:
+        number: which of the five it is.
+        service: ``"TCP"`` or ``"UDP"``.
+        data: what is uploaded.
+        transport: what it goes over, once there is one.
+        seconds: how long it took.
+        result: what came of it: ``"ok"``, or what went wrong.
+    """
 
     number: int
     service: str
     data: bytes
     transport: SocketTransport | None = None
     seconds: float = 0.0
-    result: str = ""
-    started: float = field(default_factory=time.monotonic)
+    result: str = "not finished"
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"{self.number} {self.service}"
 
     @property
     def is_complete(self) -> bool:
@@ -76,9 +118,9 @@ class Upload:
         return Traffic(0, 0, 0) if self.transport is None else self.transport.traffic
 
     @property
-    def share(self) -> float:
-        """How much of the data the module has taken."""
-        return min(1.0, self.traffic.sent / len(self.data)) if self.data else 1.0
+    def progress(self) -> float:
+        """How much of the data the module has taken, 0 to 1."""
+        return min(1.0, self.traffic.sent / len(self.data)) if self.data else float(self.is_complete)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -87,42 +129,49 @@ async def run(options: argparse.Namespace) -> int:
     if options.port == EMULATED:
         say(f"no port was named: this is an emulated module ({EMULATED})")
 
-    listen = options.listen or "127.0.0.1"
-    async with _servers(listen, options.server_port) as (port, archive, datagrams):
-        say(f"servers are listening on {listen}, port {port}, for TCP and UDP")
-        modem = Modem(options.port, baudrate=options.baudrate, data_format=options.data_format)
-        async with modem:
+    async with _servers(options.listen, options.server_port) as (port, archive, datagrams):
+        say(f"servers are listening on {options.listen}, port {port}, for TCP and UDP")
+        async with Modem(options.port, baudrate=options.baudrate, data_format=options.data_format) as modem:
             rate = modem.baudrate
             say(f"the module is on {options.port}" + (f" at {rate} baud" if rate else ""))
-            progress = asyncio.create_task(_show_progress(uploads), name="demo.progress")
+            if options.host == LOOPBACK and not options.port.startswith("emulator:"):
+                complain(f"unless this is an emulated module, it does not find the servers on {LOOPBACK}: see --host")
+
+            await wait_for_network(modem)
             started = time.monotonic()
             try:
-                await asyncio.gather(*(_upload(modem, upload, options.host, port) for upload in uploads))
+                await until_first(_upload_all(modem, uploads, options.host, port), _show_progress(uploads))
             finally:
-                seconds = time.monotonic() - started
-                progress.cancel()
-                await asyncio.wait([progress])
+                _end_progress(uploads)
 
-            rate = modem.baudrate
+            seconds = time.monotonic() - started
 
     for upload in uploads:
-        if upload.is_complete and not _arrived(upload, archive, datagrams):
-            upload.result = "damaged"
+        received = archive.received if upload.service == "TCP" else datagrams.received
+        if upload.is_complete and received.get(upload.number) != upload.data:
+            upload.result = "the other end has something else"
 
     _show_table(uploads, seconds, rate)
     return 0 if all(upload.is_complete for upload in uploads) else EXIT_FAILURE
 
 
 def _shares(options: argparse.Namespace) -> list[Upload]:
-    count = len(SERVICES)
-    if options.file is None:
-        if options.size < 0:
-            raise ValueError("--size must not be negative")
+    """Return what each socket is to upload.
 
-        return [Upload(number, service, os.urandom(options.size)) for number, service in enumerate(SERVICES)]
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it cannot be sent in this format.
+    """
+    if options.file is None:
+        dice = random.Random(options.seed)
+        make = dice.randbytes if options.data_format != "text" else lambda size: bytes(dice.choices(_PRINTABLE, k=size))
+        return [Upload(number, service, make(options.size)) for number, service in enumerate(SERVICES)]
 
     data = options.file.read_bytes()
-    size = -(-len(data) // count)
+    if options.data_format == "text" and not is_text(data):
+        raise ValueError(f"{options.file} holds bytes outside 0x20 to 0x7E: text cannot carry them")
+
+    size = -(-len(data) // len(SERVICES))
     return [
         Upload(number, service, data[number * size : (number + 1) * size]) for number, service in enumerate(SERVICES)
     ]
@@ -136,38 +185,51 @@ async def _servers(host: str, port: int) -> AsyncIterator[tuple[int, Archive, Da
     """Serve TCP and UDP on one port."""
     loop = asyncio.get_running_loop()
     archive = Archive()
-    server = await asyncio.start_server(archive.serve, host, port, family=socket.AF_INET)
-    port = server.sockets[0].getsockname()[1]
-    transport, datagrams = await loop.create_datagram_endpoint(DatagramArchive, local_addr=(host, port))
+    for attempt in range(_PORT_ATTEMPTS):
+        server = await asyncio.start_server(archive.serve, host, port, family=socket.AF_INET)
+        found: int = server.sockets[0].getsockname()[1]
+        try:
+            transport, datagrams = await loop.create_datagram_endpoint(DatagramArchive, local_addr=(host, found))
+            break
+        except OSError as exc:
+            server.close()
+            if port or exc.errno != errno.EADDRINUSE or attempt + 1 == _PORT_ATTEMPTS:
+                raise
+
     try:
-        yield port, archive, datagrams
+        yield found, archive, datagrams
     finally:
         transport.close()
         server.close()
+        archive.close()
         await server.wait_closed()
-
-
-def _arrived(upload: Upload, archive: Archive, datagrams: DatagramArchive) -> bool:
-    received = archive.received if upload.service == "TCP" else datagrams.received
-    return received.get(upload.number) == upload.data
 
 
 # The uploads
 
 
+async def _upload_all(modem: Modem, uploads: list[Upload], host: str, port: int) -> None:
+    await asyncio.gather(*(_upload(modem, upload, host, port) for upload in uploads))
+
+
 async def _upload(modem: Modem, upload: Upload, host: str, port: int) -> None:
-    upload.started = time.monotonic()
+    started = time.monotonic()
     try:
-        await (_upload_stream if upload.service == "TCP" else _upload_datagrams)(modem, upload, host, port)
-    except (OSError, TimeoutError) as exc:
-        upload.result = f"failed: {exc}"
+        work = _upload_stream if upload.service == "TCP" else _upload_datagrams
+        is_right = await work(modem, upload, host, port)
+        upload.result = "ok" if is_right else "the digests differ"
+    except asyncio.IncompleteReadError:
+        upload.result = "the other end closed without a word"
+    except OSError as exc:
+        upload.result = reason(exc)
+    finally:
+        upload.seconds = time.monotonic() - started
 
-    upload.seconds = time.monotonic() - upload.started
 
-
-async def _upload_stream(modem: Modem, upload: Upload, host: str, port: int) -> None:
+async def _upload_stream(modem: Modem, upload: Upload, host: str, port: int) -> bool:
+    """Upload by TCP; return whether the other end's digest is right."""
     reader, writer = await modem.open_connection(host, port)
-    upload.transport = cast("SocketTransport", writer.transport)
+    upload.transport = modem_transport(writer)
     try:
         writer.write(report_on(upload.number, len(upload.data)))
         for start in range(0, len(upload.data), _WRITE_SIZE):
@@ -178,62 +240,86 @@ async def _upload_stream(modem: Modem, upload: Upload, host: str, port: int) -> 
         async with asyncio.timeout(_VERDICT_TIMEOUT):
             digest = await reader.readexactly(DIGEST_SIZE)
 
-        upload.result = "ok" if digest == hashlib.sha256(upload.data).digest() else "the digests differ"
-    finally:
         writer.close()
         await writer.wait_closed()
+    except BaseException:
+        writer.transport.abort()
+        raise
+
+    return digest == digest_of(upload.data)
 
 
-async def _upload_datagrams(modem: Modem, upload: Upload, host: str, port: int) -> None:
-    datagrams = split_datagrams(upload.number, upload.data)
-    async with await modem.open_datagram_endpoint(host, port) as endpoint:
-        upload.transport = endpoint.transport
+async def _upload_datagrams(modem: Modem, upload: Upload, host: str, port: int) -> bool:
+    """Upload by UDP, sending again what did not arrive; return whether the other end's digest is right.
+
+    Raises:
+        TimeoutError: it did not say, however often it was asked.
+    """
+    datagrams = split_datagrams(upload.number, upload.data, _DATAGRAM_SIZE)
+    endpoint = await modem.open_datagram_endpoint(host, port)
+    upload.transport = endpoint.transport
+    try:
         missing = list(range(len(datagrams)))
         for _ in range(_ROUNDS):
             for index in missing:
                 await endpoint.send(datagrams[index])
 
-            await endpoint.send(report_on(upload.number, len(upload.data)))
+            await endpoint.send(report_on(upload.number, len(datagrams)))
             await endpoint.transport.drained()
-            async with asyncio.timeout(_VERDICT_TIMEOUT):
-                answer = await endpoint.receive()
+            answer = b""
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_VERDICT_TIMEOUT):
+                    answer = await endpoint.receive()
 
+            missing = [index for index in read_missing(answer) if index < len(datagrams)]
             if len(answer) == DIGEST_SIZE:
-                upload.result = "ok" if answer == hashlib.sha256(upload.data).digest() else "the digests differ"
-                return
+                endpoint.close()
+                await endpoint.wait_closed()
+                return answer == digest_of(upload.data)
+    except BaseException:
+        endpoint.transport.abort()
+        raise
 
-            missing = [index for index in DatagramArchive.missing(answer) if index < len(datagrams)]
-
-        upload.result = f"{len(missing)} datagrams did not arrive"
+    endpoint.close()
+    raise TimeoutError(f"{len(missing)} datagrams did not arrive" if missing else "the other end did not answer")
 
 
 # What is shown
 
 
 async def _show_progress(uploads: list[Upload]) -> None:
-    is_terminal = sys.stdout.isatty()
+    is_terminal = _is_terminal()
     while True:
-        await asyncio.sleep(_PROGRESS_INTERVAL)
-        parts = [f"{upload.number} {upload.service} {upload.share:4.0%}" for upload in uploads]
-        line = "  |  ".join(parts)
-        sys.stdout.write(f"\r{line}" if is_terminal else f"{line}\n")
-        sys.stdout.flush()
+        await asyncio.sleep(_REDRAWN if is_terminal else _REPORTED)
+        line = _progress(uploads)
+        write(f"\r{line}" if is_terminal else f"{line}\n")
+
+
+def _end_progress(uploads: list[Upload]) -> None:
+    if _is_terminal():
+        write(f"\r{_progress(uploads)}\n")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _progress(uploads: list[Upload]) -> str:
+    return "  |  ".join(f"{upload.name} {upload.progress:4.0%}" for upload in uploads)
 
 
 def _show_table(uploads: list[Upload], seconds: float, rate: int | None) -> None:
     say()
     say(f"{'socket':8}{'bytes':>8}{'seconds':>10}{'QISENDs':>9}{'wire bytes':>12}{'line rate':>11}  result")
     for upload in uploads:
-        _show_row(
-            f"{upload.number} {upload.service}", len(upload.data), upload.seconds, upload.traffic, rate, upload.result
-        )
+        _show_row(upload.name, len(upload.data), upload.seconds, upload.traffic, rate, upload.result)
 
     traffic = Traffic(*(sum(getattr(upload.traffic, name) for upload in uploads) for name in Traffic.__slots__))
-    good = sum(upload.is_complete for upload in uploads)
     size = sum(len(upload.data) for upload in uploads)
+    good = sum(upload.is_complete for upload in uploads)
     _show_row("all", size, seconds, traffic, rate, f"{good} of {len(uploads)} ok")
 
 
 def _show_row(name: str, size: int, seconds: float, traffic: Traffic, rate: int | None, result: str) -> None:
-    share = f"{traffic.wire_bytes * _BITS_PER_BYTE / rate / seconds:11.1%}" if rate and seconds else f"{'-':>11}"
-    say(f"{name:8}{size:8}{seconds:10.2f}{traffic.sends:9}{traffic.wire_bytes:12}{share}  {result}")
+    share = f"{traffic.wire_bytes * _BITS_PER_BYTE / rate / seconds:.1%}" if rate and seconds else "-"
+    say(f"{name:8}{size:8}{seconds:10.2f}{traffic.sends:9}{traffic.wire_bytes:12}{share:>11}  {result}")

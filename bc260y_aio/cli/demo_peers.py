@@ -1,58 +1,89 @@
 """The demo's servers: they keep what arrives, and say what they have."""
 
 import asyncio
+import contextlib
 import hashlib
-import struct
 from typing import Any, Final
 
-DIGEST_SIZE: Final = 32
-# Share number and length in bytes, at the head of a stream and of the datagram that asks for the verdict.
-_REPORT: Final = struct.Struct("!4sBI")
-_REPORT_MARK: Final = b"SHRE"
-# Share number and index, at the head of every other datagram.
-_PIECE: Final = struct.Struct("!4sBI")
-_PIECE_MARK: Final = b"PIEC"
-# What fits into one AT+QISEND as hex, less the head.
-_PIECE_SIZE: Final = 512 - _PIECE.size
-# How many missing datagrams one answer can name.
-_MOST_MISSING: Final = 100
+# All of it is printable, so that it goes through a module that is set to text.
+_HEAD_SIZE: Final = 19
+_REPORT: Final = "SHARE"
+_PIECE: Final = "PIECE"
+_MISSING: Final = b"MISSING"
+# How many missing datagrams one answer names, so that it fits into one push.
+_MOST_NAMED: Final = 80
+DIGEST_SIZE: Final = 2 * hashlib.sha256().digest_size
+
+
+def digest_of(data: bytes) -> bytes:
+    """Return the digest of a share, as both ends tell it."""
+    return hashlib.sha256(data).hexdigest().encode()
 
 
 def report_on(number: int, size: int) -> bytes:
-    """Return what announces a share of ``size`` bytes, or asks for the verdict on it."""
-    return _REPORT.pack(_REPORT_MARK, number, size)
+    """Return what announces a share of ``size`` bytes, or asks for the verdict on one of ``size`` datagrams."""
+    return _head(_REPORT, number, size)
 
 
-def split_datagrams(number: int, data: bytes) -> list[bytes]:
-    """Cut a share into numbered datagrams."""
-    pieces = [data[start : start + _PIECE_SIZE] for start in range(0, len(data), _PIECE_SIZE)]
-    return [_PIECE.pack(_PIECE_MARK, number, index) + piece for index, piece in enumerate(pieces)]
+def split_datagrams(number: int, data: bytes, largest: int) -> list[bytes]:
+    """Cut a share into numbered datagrams of up to ``largest`` bytes."""
+    step = largest - _HEAD_SIZE
+    pieces = [data[start : start + step] for start in range(0, len(data), step)]
+    return [_head(_PIECE, number, index) + piece for index, piece in enumerate(pieces)]
+
+
+def read_missing(answer: bytes) -> list[int]:
+    """Return the indexes of the datagrams that an answer names as missing."""
+    mark, *indexes = answer.split() or [b""]
+    return [int(index) for index in indexes] if mark == _MISSING else []
+
+
+def _head(mark: str, number: int, value: int) -> bytes:
+    return f"{mark} {number} {value:010} ".encode()
+
+
+def _read_head(data: bytes) -> tuple[str, int, int]:
+    mark, number, value = data[:_HEAD_SIZE].decode("ascii").split()
+    return mark, int(number), int(value)
 
 
 class Archive:
-    """Keeps what comes in by TCP, by share."""
+    """Keeps what comes in by TCP, by share.
+
+    Attributes:
+        received: the shares, by number.
+    """
 
     def __init__(self) -> None:
         self.received: dict[int, bytes] = {}
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one share, and answer with its digest."""
-        try:
-            _, number, size = _REPORT.unpack(await reader.readexactly(_REPORT.size))
-            data = await reader.readexactly(size)
-            self.received[number] = data
-            writer.write(hashlib.sha256(data).digest())
+        self._writers.add(writer)
+        # What goes wrong here goes wrong at the other end, too, and is told there.
+        with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
+            _, number, size = _read_head(await reader.readexactly(_HEAD_SIZE))
+            self.received[number] = data = await reader.readexactly(size)
+            writer.write(digest_of(data))
             await writer.drain()
             await reader.read()
-        except (OSError, asyncio.IncompleteReadError):
-            # The uploader has the last word on what went wrong.
-            pass
-        finally:
-            writer.close()
+
+        writer.close()
+        self._writers.discard(writer)
+
+    def close(self) -> None:
+        """End the connections that are still there."""
+        for writer in self._writers:
+            writer.transport.abort()
 
 
 class DatagramArchive(asyncio.DatagramProtocol):
-    """Keeps what comes in by UDP, by share and in order."""
+    """Keeps what comes in by UDP, by share and in order.
+
+    Attributes:
+        received: the shares that are complete, by number.
+    """
 
     def __init__(self) -> None:
         self.received: dict[int, bytes] = {}
@@ -63,27 +94,21 @@ class DatagramArchive(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        """Keep a piece, or answer with a digest, or with the indexes that are missing."""
-        if len(data) < _PIECE.size:
+        """Keep a piece; or answer with the digest, or with what is missing."""
+        try:
+            mark, number, value = _read_head(data)
+        except ValueError:
             return
 
-        mark, number, value = _PIECE.unpack_from(data)
         pieces = self._pieces.setdefault(number, {})
-        if mark == _PIECE_MARK:
-            pieces[value] = data[_PIECE.size :]
+        if mark == _PIECE:
+            pieces[value] = data[_HEAD_SIZE:]
             return
 
-        missing = [index for index in range(-(-value // _PIECE_SIZE)) if index not in pieces]
+        missing = [index for index in range(value) if index not in pieces][:_MOST_NAMED]
         if missing:
-            named = missing[:_MOST_MISSING]
-            self._transport.sendto(struct.pack(f"!B{len(named)}I", len(named), *named), addr)
+            self._transport.sendto(b" ".join([_MISSING, *(b"%d" % index for index in missing)]), addr)
             return
 
-        self.received[number] = b"".join(piece for _, piece in sorted(pieces.items()))
-        self._transport.sendto(hashlib.sha256(self.received[number]).digest(), addr)
-
-    @staticmethod
-    def missing(answer: bytes) -> list[int]:
-        """Read the indexes that an answer names."""
-        count = answer[0]
-        return list(struct.unpack_from(f"!{count}I", answer, 1))
+        self.received[number] = whole = b"".join(pieces[index] for index in range(value))
+        self._transport.sendto(digest_of(whole), addr)

@@ -13,6 +13,7 @@ from ..errors import ConnectionLost, ModemClosed
 from ..outbox import DatagramOutbox, StreamOutbox
 from ..rai import RAI
 from ..sockets import ModuleSocket
+from ..standin import SocketStandIn
 from .flow import FlowControl
 
 logger = logging.getLogger("bc260y_aio")
@@ -81,6 +82,12 @@ class SocketTransport(FlowControl):
         self._socket = socket
         self._protocol: Any = None
         self._extra = extra
+        self._standin = SocketStandIn(
+            socket.inbox,
+            service_type=socket.service_type,
+            sockname=extra["sockname"],
+            peername=extra["peername"],
+        )
         self._close_options = closing
         self._context = contextvars.copy_context()
         self._closing = False
@@ -104,10 +111,29 @@ class SocketTransport(FlowControl):
         try:
             self._protocol.connection_made(self)
         finally:
+            self._maybe_pause()
             self._socket.inbox.on_arrival = self._arrived
             self._arrived()
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
+
+    def reintroduce(self, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None], unread: list[bytes]) -> None:
+        """Begin again, with another protocol, which gets to know nothing of the one before.
+
+        Args:
+            protocol: its ``connection_made`` is called soon; in the caller's context, like all that follows.
+            waiter: is done after that.
+            unread: what the protocol before got and did not use: it is the first to be delivered, piece by piece.
+        """
+        self._cancel_delivery()
+        self._socket.inbox.on_arrival = None
+        for payload in reversed(unread):
+            self._socket.inbox.put_back(payload)
+
+        self._context = contextvars.copy_context()
+        self._paused = self._input_ended = self._protocol_paused = False
+        self._protocol = protocol
+        self._start(waiter)
 
     def __repr__(self) -> str:
         state = " closed" if self._lost else " closing" if self._closing else ""
@@ -129,8 +155,11 @@ class SocketTransport(FlowControl):
 
         The last of them finds this transport from a TLS transport above it.
         """
-        if name == "modem_transport":
-            return self
+        match name:
+            case "modem_transport":
+                return self
+            case "socket":
+                return self._standin
 
         return self._extra.get(name, default)
 
@@ -324,5 +353,8 @@ class SocketTransport(FlowControl):
         protocol, self._protocol = self._protocol, None
         self._socket.inbox.on_arrival = None
         self._socket.inbox.clear()
-        if protocol is not None:
-            protocol.connection_lost(exc)
+        try:
+            if protocol is not None:
+                protocol.connection_lost(exc)
+        finally:
+            self._standin.close()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import BC260YError, ModemClosed, NotAcknowledged
+from ..errors import BC260YError, CommandFailed, ConnectionLost, ModemClosed, NotAcknowledged
 from ..outbox import StreamOutbox
 from ..rai import RAI, effective
 from ..sockets import ModuleSocket
@@ -147,9 +147,15 @@ class ModemTransport(SocketTransport, asyncio.Transport):
             raise ModemClosed("the transport was closed")
 
         self._socket.check_open()
-        if unacked := await self._socket.wait_acked(max(deadline - self._loop.time(), 0.0)):
+        try:
+            unacked = await self._socket.wait_acked(max(deadline - self._loop.time(), 0.0))
+        except CommandFailed:
             self._socket.check_open()
-            raise NotAcknowledged(unacked)
+            raise
+
+        if unacked != 0:
+            self._socket.check_open()
+            raise NotAcknowledged(unacked) if unacked else ConnectionLost("the connection ended")
 
     # Whether the session is alive (guide 4.2.10)
 
@@ -204,9 +210,9 @@ class ModemTransport(SocketTransport, asyncio.Transport):
     async def _keep_alive(self, interval: float, payload: bytes) -> None:
         self._socket.sent_at = max(self._socket.sent_at, self._loop.time())
         while not self._closing:
-            idle = self._loop.time() - self._socket.sent_at
-            if idle < interval:
-                await asyncio.sleep(interval - idle)
+            wait = self._socket.sent_at + interval - self._loop.time()
+            if wait > 0:
+                await asyncio.sleep(wait)
                 continue
 
             try:

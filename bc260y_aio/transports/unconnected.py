@@ -12,6 +12,7 @@ from ..inbox import Inbox
 from ..outbox import DatagramOutbox
 from ..rai import RAI, effective
 from ..sockets import ModuleSocket
+from ..standin import SocketStandIn
 from ..tasks import TaskSet
 from .base import Buffer, checked_buffer
 from .flow import FlowControl
@@ -93,7 +94,8 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         self._lifeline = lifeline
         lifeline.on_arrival = self._lifeline_ended
         self._on_lost = on_lost
-        self._extra = extra
+        self._standin = SocketStandIn(lifeline, service_type="UDP", sockname=extra["sockname"], peername=None)
+        self._extra = {**extra, "socket": self._standin}
         self._context = contextvars.copy_context()
         self._closing = False
         self._lost = False
@@ -290,5 +292,8 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         self._lifeline.on_arrival = None
         self._on_lost()
         self._peers.clear()
-        if protocol is not None:
-            protocol.connection_lost(exc)
+        try:
+            if protocol is not None:
+                protocol.connection_lost(exc)
+        finally:
+            self._standin.close()

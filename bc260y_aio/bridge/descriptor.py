@@ -1,0 +1,214 @@
+"""Pairs of sockets: one end for a program, the other for the pump."""
+
+import errno
+import select
+import socket
+from typing import Any, Final, Self
+
+# What the kernel may hold in each socket of a pair, in bytes; Linux doubles it. It is data that a program has written
+# and the module has not heard of, so it is kept small.
+_BUFFER_SIZE: Final = 8 * 1024
+_LOOPBACK: Final = "127.0.0.1"
+
+
+class BridgedSocket(socket.socket):
+    """A socket of this machine that tells the names of the module's socket behind it.
+
+    It is a real TCP socket on the loopback interface: options, timeouts, ``select``, ``dup``, TLS and other languages'
+    libraries have nothing to get used to. What is made of its descriptor without it, such as TLS, sees loopback names.
+    """
+
+    _names: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
+
+    def name(self, sockname: tuple[Any, ...], peername: tuple[Any, ...]) -> None:
+        """Set the names to tell."""
+        self._names = sockname, peername
+
+    def getsockname(self) -> Any:
+        """Return the module's local address; the host in it is a fiction, for the module tells none."""
+        real = super().getsockname()
+        return real if self._names is None else self._names[0]
+
+    def getpeername(self) -> Any:
+        """Return the peer's address, as it was given to the module.
+
+        Raises:
+            OSError: ENOTCONN, the connection is over.
+        """
+        real = super().getpeername()
+        return real if self._names is None else self._names[1]
+
+    def shutdown(self, how: int, /) -> None:
+        """Shut the socket down.
+
+        Raises:
+            OSError: EOPNOTSUPP, ``how`` is SHUT_WR: a module cannot close one direction only. Closing the socket sends
+                what was written, and closes both.
+        """
+        if how == socket.SHUT_WR:
+            raise OSError(errno.EOPNOTSUPP, "a module's connection cannot be closed in one direction only")
+
+        super().shutdown(how)
+
+    def dup(self) -> Self:
+        """Return a second socket object with a descriptor of its own, for the same connection."""
+        copy = super().dup()
+        copy._names = self._names
+        return copy
+
+
+class BridgedDatagramSocket(BridgedSocket):
+    """A socket of this machine with the datagrams of a module's socket, connected to its one peer.
+
+    It keeps the bounds of datagrams, holds the sender back, and is a UDP socket in what it tells about itself. Its
+    descriptor is one of an AF_UNIX pair.
+    """
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """AF_INET."""
+        return socket.AF_INET
+
+    @property
+    def type(self) -> socket.SocketKind:
+        """SOCK_DGRAM."""
+        return socket.SOCK_DGRAM
+
+    @property
+    def proto(self) -> int:
+        """IPPROTO_UDP."""
+        return socket.IPPROTO_UDP
+
+    def dup(self) -> Self:
+        """Return a second socket object with a descriptor of its own, for the same socket."""
+        copy = type(self)(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=socket.dup(self.fileno()))
+        copy.settimeout(self.gettimeout())
+        copy._names = self._names
+        return copy
+
+    # Options: a pair of this machine has none of the network's
+
+    def setsockopt(self, level: int, optname: int, value: Any, *length: int) -> None:
+        """Set an option; those of the network are accepted and change nothing."""
+        if level == socket.SOL_SOCKET:
+            super().setsockopt(level, optname, value, *length)
+
+    def getsockopt(self, level: int, optname: int, *length: int) -> Any:
+        """Return an option; those of the network are 0."""
+        if (level, optname) == (socket.SOL_SOCKET, socket.SO_TYPE) and not length:
+            return int(socket.SOCK_DGRAM)
+
+        if level == socket.SOL_SOCKET:
+            return super().getsockopt(level, optname, *length)
+
+        return bytes(*length) if length else 0
+
+    # Datagrams
+
+    def sendto(self, data: Any, *flags_and_address: Any) -> int:
+        """Send a datagram to the peer.
+
+        Raises:
+            OSError: EISCONN, the address is another than the peer's.
+        """
+        *flags, address = flags_and_address
+        if tuple(address[:2]) != self.getpeername()[:2]:
+            raise OSError(errno.EISCONN, "the socket is connected to another peer")
+
+        return super().send(data, *flags)
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Receive a datagram.
+
+        Raises:
+            ConnectionResetError: the module's socket is closed.
+        """
+        data = super().recv(bufsize, flags)
+        self._check(len(data) or not bufsize)
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive a datagram, as :meth:`recv` does, into a buffer."""
+        size = super().recv_into(buffer, nbytes, flags)
+        self._check(size or not len(memoryview(buffer)))
+        return size
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """Receive a datagram, as :meth:`recv` does, and tell whom it is from."""
+        return self.recv(bufsize, flags), self._peer
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """Receive a datagram, as :meth:`recv_into` does, and tell whom it is from."""
+        return self.recv_into(buffer, nbytes, flags), self._peer
+
+    @property
+    def _peer(self) -> Any:
+        return None if self._names is None else self._names[1]
+
+    @staticmethod
+    def _check(has_come: int | bool) -> None:
+        # The pump passes no empty datagram on. A UDP socket knows no end of input, and a loop that receives would go
+        # round for ever.
+        if not has_come:
+            raise ConnectionResetError(errno.ECONNRESET, "the module's socket is closed")
+
+
+def stream_pair() -> tuple[socket.socket, BridgedSocket]:
+    """Return our end and a program's end of a TCP connection on the loopback interface.
+
+    Why not ``socketpair()``: programs set TCP options on what they get, and TLS and event loops go by the descriptor
+    alone; and only TCP has a reset, to tell a broken connection from one that ended.
+
+    Raises:
+        OSError: there are no more descriptors, or there is no loopback interface.
+    """
+    theirs = BridgedSocket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            for one in (theirs, listener):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_SIZE)
+
+            listener.bind((_LOOPBACK, 0))
+            listener.listen()
+            timeout = theirs.gettimeout()
+            theirs.settimeout(None)
+            theirs.connect(listener.getsockname())
+            theirs.settimeout(timeout)
+            ours = _accept(listener, theirs.getsockname())
+    except BaseException:
+        theirs.close()
+        raise
+
+    ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return ours, theirs
+
+
+def _accept(listener: socket.socket, address: Any) -> socket.socket:
+    """Accept the connection from an address; whoever else on this machine has found the port is shown out."""
+    while True:
+        ours, peer = listener.accept()
+        if peer == address:
+            return ours
+
+        ours.close()
+
+
+def packet_pair() -> tuple[socket.socket, BridgedDatagramSocket]:
+    """Return our end and a program's end of a pair that keeps the bounds of packets, and tells when one end closes.
+
+    Raises:
+        OSError: there are no more descriptors; or the system has no such pairs, as macOS has none.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for one in (ours, theirs):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
+
+    return ours, BridgedDatagramSocket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fileno=theirs.detach())
+
+
+def has_hung_up(sock: socket.socket) -> bool:
+    """Tell whether the other end of a pair is closed, rather than silent."""
+    poll = select.poll()
+    poll.register(sock, 0)
+    return bool(poll.poll(0))

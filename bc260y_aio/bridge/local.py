@@ -1,0 +1,125 @@
+"""Our end of a socket that a program has the other end of."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import Final
+
+from .descriptor import has_hung_up
+
+# How much is read from a program at a time, in bytes. A packet is never longer.
+_READ_SIZE: Final = 16 * 1024
+# How long a program that has been told of the end may take to close its socket, in seconds.
+_PATIENCE: Final = 1.0
+# SO_LINGER for no time: closing resets the connection.
+_AT_ONCE: Final = struct.pack("ii", 1, 0)
+
+
+class LocalStream:
+    """Our end of a TCP connection with a program.
+
+    Attributes:
+        is_gone: whether the program has gone away without waiting for what it was sent.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take the socket over."""
+        sock.setblocking(False)
+        self.is_gone = False
+        self._sock = sock
+        self._ahead: asyncio.Task[bytes] | None = None
+        self._unread = b""
+
+    async def receive(self) -> bytes:
+        """Return what the program wrote next, waiting for it; ``b""`` when it has closed its socket."""
+        if self._unread:
+            data, self._unread = self._unread, b""
+            return data
+
+        ahead, self._ahead = self._ahead, None
+        return await (self._receive() if ahead is None else ahead)
+
+    async def _receive(self) -> bytes:
+        try:
+            return await asyncio.get_running_loop().sock_recv(self._sock, _READ_SIZE)
+        except OSError:
+            # The program has closed its socket with something left to read in it.
+            self.is_gone = True
+            return b""
+
+    def unread(self, data: bytes) -> None:
+        """Give back what was received last, or the rest of it."""
+        self._unread = data + self._unread
+
+    def look_ahead(self) -> asyncio.Task[bytes]:
+        """Begin to receive before :meth:`receive` is called, which returns the same then."""
+        self._ahead = self._ahead or asyncio.create_task(self._receive(), name="bc260y.bridge.ahead")
+        return self._ahead
+
+    async def send(self, data: bytes) -> None:
+        """Pass bytes on to the program, waiting until the kernel has taken them; nothing happens if it is gone."""
+        if not self.is_gone:
+            try:
+                await asyncio.get_running_loop().sock_sendall(self._sock, data)
+            except OSError:
+                self.is_gone = True
+
+    def end(self) -> None:
+        """Let the program read the end of its input after what it was sent."""
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
+    async def finish(self) -> None:
+        """End, and close when the program has closed or taken its time about it; what it writes is thrown away."""
+        self.end()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while await self.receive():
+                    pass
+        except TimeoutError:
+            pass
+        finally:
+            self.close()
+
+    def reset(self) -> None:
+        """Close, and let the program see that its connection is broken."""
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+
+        self.close()
+
+    def close(self) -> None:
+        """Close."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and not ahead.done():
+            # The socket is closed when nobody waits for it any more.
+            ahead.add_done_callback(lambda _: self._sock.close())
+            ahead.cancel()
+        else:
+            self._sock.close()
+
+
+class LocalPackets(LocalStream):
+    """Our end of a pair of sockets with a program that keeps the bounds of packets."""
+
+    async def receive(self) -> bytes:
+        """Return the next packet that the program sent, waiting for it; ``b""`` when it has closed its socket."""
+        while not (data := await super().receive()) and not self.is_gone and not has_hung_up(self._sock):
+            # An empty packet is none that a module could send.
+            continue
+
+        return data
+
+    async def send(self, data: bytes) -> None:
+        """Pass a packet on to the program, but for an empty one, which would look like the end."""
+        if data:
+            await super().send(data)
+
+    async def finish(self) -> None:
+        """Close; there is no end of input among packets."""
+        self.close()
+
+    def reset(self) -> None:
+        """Close."""
+        self.close()

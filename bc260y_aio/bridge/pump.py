@@ -1,0 +1,143 @@
+"""Passing bytes on, both ways, between a program's socket and a connection of the module."""
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from ..ends import DatagramEnd
+from .local import LocalStream
+
+logger = logging.getLogger("bc260y_aio")
+
+# What may wait in the transport for the module to take it, in bytes, before a program is held back: enough for the
+# pieces that it sends to be full ones.
+HIGH_WATER: Final = 4096
+
+
+class Remote(Protocol):
+    """The module's end."""
+
+    async def receive(self) -> bytes:
+        """Return what came, ``b""`` at the end; raise OSError when the connection is lost."""
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes, waiting while too many of them wait; raise OSError when they cannot be sent."""
+
+    @property
+    def heard(self) -> int:
+        """How many bytes have come."""
+        ...
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is over; raise OSError when not everything was acknowledged."""
+
+
+class Packets:
+    """The module's end of datagrams with one peer."""
+
+    def __init__(self, end: DatagramEnd) -> None:
+        """Take an end over."""
+        self._end = end
+        self.close = end.close
+        self.abort = end.abort
+        self.wait_closed = end.wait_closed
+
+    @property
+    def heard(self) -> int:
+        """How many bytes have come."""
+        return self._end.heard
+
+    async def receive(self) -> bytes:
+        """Return the next datagram that is not empty; ``b""`` at the end."""
+        while (received := await self._end.receive()) is not None:
+            if received[0]:
+                return received[0]
+
+        return b""
+
+    async def send(self, data: bytes) -> None:
+        """Send a datagram. One that cannot be sent is lost, as datagrams are."""
+        try:
+            await self._end.send(data)
+        except (OSError, ValueError) as exc:
+            if self._end.lost.is_set():
+                raise
+
+            logger.warning("%r: %d bytes from a program cannot be sent: %s", self._end.transport, len(data), exc)
+
+
+async def pump(local: LocalStream, remote: Remote, *, linger: float = 0.0) -> None:
+    """Pass everything on, both ways, until either side ends; then close both.
+
+    A program that ends has what it wrote sent, and the module's connection closed. A peer that closes has what it sent
+    passed on, and then the end. When the connection is lost, and when this is cancelled, the program sees a reset.
+
+    Args:
+        local: the program's socket.
+        remote: the module's end.
+        linger: how long a peer must have been silent before the connection of a program that has ended is closed, in
+            seconds.
+    """
+    try:
+        await _pass_on(local, remote, linger)
+        local.end()
+        remote.close()
+        await remote.wait_closed()
+    except (OSError, ValueError) as exc:
+        logger.warning("a bridged connection was lost: %s", exc)
+        remote.abort()
+        local.reset()
+    except BaseException:
+        remote.abort()
+        local.reset()
+        raise
+    else:
+        await local.finish()
+
+
+async def _pass_on(local: LocalStream, remote: Remote, linger: float) -> None:
+    upload = asyncio.create_task(_upload(local, remote), name="bc260y.bridge.upload")
+    download = asyncio.create_task(_download(local, remote), name="bc260y.bridge.download")
+    try:
+        ended, _ = await asyncio.wait((upload, download), return_when=asyncio.FIRST_COMPLETED)
+        if download not in ended:
+            upload.result()
+            await _linger(local, remote, download, linger)
+        else:
+            download.result()
+    finally:
+        await _cancelled(upload, download)
+
+
+async def _upload(local: LocalStream, remote: Remote) -> None:
+    while data := await local.receive():
+        await remote.send(data)
+
+
+async def _download(local: LocalStream, remote: Remote) -> None:
+    while data := await remote.receive():
+        await local.send(data)
+
+
+async def _linger(local: LocalStream, remote: Remote, download: asyncio.Task[None], seconds: float) -> None:
+    """Go on passing down what the peer sends until it has been silent for so long."""
+    heard = -1
+    while seconds and not local.is_gone and remote.heard != heard:
+        heard = remote.heard
+        if (await asyncio.wait((download,), timeout=seconds))[0]:
+            download.result()
+            return
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+
+    await asyncio.gather(*tasks, return_exceptions=True)

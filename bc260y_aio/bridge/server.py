@@ -1,0 +1,262 @@
+"""The SOCKS5 front: connections of the module for any program that can use a proxy."""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import socket
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Final, Self
+
+from ..ends import Opener, StreamEnd
+from ..errors import NoFreeConnectID, NotRegistered
+from ..tasks import TaskSet
+from .local import LocalStream
+from .pump import HIGH_WATER, pump
+from .socks import NEED_DATA, WELCOME, Code, Connect, Greeting, Negotiation, Refusal, reply
+
+logger = logging.getLogger("bc260y_aio")
+
+# The port that SOCKS proxies have (RFC 1928).
+_PORT: Final = 1080
+# How many clients may wait to be accepted, and for how long none is when descriptors have run out, in seconds.
+_BACKLOG: Final = 64
+_PAUSE: Final = 1.0
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+_CODES: Final = {
+    errno.ECONNREFUSED: Code.CONNECTION_REFUSED,
+    errno.EHOSTUNREACH: Code.HOST_UNREACHABLE,
+    errno.ENETUNREACH: Code.NETWORK_UNREACHABLE,
+    errno.ENETDOWN: Code.NETWORK_UNREACHABLE,
+    errno.ETIMEDOUT: Code.TTL_EXPIRED,
+    errno.EAFNOSUPPORT: Code.ADDRESS_TYPE_NOT_SUPPORTED,
+}
+
+
+class SocksServer:
+    """A SOCKS5 proxy on this machine whose connections go over a module; an async context manager.
+
+        async with Modem("/dev/ttyUSB0") as modem, SocksServer(modem):
+            ...  # curl --socks5-hostname 127.0.0.1:1080 http://example.com/
+
+    It connects by TCP, to names, which the module resolves, and to IPv4 and IPv6 addresses, which the module's network
+    may refuse. It asks nobody who they are: whoever reaches its port uses the module.
+
+    Unlike a proxy on a kernel's sockets, it cannot close one direction of a connection only. When a client has ended
+    its sending, which may mean that it has closed or that it still reads, the peer is not told at once: what it sends
+    is passed on until it has been silent for ``linger`` seconds; then the connection is closed, and its connectID is
+    free for another client.
+    """
+
+    def __init__(
+        self,
+        modem: Opener,
+        host: str = "127.0.0.1",
+        port: int = _PORT,
+        *,
+        handshake_timeout: float = 10.0,
+        linger: float = 5.0,
+        max_clients: int = 64,
+    ) -> None:
+        """Describe a proxy; it does not listen yet.
+
+        Args:
+            modem: what opens connections.
+            host: the address to listen on, in digits, or ``"localhost"``. Who can reach it can use the module.
+            port: the port to listen on; 0 for any that is free.
+            handshake_timeout: how long a client may take to say what it wants, in seconds.
+            linger: for how long a peer must have been silent before the connection of a client that has ended its
+                sending is closed, in seconds.
+            max_clients: how many clients there may be at once; further ones are turned away. Those for whom there is no
+                connectID wait for one, for as long as the modem lets them.
+
+        Raises:
+            ValueError: the host is a name, or a number is out of range.
+        """
+        self._address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        if not 0 <= port <= 65535 or max_clients < 1 or handshake_timeout <= 0 or linger < 0:
+            raise ValueError("port, max_clients, handshake_timeout or linger is out of range")
+
+        self._opener = modem
+        self._port = port
+        self._handshake_timeout = handshake_timeout
+        self._linger = linger
+        self._max_clients = max_clients
+        self._listener: socket.socket | None = None
+        self._resuming: asyncio.TimerHandle | None = None
+        self._clients = TaskSet("socks")
+        self._number = 0
+
+    def __repr__(self) -> str:
+        state = "closed" if self._listener is None else f"listening clients={len(self._clients)}"
+        return f"<SocksServer {self._address}:{self.port} {state}>"
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, or is to listen on."""
+        number: int = self._port if self._listener is None else self._listener.getsockname()[1]
+        return number
+
+    # From start to close
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address is not this machine's, or the port is in use.
+            RuntimeError: it listens already.
+        """
+        if self._listener is not None:
+            raise RuntimeError(f"{self!r} listens already")
+
+        if not self._address.is_loopback:
+            logger.warning("the SOCKS front listens on %s: who can reach that can use the module", self._address)
+
+        family = socket.AF_INET if self._address.version == 4 else socket.AF_INET6
+        self._listener = socket.create_server((str(self._address), self._port), family=family, backlog=_BACKLOG)
+        self._listener.setblocking(False)
+        self._resume()
+
+    async def close(self) -> None:
+        """Stop listening, and break off the connections that there are. Closing twice is harmless."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            self._pause(listener)
+            listener.close()
+
+        await self._clients.settle(0.0)
+
+    # Accepting
+
+    def _resume(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
+
+    def _pause(self, listener: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(listener)
+        if self._resuming is not None:
+            self._resuming.cancel()
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            client, _ = listener.accept()
+        except OSError as exc:
+            if exc.errno in _EXHAUSTED:
+                logger.warning("%r: no client can be accepted: %s", self, exc)
+                self._pause(listener)
+                self._resuming = asyncio.get_running_loop().call_later(_PAUSE, self._resume)
+
+            return
+
+        if len(self._clients) >= self._max_clients:
+            logger.warning("%r: a client was turned away: there are %d", self, self._max_clients)
+            client.close()
+            return
+
+        self._number += 1
+        self._clients.spawn(self._serve(LocalStream(client), self._number), f"client {self._number}")
+
+    # One client
+
+    async def _serve(self, client: LocalStream, number: int) -> None:
+        try:
+            request = await self._negotiate(client, number)
+            if request is not None and (end := await self._connect(client, request, number)) is not None:
+                await pump(client, end, linger=self._linger)
+        finally:
+            client.close()
+
+    async def _negotiate(self, client: LocalStream, number: int) -> Connect | None:
+        """Return what a client asks for, or None if it does not come to that."""
+        negotiation = Negotiation()
+        try:
+            async with asyncio.timeout(self._handshake_timeout):
+                while True:
+                    match negotiation.next_event():
+                        case Greeting():
+                            await client.send(WELCOME)
+                        case Connect() as request:
+                            client.unread(negotiation.trailing_data)
+                            return request
+                        case Refusal(answer=answer, reason=reason):
+                            logger.info("SOCKS client %d is refused: %s", number, reason)
+                            await client.send(answer)
+                            await client.finish()
+                            return None
+                        case event if event is NEED_DATA:
+                            if not (data := await client.receive()):
+                                return None
+
+                            negotiation.receive_data(data)
+        except TimeoutError:
+            logger.info("SOCKS client %d did not say what it wants in time", number)
+            return None
+
+    async def _connect(self, client: LocalStream, request: Connect, number: int) -> StreamEnd | None:
+        """Connect a client to what it asks for, and tell it; return None if that fails or the client goes."""
+        end = StreamEnd(HIGH_WATER)
+        try:
+            if await _while_there(client, self._opener.create_connection(lambda: end, request.host, request.port)):
+                bound = end.transport.get_extra_info("sockname")
+                await client.send(reply(Code.SUCCEEDED, ("0.0.0.0", bound[1])))
+                return end
+
+            logger.info("SOCKS client %d went away while it was being connected", number)
+        except (OSError, ValueError) as exc:
+            logger.info("SOCKS client %d cannot be connected to %s:%d: %s", number, request.host, request.port, exc)
+            await client.send(reply(code_of(exc)))
+            await client.finish()
+        except BaseException:
+            end.abort()
+            raise
+
+        return None
+
+
+async def _while_there(client: LocalStream, work: Coroutine[Any, Any, object]) -> bool:
+    """Do something while a client waits for it; return whether it was done, rather than the client gone."""
+    task = asyncio.create_task(work, name="bc260y[socks].connect")
+    ahead = client.look_ahead()
+    try:
+        await asyncio.wait((task, ahead), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done() and ahead.result():
+            # A client that already says more is watched no longer: that would be to read more than can be passed on.
+            await asyncio.wait((task,))
+    finally:
+        is_done = task.done()
+        if not is_done:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    if is_done:
+        task.result()
+
+    return is_done
+
+
+def code_of(exc: Exception) -> Code:
+    """Return what to answer a client whose connection failed."""
+    match exc:
+        case NoFreeConnectID():
+            return Code.GENERAL_FAILURE
+        case NotRegistered():
+            return Code.NETWORK_UNREACHABLE
+        case socket.gaierror():
+            return Code.HOST_UNREACHABLE
+        case OSError(errno=number) if number in _CODES:
+            return _CODES[number]
+        case TimeoutError():
+            return Code.TTL_EXPIRED
+        case _:
+            return Code.GENERAL_FAILURE

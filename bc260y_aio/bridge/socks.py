@@ -1,0 +1,207 @@
+"""The words of SOCKS5 (RFC 1928), as a function of bytes: what a client says, and what it is answered.
+
+A client greets, naming the ways in which it may prove who it is, and is told that none is needed. Then it asks for one
+thing: here, a connection to a name or an address. What follows that request is no longer SOCKS.
+"""
+
+import enum
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_VERSION: Final = 5
+_VERSION_4: Final = 4
+_NO_AUTHENTICATION: Final = 0
+_CONNECT: Final = 1
+_COMMANDS: Final = {2: "BIND", 3: "UDP ASSOCIATE"}
+_IPV4: Final = 1
+_NAME: Final = 3
+_IPV6: Final = 4
+# How long an address of a kind is, in bytes; a name's first byte tells.
+_SIZES: Final = {_IPV4: 4, _IPV6: 16}
+# Version, how many methods.
+_GREETING_HEAD: Final = 2
+# Version, command, reserved, kind of address.
+_REQUEST_HEAD: Final = 4
+_PORT_SIZE: Final = 2
+
+#: The answer to a greeting that no authentication is needed.
+WELCOME: Final = bytes([_VERSION, _NO_AUTHENTICATION])
+# None of the ways that the client named will do.
+_NO_METHOD: Final = bytes([_VERSION, 0xFF])
+# To SOCKS4: request rejected.
+_REJECTED_4: Final = bytes([0, 0x5B, 0, 0, 0, 0, 0, 0])
+
+
+class Code(enum.IntEnum):
+    """What a request is answered (RFC 1928, section 6)."""
+
+    SUCCEEDED = 0
+    GENERAL_FAILURE = 1
+    NOT_ALLOWED = 2
+    NETWORK_UNREACHABLE = 3
+    HOST_UNREACHABLE = 4
+    CONNECTION_REFUSED = 5
+    TTL_EXPIRED = 6
+    COMMAND_NOT_SUPPORTED = 7
+    ADDRESS_TYPE_NOT_SUPPORTED = 8
+
+
+class NeedData(enum.Enum):
+    """The type of :data:`NEED_DATA`."""
+
+    NEED_DATA = enum.auto()
+    """The client has not said enough yet."""
+
+
+#: What :meth:`Negotiation.next_event` returns when the client has not said enough yet.
+NEED_DATA: Final = NeedData.NEED_DATA
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The client greets, and needs no authentication: answer :data:`WELCOME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """The client asks for a connection: answer with :func:`reply`.
+
+    Attributes:
+        host: a name, or an IPv4 or IPv6 address.
+        port: the port, 0 to 65535.
+    """
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The client asks for what cannot be: answer so, and close.
+
+    Attributes:
+        answer: what to say; empty for what does not speak SOCKS at all.
+        reason: why, for a person.
+    """
+
+    answer: bytes
+    reason: str
+
+
+Event: TypeAlias = Greeting | Connect | Refusal
+Step: TypeAlias = Event | Literal[NeedData.NEED_DATA]
+
+
+class Negotiation:
+    """The server's side of one client's SOCKS, from the greeting to the request.
+
+    Feed it with :meth:`receive_data`, and take events with :meth:`next_event` until that says NEED_DATA. It raises
+    nothing, whatever it is fed. It holds what it was fed last, and at most 517 bytes besides. A Connect or a Refusal is
+    the last event, and is returned again after that.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._read: Callable[[], Step] = self._read_greeting
+        self._last: Connect | Refusal | None = None
+
+    @property
+    def trailing_data(self) -> bytes:
+        """What the client sent behind its request, for the peer."""
+        return self._buffer
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what the client sent."""
+        self._buffer += data
+
+    def next_event(self) -> Step:
+        """Return what the client says next, or NEED_DATA."""
+        if self._last is not None:
+            return self._last
+
+        event = self._read()
+        match event:
+            case Greeting():
+                self._read = self._read_request
+            case Connect() | Refusal():
+                self._last = event
+
+        return event
+
+    def _take(self, size: int) -> bytes:
+        taken, self._buffer = self._buffer[:size], self._buffer[size:]
+        return taken
+
+    # The greeting: version, how many methods, the methods
+
+    def _read_greeting(self) -> Step:
+        if not self._buffer:
+            return NEED_DATA
+
+        if self._buffer[0] != _VERSION:
+            is_4 = self._buffer[0] == _VERSION_4
+            return Refusal(_REJECTED_4 if is_4 else b"", "it speaks SOCKS4" if is_4 else "it does not speak SOCKS")
+
+        size = _GREETING_HEAD + sum(self._buffer[1:_GREETING_HEAD])
+        if len(self._buffer) < max(size, _GREETING_HEAD):
+            return NEED_DATA
+
+        methods = self._take(size)[_GREETING_HEAD:]
+        return Greeting() if _NO_AUTHENTICATION in methods else Refusal(_NO_METHOD, "it insists on authentication")
+
+    # The request: version, command, a reserved byte, kind of address, address, port
+
+    def _read_request(self) -> Step:
+        if self._buffer and self._buffer[0] != _VERSION:
+            return Refusal(reply(Code.GENERAL_FAILURE), "it changed its version")
+
+        if len(self._buffer) < _REQUEST_HEAD:
+            return NEED_DATA
+
+        if (size := self._address_size()) is None:
+            kind = self._buffer[_REQUEST_HEAD - 1]
+            return Refusal(reply(Code.ADDRESS_TYPE_NOT_SUPPORTED), f"it names an address of type {kind}")
+
+        # The whole request is read before it is refused, so that nothing unread turns the answer into a reset.
+        if len(self._buffer) < _REQUEST_HEAD + size + _PORT_SIZE:
+            return NEED_DATA
+
+        _, command, _, kind = self._take(_REQUEST_HEAD)
+        address, port = self._take(size), int.from_bytes(self._take(_PORT_SIZE))
+        if command != _CONNECT:
+            what = _COMMANDS.get(command, f"command {command}")
+            return Refusal(reply(Code.COMMAND_NOT_SUPPORTED), f"it asks for {what}")
+
+        host = _host(kind, address)
+        return Connect(host, port) if host else Refusal(reply(Code.GENERAL_FAILURE), f"it names the host {address!r}")
+
+    def _address_size(self) -> int | None:
+        """Return how long the address is, with what tells its length; None if that cannot be known."""
+        kind, length = self._buffer[_REQUEST_HEAD - 1], self._buffer[_REQUEST_HEAD : _REQUEST_HEAD + 1]
+        return 1 + sum(length) if kind == _NAME else _SIZES.get(kind)
+
+
+def _host(kind: int, address: bytes) -> str:
+    """Return a host as text; empty if it is none."""
+    if kind != _NAME:
+        return str(ipaddress.ip_address(address))
+
+    try:
+        return address[1:].decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def reply(code: Code, bound: tuple[str, int] = ("0.0.0.0", 0)) -> bytes:
+    """Return the answer to a request.
+
+    Args:
+        code: what it is.
+        bound: the local address of the connection, an IPv4 one, and its port.
+    """
+    address = ipaddress.IPv4Address(bound[0]).packed
+    return bytes([_VERSION, code, 0, _IPV4]) + address + bound[1].to_bytes(_PORT_SIZE)

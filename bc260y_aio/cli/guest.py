@@ -1,0 +1,150 @@
+"""A guest at the module: it asks, and leaves everything as it was."""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from ..at.commands import Command, QueryDataFormat, QuerySleep, SetSleep, read_verbatim
+from ..at.information import SleepSetting, SocketInfo
+from ..at.responses import Information, Response
+from ..at.urcs import RegistrationChanged, Restarted
+from ..channel import Channel
+from ..dataformat import PayloadFormats
+from ..errors import BC260YError, CommandError
+from ..inbox import Inbox
+from ..modem import Modem
+from ..startup import Conditions
+from ..turns import Answer, Turn, Watcher
+
+_INBOX_LIMIT: Final = 1024
+
+Told = TypeVar("Told", bound=Information)
+
+
+class Guest(Modem):
+    """A modem that is not taken over.
+
+    Unlike :class:`bc260y_aio.Modem`, it writes no payload format to the NVRAM, switches no echo off, and leaves the
+    sockets alone that are open in the module. It is for a look at a module that belongs to somebody else.
+    """
+
+    def __init__(
+        self, port: str, *, baudrate: int | None = None, stays_awake: bool = False, close_timeout: float = 10.0
+    ) -> None:
+        """Describe a visit; nothing is opened yet.
+
+        Args:
+            port: as for :class:`bc260y_aio.Modem`.
+            baudrate: the rate of the serial port; None probes the usual ones.
+            stays_awake: the module must not sleep meanwhile (guide 4.1); its setting is set back at the end.
+            close_timeout: how long that may take, in seconds.
+        """
+        super().__init__(port, baudrate=baudrate, close_timeout=close_timeout)
+        self._conditions = _Onlooker(self._formats, stays_awake=stays_awake)
+
+    def _on_urc(self, event: Response) -> None:
+        # Sleep, and a socket whose opening is told late, are the business of whoever asked for them.
+        match event:
+            case RegistrationChanged():
+                self._note_registration(event)
+            case Restarted():
+                self._tasks.spawn(self._look_again(), "look_again")
+
+    async def _look_again(self) -> None:
+        with contextlib.suppress(BC260YError):
+            channel = self._channel
+            async with channel.turn(urgent=True) as turn:
+                await self._conditions.establish(channel, turn)
+
+    async def ask(self, line: str, timeout: float | None = None, watch: Watcher | None = None) -> Answer:
+        """Send a command line as it is, and return what it brought.
+
+        Args:
+            line: the line.
+            timeout: for its final result code and again for its completion, in seconds; what it is given by default.
+            watch: is called with each completion as it comes.
+
+        Raises:
+            ValueError: it is no command line.
+            CommandError: the module refused it, or did not answer.
+        """
+        return await self._channel.execute(read_verbatim(line), timeout, watch)
+
+    async def ask_one(self, command: Command, kind: type[Told]) -> Told:
+        """Send a query, and return its answer.
+
+        Args:
+            command: the query.
+            kind: the class of its information response.
+
+        Raises:
+            CommandError: the module refused it, or did not answer.
+        """
+        return await self._ask_one(command, kind)
+
+    def listen(self, on_data: Callable[[int, bytes], None], on_loss: Callable[[Exception], None]) -> None:
+        """Hear what peers send, on any connectID, and the end of the line.
+
+        Args:
+            on_data: is called with the connectID and the payload. It must not raise.
+            on_loss: is called with the reason. It must not raise.
+        """
+        channel = self._channel
+        # The module may be asleep whenever the user comes back to it.
+        channel.may_sleep = True
+        for connect_id in range(self._options.sockets):
+            channel.attach(connect_id, _Ear(channel, functools.partial(on_data, connect_id), on_loss))
+
+
+class _Onlooker(Conditions):
+    """Nothing that a module must be told, but perhaps to stay awake."""
+
+    def __init__(self, formats: PayloadFormats, *, stays_awake: bool) -> None:
+        super().__init__(formats)
+        self._stays_awake = stays_awake
+
+    async def establish(self, channel: Channel, turn: Turn) -> list[SocketInfo]:
+        # The payload of a push is read by it.
+        with contextlib.suppress(CommandError):
+            await turn.execute(QueryDataFormat())
+
+        await self.ask_registration(turn)
+        if self._stays_awake:
+            with contextlib.suppress(CommandError):
+                await self._forbid_sleep(turn)
+
+        return []
+
+    async def take_leave(self, channel: Channel, *, restore_data_format: bool) -> None:
+        # Without anything to set back, there is no command under way to wait for.
+        if self.sleep_found is not None:
+            await super().take_leave(channel, restore_data_format=restore_data_format)
+
+    async def _forbid_sleep(self, turn: Turn) -> None:
+        if self.sleep_found is None:
+            answer = await turn.execute(QuerySleep())
+            self.sleep_found = next((one for one in answer.information if isinstance(one, SleepSetting)), None)
+
+        if self.sleep_found is not None and self.sleep_found.mode:
+            await turn.execute(SetSleep(0))
+
+
+class _Ear(Inbox):
+    """An inbox that keeps nothing."""
+
+    def __init__(
+        self, channel: Channel, on_data: Callable[[bytes], None], on_loss: Callable[[Exception], None]
+    ) -> None:
+        super().__init__(_INBOX_LIMIT, keeps_order=False)
+        self._channel = channel
+        self._on_data = on_data
+        self._on_loss = on_loss
+
+    def put(self, payload: bytes) -> None:
+        self._on_data(payload)
+
+    def end(self, error: Exception | None = None) -> None:
+        # The end of a socket is told by a URC, and is not the last.
+        if self._channel.error is not None:
+            self._on_loss(self._channel.error)

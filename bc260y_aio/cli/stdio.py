@@ -1,0 +1,78 @@
+"""Standard input and output, without blocking the event loop."""
+
+# Neither is made non-blocking: that would show in every program that shares the terminal or the pipe. They are watched
+# instead, and read, or written in small pieces, when they are ready. What cannot be watched, a regular file above all,
+# is always ready.
+
+import asyncio
+import os
+import select
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+# What a pipe that is ready takes without blocking, in bytes.
+_PIECE: Final = select.PIPE_BUF
+
+
+class Input:
+    """A descriptor to read from.
+
+    Args:
+        descriptor: the descriptor; standard input by default.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = _standard(sys.stdin, os.O_RDONLY) if descriptor is None else descriptor
+
+    async def read(self, size: int) -> bytes:
+        """Return what is there, up to ``size`` bytes, waiting for it; nothing at the end."""
+        loop = asyncio.get_running_loop()
+        await _ready(self._descriptor, loop.add_reader, loop.remove_reader)
+        return os.read(self._descriptor, size)
+
+    def is_ready(self) -> bool:
+        """Tell whether there is more, or the end, right now."""
+        return bool(select.select([self._descriptor], [], [], 0)[0])
+
+
+class Output:
+    """A descriptor to write to.
+
+    Args:
+        descriptor: the descriptor; standard output by default.
+    """
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = _standard(sys.stdout, os.O_WRONLY) if descriptor is None else descriptor
+
+    async def write(self, data: bytes) -> None:
+        """Write everything, at the pace of whoever reads it.
+
+        Raises:
+            BrokenPipeError: nobody does any more.
+        """
+        loop = asyncio.get_running_loop()
+        rest = memoryview(data)
+        while rest:
+            await _ready(self._descriptor, loop.add_writer, loop.remove_writer)
+            rest = rest[os.write(self._descriptor, rest[:_PIECE]) :]
+
+
+async def _ready(descriptor: int, watch: Callable[..., None], ignore: Callable[[int], Any]) -> None:
+    ready = asyncio.Event()
+    try:
+        watch(descriptor, ready.set)
+    except PermissionError:
+        return
+
+    try:
+        await ready.wait()
+    finally:
+        ignore(descriptor)
+
+
+def _standard(stream: Any, flags: int) -> int:
+    # Python has no stream where the caller has closed the descriptor, which may be somebody else's by now.
+    descriptor: int = os.open(os.devnull, flags) if stream is None else stream.fileno()
+    return descriptor

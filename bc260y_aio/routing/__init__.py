@@ -1,0 +1,23 @@
+"""asyncio's own calls, sent over a modem: ``with modem.route():``.
+
+What is routed: ``loop.create_connection`` (and with it ``asyncio.open_connection``), ``create_datagram_endpoint``,
+``getaddrinfo``, ``sock_connect`` and what a client then does with its socket, and ``start_tls`` on what came of them.
+Everything else the loop does by itself, as always.
+
+The rules:
+
+1. A route holds for the code inside its block, and for the tasks and callbacks that inherit the block's context; with
+   ``scope="loop"`` for everything on the loop. It ends with the block, for all of them.
+2. Where blocks are nested, the inner route is asked first, then the one around it; those of the loop come last. Each
+   says of a destination whether it takes it. What none takes goes over the host's network.
+3. Destinations on this machine stay on it, for no radio leads there; ``match`` replaces that rule. It is asked about
+   the name that a program resolved, also when the program then connects to the address it got.
+4. What listens is on the host: a module has no listening sockets.
+5. The loop's own methods call each other; a destination that one of them was given is not asked about again.
+"""
+
+from .loops import RoutedLoop
+from .route import Route, Scope, routed
+from .rules import Match, Router
+
+__all__ = ["Match", "Route", "RoutedLoop", "Router", "Scope", "routed"]

@@ -1,0 +1,341 @@
+"""A running loop whose methods ask first whether a call goes over a modem.
+
+The methods of :class:`RoutedLoop` are installed as attributes of the loop object, where they hide those of its class:
+that works on asyncio's loops and on uvloop's, and is undone without a trace. Whatever is not for a modem goes on to the
+loop's own method, with the arguments exactly as they came, so that its own errors are raised for what makes no sense.
+"""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from asyncio.sslproto import _SSLProtocolTransport
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, Final
+
+from ..tls import start_tls
+from ..transports import ModemTransport
+from .destinations import host_text, is_local, literal, port_number
+from .pump import Pump
+from .rules import ANY, Router, Rule, names_of, rules_around
+from .takeover import take_over
+
+_METHODS: Final = ("create_connection", "create_datagram_endpoint", "getaddrinfo", "sock_connect", "start_tls")
+
+# Where a loop keeps its RoutedLoop.
+_PLACE: Final = "_bc260y_aio_routed"
+
+_ABSENT: Final = object()
+
+# The arguments of `create_connection`: what means nothing without TLS, and the rest.
+_ABOUT_TLS: Final = {"server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout"}
+_KNOWN: Final = {
+    *("sock", "ssl", "family", "proto", "flags", "local_addr"),
+    *("happy_eyeballs_delay", "interleave", "all_errors"),
+}
+
+_INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
+
+
+class _Passage:
+    """A call that was given to the loop's own method, and what that may reach: it calls the loop's other methods."""
+
+    def __init__(self, *destinations: Any) -> None:
+        self.is_open = True
+        self._destinations = set(map(_comparable, destinations))
+
+    def covers(self, destination: Any) -> bool:
+        return self.is_open and _comparable(destination) in self._destinations
+
+    def extend(self, addresses: list[str], port: Any) -> None:
+        self._destinations |= {_comparable((address, port)) for address in addresses}
+
+
+def _comparable(destination: Any) -> tuple[str, int] | None:
+    match destination:
+        case (str() | bytes() | bytearray() as host, port, *_):
+            return host_text(host), port_number(port)
+        case _:
+            return None
+
+
+_passage: Final[ContextVar[_Passage | None]] = ContextVar("bc260y_aio.passage", default=None)
+
+
+class RoutedLoop:
+    """The methods that stand in for those of one loop while a route is on."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._rules: list[Rule] = []
+        self._rules_everywhere: list[Rule] = []
+        self._own: dict[str, Callable[..., Any]] = {name: getattr(loop, name) for name in _METHODS}
+        self._hidden = {name: vars(loop).get(name, _ABSENT) for name in _METHODS}
+
+    @staticmethod
+    def of(loop: asyncio.AbstractEventLoop) -> "RoutedLoop | None":
+        """Return what stands in for a loop's methods, if a route is on there."""
+        routed: RoutedLoop | None = vars(loop).get(_PLACE)
+        return routed
+
+    # Installing
+
+    @classmethod
+    def add(cls, rule: Rule, loop: asyncio.AbstractEventLoop, *, everywhere: bool) -> None:
+        """Put a rule into force on a loop, for the code around which it stands or for all."""
+        routed = cls.of(loop)
+        if routed is None:
+            routed = cls(loop)
+            vars(loop)[_PLACE] = routed
+            for name in _METHODS:
+                setattr(loop, name, getattr(routed, name))
+
+        rule.loop, rule.is_on = loop, True
+        routed._rules.append(rule)
+        if everywhere:
+            routed._rules_everywhere.insert(0, rule)
+
+    def discard(self, rule: Rule) -> None:
+        """Take a rule out of force; with the last one, the loop gets its own methods back."""
+        rule.is_on = False
+        self._rules.remove(rule)
+        if rule in self._rules_everywhere:
+            self._rules_everywhere.remove(rule)
+
+        if self._rules:
+            return
+
+        del vars(self._loop)[_PLACE]
+        for name in _METHODS:
+            # What somebody else has put over ours since is theirs to take away; ours then leads straight on.
+            if vars(self._loop).get(name) != getattr(self, name):
+                continue
+
+            if (hidden := self._hidden[name]) is _ABSENT:
+                delattr(self._loop, name)
+            else:
+                setattr(self._loop, name, hidden)
+
+    # Deciding
+
+    def rules(self) -> list[Rule]:
+        """Return the rules that are in force for the code that runs, in the order in which they are asked."""
+        return [*rules_around(self._loop), *self._rules_everywhere]
+
+    def _router(self, host: Any, port: Any) -> Router | None:
+        """Return what a destination is to be reached over; None for the host's own network."""
+        if not host or not isinstance(host, str | bytes | bytearray):
+            return None
+
+        destination = host_text(host), port_number(port)
+        return next((rule.router for rule in self.rules() if rule.takes(*destination)), None)
+
+    @property
+    def _is_exclusive(self) -> bool:
+        return any(rule.is_exclusive for rule in self._rules)
+
+    def _check_allowed(self, host: Any, port: Any) -> None:
+        """Check that a destination may be reached over the host's network.
+
+        Raises:
+            OSError: ENETUNREACH, an exclusive route is on.
+        """
+        if self._is_exclusive and isinstance(host, str | bytes | bytearray) and host and not is_local(host_text(host)):
+            what = f"{host_text(host)}:{port_number(port)}"
+            raise OSError(errno.ENETUNREACH, f"the host's network is out of bounds while a route is exclusive: {what}")
+
+    @contextlib.contextmanager
+    def _on_host(self, *destinations: Any) -> Iterator[_Passage]:
+        """Let the loop's own method pass, where it calls others of the loop's for the same destination."""
+        passage = _Passage(*destinations)
+        token = _passage.set(passage)
+        try:
+            yield passage
+        finally:
+            # Callbacks of what was opened have copies of this context.
+            passage.is_open = False
+            _passage.reset(token)
+
+    def _passes(self, destination: Any) -> bool:
+        passage = _passage.get()
+        return passage is not None and passage.covers(destination)
+
+    # The loop's methods
+
+    async def create_connection(
+        self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, **kwds: Any
+    ) -> tuple[asyncio.Transport, Any]:
+        """Open a connection as :meth:`asyncio.loop.create_connection` does."""
+        own = self._own["create_connection"]
+        sock: Any = kwds.get("sock")
+        if sock is not None:
+            pump = Pump.behind(sock, self._loop) if host is None and port is None else None
+            if pump is None or pump.kind != socket.SOCK_STREAM or not _suits_a_connected_socket(kwds):
+                return await own(protocol_factory, host, port, **kwds)  # type: ignore[no-any-return]
+
+            return await take_over(pump, protocol_factory, **kwds)
+
+        router = self._router(host, port)
+        if router is None:
+            self._check_allowed(host, port)
+            with self._on_host((host, port), kwds.get("local_addr")):
+                return await own(protocol_factory, host, port, **kwds)  # type: ignore[no-any-return]
+
+        kwds.pop("sock", None)
+        await _check_resolvable(router, host, port, kwds)
+        return await router.create_connection(protocol_factory, host, port, **kwds)
+
+    async def create_datagram_endpoint(
+        self, protocol_factory: Callable[[], Any], local_addr: Any = None, remote_addr: Any = None, **kwds: Any
+    ) -> tuple[asyncio.DatagramTransport, Any]:
+        """Open a datagram endpoint as :meth:`asyncio.loop.create_datagram_endpoint` does."""
+        own = self._own["create_datagram_endpoint"]
+        sock: Any = kwds.get("sock")
+        pump = Pump.behind(sock, self._loop) if sock is not None else None
+        if pump is not None and pump.kind == socket.SOCK_DGRAM and local_addr is None and remote_addr is None:
+            return await take_over(pump, protocol_factory, sock=sock)
+
+        router = None if sock is not None else self._datagram_router(local_addr, remote_addr, kwds.get("family", 0))
+        if router is None:
+            with self._on_host(remote_addr, local_addr):
+                return await own(protocol_factory, local_addr, remote_addr, **kwds)  # type: ignore[no-any-return]
+
+        kwds.pop("sock", None)
+        if remote_addr is not None:
+            await _check_resolvable(router, remote_addr[0], remote_addr[1], kwds)
+
+        return await router.create_datagram_endpoint(protocol_factory, local_addr, remote_addr, **kwds)
+
+    def _datagram_router(self, local_addr: Any, remote_addr: Any, family: int) -> Router | None:
+        if not all(_is_pair(address) for address in (remote_addr, local_addr) if address is not None):
+            return None
+
+        match remote_addr, local_addr:
+            case (host, port), _:
+                router = self._router(host, port)
+                if router is None:
+                    self._check_allowed(host, port)
+            case (None, (str() | None as local_host, _)) if family in (socket.AF_UNSPEC, *_INTERNET):
+                router = self._unconnected_router(local_host or "")
+            case (None, None) if family in _INTERNET:
+                router = self._unconnected_router("")
+            case _:
+                router = None
+
+        return router
+
+    def _unconnected_router(self, local_host: str) -> Router | None:
+        router = next((rule.router for rule in self.rules() if rule.takes_unconnected(local_host)), None)
+        if router is None and (local_host in ANY or not is_local(local_host)):
+            self._check_allowed("any peer", 0)
+
+        return router
+
+    async def getaddrinfo(self, host: Any, port: Any, **kwds: Any) -> list[Any]:
+        """Resolve a name as :meth:`asyncio.loop.getaddrinfo` does."""
+        own = self._own["getaddrinfo"]
+        if self._passes((host, port)):
+            passage = _passage.get()
+            rows: list[Any] = await own(host, port, **kwds)
+            if passage is not None:
+                passage.extend(names_of(rows), port)
+
+            return rows
+
+        # What listens is on the host.
+        router = None if kwds.get("flags", 0) & socket.AI_PASSIVE else self._router(host, port)
+        if router is not None:
+            rows = await router.getaddrinfo(host, port, **kwds)
+        else:
+            self._check_query_allowed(host, port)
+            rows = await own(host, port, **kwds)
+
+        if isinstance(host, str | bytes | bytearray) and literal(host_text(host)) is None:
+            for rule in self.rules():
+                rule.remember(host_text(host), names_of(rows))
+
+        return rows
+
+    def _check_query_allowed(self, host: Any, port: Any) -> None:
+        if isinstance(host, str | bytes | bytearray) and literal(host_text(host)) is not None:
+            return
+
+        try:
+            self._check_allowed(host, port)
+        except OSError as exc:
+            raise socket.gaierror(socket.EAI_FAIL, exc.strerror) from None
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect a socket as :meth:`asyncio.loop.sock_connect` does."""
+        own = self._own["sock_connect"]
+        router = None
+        if sock.family in _INTERNET and not self._passes(address) and isinstance(address, tuple) and len(address) > 1:
+            router = self._router(*address[:2])
+            if router is None:
+                self._check_allowed(*address[:2])
+
+        if router is None:
+            with self._on_host(address):
+                await own(sock, address)
+
+            return
+
+        if isinstance(sock, ssl.SSLSocket):
+            raise TypeError("Socket cannot be of type SSLSocket")
+
+        if self._loop.get_debug() and sock.gettimeout() != 0:
+            raise ValueError("the socket must be non-blocking")
+
+        await self._connect(router, sock, *address[:2])
+
+    async def _connect(self, router: Router, sock: socket.socket, host: Any, port: Any) -> None:
+        await _check_resolvable(router, host, port, {"family": sock.family})
+        bound_host, bound_port = sock.getsockname()[:2]
+        local_addr = ("" if bound_host == "::" else bound_host, bound_port) if bound_port else None
+        pump = Pump(self._loop, sock.type)
+        match sock.type:
+            case socket.SOCK_STREAM:
+                await router.create_connection(lambda: pump, host, port, family=sock.family, local_addr=local_addr)
+            case socket.SOCK_DGRAM:
+                await router.create_datagram_endpoint(lambda: pump, local_addr, (host, port), family=sock.family)
+            case _:
+                raise OSError(errno.EPROTONOSUPPORT, f"a module has no sockets of type {sock.type}")
+
+        try:
+            pump.join(sock)
+        except BaseException:
+            pump.transport.abort()
+            raise
+
+    async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **kwds: Any) -> Any:
+        """Put TLS on a connection as :meth:`asyncio.loop.start_tls` does."""
+        below = transport
+        while isinstance(below, _SSLProtocolTransport) and below._ssl_protocol is not None:
+            below = below._ssl_protocol._transport
+
+        if isinstance(below, ModemTransport):
+            return await start_tls(transport, protocol, sslcontext, **kwds)
+
+        return await self._own["start_tls"](transport, protocol, sslcontext, **kwds)
+
+
+def _is_pair(address: Any) -> bool:
+    return isinstance(address, tuple) and len(address) == 2
+
+
+def _suits_a_connected_socket(kwds: dict[str, Any]) -> bool:
+    """Tell whether asyncio would make a transport with these arguments, or raise something."""
+    if not kwds.keys() <= _KNOWN | _ABOUT_TLS:
+        return False
+
+    about_tls = {name for name in _ABOUT_TLS if kwds.get(name) is not None}
+    return "server_hostname" in about_tls if kwds.get("ssl") else not about_tls
+
+
+async def _check_resolvable(router: Router, host: Any, port: Any, kwds: dict[str, Any]) -> None:
+    """Raise what a resolver would, where it is asked for more than a module has."""
+    family, flags = kwds.get("family", 0), kwds.get("flags", 0)
+    if family == socket.AF_INET6 or flags & socket.AI_NUMERICHOST:
+        await router.getaddrinfo(host, port, family=family, flags=flags)

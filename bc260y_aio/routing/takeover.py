@@ -1,0 +1,62 @@
+"""A socket that the loop has connected over a modem, made a transport of."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from ..tls import Handshake
+from .pump import Pump
+
+
+async def take_over(
+    pump: Pump,
+    protocol_factory: Callable[[], Any],
+    *,
+    sock: socket.socket,
+    ssl: Any = None,
+    server_hostname: str | None = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
+    **ignored: Any,
+) -> tuple[Any, Any]:
+    """Give a client's socket to a protocol, as asyncio does with ``sock=``; it is closed together with the transport.
+
+    Args:
+        pump: what moved its bytes so far.
+        protocol_factory: returns the protocol.
+        sock: the client's socket.
+        ssl: True, or a context, for TLS.
+        server_hostname: the name that the certificate must bear; ``""`` for any.
+        ssl_handshake_timeout: in seconds; 60 by default.
+        ssl_shutdown_timeout: in seconds; 30 by default.
+        **ignored: what asyncio ignores for a socket that is connected.
+
+    Returns:
+        The transport and the protocol.
+
+    Raises:
+        ConnectionResetError: the connection is lost already.
+        ssl.SSLError: the handshake failed.
+    """
+    protocol = protocol_factory()
+    handshake = None
+    if ssl:
+        handshake = Handshake(protocol, ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+
+    transport = pump.transport
+    unread = pump.release(sock)
+    transport.get_extra_info("socket").adopt(sock)
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    transport.reintroduce(protocol if handshake is None else handshake.protocol, waiter, unread)
+    try:
+        await waiter
+    except BaseException:
+        transport.abort()
+        raise
+
+    if handshake is None:
+        return transport, protocol
+
+    await handshake.wait(transport)
+    return handshake.transport, protocol

@@ -1,0 +1,35 @@
+"""Who wants to hear of which URCs."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from .at.responses import Response, Unsolicited
+
+
+class Subscribers:
+    """The callbacks of one channel, called in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[Callable[[Response], None], tuple[type[Response], ...]]] = []
+
+    def add(self, callback: Callable[[Response], None], kinds: tuple[type[Response], ...]) -> Callable[[], None]:
+        """Add a callback for URCs of these kinds, all if there are none; return what takes it away again."""
+        entry = (callback, kinds or (Unsolicited,))
+        self._entries.append(entry)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._entries.remove(entry)
+
+        return unsubscribe
+
+    def publish(self, event: Response) -> None:
+        """Call back whoever wants to hear of it. A callback's mistake is told to the loop, and to nobody else."""
+        for callback, kinds in tuple(self._entries):
+            if isinstance(event, kinds):
+                try:
+                    callback(event)
+                except Exception as exc:
+                    message = f"{callback!r} failed"
+                    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": exc})

@@ -1,0 +1,31 @@
+"""TLS contexts for servers and clients of tests, with certificates made on the spot."""
+
+import functools
+import ssl
+from typing import Final
+
+import trustme
+
+# What the servers of tests are called.
+NAMES: Final = ("peer.example", "127.0.0.1")
+
+
+@functools.cache
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@functools.cache
+def server_context() -> ssl.SSLContext:
+    """Make the context of a server that is called by any of NAMES."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    _authority().issue_cert(*NAMES).configure_cert(context)
+    return context
+
+
+@functools.cache
+def client_context() -> ssl.SSLContext:
+    """Make the context of a client that trusts such servers."""
+    context = ssl.create_default_context()
+    _authority().configure_trust(context)
+    return context

@@ -1,0 +1,437 @@
+"""Sockets that a client makes itself and has the loop connect: used raw, or handed back for a transport."""
+
+import asyncio
+import contextlib
+import gc
+import select
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
+from typing import Any, Final
+
+import pytest
+
+from bc260y_aio import ModemTransport
+from tests.contract.certificates import client_context, server_context
+
+from .stage import PEER, free, greet, routable, serving, serving_datagrams
+
+pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
+
+MUCH: Final = bytes(range(256)) * 4096
+
+
+@contextlib.contextmanager
+def made(kind: socket.SocketKind = socket.SOCK_STREAM) -> Iterator[socket.socket]:
+    """Make a socket as clients make them."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        yield sock
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int) -> AsyncIterator[socket.socket]:
+    """Have the loop connect a socket."""
+    with made() as sock:
+        async with asyncio.timeout(10):
+            await asyncio.get_running_loop().sock_connect(sock, (PEER, port))
+
+        yield sock
+
+
+async def receive(sock: socket.socket, size: int) -> bytes:
+    data = b""
+    async with asyncio.timeout(20):
+        while len(data) < size and (piece := await asyncio.get_running_loop().sock_recv(sock, size - len(data))):
+            data += piece
+
+    return data
+
+
+# Raw
+
+
+async def test_a_socket_can_be_used_raw() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving(greet) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                assert len(await modem.sockets()) == 1
+                assert await receive(sock, 11) == b"220 ready\r\n"
+
+                await loop.sock_sendall(sock, b"question")
+                assert await receive(sock, 8) == b"question"
+
+                # The descriptor is a real one, for calls that the loop does not see as well.
+                assert sock.send(b"?") == 1
+                assert await receive(sock, 1) == b"?"
+                with pytest.raises(BlockingIOError):
+                    sock.recv(1)
+
+        await free(modem)
+
+
+async def test_much_goes_through_a_raw_socket_both_ways_unharmed() -> None:
+    loop = asyncio.get_running_loop()
+    data = MUCH[: 48 * 1024]
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock, asyncio.TaskGroup() as tasks:
+                tasks.create_task(loop.sock_sendall(sock, data))
+                back = tasks.create_task(receive(sock, len(data)))
+
+            assert back.result() == data
+
+
+async def test_a_client_that_does_not_read_is_buffered_for_and_one_that_writes_too_much_waits() -> None:
+    async def hoard(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving(hoard) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await loop.sock_sendall(sock, MUCH * 4)
+
+
+async def test_a_client_that_reads_slowly_gets_everything() -> None:
+    data = MUCH[: 300 * 1024]
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+
+    async with routable() as modem, serving(pour) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                await asyncio.sleep(0.3)
+                assert await receive(sock, len(data) + 1) == data
+
+
+async def test_a_client_that_closes_without_a_word_gives_its_connect_id_back() -> None:
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set_result(await reader.read())
+
+    async with routable() as modem, serving(listen) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                sock.send(b"the last words")
+
+            async with asyncio.timeout(10):
+                assert await heard == b"the last words"
+
+            await free(modem)
+
+
+async def test_a_socket_that_is_forgotten_gives_its_connect_id_back() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            forgotten = [socket.socket()]
+            forgotten[0].setblocking(False)
+            await asyncio.get_running_loop().sock_connect(forgotten[0], (PEER, port))
+            with pytest.warns(ResourceWarning, match="unclosed"):
+                forgotten.clear()
+
+            gc.collect()
+
+            await free(modem)
+
+
+async def test_the_peers_end_is_the_end_for_a_raw_client_that_can_still_read_what_came_before() -> None:
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"goodbye")
+
+    async with routable() as modem, serving(say) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                assert await receive(sock, 100) == b"goodbye"
+                assert await receive(sock, 100) == b""
+
+        await free(modem)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the pairs of other systems know no reset")
+async def test_a_connection_that_is_lost_is_no_end_but_a_reset() -> None:
+    async with routable() as modem, serving(greet) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                assert await receive(sock, 4) == b"220 "
+                await modem.close()
+
+                assert await receive(sock, 7) == b"ready\r\n"
+                with pytest.raises(ConnectionResetError):
+                    await receive(sock, 1)
+
+
+class Bound(socket.socket):
+    """A socket that says that it is bound to a port of all addresses, which a test may not do."""
+
+    def getsockname(self) -> Any:
+        return "0.0.0.0", 40_000
+
+
+async def test_a_socket_that_was_bound_asks_for_its_port() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route(), made() as sock:
+            sock.bind(("127.0.0.1", 0))
+            with pytest.raises(OSError, match="ssign requested address"):
+                await asyncio.get_running_loop().sock_connect(sock, (PEER, port))
+
+        with modem.route(), Bound() as bound:
+            bound.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(bound, (PEER, port))
+            assert [info.local_port for info in await modem.sockets()] == [40_000]
+
+
+async def test_what_cannot_be_connected_is_the_callers_error_and_the_socket_stays_what_it_was() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem:
+        with modem.route(), made() as sock:
+            with pytest.raises(socket.gaierror):
+                await loop.sock_connect(sock, ("nobody.invalid", 80))
+
+            with pytest.raises(ConnectionRefusedError):
+                await loop.sock_connect(sock, ("203.0.113.1", 80))
+
+            sock.setblocking(True)
+            with pytest.raises(ValueError, match="the socket must be non-blocking"):
+                await loop.sock_connect(sock, (PEER, 80))
+
+            sock = ssl.create_default_context().wrap_socket(sock, server_hostname=PEER)
+            with sock, pytest.raises(TypeError, match="cannot be of type SSLSocket"):
+                await loop.sock_connect(sock, (PEER, 80))
+
+        with modem.route(), made() as sock:
+            sock.close()
+            with pytest.raises(OSError, match="file descriptor"):
+                await loop.sock_connect(sock, (PEER, 80))
+
+        await free(modem)
+
+
+async def test_sockets_of_other_families_and_to_this_machine_are_connected_by_the_host() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving() as port:
+        with modem.route(), made() as sock:
+            await loop.sock_connect(sock, ("127.0.0.1", port))
+            assert sock.getpeername() == ("127.0.0.1", port)
+
+            with socket.socket(socket.AF_UNIX) as unix:
+                unix.setblocking(False)
+                with pytest.raises(FileNotFoundError):
+                    await loop.sock_connect(unix, "/nowhere/at/all")
+
+
+# Handed over
+
+
+async def hand_over(sock: socket.socket, **kwds: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async with asyncio.timeout(10):
+        return await asyncio.open_connection(sock=sock, **kwds)
+
+
+async def test_a_socket_can_be_handed_over_for_a_transport_with_which_it_is_closed() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                reader, writer = await hand_over(sock)
+                assert isinstance(writer.transport, ModemTransport)
+                assert writer.get_extra_info("peername") == (PEER, port)
+
+                writer.write(b"question")
+                assert await reader.readexactly(8) == b"question"
+                assert len(await modem.sockets()) == 1
+                assert sock.fileno() >= 0
+
+                writer.close()
+                await writer.wait_closed()
+                assert sock.fileno() == -1
+
+        await free(modem)
+
+
+async def test_a_server_that_speaks_first_is_heard_by_whoever_the_socket_is_handed_to() -> None:
+    async with routable() as modem, serving(greet) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                # Until it lies in the client's own descriptor.
+                assert await receive(sock, 2) == b"22"
+                reader, writer = await hand_over(sock)
+                assert await reader.readline() == b"0 ready\r\n"
+                writer.close()
+                await writer.wait_closed()
+
+
+async def test_what_was_written_raw_goes_before_what_the_transport_writes() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                assert sock.send(b"raw, ") == 5
+                reader, writer = await hand_over(sock)
+                writer.write(b"cooked")
+                assert await reader.readexactly(11) == b"raw, cooked"
+                writer.close()
+                await writer.wait_closed()
+
+
+async def test_an_end_that_came_before_the_handover_is_told_after_it() -> None:
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"goodbye")
+
+    async with routable() as modem, serving(say) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                ended = select.poll()
+                ended.register(sock, getattr(select, "POLLRDHUP", select.POLLIN))
+                assert await asyncio.to_thread(ended.poll, 10_000)
+                reader, writer = await hand_over(sock)
+                async with asyncio.timeout(10):
+                    assert await reader.read() == b"goodbye"
+
+                writer.close()
+                await writer.wait_closed()
+
+
+async def test_tls_can_be_put_on_a_socket_that_is_handed_over() -> None:
+    async with routable() as modem, serving(greet, context=server_context()) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                reader, writer = await hand_over(sock, ssl=client_context(), server_hostname=PEER)
+                assert await reader.readline() == b"220 ready\r\n"
+                assert writer.get_extra_info("modem") is modem
+                writer.close()
+                await writer.wait_closed()
+                assert sock.fileno() == -1
+
+
+async def test_a_twin_of_the_socket_can_be_handed_over_too() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                twin = socket.socket(sock.family, sock.type, fileno=sock.detach())
+                reader, writer = await hand_over(twin)
+                writer.write(b"?")
+                assert await reader.readexactly(1) == b"?"
+                writer.close()
+                await writer.wait_closed()
+                assert twin.fileno() == -1
+
+
+async def test_a_handover_that_makes_no_sense_is_refused_as_asyncio_refuses_it() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                for kwds in ({"ssl": True}, {"server_hostname": PEER}, {"ssl_handshake_timeout": 1.0}):
+                    with pytest.raises(ValueError, match=r"server_hostname|only meaningful with ssl"):
+                        await hand_over(sock, **kwds)
+
+                with pytest.raises(TypeError, match="wings"):
+                    await hand_over(sock, wings=2)
+
+                # And changes nothing.
+                reader, writer = await hand_over(sock)
+                writer.write(b"?")
+                assert await reader.readexactly(1) == b"?"
+                writer.close()
+                await writer.wait_closed()
+
+
+async def test_the_protocols_callbacks_run_in_the_context_of_the_handover() -> None:
+    who = ContextVar("who", default="nobody")
+
+    class Aware(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self.seen = [who.get()]
+
+        def data_received(self, data: bytes) -> None:
+            self.seen.append(who.get())
+            done.set()
+
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            who.set("who connects")
+            async with connected(port) as sock:
+                who.set("who takes over")
+                transport, protocol = await loop.create_connection(Aware, sock=sock)
+                who.set("who writes")
+                transport.write(b"?")
+                await done.wait()
+                transport.abort()
+
+            assert protocol.seen == ["who takes over", "who takes over"]
+
+
+async def test_a_connection_that_was_lost_before_the_handover_is_a_reset() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                await modem.close()
+                with pytest.raises(ConnectionResetError):
+                    await hand_over(sock)
+
+
+# Datagrams
+
+
+async def test_a_datagram_socket_can_be_used_raw() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving_datagrams() as port:
+        with modem.route(), made(socket.SOCK_DGRAM) as sock:
+            await loop.sock_connect(sock, (PEER, port))
+            for datagram in (b"one", b"two", b"three"):
+                await loop.sock_sendall(sock, datagram)
+
+            async with asyncio.timeout(10):
+                received = {await loop.sock_recv(sock, 100) for _ in range(3)}
+
+            assert received == {b"one", b"two", b"three"}
+
+        await free(modem)
+
+
+async def test_a_datagram_socket_can_be_handed_over() -> None:
+    class Listener(asyncio.DatagramProtocol):
+        def __init__(self) -> None:
+            self.received: asyncio.Queue[bytes] = asyncio.Queue()
+
+        def datagram_received(self, data: bytes, addr: Any) -> None:
+            self.received.put_nowait(data)
+
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving_datagrams() as port:
+        with modem.route(), made(socket.SOCK_DGRAM) as sock:
+            await loop.sock_connect(sock, (PEER, port))
+            await loop.sock_sendall(sock, b"raw")
+            transport, protocol = await loop.create_datagram_endpoint(Listener, sock=sock)
+            transport.sendto(b"cooked")
+            async with asyncio.timeout(10):
+                assert [await protocol.received.get() for _ in range(2)] == [b"raw", b"cooked"]
+
+            assert transport.get_extra_info("modem") is modem
+            transport.close()
+            await free(modem)
+            assert sock.fileno() == -1
+
+
+async def test_other_kinds_of_sockets_do_not_exist_on_a_module() -> None:
+    async with routable() as modem:
+        with modem.route(), contextlib.ExitStack() as stack:
+            try:
+                sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
+            except PermissionError:
+                return
+
+            sock.setblocking(False)
+            with pytest.raises(OSError, match="no sockets of type"):
+                await asyncio.get_running_loop().sock_connect(sock, (PEER, 0))

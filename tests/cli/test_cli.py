@@ -1,0 +1,230 @@
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from typing import TextIO
+
+import pytest
+
+from bc260y_aio import cli
+from bc260y_aio.cli import common
+from tests.cli.running import run, started
+
+COMMANDS = ("demo", "info", "ping", "dns", "ntp", "nc", "at", "emulate")
+
+# Those that use a module, with what they need besides the port.
+USERS = (
+    ("info",),
+    ("ping", "a.example"),
+    ("dns", "a.example"),
+    ("ntp", "a.example"),
+    ("nc", "a.example", "7"),
+    ("at", "AT"),
+)
+
+
+def test_help_names_every_command_and_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert [command for command in COMMANDS if f"    {command} " not in text] == []
+    assert "0 success, 1 failure, 2 wrong usage, 130 interrupted" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_a_help_that_describes_it(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert text.startswith(f"usage: bc260y-aio {command} ")
+    assert text.count("\n\n") >= 2
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("bc260y-aio 0.")
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("ping",), ("info", "--baudrate", "fast")])
+def test_wrong_usage_is_status_2(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == 2
+
+
+# The port
+
+
+@pytest.mark.parametrize("arguments", USERS)
+def test_a_port_must_be_named(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BC260Y_PORT", raising=False)
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == 2
+    assert "no port was named: use --port, or the variable BC260Y_PORT" in capsys.readouterr().err
+
+
+def test_the_variable_names_the_port(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BC260Y_PORT", "emulator://")
+
+    assert cli.main(["at", "AT"]) == 0
+    assert capsys.readouterr().out == "OK\n"
+
+
+@pytest.mark.parametrize("arguments", [one for one in USERS if one[0] != "nc"])
+async def test_a_port_that_is_not_there_is_one_line(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await run(*arguments, "--port", "/dev/no-such-port") == 1
+    assert capsys.readouterr().err == "bc260y-aio: cannot open /dev/no-such-port: No such file or directory\n"
+
+
+@pytest.mark.parametrize("port", ["nonsense://", "emulator://?latency=soon", "socket://nowhere"])
+async def test_a_port_that_cannot_be_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("info", "--port", port) == 2
+
+    complained = capsys.readouterr().err
+    assert complained.startswith("bc260y-aio: ")
+    assert complained.count("\n") == 1
+
+
+async def test_a_module_that_is_not_registered_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    port = "emulator://?registration_delay=0.3"
+
+    assert await run("dns", "a.example", "--port", port) == 0
+    assert capsys.readouterr() == (
+        "a.example 198.51.100.1\n",
+        "bc260y-aio: the module is not registered with a network; waiting for it\n",
+    )
+
+
+# How a command ends
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("info",),
+        ("ping", "a.example"),
+        ("dns", "a.example"),
+        ("at", "AT", "--wait", "20"),
+        ("at", "AT+CSQ", "AT+CSQ"),
+        ("demo", "--size", "10000000"),
+    ],
+)
+async def test_a_reader_that_leaves_is_no_traceback(
+    arguments: tuple[str, ...],
+    broken_output: TextIO,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "stdout", broken_output)
+
+    assert await run(*arguments, "--port", "emulator://") == 1
+    assert capsys.readouterr().err == ""
+
+
+async def test_output_that_is_closed_is_no_traceback() -> None:
+    # A shell closes it for good; here something else would be opened in its place.
+    command = [sys.executable, "-m", "bc260y_aio", "info", "--port", "emulator://"]
+    process = await asyncio.create_subprocess_exec("sh", "-c", 'exec "$@" >&-', "sh", *command, stderr=PIPE)
+    _, complained = await process.communicate()
+
+    assert (process.returncode, complained) == (0, b"")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_ends_a_command_in_good_order(number: signal.Signals, status: int) -> None:
+    async with started("ping", "a.example", "--count", "500", "--port", "emulator://?latency=0.01") as process:
+        assert process.stdout is not None
+        await process.stdout.readline()
+        await process.stdout.readline()
+        process.send_signal(number)
+        printed, complained = await process.communicate()
+
+    assert process.returncode == status
+    assert b" sent, " in printed.splitlines()[-1]
+    assert complained == b""
+
+
+def test_a_log_goes_to_standard_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    root = logging.getLogger()
+    level = root.level
+    monkeypatch.setattr(root, "handlers", [])
+    try:
+        assert cli.main(["-v", "at", "AT", "-vv", "--port", "emulator://"]) == 0
+    finally:
+        root.setLevel(level)
+
+    printed, complained = capsys.readouterr()
+    assert printed == "OK\n"
+    assert " > AT\n" in complained
+
+
+# What the commands share
+
+
+@pytest.mark.parametrize("text", ["", "-1", "3", "11", "4.5", "four", "٤"])
+def test_a_number_out_of_range_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="4 to 10"):
+        common.whole_number(4, 10)(text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "soon"])
+def test_a_time_that_cannot_be_waited_for_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="seconds"):
+        common.seconds(text)
+
+
+def test_a_character_that_a_terminal_might_obey_is_escaped() -> None:
+    assert common.printable("\x1b[2J\x07ok é\x9b") == "\\x1b[2J\\x07ok é\\x9b"
+
+
+@pytest.mark.parametrize(
+    ("exc", "told"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "x.bin"), "x.bin: No such file or directory"),
+        (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
+        (TimeoutError(), "it took too long"),
+        (ValueError("two\nlines"), "two lines"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_a_reason_is_one_line(exc: Exception, told: str) -> None:
+    assert common.reason(exc) == told
+
+
+async def test_the_first_to_end_ends_the_others() -> None:
+    ended = []
+
+    async def work(name: str, seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            ended.append(name)
+
+    await common.until_first(work("slow", 30.0), work("quick", 0.0))
+
+    assert ended == ["quick", "slow"]
+
+
+async def test_what_the_first_to_end_raised_is_raised() -> None:
+    async def fail() -> None:
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        await common.until_first(asyncio.sleep(30.0), fail())

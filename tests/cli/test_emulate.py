@@ -1,0 +1,96 @@
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.cli.running import run, started
+
+# Another program, which has never heard of this package.
+STRANGER: Final = """
+import serial, sys
+with serial.serial_for_url(sys.argv[1], baudrate=9600, timeout=5) as port:
+    port.write(b"ATE0\\r")
+    port.read_until(b"OK\\r\\n")
+    port.write(b"AT\\r")
+    print(port.read_until(b"OK\\r\\n"))
+"""
+
+
+async def ask_as_a_stranger(port: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", STRANGER, port, stdout=PIPE)
+    printed, _ = await process.communicate()
+    return printed
+
+
+async def read_port(process: Process) -> str:
+    assert process.stdout is not None
+    return (await process.stdout.readline()).decode().rstrip("\n")
+
+
+async def test_another_program_finds_the_module_at_the_link(tmp_path: Path) -> None:
+    link = tmp_path / "module"
+
+    async with started("emulate", "--link", str(link)) as process:
+        assert await read_port(process) == str(link)
+        assert link.is_symlink()
+        assert await ask_as_a_stranger(str(link)) == b"b'\\r\\nOK\\r\\n'\n"
+
+        process.send_signal(signal.SIGTERM)
+        assert await process.communicate() == (b"", b"")
+
+    assert process.returncode == 0
+    assert not link.is_symlink()
+
+
+async def test_a_tcp_port_is_served_as_the_url_says() -> None:
+    async with started("emulate", "emulator://?line=tcp") as process:
+        port = await read_port(process)
+        assert port.startswith("socket://127.0.0.1:")
+        assert await run("at", "AT", "--port", port) == 0
+
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+
+
+async def test_without_a_link_the_terminal_itself_is_named() -> None:
+    async with started("emulate") as process:
+        port = await read_port(process)
+        assert port.startswith("/dev/")
+
+        process.send_signal(signal.SIGHUP)
+        assert await process.wait() == 0
+
+
+# What cannot be
+
+
+async def test_a_file_is_not_overwritten_by_a_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "precious"
+    path.write_text("data")
+
+    assert await run("emulate", "--link", str(path)) == 1
+    assert path.read_text() == "data"
+    assert capsys.readouterr() == ("", f"bc260y-aio: {path}: there is something else than a symbolic link\n")
+
+
+async def test_a_link_in_a_folder_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("emulate", "--link", "/no/such/folder/link") == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("--line", "tcp"), ("emulator://?line=tcp",)])
+async def test_only_a_pty_has_a_link(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        await run("emulate", "--link", str(tmp_path / "link"), *arguments)
+
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("url", ["emulator://?nonsense=1", "emulator://?latency=soon", "/dev/ttyUSB0"])
+async def test_a_url_that_cannot_be_is_wrong_usage(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("emulate", url) == 2
+    assert capsys.readouterr().err.startswith(f"bc260y-aio: {url}: ")

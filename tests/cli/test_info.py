@@ -1,0 +1,128 @@
+import json
+from typing import Any
+
+import pytest
+
+from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.cli.info import mask
+from bc260y_aio.emulator import EchoPeer, Emulator
+from tests.cli.running import answering, run
+
+
+async def show(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, str]:
+    """Run `info`, and return what stands behind each label."""
+    assert await run("info", *arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    return {line[:14].strip(): line[14:] for line in lines if not line.startswith(" ")}
+
+
+async def show_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert await run("info", "--json", *arguments) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+async def test_a_module_tells_about_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    told = await show(capsys, "--port", "emulator://?baudrate=115200")
+
+    assert told.pop("clock").endswith("+00:00")
+    assert told == {
+        "port": "emulator://?baudrate=115200 at 115200 baud",
+        "manufacturer": "Quectel_Ltd",
+        "model": "Quectel_BC260Y-CN",
+        "firmware": "BC260YCNAAR01A03",
+        "IMEI": "8679********345",
+        "IMSI": "4600********890",
+        "ICCID": "8986*************234",
+        "registration": "registered, home",
+        "signal": "-67 dBm",
+        "addresses": "10.46.18.102",
+        "DNS servers": "218.2.2.2, 8.8.8.8, 240E:5A::6666, 240E:5B::6666",
+        "sockets": "none",
+        "data format": "sends text, receives text",
+        "sleep": "deep sleep allowed",
+        "PSM": "off",
+        "eDRX": "off",
+    }
+
+
+async def test_what_identifies_its_owner_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    told = await show(capsys, "--unmasked", "--port", "emulator://")
+
+    assert (told["IMEI"], told["IMSI"], told["ICCID"]) == ("867997030012345", "460001234567890", "89860012345678901234")
+
+
+async def test_json_says_the_same_with_the_same_masks(capsys: pytest.CaptureFixture[str]) -> None:
+    masked = await show_json(capsys, "--port", "emulator://")
+    unmasked = await show_json(capsys, "--unmasked", "--port", "emulator://")
+
+    assert (masked["imei"], unmasked["imei"]) == ("8679********345", "867997030012345")
+    assert masked["registration"] == {"status": "home", "is_registered": True, "area": []}
+    assert masked["signal"] == {"rssi": 23, "dbm": -67}
+    assert masked["dns_servers"] == ["218.2.2.2", "8.8.8.8", "240E:5A::6666", "240E:5B::6666"]
+    assert masked["data_format"] == {"send": "text", "receive": "text"}
+    assert (masked["sleep"], masked["sockets"], masked["baudrate"]) == (1, [], None)
+
+
+@pytest.mark.parametrize(
+    ("number", "masked"),
+    [("867997030012345", "8679********345"), ("12345678901", "1234****901"), ("1234567890", "**********"), ("", "")],
+)
+def test_the_middle_of_a_number_is_masked(number: str, masked: str) -> None:
+    assert mask(number) == masked
+
+
+async def test_what_a_firmware_refuses_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    async with answering({"ATI": "Quectel_Ltd\r\nBC260Y-CN\r\nRevision: BC260YCNAAR01A02"}) as port:
+        told = await show(capsys, "--port", port)
+        found = await show_json(capsys, "--port", port)
+
+    assert [told.pop(label) for label in ("port", "manufacturer", "model", "firmware")] == [
+        port,
+        "Quectel_Ltd",
+        "BC260Y-CN",
+        "BC260YCNAAR01A02",
+    ]
+    assert set(told.values()) == {"-"}
+    assert (found["model"], found["signal"], found["psm"], found["sockets"]) == ("BC260Y-CN", None, None, None)
+
+
+async def test_what_cannot_be_read_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = {"AT+CSQ": "+CSQ: ?", "AT+CIMI": "none", "AT+CPSMS?": '+CPSMS: 1,,,"12","34"', "AT+CCLK?": '+CCLK: ""'}
+    async with answering(answers) as port:
+        told = await show(capsys, "--port", port)
+
+    assert [told[label] for label in ("signal", "IMSI", "PSM", "clock")] == ["-", "-", "-", "-"]
+
+
+async def test_no_signal_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    async with answering({"AT+CSQ": "+CSQ: 99,99"}) as port:
+        assert (await show(capsys, "--port", port))["signal"] == "none"
+
+
+async def test_what_is_asked_of_the_network_is_put_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Emulator(line="tcp") as emulator:
+        emulator.nvram.store(psm='1,,,"00000100","00000101"', edrx='5,"0010","0001","0001"')
+        told = await show(capsys, "--port", emulator.url)
+
+    assert told["PSM"] == "on, periodic update (T3412) 2400 s, active time (T3324) 10 s"
+    assert told["eDRX"].startswith("cycle 20.48 s, paging window ")
+
+
+async def test_a_look_changes_nothing_in_the_module(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Emulator(line="tcp") as emulator:
+        emulator.network.add_host("echo.example", EchoPeer())
+        assert await run("at", 'AT+QIOPEN=0,2,"TCP","echo.example",7,40000', "--port", emulator.url) == 0
+        capsys.readouterr()
+        told = await show(capsys, "--port", emulator.url)
+
+        assert told["sockets"] == "2 TCP echo.example:7 from port 40000, connected"
+        assert list(emulator.module.sockets) == [2]
+        assert emulator.module.sleep.mode == 1
+        assert (emulator.nvram.writes, emulator.nvram.send_format) == (0, PayloadFormat.TEXT)
+
+
+async def test_a_module_without_a_network_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    told = await show(capsys, "--port", "emulator://?registration_delay=60")
+
+    assert (told["registration"], told["addresses"]) == ("searching", "none")

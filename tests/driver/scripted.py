@@ -1,0 +1,359 @@
+"""The far end of a port, in memory: a line on which a test hears and says bytes, and a module that plays along.
+
+`FarEnd` leaves every byte to the test. `Module` answers as a healthy module does, reading commands with the DCE, and
+lets a test put its own bytes in place of any answer.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import pytest
+
+from bc260y_aio.at.commands import (
+    CloseSocket,
+    Command,
+    OpenSocket,
+    QueryAcks,
+    QueryDataFormat,
+    QueryRegistration,
+    QuerySleep,
+    QuerySocket,
+    QuerySockets,
+    SendData,
+    SetDataFormat,
+    SetEcho,
+    SetSleep,
+    Test,
+)
+from bc260y_aio.at.completions import SendResult, SocketClosed, SocketOpened
+from bc260y_aio.at.dce import DCE, Refused
+from bc260y_aio.at.dte import NEED_DATA
+from bc260y_aio.at.information import AckStatus, DataFormat, Registration, RegistrationStatus, SleepSetting, SocketInfo
+from bc260y_aio.at.responses import Failure, Response, Success, Text
+from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.at.urcs import DataReceived, PeerClosed
+from bc260y_aio.channel import Channel
+from bc260y_aio.modem import Modem
+from bc260y_aio.port import Port
+from tests.loops import Clock
+
+T = TypeVar("T")
+
+# How long a test waits for bytes that should come at once, in seconds.
+PATIENCE: Final = 5.0
+
+OK: Final = b"\r\nOK\r\n"
+ERROR: Final = b"\r\nERROR\r\n"
+SEND_OK: Final = b"\r\nOK\r\n\r\nSEND OK\r\n"
+SEND_FAIL: Final = b"\r\nOK\r\n\r\nSEND FAIL\r\n"
+CLOSE_OK: Final = b"\r\nOK\r\n\r\nCLOSE OK\r\n"
+
+# The probe that brings a line into step, and what it is answered with.
+MARKER: Final = b"AT+QICFG=?\r"
+MARKED: Final = b'\r\n+QICFG: "dataformat",(0,1),(0,1)\r\n\r\nOK\r\n'
+
+
+class FarEnd:
+    """The far end of a port: what the driver writes is heard here, and what is said here is read there.
+
+    Attributes:
+        heard: every byte that the driver has written.
+    """
+
+    def __init__(self) -> None:
+        self.heard = bytearray()
+        self.is_closed = False
+        self._expected = 0
+        self._written = asyncio.Event()
+        self._near: asyncio.Protocol | None = None
+
+    async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:
+        self._near = protocol
+        transport = _Line(self, protocol)
+        protocol.connection_made(transport)
+        return transport
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether somebody has the line."""
+        return self._near is not None
+
+    async def open_port(self, url: str = "script://module", baudrate: int | None = None) -> Port:
+        """Open a port that stands on this line."""
+        return await Port(url, self)._open()
+
+    # Hearing
+
+    def hear(self, data: bytes) -> None:
+        """Take what the driver wrote."""
+        self.heard += data
+        self._written.set()
+
+    @property
+    def unexpected(self) -> bytes:
+        """What has been heard and not been expected yet."""
+        return bytes(self.heard[self._expected :])
+
+    async def expect(self, data: bytes) -> None:
+        """Wait until the next bytes have been heard, and check that they are these."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while len(self.unexpected) < len(data):
+                    self._written.clear()
+                    await self._written.wait()
+
+        assert self.unexpected[: len(data)] == data
+        self._expected += len(data)
+
+    async def expect_nothing(self) -> None:
+        """Check that nothing has been heard since, nor is about to be."""
+        await settle()
+        assert self.unexpected == b""
+
+    # Saying
+
+    def say(self, *data: bytes) -> None:
+        """Say bytes, in one read."""
+        if self._near is not None:
+            self._near.data_received(b"".join(data))
+
+    async def answer(self, command: bytes, *data: bytes) -> None:
+        """Expect a command line and answer it."""
+        await self.expect(command)
+        self.say(*data)
+        await settle()
+
+    async def resynchronise(self) -> None:
+        """Answer the probes of a driver that brings the line into step, the last ``AT`` of several."""
+        await self.expect(b"AT\r")
+        while self.unexpected.startswith(b"AT\r"):
+            await self.expect(b"AT\r")
+
+        self.say(OK)
+        await settle()
+        marker = self.unexpected
+        assert marker.startswith(b"AT+QI")
+        assert marker.endswith(b"=?\r")
+        await self.answer(marker, b"\r\n%b: (0-4)\r\n" % marker[2:-3], OK)
+
+    def hang_up(self, error: Exception | None = None) -> None:
+        """Let the line go away."""
+        near, self._near = self._near, None
+        if near is not None:
+            near.connection_lost(error)
+
+
+class _Line(asyncio.Transport):
+    def __init__(self, far: FarEnd, near: asyncio.Protocol) -> None:
+        super().__init__()
+        self._far = far
+        self._near: asyncio.Protocol | None = near
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._far.hear(bytes(data))
+
+    def close(self) -> None:
+        asyncio.get_running_loop().call_soon(self._far.hang_up)
+
+    def abort(self) -> None:
+        self.close()
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+async def settle(turns: int = 20) -> None:
+    """Let everything happen that needs no more than turns of the loop."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def hurry(clock: Clock, work: Awaitable[T]) -> T:
+    """Await something; whenever nothing else happens, move the clock to the next timer."""
+    loop: Any = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            due = min((timer.when() for timer in loop._scheduled if not timer.cancelled()), default=0.0)
+            await clock.advance(max(due - loop.time(), 0.0) + 0.001)
+    finally:
+        task.cancel()
+
+    return await task
+
+
+@contextlib.asynccontextmanager
+async def open_channel(far: FarEnd, **options: Any) -> AsyncIterator[Channel]:
+    """Make a channel on a line; the line is in step."""
+    port = await far.open_port()
+    channel = Channel(
+        port,
+        name="script",
+        **{"command_gap": 0.0, "nvram_gap": 0.0, "recovery_timeout": 60.0} | options,
+    )
+    channel.start()
+    try:
+        yield channel
+    finally:
+        await channel.close()
+
+
+# A module that plays along
+
+
+class Socket:
+    """A socket of the module.
+
+    Attributes:
+        opened: the command that opened it.
+        taken: what the module took to send to the peer.
+        counted: how much of it the module counts; None counts all.
+        unacked: how many bytes of it the peer has not acknowledged.
+    """
+
+    def __init__(self, opened: OpenSocket) -> None:
+        self.opened = opened
+        self.taken = bytearray()
+        self.datagrams: list[bytes] = []
+        self.rais: list[int] = []
+        self.unacked = 0
+
+    def take(self, data: bytes, rai: int = 0) -> None:
+        """Take bytes to send."""
+        self.taken += data
+        self.datagrams.append(data)
+        self.rais.append(rai)
+
+    @property
+    def acks(self) -> AckStatus:
+        return AckStatus(len(self.taken), len(self.taken) - self.unacked, self.unacked)
+
+    @property
+    def info(self) -> SocketInfo:
+        opened = self.opened
+        return SocketInfo(
+            opened.connect_id, opened.service_type, opened.host, opened.remote_port, local_port=opened.local_port
+        )
+
+
+class Module(FarEnd):
+    """A healthy module, each of whose answers a test may replace.
+
+    Attributes:
+        instead: what is said in place of the healthy answer: called with every command; None lets the module answer.
+        lines: the command lines that were heard, in order.
+        sockets: the sockets that are open.
+        nvram_writes: how often the payload formats were written.
+        sleep: the sleep setting.
+    """
+
+    def __init__(self, send: PayloadFormat = PayloadFormat.HEX, receive: PayloadFormat = PayloadFormat.HEX) -> None:
+        super().__init__()
+        self.dce = DCE()
+        self.dce.send_format, self.dce.receive_format = send, receive
+        self.instead: Callable[[Command], bytes | None] = lambda command: None
+        self.lines: list[str] = []
+        self.sockets: dict[int, Socket] = {}
+        self.closed: list[Socket] = []
+        self.nvram_writes = 0
+        self.sleep = 1
+        self.registration = RegistrationStatus.HOME
+
+    def hear(self, data: bytes) -> None:
+        super().hear(data)
+        self.dce.receive_data(data)
+        while (command := self.dce.next_event()) is not NEED_DATA:
+            asyncio.get_running_loop().call_soon(self.say, self.dce.echo() + self._answer(command))
+
+    def count(self, start: str) -> int:
+        """Count the command lines that begin so."""
+        return sum(line.startswith(start) for line in self.lines)
+
+    # What its peers do
+
+    def push(self, connect_id: int, data: bytes) -> None:
+        """Say that a peer sent data."""
+        self.say(self.dce.send(DataReceived(connect_id, data, self.dce.receive_format)))
+
+    def end(self, connect_id: int) -> None:
+        """Say that a peer closed its connection."""
+        self.say(self.dce.send(PeerClosed(connect_id)))
+
+    # Answering
+
+    def _answer(self, command: Command | Refused) -> bytes:
+        if isinstance(command, Refused):
+            self.lines.append(command.line)
+            return ERROR
+
+        self.lines.append(command.write())
+        instead = self.instead(command)
+        return self.healthy(command) if instead is None else instead
+
+    def healthy(self, command: Command) -> bytes:
+        """Return what a healthy module answers, and do what it does."""
+        return self.dce.send(*self._act(command))
+
+    def _act(self, command: Command) -> tuple[Response, ...]:
+        match command:
+            case Test(tested=name):
+                return Text(f"{name}: (0-4)"), Success()
+            case SetEcho(on=on):
+                self.dce.echo_ending = b"\r\n" if on else None
+            case QuerySleep():
+                return SleepSetting(self.sleep), Success()
+            case SetSleep(mode=mode):
+                self.sleep = mode
+            case QueryRegistration():
+                return Registration(0, self.registration), Success()
+            case QueryDataFormat():
+                return DataFormat(self.dce.send_format, self.dce.receive_format), Success()
+            case SetDataFormat(send=send, receive=receive):
+                self.dce.send_format, self.dce.receive_format = send, receive
+                self.nvram_writes += 1
+            case QuerySockets():
+                return *(socket.info for socket in self.sockets.values()), Success()
+            case _:
+                return self._act_on_socket(command)
+
+        return (Success(),)
+
+    def _act_on_socket(self, command: Command) -> tuple[Response, ...]:
+        socket = self.sockets.get(getattr(command, "connect_id", -1))
+        match command, socket:
+            case OpenSocket(connect_id=connect_id), None:
+                self.sockets[connect_id] = Socket(command)
+                return Success(), SocketOpened(connect_id)
+            case SendData(data=data, rai=rai), Socket():
+                socket.take(data, rai)
+                return Success(), SendResult(ok=True)
+            case QueryAcks(), Socket():
+                return socket.acks, Success()
+            case QuerySocket(), Socket():
+                return socket.info, Success()
+            case QuerySocket(), None:
+                return (Success(),)
+            case CloseSocket(connect_id=connect_id), Socket():
+                self.closed.append(self.sockets.pop(connect_id))
+                return Success(), SocketClosed()
+            case ((OpenSocket() | SendData() | QueryAcks() | CloseSocket()), _):
+                return (Failure(),)
+            case _:
+                return (Success(),)
+
+
+@contextlib.asynccontextmanager
+async def open_modem(far: FarEnd, **options: Any) -> AsyncIterator[Modem]:
+    """Open a modem on a line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bc260y_aio.modem.open_port", far.open_port)
+        async with Modem("script://module", **{"nvram_gap": 0.0} | options) as modem:
+            yield modem

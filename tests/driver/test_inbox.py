@@ -1,0 +1,117 @@
+"""What has come for one connectID: in order, within a limit, and with a defined end."""
+
+import pytest
+
+from bc260y_aio.errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
+from bc260y_aio.inbox import Inbox
+
+
+def drain(inbox: Inbox) -> list[bytes]:
+    return [inbox.take() for _ in range(inbox.count)]
+
+
+def test_payloads_are_taken_in_the_order_in_which_they_came() -> None:
+    inbox = Inbox(1024, keeps_order=True)
+    for payload in (b"a", b"bc", b"def"):
+        inbox.put(payload)
+
+    assert (bool(inbox), inbox.size, drain(inbox)) == (True, 6, [b"a", b"bc", b"def"])
+    assert (bool(inbox), inbox.size, inbox.is_exhausted) == (False, 0, False)
+    with pytest.raises(IndexError):
+        inbox.take()
+
+
+def test_what_came_before_the_end_can_still_be_taken_and_nothing_comes_after_it() -> None:
+    inbox = Inbox(1024, keeps_order=True)
+    inbox.put(b"a")
+    inbox.end()
+    inbox.put(b"b")
+    assert (inbox.is_ended, inbox.is_exhausted, drain(inbox), inbox.is_exhausted) == (True, False, [b"a"], True)
+
+
+def test_the_first_end_is_the_one_that_counts() -> None:
+    inbox = Inbox(1024, keeps_order=True)
+    inbox.end(ModuleRestarted("first"))
+    inbox.end(PayloadDamaged("second"))
+    inbox.end()
+    assert str(inbox.error) == "first"
+    assert repr(inbox) == "<Inbox 0 bytes in 0 payloads ended by ModuleRestarted(104, 'first')>"
+
+
+def test_a_stream_breaks_off_at_its_limit_rather_than_have_a_hole() -> None:
+    inbox = Inbox(8, keeps_order=True)
+    for payload in (b"abcd", b"efgh", b"i", b"j"):
+        inbox.put(payload)
+
+    assert (inbox.size, drain(inbox), inbox.dropped) == (8, [b"abcd", b"efgh"], 0)
+    assert isinstance(inbox.error, ReceiveOverflow)
+    assert str(inbox.error) == "more than 8 bytes were left unread"
+
+
+def test_datagrams_past_the_limit_push_the_oldest_ones_out_and_are_counted() -> None:
+    inbox = Inbox(8, keeps_order=False)
+    for payload in (b"abcd", b"efgh", b"i", b"jk"):
+        inbox.put(payload)
+
+    assert (drain(inbox), inbox.dropped, inbox.is_ended) == ([b"efgh", b"i", b"jk"], 1, False)
+
+
+def test_a_datagram_larger_than_the_limit_leaves_nothing_behind() -> None:
+    inbox = Inbox(8, keeps_order=False)
+    inbox.put(b"abc")
+    inbox.put(bytes(9))
+    assert (drain(inbox), inbox.dropped, inbox.size) == ([], 2, 0)
+
+
+def test_damage_ends_a_stream_and_costs_a_datagram_socket_one_datagram() -> None:
+    stream, datagrams = Inbox(1024, keeps_order=True), Inbox(1024, keeps_order=False)
+    for inbox in (stream, datagrams):
+        inbox.put(b"a")
+        inbox.put_damage(PayloadDamaged("noise"))
+        inbox.put(b"b")
+
+    assert (drain(stream), str(stream.error)) == ([b"a"], "noise")
+    assert (drain(datagrams), datagrams.dropped, datagrams.error) == ([b"a", b"b"], 1, None)
+
+
+def test_an_empty_push_is_a_datagram_but_nothing_in_a_stream() -> None:
+    stream, datagrams = Inbox(1024, keeps_order=True), Inbox(1024, keeps_order=False)
+    for inbox in (stream, datagrams):
+        inbox.put(b"")
+
+    assert (drain(stream), drain(datagrams)) == ([], [b""])
+
+
+def test_empty_datagrams_do_not_grow_a_queue_for_ever() -> None:
+    inbox = Inbox(1024, keeps_order=False)
+    for _ in range(5000):
+        inbox.put(b"")
+
+    assert inbox.count + inbox.dropped == 5000
+    assert inbox.count <= 1024
+
+
+def test_what_was_put_back_is_taken_next() -> None:
+    inbox = Inbox(1024, keeps_order=True)
+    inbox.put(b"abc")
+    inbox.put(b"d")
+    inbox.put_back(inbox.take()[1:])
+    assert (inbox.size, drain(inbox)) == (3, [b"bc", b"d"])
+
+
+def test_every_arrival_and_the_end_are_announced() -> None:
+    inbox = Inbox(8, keeps_order=True)
+    announced: list[str] = []
+    inbox.on_arrival = lambda: announced.append(repr(inbox))
+    inbox.put(b"abc")
+    inbox.put(b"defghi")
+    inbox.end()
+    assert announced[0] == "<Inbox 3 bytes in 1 payloads>"
+    assert announced[-1].startswith("<Inbox 3 bytes in 1 payloads ended by ReceiveOverflow")
+
+
+def test_what_waits_can_be_thrown_away() -> None:
+    inbox = Inbox(8, keeps_order=True)
+    inbox.put(b"abc")
+    inbox.clear()
+    assert (inbox.size, inbox.count) == (0, 0)

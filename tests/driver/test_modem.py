@@ -1,0 +1,684 @@
+"""The modem: the event loop's methods, and what happens to a connectID on every way out of them."""
+
+import asyncio
+import contextlib
+import errno
+import itertools
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import pytest
+
+from bc260y_aio.at.commands import CloseSocket, OpenSocket
+from bc260y_aio.at.information import RegistrationStatus, SocketInfo
+from bc260y_aio.errors import (
+    CommandFailed,
+    ConnectRefused,
+    ConnectTimeout,
+    LocalPortBusy,
+    ModemClosed,
+    ModemNotResponding,
+    ModuleRestarted,
+    NoFreeConnectID,
+    NotRegistered,
+    PortLost,
+    ResolutionError,
+    SocketError,
+)
+from bc260y_aio.modem import Modem
+from bc260y_aio.transports import ModemTransport
+from tests.driver.scripted import CLOSE_OK, ERROR, OK, Module, Socket, hurry, open_modem, settle
+from tests.loops import Clock, Contexts
+
+pytestmark = pytest.mark.loops("asyncio", "eager")
+
+OPEN: Final = b'AT+QIOPEN=0,0,"TCP","a.b",7\r'
+
+
+class Scripted(Module):
+    """A healthy module until it is asked to leave the answers to the test."""
+
+    def leave_it_to_the_test(self) -> None:
+        """Answer nothing from now on, and expect from here."""
+        self.instead = lambda command: b""
+        self._expected = len(self.heard)
+
+
+@contextlib.asynccontextmanager
+async def scripted_modem(**options: Any) -> AsyncIterator[tuple[Modem, Scripted]]:
+    """Open a modem on a module that is healthy until then, and again for the close."""
+    far = Scripted()
+    async with open_modem(far, **options) as modem:
+        far.leave_it_to_the_test()
+        yield modem, far
+        far.instead = lambda command: None
+        await settle()
+
+
+def connect(modem: Modem, host: str = "a.b", **options: Any) -> asyncio.Task[tuple[asyncio.Transport, Any]]:
+    return asyncio.ensure_future(modem.create_connection(asyncio.Protocol, host, 7, **options))
+
+
+# Opening
+
+
+async def test_a_connection_is_one_command_and_its_close_another() -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.expect(OPEN)
+        far.say(OK)
+        await far.expect_nothing()
+        far.say(b"\r\n+QIOPEN: 0,0\r\n")
+        transport, _ = await opening
+        transport.close()
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        await far.expect_nothing()
+
+
+async def test_streams_read_and_write() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        reader, writer = await modem.open_connection("a.b", 7, limit=1024)
+        writer.write(b"ping")
+        await writer.drain()
+        module.push(0, b"po")
+        module.push(0, b"ng\n")
+        assert await reader.readline() == b"pong\n"
+        module.end(0)
+        assert await reader.read() == b""
+        assert bytes(module.sockets[0].taken) == b"ping"
+        writer.close()
+        await writer.wait_closed()
+        assert module.sockets == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "number"),
+    [
+        (566, ConnectRefused, errno.ECONNREFUSED),
+        (569, ConnectTimeout, errno.ETIMEDOUT),
+        (565, ResolutionError, socket.EAI_NONAME),
+        (564, ResolutionError, socket.EAI_AGAIN),
+        (556, LocalPortBusy, errno.EADDRINUSE),
+        (561, SocketError, errno.ENETUNREACH),
+        (599, SocketError, errno.EIO),
+    ],
+)
+async def test_a_failed_open_is_told_as_asyncio_would_and_its_connect_id_is_closed_and_free_again(
+    code: int, error: type[OSError], number: int
+) -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, OK, b"\r\n+QIOPEN: 0,%d\r\n" % code)
+        with pytest.raises(error) as caught:
+            await opening
+
+        assert caught.value.errno == number
+        # Whoever comes next takes another connectID, until this one is closed.
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        await settle()
+        assert modem._ids.taken == frozenset()
+
+
+async def test_a_refused_open_is_told_and_closed_though_the_close_is_refused_too() -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, ERROR)
+        with pytest.raises(CommandFailed):
+            await opening
+
+        await far.answer(b"AT+QICLOSE=0\r", ERROR)
+        await settle()
+        assert modem._ids.taken == frozenset()
+
+
+async def test_an_open_that_has_no_outcome_in_time_is_closed_once_the_line_is_in_step(clock: Clock) -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, OK)
+        await clock.advance(65.1)
+        with pytest.raises(ConnectTimeout, match=r"^opening tcp a\.b:7: the operation timed out \(569\)$"):
+            await opening
+
+        await far.resynchronise()
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        await settle()
+        assert modem._ids.taken == frozenset()
+
+
+async def test_a_late_outcome_of_an_open_that_was_given_up_is_closed(clock: Clock) -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, OK)
+        await clock.advance(65.1)
+        await far.resynchronise()
+        # The module is still at it, and knows no such socket yet.
+        await far.answer(b"AT+QICLOSE=0\r", ERROR)
+        await settle()
+        assert isinstance(opening.exception(), ConnectTimeout)
+        far.say(b"\r\n+QIOPEN: 0,0\r\n")
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        await far.expect_nothing()
+
+
+async def test_a_late_outcome_does_not_serve_the_next_open_of_the_same_connect_id(clock: Clock) -> None:
+    async with scripted_modem(sockets=1) as (modem, far):
+        first = connect(modem)
+        await far.answer(OPEN, OK)
+        await clock.advance(65.1)
+        second = connect(modem, "c.d")
+        await far.resynchronise()
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        # What comes now is about the first.
+        await far.answer(b'AT+QIOPEN=0,0,"TCP","c.d",7\r', OK, b"\r\n+QIOPEN: 0,0\r\n")
+        await far.answer(b"AT+QISTATE=1,0\r", b'\r\n+QISTATE: 0,"TCP","a.b",7,0,2,0,1\r\n', OK)
+        with pytest.raises(ConnectTimeout):
+            await second
+
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        assert isinstance(first.exception(), ConnectTimeout)
+
+
+async def test_an_outcome_that_may_be_late_is_believed_when_the_socket_is_connected(clock: Clock) -> None:
+    async with scripted_modem(sockets=1) as (modem, far):
+        first = connect(modem)
+        await far.answer(OPEN, OK)
+        await clock.advance(65.1)
+        second = connect(modem, "c.d")
+        await far.resynchronise()
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        await far.answer(b'AT+QIOPEN=0,0,"TCP","c.d",7\r', OK, b"\r\n+QIOPEN: 0,0\r\n")
+        await far.answer(b"AT+QISTATE=1,0\r", b'\r\n+QISTATE: 0,"TCP","c.d",7,0,2,0,1\r\n', OK)
+        transport, _ = await second
+        transport.abort()
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        assert isinstance(first.exception(), ConnectTimeout)
+
+
+async def test_an_open_cancelled_before_its_outcome_is_closed_after_it() -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, OK)
+        opening.cancel()
+        await far.expect_nothing()
+        far.say(b'\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n')
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+        await settle()
+        assert modem._ids.taken == frozenset()
+
+
+async def test_an_open_cancelled_at_any_point_leaves_no_socket_and_no_connect_id_behind() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        for point in itertools.count():
+            opening = connect(modem)
+            await settle(point)
+            if opening.done():
+                opening.result()[0].close()
+                break
+
+            opening.cancel()
+            await asyncio.wait([opening])
+            assert opening.cancelled()
+            await settle(60)
+            assert (module.sockets, modem._ids.taken) == ({}, frozenset())
+
+        assert point >= 4
+
+
+async def test_a_datagram_socket_opened_and_cancelled_at_any_point_leaves_nothing_behind() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        for point in itertools.count():
+            opening = asyncio.ensure_future(modem.open_datagram_endpoint("a.b", 7, local_addr=("", 50000 + point)))
+            await settle(point)
+            if opening.done():
+                opening.result().close()
+                break
+
+            opening.cancel()
+            await asyncio.wait([opening])
+            await settle(60)
+            assert (module.sockets, modem._ids.taken) == ({}, frozenset())
+
+        assert point >= 4
+
+
+async def test_a_restart_amid_an_open_ends_it() -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, OK)
+        far.instead = lambda command: None
+        far.say(b"\r\nRDY\r\n")
+        with pytest.raises(ModuleRestarted):
+            await opening
+
+        await settle(100)
+        assert modem._ids.taken == frozenset()
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        transport.abort()
+
+
+async def test_a_port_lost_amid_an_open_ends_it() -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, OK)
+        far.hang_up()
+        with pytest.raises(PortLost):
+            await opening
+
+        await settle()
+        assert modem._ids.taken == frozenset()
+
+
+async def test_a_factory_that_fails_leaves_no_socket_behind() -> None:
+    module = Module()
+
+    def factory() -> asyncio.Protocol:
+        raise ZeroDivisionError
+
+    async with open_modem(module) as modem:
+        with pytest.raises(ZeroDivisionError):
+            await modem.create_connection(factory, "a.b", 7)
+
+        with pytest.raises(ZeroDivisionError):
+            await modem.create_datagram_endpoint(factory, remote_addr=("a.b", 7))
+
+        await settle(60)
+        assert (module.sockets, modem._ids.taken) == ({}, frozenset())
+
+
+# connectIDs and local ports
+
+
+async def test_a_sixth_connection_gets_the_connect_id_that_is_closed_first() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        transports = [(await connect(modem))[0] for _ in range(5)]
+        sixth = connect(modem, "c.d")
+        await settle(60)
+        assert not sixth.done()
+        transports[2].close()
+        transport, _ = await sixth
+        assert transport.get_extra_info("connect_id") == 2
+        assert module.lines[-2:] == ["AT+QICLOSE=2", 'AT+QIOPEN=0,2,"TCP","c.d",7']
+
+
+async def test_a_sixth_connection_waits_for_a_bounded_time_only(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module, connect_id_timeout=30.0) as modem:
+        transports = [(await connect(modem))[0] for _ in range(5)]
+        heard = len(module.heard)
+        with pytest.raises(NoFreeConnectID) as caught:
+            await hurry(clock, modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000)))
+
+        assert isinstance(caught.value, TimeoutError)
+        assert caught.value.errno == errno.EMFILE
+        assert len(module.heard) == heard
+        transports[0].abort()
+        # Its local port was never used.
+        await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
+
+
+async def test_a_local_port_goes_out_and_is_kept_for_seventy_seconds_after_its_close(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
+        assert module.lines[-1] == 'AT+QIOPEN=0,0,"TCP","a.b",7,50000'
+        assert transport.get_extra_info("sockname") == ("0.0.0.0", 50000)
+        with pytest.raises(LocalPortBusy):
+            await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
+
+        transport.close()
+        await settle(60)
+        opening = connect(modem, local_addr=("0.0.0.0", 50000))
+        await clock.advance(69.0)
+        await settle(60)
+        assert module.count("AT+QIOPEN") == 1
+        await clock.advance(2.0)
+        await opening
+        assert module.count("AT+QIOPEN") == 2
+
+
+async def test_who_would_rather_not_wait_for_a_local_port_is_told(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module, wait_for_local_port=False) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
+        transport.close()
+        await settle(60)
+        with pytest.raises(LocalPortBusy) as caught:
+            await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
+
+        assert caught.value.errno == errno.EADDRINUSE
+        await clock.advance(71.0)
+        await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
+
+
+# What could never work
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "options"),
+    [
+        ('a"b', 7, {}),
+        ("a\r\nAT+QICLOSE=1", 7, {}),
+        ("a\0b", 7, {}),
+        ("a" * 151, 7, {}),
+        (b"a" * 151, 7, {}),
+        ("", 7, {}),
+        ("a.b", 0, {}),
+        ("a.b", 65536, {}),
+        ("a.b", 7, {"local_addr": ("", 65536)}),
+        ("a.b", 7, {"proto": socket.IPPROTO_UDP}),
+        ("a.b", 7, {"family": socket.AF_UNIX}),
+        ("a.b", 7, {"server_hostname": "a.b"}),
+        ("a.b", 7, {"ssl_handshake_timeout": 1.0}),
+        (None, 7, {}),
+        ("a.b", None, {}),
+    ],
+)
+async def test_a_connection_that_could_never_work_is_refused_before_the_wire(
+    host: Any, port: Any, options: dict[str, Any]
+) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        heard = len(module.heard)
+        with pytest.raises(ValueError):  # noqa: PT011
+            await modem.create_connection(asyncio.Protocol, host, port, **options)
+
+        await settle(60)
+        assert len(module.heard) == heard
+        assert modem._ids.taken == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("remote", "options"),
+    [
+        (('a"b', 7), {}),
+        (("a" * 151, 7), {}),
+        (("a.b", 0), {}),
+        (("a.b", 7), {"reuse_port": True}),
+        (("a.b", 7), {"allow_broadcast": True}),
+        (("a.b", 7), {"proto": socket.IPPROTO_TCP}),
+    ],
+)
+async def test_a_datagram_socket_that_could_never_work_is_refused_before_the_wire(
+    remote: Any, options: dict[str, Any]
+) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        heard = len(module.heard)
+        with pytest.raises(ValueError):  # noqa: PT011
+            await modem.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=remote, **options)
+
+        await settle(60)
+        assert len(module.heard) == heard
+
+
+async def test_what_a_kernel_would_refuse_is_refused_as_a_kernel_would() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        heard = len(module.heard)
+        with pytest.raises(OSError, match=r"Cannot assign requested address") as caught:
+            await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("192.0.2.1", 0))
+
+        assert caught.value.errno == errno.EADDRNOTAVAIL
+        for options in ({"family": socket.AF_INET6}, {"family": socket.AF_INET6, "proto": 0}):
+            with pytest.raises(socket.gaierror):
+                await modem.create_connection(asyncio.Protocol, "192.0.2.1", 7, **options)
+
+        with pytest.raises(socket.gaierror):
+            await modem.create_connection(asyncio.Protocol, "a.b", "no-such-service")
+
+        assert len(module.heard) == heard
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sockets": 0},
+        {"sockets": 257},
+        {"receive_limit": 1023},
+        {"open_timeout": 0},
+        {"recovery_timeout": -1.0},
+        {"close_timeout": -1.0},
+        {"connect_id_timeout": -1.0},
+        {"registration_timeout": -1.0},
+        {"command_gap": -0.1},
+        {"nvram_gap": -0.1},
+        {"data_format": "base64"},
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Modem("script://module", **options)
+
+
+# Registration
+
+
+async def test_a_connection_waits_for_the_registration(clock: Clock) -> None:
+    module = Module()
+    module.registration = RegistrationStatus.SEARCHING
+    async with open_modem(module) as modem:
+        opening = connect(modem)
+        for _ in range(5):
+            await clock.advance(1.1)
+            await settle(60)
+
+        assert module.count("AT+CEREG?") >= 5
+        assert module.count("AT+QIOPEN") == 0
+        module.registration = RegistrationStatus.ROAMING
+        await clock.advance(1.1)
+        await opening
+        asked = module.count("AT+CEREG?")
+        await connect(modem)
+        assert module.count("AT+CEREG?") == asked
+
+
+async def test_a_registration_that_is_told_is_noticed_at_once() -> None:
+    module = Module()
+    module.registration = RegistrationStatus.SEARCHING
+    async with open_modem(module) as modem:
+        waiting = asyncio.ensure_future(modem.wait_registered())
+        await settle(60)
+        module.registration = RegistrationStatus.HOME
+        module.say(b"\r\n+CEREG: 1\r\n")
+        assert (await waiting).status is RegistrationStatus.HOME
+
+
+async def test_without_a_registration_in_time_nothing_is_opened(clock: Clock) -> None:
+    module = Module()
+    module.registration = RegistrationStatus.DENIED
+    async with open_modem(module, registration_timeout=10.0) as modem:
+        with pytest.raises(NotRegistered, match=r"^the module did not register within 10 s$"):
+            await hurry(clock, modem.create_connection(asyncio.Protocol, "a.b", 7))
+
+        assert module.count("AT+QIOPEN") == 0
+        assert modem._ids.taken == frozenset()
+
+
+async def test_a_lost_answer_about_the_registration_is_asked_for_again(clock: Clock) -> None:
+    module = Module()
+    module.registration = RegistrationStatus.SEARCHING
+    async with open_modem(module) as modem:
+        module.registration = RegistrationStatus.HOME
+        lost = [b"", ERROR]
+        module.instead = lambda command: lost.pop() if lost and command.name == "+CEREG" else None
+        assert (await hurry(clock, modem.wait_registered())).status is RegistrationStatus.HOME
+
+
+async def test_a_module_that_falls_silent_while_one_waits_for_it_is_told_for_what_it_is(clock: Clock) -> None:
+    module = Module()
+    module.registration = RegistrationStatus.SEARCHING
+    manager = open_modem(module, registration_timeout=600.0, recovery_timeout=10.0)
+    modem = await manager.__aenter__()
+    module.instead = lambda command: b""
+    with pytest.raises(ModemNotResponding):
+        await hurry(clock, modem.wait_registered())
+
+    await manager.__aexit__(None, None, None)
+
+
+# Life
+
+
+async def test_a_closed_modem_says_that_it_is_closed_and_can_be_opened_again() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        assert repr(modem) == "<Modem script://module open sockets=0/5>"
+        with pytest.raises(RuntimeError, match=r"is open already$"):
+            await modem.open()
+
+        await modem.close()
+        await modem.close()
+        assert repr(modem) == "<Modem script://module closed sockets=0/5>"
+        for call in (modem.create_connection(asyncio.Protocol, "a.b", 7), modem.sockets(), modem.execute("AT")):
+            with pytest.raises(ModemClosed, match=r"^the modem is not open$"):
+                await call
+
+        await modem.open()
+        transport, _ = await connect(modem)
+        transport.abort()
+
+
+async def test_a_modem_whose_port_was_lost_can_be_opened_again() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        transport, _ = await connect(modem)
+        module.hang_up(OSError(5, "Input/output error"))
+        await settle()
+        assert repr(modem).startswith("<Modem script://module lost: script://module was lost: Input/output error ")
+        assert transport.is_closing()
+        with pytest.raises(PortLost):
+            await connect(modem)
+
+        module.sockets.clear()
+        await modem.open()
+        assert modem.is_open
+        transport, _ = await connect(modem)
+        transport.abort()
+
+
+async def test_closing_a_modem_ends_an_open_that_is_under_way() -> None:
+    module = Module()
+    async with open_modem(module, close_timeout=0.1) as modem:
+        module.instead = lambda command: OK if isinstance(command, OpenSocket) else None
+        opening = connect(modem)
+        await settle(60)
+        await modem.close()
+        with pytest.raises(ModemClosed):
+            await opening
+
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_closing_a_modem_ends_an_open_that_waits_for_a_connect_id() -> None:
+    module = Module()
+    async with open_modem(module, sockets=1) as modem:
+        await connect(modem)
+        waiting = connect(modem)
+        await settle(60)
+        await modem.close()
+        with pytest.raises(ModemClosed):
+            await waiting
+
+    assert module.sockets == {}
+    assert module.count("AT+QIOPEN") == 1
+
+
+async def test_a_cancelled_close_closes_the_port_all_the_same() -> None:
+    for point in itertools.count():
+        module = Module()
+        async with open_modem(module) as modem:
+            await connect(modem)
+            closing = asyncio.ensure_future(modem.close())
+            await settle(point)
+            is_done = closing.done()
+            closing.cancel()
+            await asyncio.wait([closing])
+            await settle(60)
+            # A close that had not begun leaves the modem open.
+            assert not module.is_connected or modem.is_open
+
+        if is_done:
+            break
+
+    assert point >= 4
+
+
+async def test_no_task_is_left_when_a_modem_is_closed() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        for _ in range(3):
+            transport, _ = await connect(modem)
+            transport.write(b"abc")
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_tasks_are_named_after_the_modem() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        assert modem.name == "module"
+        transport, _ = await connect(modem)
+        transport.write(b"abc")
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert {"bc260y[module].reader", "bc260y[module].0.sender"} <= names
+        transport.close()
+        await settle()
+
+
+async def test_a_subscriber_hears_of_what_the_module_says(loop_errors: Contexts) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        told: list[Any] = []
+        leave = modem.subscribe(told.append)
+        module.say(b"\r\n+CEREG: 5\r\n\r\n+XYZ: 1\r\n")
+        await settle()
+        leave()
+        module.say(b"\r\n+CEREG: 1\r\n")
+        await settle()
+        assert [event.write(module.dce.dialect) for event in told] == ["+CEREG: 5", "+XYZ: 1"]
+
+    assert loop_errors == []
+
+
+async def test_leftovers_of_another_program_are_shown_as_the_module_tells_them() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        module.sockets[4] = Socket(OpenSocket(4, "UDP", "c.d", 8, 50000))
+        assert await modem.sockets() == [SocketInfo(4, "UDP", "c.d", 8, 50000)]
+
+
+async def test_any_command_can_be_sent_and_its_lines_are_returned() -> None:
+    async with scripted_modem() as (modem, far):
+        asking = asyncio.ensure_future(modem.execute("AT+CSQ"))
+        await far.answer(b"AT+CSQ\r", b'\r\n+CSQ: 20,99\r\n\r\n+QIURC: "closed",3\r\n', OK)
+        assert await asking == ["+CSQ: 20,99"]
+        asking = asyncio.ensure_future(modem.execute("AT+QICLOSE=3"))
+        await far.answer(b"AT+QICLOSE=3\r", CLOSE_OK)
+        assert await asking == ["CLOSE OK"]
+        for line in ("+CSQ", "AT+CSQ\r", "AT+CSQ=ü"):
+            with pytest.raises(ValueError):  # noqa: PT011
+                await modem.execute(line)
+
+        await far.expect_nothing()
+
+
+async def test_a_socket_that_the_module_opened_late_twice_is_closed_each_time() -> None:
+    async with scripted_modem() as (_, far):
+        for connect_id in (3, 4):
+            far.say(b"\r\n+QIOPEN: %d,0\r\n" % connect_id)
+            await far.answer(b"AT+QICLOSE=%d\r" % connect_id, CLOSE_OK)
+
+
+async def test_a_late_outcome_of_a_connect_id_in_use_disturbs_nobody() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        transport, _ = await connect(modem)
+        module.say(b"\r\n+QIOPEN: 0,0\r\n")
+        await settle()
+        assert isinstance(transport, ModemTransport)
+        assert module.count(CloseSocket(0).write()) == 0

@@ -1,0 +1,593 @@
+"""Exact sending: what the module took is never sent again, and what it did not take is never dropped."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QueryAcks, SendData
+from bc260y_aio.at.information import AckStatus
+from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.channel import Channel
+from bc260y_aio.dataformat import PayloadFormats
+from bc260y_aio.errors import (
+    CommandFailed,
+    ConnectionLost,
+    ModuleRestarted,
+    NotAcknowledged,
+    PortLost,
+    SendFailed,
+)
+from bc260y_aio.inbox import Inbox
+from bc260y_aio.outbox import DatagramOutbox, StreamOutbox
+from bc260y_aio.rai import RAI
+from bc260y_aio.sockets import ModuleSocket, close_connect_id
+from bc260y_aio.tasks import TaskSet
+from tests.driver.scripted import (
+    CLOSE_OK,
+    ERROR,
+    OK,
+    SEND_FAIL,
+    SEND_OK,
+    FarEnd,
+    Module,
+    Socket,
+    hurry,
+    open_channel,
+    settle,
+)
+from tests.loops import Clock
+
+FORMAT: Final = b'\r\n+QICFG: "dataformat",1,1\r\n\r\nOK\r\n'
+
+
+@contextlib.asynccontextmanager
+async def open_socket(
+    far: FarEnd, service_type: str = "TCP", mode: Literal["hex", "text", "auto"] = "hex"
+) -> AsyncIterator[ModuleSocket]:
+    """Make a socket that the module has opened."""
+    async with open_channel(far) as channel:
+        tasks = TaskSet("script")
+        socket = make_socket(channel, tasks, service_type, mode)
+        if isinstance(far, Module):
+            far.sockets[0] = Socket(OpenSocket(0, service_type, "a.b", 7))
+
+        yield socket
+        await tasks.settle(0.0)
+
+
+def make_socket(
+    channel: Channel, tasks: TaskSet, service_type: str, mode: Literal["hex", "text", "auto"]
+) -> ModuleSocket:
+    inbox = Inbox(1024, keeps_order=service_type == "TCP")
+    channel.attach(0, inbox)
+    return ModuleSocket(
+        channel,
+        PayloadFormats(mode),
+        inbox,
+        connect_id=0,
+        service_type=service_type,
+        remote=("a.b", 7),
+        local_port=0,
+        tasks=tasks,
+        on_closed=lambda: None,
+    )
+
+
+def filled(*writes: bytes) -> StreamOutbox:
+    outbox = StreamOutbox()
+    for data in writes:
+        outbox.put(data, RAI.NONE)
+
+    return outbox
+
+
+async def send_all(socket: ModuleSocket, outbox: StreamOutbox | DatagramOutbox) -> None:
+    while outbox:
+        await socket.send_next(outbox)
+
+
+# A healthy line
+
+
+async def test_a_piece_goes_out_in_one_command_when_its_turn_has_come() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        outbox = filled(b"hel")
+        async with socket.channel.turn():
+            sending = asyncio.ensure_future(socket.send_next(outbox))
+            await far.expect_nothing()
+            # What is written while the line is busy goes with it.
+            outbox.put(b"lo", RAI.ONE_REPLY)
+
+        await far.answer(b'AT+QICFG="dataformat"\r', FORMAT)
+        await far.answer(b'AT+QISEND=0,5,"68656C6C6F",2\r', SEND_OK)
+        assert (await sending, len(outbox), socket.sent, socket.sends, socket.wire_bytes) == (5, 0, 5, 1, 29)
+        await far.expect_nothing()
+
+
+async def test_a_long_write_goes_out_in_full_pieces_and_its_rai_on_the_last() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        outbox = StreamOutbox()
+        outbox.put(bytes(1100), RAI.NO_FURTHER_DATA)
+        await send_all(socket, outbox)
+        sent = module.sockets[0]
+        assert ([len(data) for data in sent.datagrams], sent.rais) == ([512, 512, 76], [0, 0, 1])
+
+
+async def test_text_goes_out_as_it_is_with_its_quotes() -> None:
+    far = FarEnd()
+    async with open_socket(far, mode="text") as socket:
+        sending = asyncio.ensure_future(socket.send_next(filled(b'{"a":"b","b":"b"}')))
+        await far.answer(b'AT+QICFG="dataformat"\r', b'\r\n+QICFG: "dataformat",0,0\r\n\r\nOK\r\n')
+        await far.answer(b'AT+QISEND=0,17,"{"a":"b","b":"b"}"\r', SEND_OK)
+        assert await sending == 17
+
+
+async def test_nothing_is_written_for_a_socket_that_has_ended() -> None:
+    for end, error in ((None, ConnectionLost), (ModuleRestarted("restarted"), ModuleRestarted)):
+        far = FarEnd()
+        async with open_socket(far) as socket:
+            socket.inbox.end(end)
+            with pytest.raises(error):
+                await socket.send_next(filled(b"a"))
+
+            await far.expect_nothing()
+
+
+# When the answer does not say what the module took
+
+
+@dataclass
+class Fault:
+    """What goes wrong with one send.
+
+    Attributes:
+        says: what the module says.
+        takes: which part of the data it takes; 1.0 is all of it.
+        later: when it takes it, and says ``then``, in seconds after the command.
+        then: what it says then.
+    """
+
+    says: bytes = SEND_OK
+    takes: float = 0.0
+    later: float = 0.0
+    then: bytes = b""
+
+
+class FaultyModule(Module):
+    """A module of which each send goes wrong in a way of its own, until the faults are used up."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__()
+        self.faults = list(faults)
+        self.instead = self.play
+
+    def play(self, command: Command) -> bytes | None:
+        socket = self.sockets.get(0)
+        if not isinstance(command, SendData) or socket is None or not self.faults:
+            return None
+
+        fault = self.faults.pop(0)
+        part = command.data[: round(fault.takes * len(command.data))]
+        if not fault.later:
+            socket.take(part)
+            return fault.says
+
+        def come_late() -> None:
+            socket.take(part)
+            self.say(fault.then)
+
+        asyncio.get_running_loop().call_later(fault.later, come_late)
+        return fault.says
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault(SEND_FAIL), id="SEND FAIL, nothing taken"),
+        pytest.param(Fault(SEND_FAIL, 0.4), id="SEND FAIL, a part taken"),
+        pytest.param(Fault(SEND_FAIL, 1.0), id="SEND FAIL, all taken"),
+        pytest.param(Fault(OK), id="lost SEND FAIL"),
+        pytest.param(Fault(OK, 0.4), id="lost SEND FAIL, a part taken"),
+        pytest.param(Fault(OK, 1.0), id="lost SEND OK"),
+        pytest.param(Fault(b"\r\nSEND OK\r\n", 1.0), id="lost OK"),
+        pytest.param(Fault(b""), id="lost command"),
+        pytest.param(Fault(b"", 1.0), id="lost answer"),
+        pytest.param(Fault(b"\r\nOx\r\n\r\nSEND OK\r\n", 1.0), id="damaged OK"),
+        pytest.param(Fault(ERROR), id="ERROR"),
+        pytest.param(Fault(b"\r\n+CME ERROR: 558\r\n"), id="+CME ERROR"),
+        pytest.param(Fault(OK, 1.0, 24.0, b"\r\nSEND OK\r\n"), id="late SEND OK"),
+        pytest.param(Fault(OK, 0.0, 24.0, b"\r\nSEND FAIL\r\n"), id="late SEND FAIL"),
+        pytest.param(Fault(b"", 1.0, 5.2, SEND_OK), id="late answer"),
+    ],
+)
+async def test_the_counters_decide_what_is_sent_again(fault: Fault, clock: Clock) -> None:
+    module = FaultyModule(Fault(takes=1.0), fault)
+    async with open_socket(module) as socket:
+        outbox = filled(b"0123456789")
+        await hurry(clock, send_all(socket, outbox))
+        outbox.put(b"abcdefghij", RAI.NONE)
+        await hurry(clock, send_all(socket, outbox))
+        outbox.put(b"ABCDE", RAI.NONE)
+        await hurry(clock, send_all(socket, outbox))
+        assert bytes(module.sockets[0].taken) == b"0123456789abcdefghijABCDE"
+        assert socket.sent == 25
+
+
+async def test_after_send_fail_the_counters_are_asked_for_in_the_same_turn() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        sending = asyncio.ensure_future(socket.send_next(filled(b"0123456789")))
+        other = asyncio.ensure_future(socket.channel.execute(QueryAcks(3)))
+        await far.answer(b'AT+QICFG="dataformat"\r', FORMAT)
+        await far.answer(b'AT+QISEND=0,10,"30313233343536373839"\r', SEND_FAIL)
+        await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 4,0,4\r\n\r\nOK\r\n")
+        assert (await sending, socket.sent) == (4, 4)
+        await far.answer(b"AT+QISEND=3,0\r", ERROR)
+        with pytest.raises(CommandFailed):
+            await other
+
+
+async def test_data_that_is_refused_again_and_again_ends_with_an_error(clock: Clock) -> None:
+    module = FaultyModule(*[Fault(SEND_FAIL)] * 6)
+    async with open_socket(module) as socket:
+        with pytest.raises(SendFailed, match=r"^the module refused the same data 6 times$"):
+            await hurry(clock, socket.send_next(filled(b"0123456789")))
+
+        assert module.sockets[0].taken == b""
+
+
+async def test_other_sockets_have_the_line_while_a_refused_one_pauses(clock: Clock) -> None:
+    module = FaultyModule(Fault(SEND_FAIL))
+    async with open_socket(module) as socket:
+        sending = asyncio.ensure_future(socket.send_next(filled(b"abc")))
+        await settle(60)
+        assert module.lines[-1] == "AT+QISEND=0,0"
+        with pytest.raises(CommandFailed):
+            await socket.channel.execute(CloseSocket(4))
+
+        await clock.advance(0.3)
+        assert await sending == 3
+
+
+async def test_a_socket_that_the_module_does_not_know_any_more_has_failed(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        module.sockets.clear()
+        with pytest.raises(SendFailed, match=r"^the socket is gone: AT\+QISEND=0,0: ERROR$"):
+            await hurry(clock, socket.send_next(filled(b"a")))
+
+
+async def test_a_socket_that_the_peer_closed_meanwhile_says_that_it_did() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        sending = asyncio.ensure_future(socket.send_next(filled(b"a")))
+        await far.answer(b'AT+QICFG="dataformat"\r', FORMAT)
+        await far.answer(b'AT+QISEND=0,1,"61"\r', b'\r\n+QIURC: "closed",0\r\n', ERROR)
+        await far.answer(b"AT+QISEND=0,0\r", ERROR)
+        with pytest.raises(ConnectionLost, match=r"^the peer has closed the connection$"):
+            await sending
+
+
+async def test_counters_that_cannot_be_right_end_a_stream_with_an_error() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        sending = asyncio.ensure_future(socket.send_next(filled(b"abc")))
+        await far.answer(b'AT+QICFG="dataformat"\r', FORMAT)
+        await far.answer(b'AT+QISEND=0,3,"616263"\r', SEND_FAIL)
+        await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 4,0,4\r\n\r\nOK\r\n")
+        with pytest.raises(SendFailed, match=r"^the module counts 4 bytes; which came after the first 0 "):
+            await sending
+
+
+async def test_a_question_about_the_counters_is_asked_again_when_it_is_lost(clock: Clock) -> None:
+    module = FaultyModule(Fault(SEND_FAIL, 0.4))
+    play, lost = module.instead, [b"", b"", None, None]
+
+    def instead(command: Command) -> bytes | None:
+        return lost.pop(0) if isinstance(command, QueryAcks) and lost else play(command)
+
+    module.instead = instead
+    async with open_socket(module) as socket:
+        await hurry(clock, send_all(socket, filled(b"0123456789")))
+        assert module.sockets[0].taken == b"0123456789"
+
+
+async def test_counters_that_are_never_told_end_with_an_error(clock: Clock) -> None:
+    module = FaultyModule(Fault(SEND_FAIL))
+    play = module.instead
+    module.instead = lambda command: b"" if isinstance(command, QueryAcks) else play(command)
+    async with open_socket(module) as socket:
+        with pytest.raises(SendFailed, match=r"^the module does not tell what it took$"):
+            await hurry(clock, socket.send_next(filled(b"a")))
+
+
+async def test_a_lost_answer_about_the_payload_formats_costs_no_data(clock: Clock) -> None:
+    module = Module(PayloadFormat.TEXT, PayloadFormat.TEXT)
+    lost = [b"", None, b""]
+    module.instead = lambda command: lost.pop(0) if lost and command.name == "+QICFG" else None
+    async with open_socket(module) as socket:
+        await hurry(clock, send_all(socket, filled(b"abc")))
+        assert module.sockets[0].taken == b"abc"
+
+
+async def test_a_module_that_falls_asleep_over_a_datagram_is_asked_what_it_took(clock: Clock) -> None:
+    asleep = b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n'
+    for takes in (0.0, 1.0):
+        module = FaultyModule(Fault(asleep, takes))
+        async with open_socket(module, "UDP") as socket:
+            outbox = DatagramOutbox()
+            outbox.put(b"abc", RAI.NONE)
+            await hurry(clock, send_all(socket, outbox))
+            assert module.sockets[0].taken == b"abc"
+
+
+async def test_a_send_ok_that_comes_late_does_not_have_the_same_data_sent_twice(clock: Clock) -> None:
+    # It comes after the counters have been asked for, and before the data would go out again.
+    module = FaultyModule(Fault(OK, 1.0, 20.02, b"\r\nSEND OK\r\n"))
+    play = module.instead
+    held: list[bytes] = []
+
+    def instead(command: Command) -> bytes | None:
+        if isinstance(command, QueryAcks) and not held:
+            held.append(module.healthy(command))
+            # The counters were read before the late SEND OK, and are told after it.
+            asyncio.get_running_loop().call_later(1.0, module.say, held[0])
+            return b""
+
+        return play(command)
+
+    module.instead = instead
+    async with open_socket(module) as socket:
+        await hurry(clock, send_all(socket, filled(b"abc")))
+        assert module.sockets[0].taken == b"abc"
+        assert module.count("AT+QISEND=0,3") == 1
+
+
+async def test_data_that_is_taken_late_after_it_was_sent_again_ends_a_stream_with_an_error(clock: Clock) -> None:
+    module = FaultyModule(Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
+    async with open_socket(module) as socket:
+        await hurry(clock, send_all(socket, filled(b"abc")))
+        assert module.sockets[0].taken == b"abc"
+        await clock.advance(6.0)
+        assert module.sockets[0].taken == b"abcabc"
+        with pytest.raises(SendFailed, match=r"^the module counts 6 bytes; which came after the first 3 is not known$"):
+            await hurry(clock, send_all(socket, filled(b"def")))
+
+
+async def test_a_send_cut_short_by_a_restart_or_a_lost_port_says_so() -> None:
+    for said, error in ((b"\r\nRDY\r\n", ModuleRestarted), (None, PortLost)):
+        far = FarEnd()
+        async with open_socket(far) as socket:
+            sending = asyncio.ensure_future(socket.send_next(filled(b"a")))
+            await far.answer(b'AT+QICFG="dataformat"\r', FORMAT)
+            await far.answer(b'AT+QISEND=0,1,"61"\r', OK)
+            if said is None:
+                far.hang_up()
+            else:
+                far.say(said)
+
+            with pytest.raises(error):
+                await sending
+
+
+# Whatever goes wrong
+
+# One clock may serve all examples: it only ever goes forward.
+many = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+PART: Final = st.sampled_from([0.0, 0.3, 0.7, 1.0])
+PROMPT: Final = st.one_of(
+    st.builds(Fault, st.sampled_from([SEND_OK, b"\r\nSEND OK\r\n"]), st.just(1.0)),
+    st.builds(Fault, st.sampled_from([SEND_FAIL, OK, b""]), PART),
+    st.builds(Fault, st.just(ERROR)),
+)
+# Of a command that was taken in part, when an earlier one may yet be taken, nobody can tell which part it was.
+WHOLE: Final = PROMPT.filter(lambda fault: fault.takes in (0.0, 1.0))
+DELAY: Final = st.sampled_from([5.2, 20.1, 21.0, 30.0, 50.0])
+# A result code comes in the order of the commands; only what follows it can be late.
+LATE: Final = st.one_of(
+    st.builds(Fault, st.just(OK), st.just(1.0), DELAY, st.just(b"\r\nSEND OK\r\n")),
+    st.builds(Fault, st.just(OK), st.sampled_from([0.0, 1.0]), DELAY, st.just(b"\r\nSEND FAIL\r\n")),
+)
+
+
+def never_refused_for_good(faults: list[Fault]) -> list[Fault]:
+    """Put a healthy send after every four faults: what is refused six times in a row is an error."""
+    rested: list[Fault] = []
+    for index, fault in enumerate(faults, 1):
+        rested += [fault] if index % 4 else [fault, Fault(takes=1.0)]
+
+    return rested
+
+
+@many
+@given(
+    writes=st.lists(st.binary(min_size=1, max_size=700), min_size=1, max_size=8),
+    faults=st.lists(WHOLE, max_size=12).map(never_refused_for_good),
+)
+async def test_a_stream_arrives_as_it_was_written_whatever_goes_wrong_with_each_send(
+    writes: list[bytes], faults: list[Fault], clock: Clock
+) -> None:
+    module = FaultyModule(*faults)
+    async with open_socket(module) as socket:
+        outbox = StreamOutbox()
+        for data in writes:
+            outbox.put(data, RAI.NONE)
+            if len(data) % 2:
+                await hurry(clock, send_all(socket, outbox))
+
+        await hurry(clock, send_all(socket, outbox))
+        assert bytes(module.sockets[0].taken) == b"".join(writes)
+
+
+# Of two sends of one size, one late and one lost, the counters cannot tell which it was.
+SIZES: Final = (3, 17, 59, 181, 401)
+
+
+@many
+@given(
+    writes=st.permutations([bytes([size % 256]) * size for size in SIZES]),
+    faults=st.lists(st.one_of(WHOLE, LATE), max_size=10).map(never_refused_for_good),
+)
+async def test_a_stream_arrives_as_it_was_written_or_ends_with_an_error_however_late_the_module_is(
+    writes: list[bytes], faults: list[Fault], clock: Clock
+) -> None:
+    module = FaultyModule(*faults)
+    async with open_socket(module) as socket:
+        outbox = StreamOutbox()
+        try:
+            for data in writes:
+                outbox.put(data, RAI.NONE)
+                await hurry(clock, send_all(socket, outbox))
+        except SendFailed:
+            return
+
+        # What comes after the last send is for the counters before a close to tell.
+        assert bytes(module.sockets[0].taken[: socket.sent]) == b"".join(writes)
+
+
+@many
+@given(
+    datagrams=st.lists(st.binary(min_size=1, max_size=512), min_size=1, max_size=8),
+    faults=st.lists(WHOLE, max_size=12).map(never_refused_for_good),
+)
+async def test_datagrams_are_sent_once_each_and_whole_whatever_goes_wrong(
+    datagrams: list[bytes], faults: list[Fault], clock: Clock
+) -> None:
+    module = FaultyModule(*faults)
+    async with open_socket(module, "UDP") as socket:
+        outbox = DatagramOutbox()
+        for data in datagrams:
+            outbox.put(data, RAI.NONE)
+
+        await hurry(clock, send_all(socket, outbox))
+        assert [data for data in module.sockets[0].datagrams if data] == datagrams
+
+
+# Acknowledgements
+
+
+async def test_the_counters_tell_what_was_sent_and_acknowledged() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        asking = asyncio.ensure_future(socket.ack_status())
+        await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 94,90,4\r\n\r\nOK\r\n")
+        assert await asking == AckStatus(94, 90, 4)
+        asking = asyncio.ensure_future(socket.ack_status())
+        await far.answer(b"AT+QISEND=0,0\r", OK)
+        with pytest.raises(CommandFailed, match=r"^AT\+QISEND=0,0: OK, but no counters$"):
+            await asking
+
+
+async def test_counters_of_early_firmware_end_in_send_ok(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        asking = asyncio.ensure_future(hurry(clock, socket.ack_status()))
+        await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 94,90,4\r\n\r\nSEND OK\r\n")
+        assert await asking == AckStatus(94, 90, 4)
+
+
+async def test_waiting_for_acknowledgement_looks_soon_and_then_every_second(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        module.sockets[0].take(b"abc")
+        module.sockets[0].unacked = 3
+        waiting = asyncio.ensure_future(socket.wait_acked(10.0))
+        await settle()
+        for pause in (0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
+            asked = module.count("AT+QISEND=0,0")
+            await clock.advance(pause - 0.02)
+            assert module.count("AT+QISEND=0,0") == asked
+            await clock.advance(0.03)
+            assert module.count("AT+QISEND=0,0") == asked + 1
+
+        module.sockets[0].unacked = 0
+        await clock.advance(1.1)
+        assert await waiting == 0
+
+
+async def test_waiting_for_acknowledgement_ends_in_time_with_what_is_missing(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        module.sockets[0].take(b"abc")
+        module.sockets[0].unacked = 3
+        assert await hurry(clock, socket.wait_acked(5.0)) == 3
+
+
+async def test_the_check_before_a_close_tells_what_was_not_acknowledged(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        assert await socket.check_acks(5.0) is None
+        assert module.lines == []
+        await send_all(socket, filled(b"abc"))
+        assert await socket.check_acks(5.0) is None
+        module.sockets[0].unacked = 2
+        error = await hurry(clock, socket.check_acks(5.0))
+        assert isinstance(error, NotAcknowledged)
+        assert (error.unacked, str(error)) == (2, "closed with 2 bytes that the peer has not acknowledged")
+
+
+# Closing
+
+
+async def test_closing_closes_the_connect_id_once_and_gives_it_back() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await asyncio.gather(socket.close(), socket.close())
+        await settle()
+        assert (module.lines, module.sockets) == (["AT+QICLOSE=0"], {})
+        module.push(0, b"abc")
+        await settle()
+        assert socket.channel.strays == 1
+
+
+async def test_after_a_restart_there_is_nothing_to_close() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        socket.inbox.end(ModuleRestarted("restarted"))
+        await socket.close()
+        await far.expect_nothing()
+
+
+async def test_a_close_that_is_not_answered_is_repeated(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        closing = asyncio.ensure_future(close_connect_id(channel, 3))
+        for _ in range(2):
+            await far.expect(b"AT+QICLOSE=3\r")
+            await clock.advance(5.1)
+            await far.resynchronise()
+
+        await far.answer(b"AT+QICLOSE=3\r", CLOSE_OK)
+        await closing
+        await far.expect_nothing()
+
+
+async def test_a_close_that_is_refused_is_done_for_the_module_knows_no_such_socket() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        closing = asyncio.ensure_future(close_connect_id(channel, 3))
+        await far.answer(b"AT+QICLOSE=3\r", ERROR)
+        await closing
+        await far.expect_nothing()
+
+
+async def test_a_close_that_is_cancelled_before_it_began_gives_everything_back() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        tasks, given_back = TaskSet("script"), []
+        socket = make_socket(channel, tasks, "TCP", "hex")
+        socket._on_closed = lambda: given_back.append(0)
+        socket.close().cancel()
+        await tasks.settle(1.0)
+        await settle()
+        assert given_back == [0]
+        assert socket.inbox.is_ended

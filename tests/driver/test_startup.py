@@ -1,0 +1,391 @@
+"""What a module is told before business, and after it."""
+
+import asyncio
+import itertools
+from typing import Final
+
+import pytest
+
+from bc260y_aio.at.commands import Command, OpenSocket, QueryDataFormat, QuerySockets, SetEcho
+from bc260y_aio.at.information import RegistrationStatus
+from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, PortLost
+from bc260y_aio.port import Port
+from bc260y_aio.startup import USUAL_RATES, find_rate
+from tests.driver.scripted import ERROR, FarEnd, Module, Socket, hurry, open_modem, settle
+from tests.loops import Clock
+
+TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
+
+# What a module that needs no change is told and asked, in order.
+OPENING: Final = [
+    "AT",
+    "AT+QICFG=?",
+    "ATE0",
+    "AT+CMEE=1",
+    "AT+QSCLK?",
+    "AT+QSCLK=0",
+    'AT+QICFG="dataformat"',
+    "AT+CEREG?",
+    "AT+QISTATE?",
+]
+
+# The rate
+
+
+class RatedPort(Port):
+    """A port that changes its rate as a device does; the far end listens at one rate only."""
+
+    def __init__(self, far: "RatedFarEnd", baudrate: int = 9600) -> None:
+        super().__init__("/dev/ttyX", far, baudrate=baudrate)
+        self.far = far
+        self.tried = [baudrate]
+
+    async def set_baudrate(self, baudrate: int) -> None:
+        await asyncio.sleep(0)
+        if baudrate in self.far.unknown:
+            raise ValueError(f"cannot set /dev/ttyX to {baudrate} baud")
+
+        self.baudrate = baudrate
+        self.tried.append(baudrate)
+
+
+class RatedFarEnd(FarEnd):
+    """A module at a certain rate; what is written at another is garbage to it.
+
+    Attributes:
+        rate: its rate in baud; None answers at none.
+        deaf_for: so many AT go unheard first.
+        unknown: rates that the device does not know.
+    """
+
+    def __init__(self, rate: int | None, *, deaf_for: int = 0, unknown: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.rate = rate
+        self.deaf_for = deaf_for
+        self.unknown = unknown
+        self.port: RatedPort | None = None
+        self.line = b""
+
+    def hear(self, data: bytes) -> None:
+        super().hear(data)
+        assert self.port is not None
+        self.line += data if self.port.baudrate == self.rate else b"\xf3"
+        while b"\r" in self.line:
+            command, _, self.line = self.line.partition(b"\r")
+            if command == b"AT":
+                self.deaf_for -= 1
+                if self.deaf_for < 0:
+                    asyncio.get_running_loop().call_soon(self.say, b"AT\r\r\nOK\r\n")
+
+    async def open_rated_port(self, url: str = "", baudrate: int | None = 9600) -> RatedPort:
+        self.port = RatedPort(self, baudrate or 9600)
+        await self.port._open()
+        return self.port
+
+
+@pytest.mark.parametrize("rate", USUAL_RATES)
+async def test_a_module_is_found_at_any_of_the_usual_rates(rate: int, clock: Clock) -> None:
+    far = RatedFarEnd(rate)
+    async with await far.open_rated_port() as port:
+        await hurry(clock, find_rate(port, 15.0))
+        assert port.baudrate == rate
+
+
+async def test_the_search_begins_with_the_rate_that_is_set() -> None:
+    far = RatedFarEnd(115200)
+    async with await far.open_rated_port(baudrate=115200) as port:
+        await find_rate(port, 15.0)
+        assert far.heard == b"\rAT\r"
+
+
+async def test_at_each_rate_a_cr_comes_first_and_then_two_at(clock: Clock) -> None:
+    far = RatedFarEnd(115200)
+    async with await far.open_rated_port() as port:
+        await hurry(clock, find_rate(port, 15.0))
+        assert far.heard == b"\rAT\rAT\r" * 2 + b"\rAT\r"
+
+
+async def test_a_module_that_starts_is_found_when_it_has_started(clock: Clock) -> None:
+    far = RatedFarEnd(9600, deaf_for=5)
+    async with await far.open_rated_port() as port:
+        await hurry(clock, find_rate(port, 30.0))
+        assert port.baudrate == 9600
+
+
+async def test_a_rate_that_the_device_does_not_know_is_passed_over(clock: Clock) -> None:
+    far = RatedFarEnd(57600, unknown=(115200, 921600))
+    async with await far.open_rated_port() as port:
+        await hurry(clock, find_rate(port, 15.0))
+        assert port.baudrate == 57600
+
+
+async def test_without_an_answer_at_any_rate_the_module_is_not_responding(clock: Clock) -> None:
+    far = RatedFarEnd(None)
+    async with await far.open_rated_port() as port:
+        with pytest.raises(ModemNotResponding, match=r"^/dev/ttyX: no answer to AT at any of the usual rates$"):
+            await hurry(clock, find_rate(port, 15.0))
+
+
+async def test_a_port_that_is_lost_amid_the_search_says_so() -> None:
+    far = RatedFarEnd(None)
+    async with await far.open_rated_port() as port:
+        searching = asyncio.ensure_future(find_rate(port, 15.0))
+        await settle()
+        far.hang_up()
+        with pytest.raises(PortLost):
+            await searching
+
+
+async def test_a_modem_looks_for_the_rate_only_when_it_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    far = RatedFarEnd(9600)
+    monkeypatch.setattr(far, "open_port", far.open_rated_port)
+    opening = asyncio.ensure_future(open_modem(far).__aenter__())
+    await far.expect(b"\rAT\r")
+    await far.expect(b"AT\r")
+    opening.cancel()
+    await asyncio.wait([opening])
+
+    far = RatedFarEnd(9600)
+    monkeypatch.setattr(far, "open_port", far.open_rated_port)
+    opening = asyncio.ensure_future(open_modem(far, baudrate=9600).__aenter__())
+    await far.expect(b"\rAT\r")
+    await far.expect(b"AT+QICFG=?\r")
+    opening.cancel()
+    await asyncio.wait([opening])
+
+
+# Before business
+
+
+async def test_a_module_that_needs_no_change_is_told_no_more_than_it_must() -> None:
+    module = Module()
+    async with open_modem(module):
+        assert module.lines == OPENING
+        assert module.nvram_writes == 0
+        assert bytes(module.heard[:4]) == b"\rAT\r"
+
+
+@pytest.mark.parametrize("ending", [b"", b"\r", b"\n", b"\r\n"])
+async def test_the_echo_of_a_module_just_started_is_no_answer_however_it_ends(ending: bytes) -> None:
+    module = Module()
+    module.dce.echo_ending = ending
+    echoed: list[bool] = []
+
+    def note(command: Command) -> bytes | None:
+        echoed.append(module.dce.echo_ending is not None)
+        return None
+
+    module.instead = note
+    async with open_modem(module) as modem:
+        assert module.lines == OPENING
+        # AT, the marker and ATE0 itself are echoed; nothing after that is.
+        assert echoed == [True] * 3 + [False] * 6
+        assert modem.is_open
+
+
+@pytest.mark.parametrize("found", [(TEXT, TEXT), (HEX, TEXT), (TEXT, HEX)])
+async def test_the_payload_formats_are_written_only_when_they_differ(
+    found: tuple[PayloadFormat, PayloadFormat],
+) -> None:
+    module = Module(*found)
+    async with open_modem(module):
+        assert module.nvram_writes == 1
+        assert 'AT+QICFG="dataformat",1,1' in module.lines
+
+    async with open_modem(module):
+        assert module.nvram_writes == 1
+
+
+async def test_the_payload_formats_are_restored_when_that_is_asked_for() -> None:
+    module = Module(TEXT, TEXT)
+    async with open_modem(module, restore_data_format=True):
+        assert (module.dce.send_format, module.dce.receive_format) == (HEX, HEX)
+
+    assert (module.dce.send_format, module.dce.receive_format) == (TEXT, TEXT)
+    assert module.nvram_writes == 2
+
+
+async def test_sockets_that_an_earlier_program_left_open_are_closed() -> None:
+    module = Module()
+    module.sockets = {
+        3: Socket(OpenSocket(3, "TCP", "a.b", 7)),
+        4: Socket(OpenSocket(4, "UDP", "c.d", 8)),
+    }
+    async with open_modem(module):
+        assert module.lines == [*OPENING, "AT+QICLOSE=3", "AT+QICLOSE=4"]
+        assert module.sockets == {}
+
+
+async def test_a_leftover_that_cannot_be_closed_does_not_keep_a_modem_from_being_opened() -> None:
+    module = Module()
+    module.sockets = {3: Socket(OpenSocket(3, "TCP", "a.b", 7))}
+    module.instead = lambda command: ERROR if command.name == "+QICLOSE" else None
+    async with open_modem(module) as modem:
+        assert modem.is_open
+
+
+async def test_data_that_comes_for_a_leftover_disturbs_nobody() -> None:
+    module = Module()
+    module.sockets = {3: Socket(OpenSocket(3, "TCP", "a.b", 7))}
+    pushed = b'\r\n+QIURC: "recv",3,2,"6869"\r\n'
+    module.instead = lambda command: pushed + module.healthy(command)
+    async with open_modem(module) as modem:
+        assert modem.is_open
+        assert module.sockets == {}
+
+
+@pytest.mark.parametrize("refusal", [ERROR, b"\r\n+CME ERROR: 58\r\n", b"\r\n+CME ERROR: unknown\r\n"])
+async def test_firmware_that_refuses_what_can_be_done_without_is_put_up_with(refusal: bytes) -> None:
+    module = Module()
+    names = ("+CMEE", "+QSCLK", "+CEREG")
+    module.instead = lambda command: refusal if command.name in names or "QSCLK" in command.write() else None
+    async with open_modem(module) as modem:
+        assert module.lines == OPENING
+        # A module that does not tell its registration gets the benefit of the doubt.
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        transport.abort()
+
+    # What could not be asked for is not restored.
+    assert module.count("AT+QSCLK") == 2
+
+
+@pytest.mark.parametrize("needed", [SetEcho, QueryDataFormat, QuerySockets])
+async def test_what_cannot_be_done_without_is_told_when_it_is_refused(needed: type[Command]) -> None:
+    module = Module()
+    module.instead = lambda command: ERROR if isinstance(command, needed) else None
+    with pytest.raises(CommandFailed):
+        async with open_modem(module):
+            pass
+
+    assert not module.is_connected
+
+
+async def test_a_lost_answer_at_the_start_is_put_up_with(clock: Clock) -> None:
+    module = Module()
+    lost = {"AT+CMEE=1", "AT+QSCLK?", "AT+QSCLK=0", "AT+CEREG?"}
+
+    def lose(command: Command) -> bytes | None:
+        if command.write() in lost:
+            lost.remove(command.write())
+            return b""
+
+        return None
+
+    module.instead = lose
+    modem = open_modem(module)
+    opened = await hurry(clock, modem.__aenter__())
+    assert opened.is_open
+    await modem.__aexit__(None, None, None)
+
+
+async def test_a_restart_amid_the_start_fails_it_and_the_modem_can_be_opened_again() -> None:
+    module = Module()
+    said = [b"\r\nRDY\r\n"]
+    module.instead = lambda command: said.pop() if said and command.name == "+CMEE" else None
+    with pytest.raises(ModuleRestarted):
+        async with open_modem(module):
+            pass
+
+    assert not module.is_connected
+    async with open_modem(module) as modem:
+        assert modem.is_open
+
+
+async def test_a_module_that_boots_while_the_port_is_opened_is_waited_for(clock: Clock) -> None:
+    module = Module()
+    boot = [b"", b"", b"\r\nRDY\r\n", b"", b"\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n", b""]
+    module.instead = lambda command: boot.pop(0) if boot else None
+    manager = open_modem(module)
+    modem = await hurry(clock, manager.__aenter__())
+    assert modem.is_open
+    assert module.lines[:7] == ["AT"] * 7
+    assert module.lines[8:] == OPENING[2:]
+    await manager.__aexit__(None, None, None)
+
+
+async def test_a_module_that_says_nothing_is_not_responding(clock: Clock) -> None:
+    far = FarEnd()
+    with pytest.raises(ModemNotResponding, match=r"^script://module: no answer for 15 s$"):
+        await hurry(clock, open_modem(far).__aenter__())
+
+    assert far.is_closed
+
+
+async def test_an_open_that_is_cancelled_at_any_point_leaves_the_port_closed() -> None:
+    for point in itertools.count():
+        module = Module()
+        manager = open_modem(module)
+        opening = asyncio.ensure_future(manager.__aenter__())
+        await settle(point)
+        if opening.done():
+            await manager.__aexit__(None, None, None)
+            break
+
+        opening.cancel()
+        await asyncio.wait([opening])
+        assert opening.cancelled()
+        assert not module.is_connected
+
+    assert point > 20
+
+
+# After business
+
+
+async def test_sleep_is_forbidden_during_business_and_allowed_again_at_the_end() -> None:
+    module = Module()
+    async with open_modem(module):
+        assert module.sleep == 0
+
+    assert module.sleep == 1
+    assert module.lines[-1] == "AT+QSCLK=1"
+
+
+@pytest.mark.parametrize("found", [0, 2])
+async def test_what_sleep_was_allowed_is_what_is_allowed_again(found: int) -> None:
+    module = Module()
+    module.sleep = found
+    async with open_modem(module):
+        assert module.sleep == 0
+
+    assert module.sleep == found
+    assert module.count("AT+QSCLK=") == (2 if found else 1)
+
+
+async def test_a_module_that_does_not_answer_any_more_is_left_as_it_is(clock: Clock) -> None:
+    module = Module()
+    manager = open_modem(module, close_timeout=2.0)
+    await manager.__aenter__()
+    module.instead = lambda command: b""
+    await hurry(clock, manager.__aexit__(None, None, None))
+    assert module.is_closed
+
+
+async def test_after_a_restart_the_module_is_told_everything_again() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        asked = len(module.lines)
+        module.sleep = 1
+        module.dce.echo_ending = b"\r\n"
+        module.sockets.clear()
+        module.say(b"\r\nRDY\r\n\r\n+CFUN: 1\r\n")
+        await settle(100)
+        told = module.lines[asked:]
+        assert told[0] == "AT"
+        assert told[2:] == [line for line in OPENING[2:] if line != "AT+QSCLK?"]
+        assert (module.sleep, module.dce.echo()) == (0, b"")
+        assert (await modem.registration()).status is RegistrationStatus.HOME
+
+
+async def test_after_a_restart_nothing_else_is_sent_before_the_module_has_been_told() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        async with modem._channel.turn():
+            waiting = asyncio.ensure_future(modem.execute("AT+CSQ"))
+            await settle()
+            module.say(b"\r\nRDY\r\n")
+            await settle()
+
+        await waiting
+        assert module.lines[-2:] == ["AT+QISTATE?", "AT+CSQ"]

@@ -1,0 +1,137 @@
+"""Whose turn it is: first come, first served, and never before the line is at rest."""
+
+import asyncio
+
+import pytest
+
+from bc260y_aio.at.commands import Attention
+from bc260y_aio.errors import ModemClosed
+from bc260y_aio.turns import Answer, Dialogue, Turn, TurnQueue
+from tests.driver.scripted import settle
+
+pytestmark = pytest.mark.loops("asyncio", "eager")
+
+
+class Line:
+    """What a queue asks: whether a dialogue is under way."""
+
+    def __init__(self) -> None:
+        self.is_at_rest = True
+        self.turns = TurnQueue(lambda: self.is_at_rest)
+        self.order: list[str] = []
+
+    def turn(self, *, urgent: bool = False) -> Turn:
+        async def execute(*_: object) -> Answer:
+            return Answer([], [])
+
+        return Turn(self.turns, execute, urgent=urgent)
+
+    async def take(self, name: str, *, urgent: bool = False) -> None:
+        async with self.turn(urgent=urgent):
+            self.order.append(name)
+            await asyncio.sleep(0)
+
+
+async def test_turns_are_taken_in_the_order_of_asking_and_one_at_a_time() -> None:
+    line = Line()
+    await asyncio.gather(*(line.take(name) for name in "abcd"))
+    assert line.order == list("abcd")
+    assert len(line.turns) == 0
+
+
+async def test_an_urgent_turn_goes_first_among_those_that_wait() -> None:
+    line = Line()
+    async with line.turn():
+        tasks = [asyncio.ensure_future(line.take(name)) for name in "ab"]
+        await settle()
+        tasks.append(asyncio.ensure_future(line.take("urgent", urgent=True)))
+        await settle()
+        assert line.order == []
+
+    await asyncio.gather(*tasks)
+    assert line.order == ["urgent", "a", "b"]
+
+
+async def test_a_turn_may_stand_in_line_before_it_is_entered() -> None:
+    line = Line()
+    early = line.turn()
+    early.queue()
+    late = asyncio.ensure_future(line.take("late"))
+    await settle()
+    async with early:
+        line.order.append("early")
+
+    await late
+    assert line.order == ["early", "late"]
+
+
+async def test_a_turn_does_not_pass_on_while_a_dialogue_is_under_way() -> None:
+    line = Line()
+    async with line.turn():
+        waiting = asyncio.ensure_future(line.take("next"))
+        await settle()
+        line.is_at_rest = False
+
+    await settle()
+    assert line.order == []
+    line.is_at_rest = True
+    line.turns.pass_on()
+    await waiting
+    assert line.order == ["next"]
+
+
+async def test_a_cancelled_waiter_is_passed_over() -> None:
+    line = Line()
+    async with line.turn():
+        tasks = [asyncio.ensure_future(line.take(name)) for name in "abc"]
+        await settle()
+        tasks[1].cancel()
+        await settle()
+
+    await asyncio.wait(tasks)
+    assert line.order == ["a", "c"]
+
+
+async def test_a_waiter_cancelled_after_its_turn_was_granted_passes_it_on() -> None:
+    line = Line()
+    async with line.turn():
+        tasks = [asyncio.ensure_future(line.take(name)) for name in "ab"]
+        await settle()
+
+    tasks[0].cancel()
+    await asyncio.wait(tasks)
+    assert (line.order, tasks[0].cancelled()) == (["b"], True)
+
+
+async def test_the_end_is_told_to_all_who_wait_and_to_all_who_come_later() -> None:
+    line = Line()
+    async with line.turn():
+        waiting = [asyncio.ensure_future(line.take(name)) for name in "ab"]
+        await settle()
+        line.turns.end(ModemClosed("gone"))
+
+    for task in (*waiting, asyncio.ensure_future(line.take("c"))):
+        with pytest.raises(ModemClosed, match=r"^gone$"):
+            await task
+
+    assert line.order == []
+
+
+async def test_an_exception_inside_a_turn_ends_it() -> None:
+    line = Line()
+    with pytest.raises(ZeroDivisionError):
+        async with line.turn():
+            raise ZeroDivisionError
+
+    await line.take("next")
+    assert line.order == ["next"]
+
+
+async def test_a_dialogue_tells_its_outcome_once() -> None:
+    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    dialogue = Dialogue(Attention(), answered, 0.0, 1.0, 1.0, None)
+    dialogue.deadline = asyncio.get_running_loop().call_later(60, print)
+    dialogue.end(Answer([], []))
+    dialogue.end(ModemClosed("too late"))
+    assert dialogue.deadline.cancelled()
+    assert await answered == Answer([], [])

@@ -1,7 +1,6 @@
 """The modem: its life, and the event loop's methods."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
@@ -115,7 +114,7 @@ class Modem(Connections, Services, Power):
     @property
     def name(self) -> str:
         """What its tasks and log lines call it: the end of the port's name."""
-        return self._port_url.partition("?")[0].rstrip("/").rpartition("/")[2] or "modem"
+        return self._port_url.partition("?")[0].rstrip("/").rpartition("/")[2].rstrip(":") or "modem"
 
     @property
     def port(self) -> str:
@@ -198,8 +197,12 @@ class Modem(Connections, Services, Power):
             for info in keep:
                 self._keep_leftover(info)
         except BaseException:
-            self._opened = None
-            await channel.close()
+            try:
+                await self._take_leave(channel)
+            finally:
+                self._opened = None
+                await channel.close()
+
             raise
 
         channel.recovery_timeout = options.recovery_timeout
@@ -263,16 +266,24 @@ class Modem(Connections, Services, Power):
                 transport.close()
 
             await self._tasks.settle(2 * self._options.close_timeout)
-            if channel.error is None:
-                restore = self._options.restore_data_format
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._options.close_timeout):
-                        await self._conditions.take_leave(channel, restore_data_format=restore)
+            await self._take_leave(channel)
         finally:
             self._opened = None
             self._is_closing = False
             await channel.close()
             await self._tasks.settle(self._options.close_timeout)
+
+    async def _take_leave(self, channel: Channel) -> None:
+        """Set back what was changed in the module, if it answers."""
+        if channel.error is not None:
+            return
+
+        try:
+            async with asyncio.timeout(self._options.close_timeout):
+                restore = self._options.restore_data_format
+                await self._conditions.take_leave(channel, restore_data_format=restore)
+        except TimeoutError:
+            logger.warning("%s: the module did not answer in time; its settings are left as they are", self.name)
 
     @property
     def _channel(self) -> Channel:

@@ -1,9 +1,11 @@
 """One open socket of the module: exact sending, exact accounting, and its end.
 
 The rule of sending: what the module took is never sent again, and what it did not take is never dropped. After SEND OK
-that is plain. After SEND FAIL, a lost answer, or an answer that may belong to an earlier command, ``AT+QISEND=<id>,0``
-tells how many bytes the module has taken since the socket was opened, and the difference to what we know of is what it
-took.
+that is plain. After SEND FAIL, a refusal, a lost answer, or an answer that may belong to an earlier command,
+``AT+QISEND=<id>,0`` tells how many bytes the module has taken since the socket was opened, and the difference to what
+we know of is what it took. A module may also take data long after we gave its answer up. So until every answer has come
+or is past coming, the counters are asked for before each send and after it, and where they could mean two things the
+connection ends with an error.
 """
 
 import asyncio
@@ -139,7 +141,7 @@ class ModuleSocket:
         whole = self.service_type == "UDP"
         try:
             form, limit = await self.formats.prepare(turn, outbox.peek(1024), whole=whole)
-        except CommandTimeout as exc:
+        except (CommandTimeout, ModuleSlept) as exc:
             logger.info("%r: %s; trying again", self, exc)
             return 0
 
@@ -186,6 +188,8 @@ class ModuleSocket:
         before, self.sent = self.sent, status.sent
         if status.sent - before not in plausible:
             self._in_doubt.clear()
+            # The counters start again at 0 when the peer closes.
+            self.check_open()
             raise SendFailed(f"the module counts {status.sent} bytes; which came after the first {before} is not known")
 
         return status.sent - before
@@ -298,7 +302,7 @@ async def close_connect_id(channel: Channel, connect_id: int) -> None:
     for _ in range(3):
         try:
             await channel.execute(CloseSocket(connect_id))
-        except CommandTimeout:
+        except (CommandTimeout, ModuleSlept):
             continue
         except BC260YError as exc:
             logger.debug("%s: connectID %d: %s", channel.name, connect_id, exc)

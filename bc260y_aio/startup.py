@@ -123,13 +123,17 @@ class Conditions:
 
     async def take_leave(self, channel: Channel, *, restore_data_format: bool) -> None:
         """Set back what was changed. A module that does not answer any more is left as it is."""
+        mode = self.sleep_found.mode if self.sleep_found is not None else 0
+        if not (mode or restore_data_format):
+            return
+
         with contextlib.suppress(BC260YError):
             async with channel.turn() as turn:
                 if restore_data_format:
                     await self._formats.restore(turn)
 
-                if self.sleep_found is not None and self.sleep_found.mode:
-                    await _tolerate(turn, SetSleep(self.sleep_found.mode))
+                if mode:
+                    await _tolerate(turn, SetSleep(mode))
 
 
 async def close_leftovers(channel: Channel, leftovers: list[SocketInfo]) -> None:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from ..errors import BC260YError
+from ..errors import BC260YError, ConnectionLost
 from ..inbox import Inbox
 from ..outbox import DatagramOutbox
 from ..rai import RAI, effective
@@ -175,6 +175,9 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
                     if not self._lost:
                         self._context.run(self._protocol.error_received, exc)
 
+                    if isinstance(exc, ConnectionLost):
+                        await self._give_up_socket(peer)
+
                 self._context.run(self._maybe_resume)
         finally:
             peer.sender = None
@@ -199,6 +202,13 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
 
         peer.unanswered += 1
         await peer.socket.send_next(peer.outbox)
+
+    async def _give_up_socket(self, peer: _Peer) -> None:
+        """Let the next datagram have a socket of its own."""
+        socket, peer.socket = peer.socket, None
+        if socket is not None:
+            socket.inbox.on_arrival = None
+            await asyncio.shield(socket.close())
 
     async def _make_room(self) -> None:
         """If no connectID is free, take that of the peer quiet longest, once it can be done without."""

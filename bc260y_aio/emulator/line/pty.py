@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import termios
 import tty
@@ -97,10 +98,17 @@ class PtyEnd(End):
         if self._link is None:
             return
 
+        if os.path.lexists(self._link) and not os.path.islink(self._link):
+            raise FileExistsError(errno.EEXIST, "there is something else than a link", str(self._link))
+
         # Made beside it and moved over it: whoever looks sees the old one or the new one.
         beside = f"{self._link}.{os.getpid()}"
         os.symlink(self._path, beside)
-        os.replace(beside, self._link)
+        try:
+            os.replace(beside, self._link)
+        except OSError:
+            os.unlink(beside)
+            raise
 
     def _remove_link(self) -> None:
         if self._link is not None:

@@ -1,0 +1,40 @@
+"""What the driver makes of a line that cannot be read, and may have been somebody's data."""
+
+from bc260y_aio.errors import PayloadDamaged
+from bc260y_aio.inbox import Inbox
+from tests.driver.scripted import FarEnd, open_channel, settle
+
+
+async def test_a_damaged_header_ends_every_stream_for_it_may_have_been_anybodys() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        first, second = Inbox(2048, keeps_order=True), Inbox(2048, keeps_order=True)
+        datagrams = Inbox(2048, keeps_order=False)
+        for connect_id, inbox in enumerate((first, second, datagrams)):
+            channel.attach(connect_id, inbox)
+
+        far.say(b'\r\n+QIURC: "rec~",0,2,"6869"\r\n')
+        await settle()
+
+        assert [type(inbox.error) for inbox in (first, second)] == [PayloadDamaged, PayloadDamaged]
+        assert not datagrams.is_ended
+
+
+async def test_a_line_of_noise_that_looks_like_nobodys_data_ends_nothing() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        inbox = Inbox(2048, keeps_order=True)
+        channel.attach(0, inbox)
+        far.say(b"\r\n~~noise~~\r\n")
+        await settle()
+
+        assert not inbox.is_ended
+
+
+async def test_after_damaged_text_the_line_is_brought_into_step_before_anybody_asks() -> None:
+    far = FarEnd()
+    async with open_channel(far):
+        far.say(b'\r\n+QIURC: "recv",0,6,"hi\r\nOK\r\n')
+        await settle()
+        far.say(b'"\r\n')
+        await far.expect(b"AT\r")

@@ -6,7 +6,8 @@ to the module, for both directions and all its sockets, and every change of it w
 - ``hex`` and ``text`` are set once, if need be, and stay;
 - ``auto`` receives hex, and sends hex until a run of printable payload has cost more than a switch may cost. Each time
   that a binary payload forces it back to hex, the next switch has to be earned by a run four times as long: the number
-  of NVRAM writes grows with the logarithm of what is sent, whatever the mixture.
+  of NVRAM writes grows with the logarithm of what is sent, whatever the mixture. Only a datagram of more than 512 bytes
+  has no choice, for it fits into a command as text or not at all.
 """
 
 import errno

@@ -87,8 +87,9 @@ class Power(ModemCore):
             with contextlib.suppress(CommandError):
                 await turn.execute(report)
 
-        await turn.execute(SetSleep(1))
+        # From here on: the answer may be lost, or nobody may wait for it.
         channel.may_sleep = True
+        await turn.execute(SetSleep(1))
 
     async def wake(self) -> None:
         """Wake the module if it sleeps, and keep it awake (guide 4.3.9).

@@ -548,6 +548,24 @@ async def test_a_module_that_sleeps_is_woken_before_the_next_command(clock: Cloc
         await asked
 
 
+async def test_a_module_that_may_sleep_is_woken_when_nothing_was_heard_for_five_seconds(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        asked = start(channel, SetSleep(1))
+        await far.answer(b"AT+QSCLK=1\r", OK)
+        await asked
+        channel.may_sleep = True
+        await clock.advance(4.5)
+        asked = start(channel, QuerySockets())
+        await far.answer(b"AT+QISTATE?\r", OK)
+        await asked
+        await clock.advance(5.5)
+        asked = start(channel, QuerySockets())
+        await far.resynchronise()
+        await far.answer(b"AT+QISTATE?\r", OK)
+        await asked
+
+
 async def test_a_module_that_falls_asleep_over_a_command_ends_it() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:

@@ -571,6 +571,16 @@ async def test_a_close_that_is_not_answered_is_repeated(clock: Clock) -> None:
         await far.expect_nothing()
 
 
+async def test_a_close_over_which_the_module_falls_asleep_is_repeated() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        closing = asyncio.ensure_future(close_connect_id(channel, 3))
+        await far.answer(b"AT+QICLOSE=3\r", b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n')
+        await far.resynchronise()
+        await far.answer(b"AT+QICLOSE=3\r", CLOSE_OK)
+        await closing
+
+
 async def test_a_close_that_is_refused_is_done_for_the_module_knows_no_such_socket() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:

@@ -1,6 +1,5 @@
 """What the module asks of the network: names, pings, the time."""
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from ...at.commands import Ping, QueryNetworkTime, Resolve
@@ -79,4 +78,4 @@ async def network_time(module: "Module", command: QueryNetworkTime) -> None:
     if command.set_clock is not False:
         module.clock_offset = time - network.now()
 
-    module.complete(NetworkTime(ErrorCode.SUCCESS, time.astimezone(UTC)))
+    module.complete(NetworkTime(ErrorCode.SUCCESS, time))

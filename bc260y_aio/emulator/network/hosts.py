@@ -119,20 +119,30 @@ class Network:
 
     # What is there
 
-    def add_host(self, name: str, peer: Peer | None = None, *, ports: Mapping[int, Peer | int] | None = None) -> str:
+    def add_host(
+        self,
+        name: str,
+        peer: Peer | None = None,
+        *,
+        ports: Mapping[int, Peer | int] | None = None,
+        address: str | None = None,
+    ) -> str:
         """Put a host into the network, in place of one of that name.
 
         Args:
             name: its name, or an IPv4 address.
             peer: the scripted peer that answers on its ports; None for the real servers on 127.0.0.1.
             ports: where single ports lead instead: to a scripted peer, or to another port of 127.0.0.1.
+            address: its own address; by default that of the host in whose place it comes, or the next that is free.
 
         Returns:
             The host's address.
         """
         name = name.lower()
-        known = self._hosts.get(name)
-        address = known.address if known else name if _is_address(name) else self._next_address()
+        if address is None:
+            known = self._hosts.get(name)
+            address = known.address if known else name if _is_address(name) else self._next_address()
+
         host = Host(address, peer, dict(ports or {}))
         self._hosts[name] = self._by_address[address] = host
         return address

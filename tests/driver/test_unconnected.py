@@ -1,0 +1,189 @@
+"""UDP to many peers, each on a connectID of its own while there are enough."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bc260y_aio.at.commands import Command, OpenSocket, SendData
+from bc260y_aio.errors import ConnectRefused, ModemClosed, ModuleRestarted, PortLost, SendFailed
+from bc260y_aio.modem import Modem
+from bc260y_aio.rai import RAI
+from bc260y_aio.transports import UnconnectedDatagramTransport
+from tests.driver.scripted import SEND_FAIL, Module, hurry, open_modem, settle
+from tests.loops import Clock
+
+pytestmark = pytest.mark.loops("asyncio", "eager")
+
+
+class Recorder(asyncio.DatagramProtocol):
+    """Notes every callback, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def connection_made(self, transport: Any) -> None:
+        self.events.append("made")
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.events.append((data, addr))
+
+    def error_received(self, exc: Exception) -> None:
+        self.events.append(("error", type(exc)))
+
+    def pause_writing(self) -> None:
+        self.events.append("pause")
+
+    def resume_writing(self) -> None:
+        self.events.append("resume")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.events.append(("lost", type(exc) if exc else None))
+
+
+@contextlib.asynccontextmanager
+async def unconnected(
+    module: Module, **options: Any
+) -> AsyncIterator[tuple[Modem, UnconnectedDatagramTransport, Recorder]]:
+    async with open_modem(module, **options) as modem:
+        transport, recorder = await modem.create_datagram_endpoint(Recorder)
+        assert isinstance(transport, UnconnectedDatagramTransport)
+        yield modem, transport, recorder
+
+
+async def test_each_peer_gets_a_connect_id_when_it_is_first_sent_to() -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        transport.sendto(b"a", ("a.b", 7))
+        transport.sendto(b"c", ("c.d", 8), rai=RAI.ONE_REPLY)
+        transport.sendto(b"b", ("a.b", 7))
+        await settle(100)
+        assert {socket.opened.host: socket.datagrams for socket in module.sockets.values()} == {
+            "a.b": [b"a", b"b"],
+            "c.d": [b"c"],
+        }
+        assert module.sockets[1].rais == [2]
+        module.push(1, b"hi")
+        module.push(0, b"ho")
+        await settle()
+        assert recorder.events == ["made", (b"hi", ("c.d", 8)), (b"ho", ("a.b", 7))]
+        assert repr(transport) == "<UnconnectedDatagramTransport connectIDs=1,0 peers=2>"
+
+
+async def test_what_cannot_be_sent_is_refused_before_the_wire() -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        heard = len(module.heard)
+        with pytest.raises(ValueError, match=r"^an address is needed"):
+            transport.sendto(b"a")
+
+        with pytest.raises(OSError, match=r"may have 512 bytes, not 513"):
+            transport.sendto(bytes(513), ("a.b", 7))
+
+        transport.sendto(b"a", ('a"b', 7))
+        await settle(60)
+        assert recorder.events == ["made", ("error", ValueError)]
+        assert len(module.heard) == heard
+
+
+async def test_a_peer_that_cannot_be_reached_is_told_and_harms_no_other() -> None:
+    module = Module()
+    refused = b"\r\nOK\r\n\r\n+QIOPEN: 0,566\r\n"
+
+    def refuse(command: Command) -> bytes | None:
+        return refused if isinstance(command, OpenSocket) and command.host == "a.b" else None
+
+    module.instead = refuse
+    async with unconnected(module) as (_, transport, recorder):
+        transport.sendto(b"a", ("a.b", 7))
+        await settle(60)
+        transport.sendto(b"c", ("c.d", 8))
+        await settle(60)
+        assert recorder.events == ["made", ("error", ConnectRefused)]
+        assert [socket.datagrams for socket in module.sockets.values()] == [[b"c"]]
+
+
+async def test_a_socket_that_fails_is_given_up_and_the_next_datagram_gets_another(clock: Clock) -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        transport.sendto(b"a", ("a.b", 7))
+        await settle(60)
+        module.instead = lambda command: SEND_FAIL if isinstance(command, SendData) else None
+        transport.sendto(b"b", ("a.b", 7))
+        await hurry(clock, asyncio.sleep(15.0))
+        module.instead = lambda command: None
+        transport.sendto(b"c", ("a.b", 7))
+        await hurry(clock, asyncio.sleep(1.0))
+        assert recorder.events == ["made", ("error", SendFailed)]
+        assert module.count("AT+QIOPEN") == 2
+        assert [socket.datagrams for socket in module.sockets.values()] == [[b"c"]]
+
+
+async def test_a_close_sends_what_waits_and_closes_every_socket() -> None:
+    module = Module()
+    async with unconnected(module) as (modem, transport, recorder):
+        for number in range(3):
+            transport.sendto(b"a", ("a.b", 7 + number))
+
+        transport.close()
+        transport.sendto(b"too late", ("a.b", 7))
+        await settle(200)
+        assert recorder.events == ["made", ("lost", None)]
+        assert [socket.datagrams for socket in module.closed] == [[b"a"]] * 3
+        assert modem._ids.taken == frozenset()
+
+
+async def test_an_abort_throws_away_what_waits() -> None:
+    module = Module()
+    async with unconnected(module) as (modem, transport, recorder):
+        for number in range(3):
+            transport.sendto(b"a", ("a.b", 7 + number))
+
+        await settle(4)
+        transport.abort()
+        await settle(200)
+        assert recorder.events == ["made", ("lost", None)]
+        assert (module.sockets, modem._ids.taken) == ({}, frozenset())
+
+
+@pytest.mark.parametrize(("said", "error"), [(b"\r\nRDY\r\n", ModuleRestarted), (None, PortLost)])
+async def test_a_loss_is_told_once_however_many_peers(said: bytes | None, error: type[Exception]) -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        for number in range(3):
+            transport.sendto(b"a", ("a.b", 7 + number))
+
+        await settle(100)
+        if said is None:
+            module.hang_up()
+        else:
+            module.sockets.clear()
+            module.say(said)
+
+        await settle(100)
+        assert recorder.events == ["made", ("lost", error)]
+
+
+async def test_closing_the_modem_tells_it_even_when_the_module_is_silent(clock: Clock) -> None:
+    module = Module()
+    async with unconnected(module, close_timeout=2.0) as (modem, transport, recorder):
+        transport.sendto(b"a", ("a.b", 7))
+        await settle(100)
+        module.instead = lambda command: b""
+        transport.sendto(b"b", ("a.b", 7))
+        await hurry(clock, modem.close())
+        assert recorder.events == ["made", ("lost", ModemClosed)]
+
+
+async def test_writing_is_paused_by_what_waits_for_all_peers() -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        transport.set_write_buffer_limits(high=100, low=10)
+        for number in range(3):
+            transport.sendto(bytes(40), ("a.b", 7 + number))
+
+        assert transport.get_write_buffer_size() == 120
+        await settle(300)
+        assert recorder.events == ["made", "pause", "resume"] or recorder.events == ["pause", "made", "resume"]

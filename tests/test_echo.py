@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from bc260y_aio import Modem
+from bc260y_aio import Modem, PortNotFound
+from bc260y_aio.emulator import Emulator
 
 MEGABYTE = 1_000_000
 
@@ -50,3 +51,13 @@ async def echo_on(sockets: int) -> bool:
 @pytest.mark.parametrize("sockets", [1, 5])
 def test_a_megabyte_comes_back_byte_for_byte_on_each_socket(sockets: int) -> None:
     assert asyncio.run(echo_on(sockets))
+
+
+async def test_the_url_of_an_emulators_line_in_memory_opens_as_any_other() -> None:
+    async with Emulator(line="memory") as emulator:
+        for _ in range(2):
+            async with Modem(emulator.url) as modem:
+                assert await modem.resolve("echo.example") == ["198.51.100.1"]
+
+    with pytest.raises(PortNotFound):
+        await Modem("memory://nobody").open()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import types
+import weakref
 from collections.abc import Callable
 from itertools import count
 from typing import Any, Final, Self
@@ -17,6 +18,9 @@ from .network import Network
 from .options import Options
 
 _numbers = count(1)
+
+# The started emulators with a line in memory, by URL.
+_in_memory: "weakref.WeakValueDictionary[str, Emulator]" = weakref.WeakValueDictionary()
 
 # The options that are the network's.
 _OF_THE_NETWORK: Final = frozenset({"latency", "jitter", "loss", "names"})
@@ -88,6 +92,11 @@ class Emulator:
         """
         return cls(Options.from_url(url))
 
+    @staticmethod
+    def at(url: str) -> "Emulator | None":
+        """Return the started emulator whose line in memory has this URL, or None."""
+        return _in_memory.get(url)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -157,6 +166,8 @@ class Emulator:
             raise
 
         self._end = end
+        if isinstance(end, MemoryEnd):
+            _in_memory[end.url] = self
 
     def _boot(self) -> None:
         self.line.connected = lambda: None
@@ -168,6 +179,7 @@ class Emulator:
         if end is None:
             return
 
+        _in_memory.pop(end.url, None)
         await self.module.close()
         self.line.close()
         await end.close()

@@ -5,7 +5,7 @@ import logging
 import types
 from typing import Final, Protocol, Self
 
-from ..errors import PortLost
+from ..errors import PortLost, PortNotFound
 from .border import check_baudrate, checked_scheme
 from .device import CLOSE_TIMEOUT, Device
 from .receiver import Receiver
@@ -21,7 +21,8 @@ async def open_port(url: str, baudrate: int | None = DEFAULT_BAUDRATE) -> "Port"
 
     Args:
         url: a device path; ``socket://host:port``; a pyserial URL that has a file descriptor, such as
-            ``spy:///dev/ttyUSB0``, which shows the bytes on standard error; or ``emulator://`` with its options.
+            ``spy:///dev/ttyUSB0``, which shows the bytes on standard error; ``emulator://`` with its options; or the
+            ``memory://`` URL of an emulator in this process.
         baudrate: the rate in baud. None when it is not known or has no meaning: a device is then set to 9600 and
             :meth:`Port.pause` does nothing.
 
@@ -33,10 +34,13 @@ async def open_port(url: str, baudrate: int | None = DEFAULT_BAUDRATE) -> "Port"
             not know the rate.
     """
     check_baudrate(baudrate)
-    if checked_scheme(url) == "emulator":
-        return await _open_emulator(url, baudrate)
-
-    return await _open_device(url, url, baudrate)
+    match checked_scheme(url):
+        case "emulator":
+            return await _open_emulator(url, baudrate)
+        case "memory":
+            return await _open_memory(url)
+        case _:
+            return await _open_device(url, url, baudrate)
 
 
 async def _open_device(url: str, device: str, baudrate: int | None, emulator: "Closable | None" = None) -> "Port":
@@ -55,6 +59,16 @@ async def _open_emulator(url: str, baudrate: int | None) -> "Port":
         return await Port(url, emulator, baudrate=rate)._open()
 
     return await _open_device(url, emulator.url, rate, emulator)
+
+
+async def _open_memory(url: str) -> "Port":
+    from ..emulator import Emulator
+
+    emulator = Emulator.at(url)
+    if emulator is None:
+        raise PortNotFound(f"{url}: no emulator with this line runs in this process")
+
+    return await Port(url, _Borrowed(emulator), baudrate=emulator.options.baudrate)._open()
 
 
 class Port:
@@ -212,6 +226,16 @@ class Closable(Protocol):
 
     async def close(self) -> None:
         """Close it; never raise."""
+
+
+class _Borrowed:
+    """The line of an emulator that belongs to somebody else."""
+
+    def __init__(self, line: "Line") -> None:
+        self.connect = line.connect
+
+    async def close(self) -> None:
+        """Leave it as it is."""
 
 
 class Line(Closable, Protocol):

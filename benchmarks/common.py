@@ -1,0 +1,183 @@
+"""What the benchmarks share: rounds and medians, tables and charts, and the command line of each."""
+
+import argparse
+import gc
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+T = TypeVar("T")
+
+# A median of fewer rounds says little on a machine that does other things, too.
+ROUNDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What a figure shows.
+
+    Attributes:
+        x: what is along the horizontal axis.
+        y: what is along the vertical axis.
+        series: points by name; where an x is a word, the series are groups of bars.
+        logarithmic: both axes are.
+    """
+
+    x: str
+    y: str
+    series: Mapping[str, Sequence[tuple[Any, float]]]
+    logarithmic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a benchmark found.
+
+    Attributes:
+        title: what it is about.
+        columns: the heads.
+        rows: the cells, as they are shown.
+        notes: what has to be known to read it.
+        chart: the same as a figure.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+    chart: Chart | None = None
+
+    def __str__(self) -> str:
+        """Write it as Markdown, aligned so that it can be read as it is."""
+        cells = [list(self.columns), *(list(row) for row in self.rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(self.columns))]
+        rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+        lines = [f"**{self.title}**", ""]
+        for row in (cells[0], rule, *cells[1:]):
+            first = row[0].ljust(widths[0])
+            others = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+            lines.append("| " + " | ".join([first, *others]) + " |")
+
+        return "\n".join([*lines, *(f"\n{note}" for note in self.notes)])
+
+
+class Measure(Protocol):
+    """What a benchmark is: a function that returns a table."""
+
+    def __call__(self, rounds: int = ROUNDS, *, brief: bool = False) -> Table:
+        """Measure.
+
+        Args:
+            rounds: how many; the table shows medians.
+            brief: less of everything, but the number of rounds.
+        """
+
+
+def interleaved(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Let contenders run in turns, so that what else the machine does hits all of them alike.
+
+    Each runs once before that, to be warm.
+    """
+    found: dict[str, list[T]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, run in contenders.items():
+            gc.collect()
+            result = run()
+            if number:
+                found[name].append(result)
+
+    return found
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the median."""
+    return statistics.median(values)
+
+
+def ratios(of: Sequence[float], to: Sequence[float]) -> float:
+    """Return the median of the ratios of the values of the same round."""
+    return statistics.median(one / other for one, other in zip(of, to, strict=True))
+
+
+def micro(seconds: float) -> str:
+    """Write a time in microseconds."""
+    return f"{seconds * 1e6:.0f}" if seconds >= 1e-5 else f"{seconds * 1e6:.2f}"
+
+
+def percent(share: float) -> str:
+    """Write a share of one."""
+    return f"{share * 100:.1f} %"
+
+
+def script(measure: Measure, description: str | None) -> None:
+    """Be the command line of a benchmark: print its table, and draw its figure with ``--plot FILE``."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many rounds the medians are of (default: 5)")
+    parser.add_argument("--brief", action="store_true", help="measure less")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw a figure, too")
+    arguments = parser.parse_args()
+    table = measure(arguments.rounds, brief=arguments.brief)
+    print(table)
+    if arguments.plot is not None:
+        try:
+            plot([table], arguments.plot)
+        except ImportError:
+            sys.exit("a figure needs matplotlib: pip install 'bc260y-aio[bench]'")
+
+
+def plot(tables: Sequence[Table], file: Path) -> None:
+    """Draw the charts of tables, one below the other.
+
+    Raises:
+        ImportError: matplotlib is not there.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    shown = [table for table in tables if table.chart is not None]
+    figure, axes = pyplot.subplots(len(shown), 1, figsize=(8, 4.2 * len(shown)), layout="constrained", squeeze=False)
+    for table, axis in zip(shown, axes[:, 0], strict=True):
+        assert table.chart is not None
+        axis.set_title(table.title)
+        _draw(table.chart, axis)
+
+    figure.savefig(file)
+    pyplot.close(figure)
+
+
+def _draw(chart: Chart, axis: "Axes") -> None:
+    if all(isinstance(x, str) for points in chart.series.values() for x, _ in points):
+        _draw_bars(chart, axis)
+    else:
+        for name, points in chart.series.items():
+            axis.plot([x for x, _ in points], [y for _, y in points], marker="o", markersize=4, label=name)
+
+        if chart.logarithmic:
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+
+    axis.set_xlabel(chart.x)
+    axis.set_ylabel(chart.y)
+    axis.grid(alpha=0.3)
+    if len(chart.series) > 1:
+        axis.legend(fontsize="small")
+
+
+def _draw_bars(chart: Chart, axis: "Axes") -> None:
+    names = list(dict.fromkeys(x for points in chart.series.values() for x, _ in points))
+    width = 0.8 / len(chart.series)
+    for number, (name, points) in enumerate(chart.series.items()):
+        places = [names.index(x) + (number - (len(chart.series) - 1) / 2) * width for x, _ in points]
+        axis.bar(places, [y for _, y in points], width, label=name)
+
+    axis.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize="small")
+    if chart.logarithmic:
+        axis.set_yscale("log")

@@ -77,10 +77,14 @@ class Pump(asyncio.BaseProtocol):
         """Take the place of whatever a client's socket was connected to.
 
         Raises:
-            OSError: the client has closed it; or there are no more descriptors.
+            ConnectionResetError: the connection is lost already.
+            OSError: the client has closed its socket; or there are no more descriptors.
         """
         if sock.fileno() < 0:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+        if self.transport.is_closing():
+            raise ConnectionLost("the connection was lost at once") from self._error
 
         ours, theirs = _pair(self.kind)
         with theirs:

@@ -64,10 +64,10 @@ class Rule:
 
     def takes_unconnected(self, local_host: str) -> bool:
         """Tell whether a datagram endpoint does that has no peer yet, only perhaps an address of its own."""
-        if self._match is None:
-            return local_host in ANY or not is_local(local_host)
+        if local_host not in ANY and is_local(local_host):
+            return False
 
-        return bool(self._match("0.0.0.0", 0))
+        return self._match is None or bool(self._match("0.0.0.0", 0))
 
     def remember(self, name: str, addresses: Iterable[str]) -> None:
         """Keep in mind which name some addresses are those of."""

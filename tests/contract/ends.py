@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -145,6 +146,11 @@ class Ends:
                 async with asyncio.timeout(10):
                     await lost
 
+        if self.modem is not None and self.modem.is_open:
+            async with asyncio.timeout(10):
+                while await self.modem.sockets():
+                    pass
+
         for writer in self._writers:
             writer.transport.abort()
             with contextlib.suppress(OSError):
@@ -181,6 +187,11 @@ async def _open_kernel(factory: Callable[[], Any], port: int, **kwds: Any) -> An
     transport, protocol = await asyncio.get_running_loop().create_connection(factory, "127.0.0.1", port, **kwds)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _PEER_BUFFER)
     return transport, protocol
+
+
+def twin_of(writer: asyncio.StreamWriter) -> socket.socket:
+    """Return another socket object for the peer's connection, to do there what its transport, or TLS, would not."""
+    return socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno()))
 
 
 async def read(reader: asyncio.StreamReader, size: int) -> bytes:

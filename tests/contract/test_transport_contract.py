@@ -6,7 +6,6 @@ Where a modem's transport is not a kernel's is told in test_transport_difference
 import asyncio
 import contextlib
 import contextvars
-import os
 import random
 import socket
 import ssl
@@ -17,7 +16,7 @@ import pytest
 from tests import loops
 
 from .certificates import client_context, server_context
-from .ends import MUCH, Recorder, ends, read
+from .ends import MUCH, Recorder, ends, read, twin_of
 
 # The kernel's transports are those of asyncio's own loop; the modem's are its own on every loop.
 ON: Final = [("kernel", "asyncio"), ("modem", "asyncio"), ("modem", "eager"), ("modem", "uvloop")]
@@ -527,6 +526,21 @@ async def test_a_failing_pause_writing_is_reported_and_changes_nothing(kind: str
 # About it
 
 
+def test_it_can_be_used_between_two_runs_of_its_loop(kind: str, loop_factory: loops.LoopFactory) -> None:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        manager = ends(kind)
+        both = runner.run(manager.__aenter__())
+        transport, protocol = runner.run(both.connect())
+        reader, _ = runner.run(both.accept())
+        transport.write(b"hello")
+        assert runner.run(read(reader, 5)) == b"hello"
+
+        transport.close()
+        runner.run(protocol.until(protocol.lost.done))
+        runner.run(manager.__aexit__(None, None, None))
+        assert protocol.events == ["made", ("lost", None)]
+
+
 async def test_it_tells_both_addresses_and_has_a_socket(kind: str) -> None:
     async with ends(kind) as both:
         transport, _ = await both.connect()
@@ -602,7 +616,7 @@ async def test_a_tls_connection_that_is_cut_off_ends_without_losing_what_came(ki
         writer.write(b"half a sen")
         await protocol.has(b"half a sen")
         # The peer's TCP ends, but TLS was not told.
-        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as twin:
+        with twin_of(writer) as twin:
             twin.shutdown(socket.SHUT_WR)
 
         await protocol.lost

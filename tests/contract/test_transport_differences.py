@@ -1,11 +1,14 @@
 """Where a modem's transport is not like a kernel's, or like asyncio's own TLS."""
 
 import asyncio
+import socket
+import ssl
 from typing import Any
 
 import pytest
 
-from .ends import MUCH, Recorder, ends, read
+from .certificates import client_context
+from .ends import MUCH, Recorder, ends, read, twin_of
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 
@@ -77,14 +80,20 @@ async def test_what_a_tls_peer_sends_while_it_is_closed_is_thrown_away() -> None
         assert protocol.events == ["made", ("lost", None)]
 
 
-async def test_a_tls_transport_closes_though_the_peers_last_words_were_not_read() -> None:
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_a_tls_transport_closes_though_the_peers_last_words_were_not_read(is_cut_off: bool) -> None:
     """asyncio's own TLS waits for them to be read, for ever, and keeps the connection."""
     async with ends("modem", tls=True) as both:
         transport, protocol = await both.connect()
         _, writer = await both.accept()
         transport.pause_reading()
         writer.write(b"unread")
-        writer.transport.close()
+        if is_cut_off:
+            with twin_of(writer) as twin:
+                twin.shutdown(socket.SHUT_WR)
+        else:
+            writer.close()
+
         await both.let_pass()
         assert protocol.events == ["made"]
 
@@ -93,6 +102,34 @@ async def test_a_tls_transport_closes_though_the_peers_last_words_were_not_read(
             await protocol.lost
 
         assert protocol.events == ["made", ("lost", None)]
+
+
+async def test_a_peer_that_stops_speaking_tls_is_an_error_also_while_it_is_closed() -> None:
+    async with ends("modem", tls=True) as both:
+        transport, protocol = await both.connect()
+        _, writer = await both.accept()
+        transport.close()
+        with twin_of(writer) as twin:
+            twin.send(b"GET / HTTP/1.0" * 10)
+
+        await protocol.lost
+        _, error = protocol.events[-1]
+        assert isinstance(error, ssl.SSLError)
+
+
+async def test_a_start_of_tls_that_is_given_up_closes_the_connection() -> None:
+    async with ends("modem") as both:
+        transport, protocol = await both.connect()
+        reader, _ = await both.accept()
+        starting: asyncio.Task[Any] = asyncio.create_task(both.start_tls(transport, protocol, client_context()))
+        await read(reader, 1)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+        assert transport.is_closing()
+        # Its protocol is that of TLS by now.
+        protocol.lost.set_result(None)
 
 
 async def test_a_handshake_fails_when_the_modem_is_closed_meanwhile() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from bc260y_aio import Modem
 
@@ -15,10 +15,10 @@ Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awai
 
 
 @contextlib.asynccontextmanager
-async def routable(**emulation: object) -> AsyncIterator[Modem]:
+async def routable(*, data_format: Literal["hex", "text"] = "hex", **emulation: object) -> AsyncIterator[Modem]:
     """Open a modem on an emulator with these options."""
     query = "&".join(f"{name}={value}" for name, value in emulation.items())
-    async with Modem(f"emulator://?{query}", close_timeout=2.0, nvram_gap=0.0) as modem:
+    async with Modem(f"emulator://?{query}", data_format=data_format, close_timeout=2.0, nvram_gap=0.0) as modem:
         yield modem
 
 

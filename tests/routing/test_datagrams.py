@@ -100,6 +100,12 @@ async def test_match_is_asked_about_an_endpoint_without_a_peer_as_about_any_addr
     async with routable() as modem:
         with modem.route(match):
             transport, _ = await loop.create_datagram_endpoint(Listener, family=socket.AF_INET)
+            assert transport.get_extra_info("modem") is modem
+            transport.close()
+
+            # One that is bound to this machine's own address can go nowhere else.
+            transport, _ = await loop.create_datagram_endpoint(Listener, local_addr=("127.0.0.1", 0))
+            assert transport.get_extra_info("modem") is None
             transport.close()
 
     assert asked == [("0.0.0.0", 0)]

@@ -14,9 +14,10 @@ from typing import Any, Final
 import pytest
 
 from bc260y_aio import ModemTransport
+from bc260y_aio.routing.pump import Pump
 from tests.contract.certificates import client_context, server_context
 
-from .stage import PEER, free, greet, routable, serving, serving_datagrams
+from .stage import PEER, ask, free, greet, routable, serving, serving_datagrams
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 
@@ -88,7 +89,49 @@ async def test_much_goes_through_a_raw_socket_both_ways_unharmed() -> None:
             assert back.result() == data
 
 
-async def test_a_client_that_does_not_read_is_buffered_for_and_one_that_writes_too_much_waits() -> None:
+async def test_a_peer_that_reads_late_gets_everything() -> None:
+    data = MUCH[: 200 * 1024]
+    written = asyncio.Event()
+    read: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await written.wait()
+        read.set_result(await reader.read(-1))
+
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving(listen) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                await loop.sock_sendall(sock, data)
+                written.set()
+
+            async with asyncio.timeout(20):
+                assert await read == data
+
+
+async def test_what_a_modem_cannot_send_ends_a_stream_and_is_one_datagram_less(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with routable(data_format="text") as modem, serving() as port, serving_datagrams() as datagrams:
+        with modem.route():
+            async with connected(port) as sock:
+                await loop.sock_sendall(sock, b"\0")
+                with pytest.raises(ConnectionResetError):
+                    await receive(sock, 1)
+
+            with made(socket.SOCK_DGRAM) as sock:
+                await loop.sock_connect(sock, (PEER, datagrams))
+                for datagram in (b"\0", b"text"):
+                    await loop.sock_sendall(sock, datagram)
+
+                async with asyncio.timeout(10):
+                    assert await loop.sock_recv(sock, 100) == b"text"
+
+    assert len([told for told in caplog.messages if "1 bytes from a socket's owner cannot be sent" in told]) == 2
+
+
+async def test_a_client_that_writes_more_than_the_peer_reads_waits() -> None:
     async def hoard(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
@@ -102,16 +145,21 @@ async def test_a_client_that_does_not_read_is_buffered_for_and_one_that_writes_t
 
 
 async def test_a_client_that_reads_slowly_gets_everything() -> None:
-    data = MUCH[: 300 * 1024]
+    # More than a socketpair takes.
+    data = MUCH[: 400 * 1024]
 
     async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(data)
 
-    async with routable() as modem, serving(pour) as port:
+    async with routable() as modem, serving(pour) as port, serving() as other:
         with modem.route():
             async with connected(port) as sock:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-                await asyncio.sleep(0.3)
+                pump = Pump.behind(sock, asyncio.get_running_loop())
+                assert pump is not None
+                async with asyncio.timeout(20):
+                    while pump.transport.is_reading():
+                        await ask(other)
+
                 assert await receive(sock, len(data) + 1) == data
 
 
@@ -343,6 +391,20 @@ async def test_a_handover_that_makes_no_sense_is_refused_as_asyncio_refuses_it()
                 assert await reader.readexactly(1) == b"?"
                 writer.close()
                 await writer.wait_closed()
+
+
+async def test_a_handover_that_is_given_up_closes_the_connection_and_the_socket() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                taking: asyncio.Task[Any] = asyncio.create_task(hand_over(sock))
+                await asyncio.sleep(0)
+                taking.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await taking
+
+                await free(modem)
+                assert sock.fileno() == -1
 
 
 async def test_the_protocols_callbacks_run_in_the_context_of_the_handover() -> None:

@@ -8,7 +8,10 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
+import pytest
+
 from bc260y_aio import Modem
+from tests import loops
 
 from .certificates import client_context, server_context
 
@@ -17,6 +20,17 @@ MUCH: Final = bytes(range(256)) * 4 * 64
 
 # The peer takes little that it does not read, so that writers soon have to wait.
 _PEER_BUFFER: Final = 8 * 1024
+
+# The kernel's transports are those of asyncio's own loop; the modem's are its own on every loop.
+_KINDS: Final = [
+    ("kernel", "asyncio"),
+    ("modem", "asyncio"),
+    ("modem", "eager"),
+    ("modem", "uvloop"),
+]
+each_kind: Final = pytest.mark.parametrize(
+    ("kind", "loop_factory"), [pair for pair in _KINDS if pair[1] in loops.FACTORIES], indirect=["loop_factory"]
+)
 
 Event: TypeAlias = str | bytes | tuple[str, BaseException | None]
 

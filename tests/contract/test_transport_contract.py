@@ -1,31 +1,22 @@
 """What any TCP transport owes its protocol: one set of tests, on the kernel's transports and on the modem's.
 
-Where a modem's transport is not a kernel's is told in test_transport_differences.py.
+Failing callbacks are in test_transport_callbacks.py, TLS is in test_transport_tls.py, and where a modem's transport is
+not a kernel's in test_transport_differences.py.
 """
 
 import asyncio
 import contextlib
-import contextvars
 import random
 import socket
-import ssl
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from tests import loops
 
-from .certificates import client_context, server_context
-from .ends import MUCH, Recorder, ends, read, twin_of
+from .ends import MUCH, Recorder, each_kind, ends, read
 
-# The kernel's transports are those of asyncio's own loop; the modem's are its own on every loop.
-ON: Final = [("kernel", "asyncio"), ("modem", "asyncio"), ("modem", "eager"), ("modem", "uvloop")]
-
-pytestmark = pytest.mark.parametrize(
-    ("kind", "loop_factory"), [pair for pair in ON if pair[1] in loops.FACTORIES], indirect=["loop_factory"]
-)
-
-tenant: Final = contextvars.ContextVar("tenant", default="nobody")
+pytestmark = each_kind
 
 
 # Receiving
@@ -408,121 +399,6 @@ async def test_a_closed_transport_is_not_reading(kind: str) -> None:
         await protocol.lost
 
 
-# Callbacks that fail, and where they run
-
-
-async def test_callbacks_run_in_the_context_of_who_connected(kind: str) -> None:
-    class Aware(Recorder):
-        def note(self, event: Any) -> None:
-            super().note(event)
-            seen.add((str(event), tenant.get()))
-
-    seen: set[tuple[str, str]] = set()
-    async with ends(kind) as both:
-        tenant.set("somebody")
-        transport, protocol = await both.connect(Aware)
-        tenant.set("somebody else")
-        _, writer = await both.accept()
-        transport.set_write_buffer_limits(0)
-        while "pause" not in protocol.events:
-            transport.write(MUCH)
-
-        writer.write(b"hello")
-        await protocol.has(b"hello")
-        writer.transport.abort()
-        await protocol.lost
-
-        told = {what for what, _ in seen}
-        assert {"made", "b'hello'", "pause"} <= told
-        # A pause is told inside `write`, to whoever writes.
-        assert {who for what, who in seen if what != "pause"} == {"somebody"}
-
-
-async def test_a_failing_data_received_ends_the_connection(kind: str, loop_errors: loops.Contexts) -> None:
-    class Failing(Recorder):
-        def data_received(self, data: bytes) -> None:
-            raise ArithmeticError(data)
-
-    async with ends(kind) as both:
-        transport, protocol = await both.connect(Failing)
-        _, writer = await both.accept()
-        writer.write(b"x")
-        await protocol.lost
-        _, error = protocol.events[-1]
-
-        assert isinstance(error, ArithmeticError)
-        assert transport.is_closing()
-        assert [context["exception"] for context in loop_errors] == [error]
-        assert loop_errors[0]["transport"] is transport
-        assert loop_errors[0]["protocol"] is protocol
-
-
-async def test_a_failing_eof_received_ends_the_connection(kind: str, loop_errors: loops.Contexts) -> None:
-    class Failing(Recorder):
-        def eof_received(self) -> bool:
-            raise ArithmeticError
-
-    async with ends(kind) as both:
-        _, protocol = await both.connect(Failing)
-        _, writer = await both.accept()
-        writer.close()
-        await protocol.lost
-        _, error = protocol.events[-1]
-
-        assert isinstance(error, ArithmeticError)
-        assert [context["exception"] for context in loop_errors] == [error]
-
-
-async def test_a_failing_connection_made_leaves_the_connection_alone(kind: str, loop_errors: loops.Contexts) -> None:
-    class Failing(Recorder):
-        def connection_made(self, transport: Any) -> None:
-            raise ArithmeticError
-
-    async with ends(kind) as both:
-        _, protocol = await both.connect(Failing)
-        _, writer = await both.accept()
-        writer.write(b"hello")
-        await protocol.has(b"hello")
-
-        assert [type(context["exception"]) for context in loop_errors] == [ArithmeticError]
-
-
-async def test_a_failing_connection_lost_is_reported(kind: str, loop_errors: loops.Contexts) -> None:
-    class Failing(Recorder):
-        def connection_lost(self, exc: BaseException | None) -> None:
-            super().connection_lost(exc)
-            raise ArithmeticError
-
-    async with ends(kind) as both:
-        transport, protocol = await both.connect(Failing)
-        await both.accept()
-        transport.close()
-        await protocol.lost
-
-    assert [type(context["exception"]) for context in loop_errors] == [ArithmeticError]
-
-
-async def test_a_failing_pause_writing_is_reported_and_changes_nothing(kind: str, loop_errors: loops.Contexts) -> None:
-    class Failing(Recorder):
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            raise ArithmeticError
-
-    async with ends(kind) as both:
-        transport, protocol = await both.connect(Failing)
-        reader, _ = await both.accept()
-        transport.set_write_buffer_limits(0)
-        written = 0
-        while "pause" not in protocol.events:
-            transport.write(MUCH)
-            written += len(MUCH)
-
-        assert len(await read(reader, written)) == written
-        await protocol.has("resume")
-
-    assert [type(context["exception"]) for context in loop_errors] == [ArithmeticError]
-
-
 # About it
 
 
@@ -565,109 +441,3 @@ async def test_its_repr_tells_that_it_is_closing(kind: str) -> None:
 
         transport.close()
         assert "clos" in repr(transport)
-
-
-# TLS
-
-
-async def test_tls_is_one_argument_away(kind: str) -> None:
-    async with ends(kind, tls=True) as both:
-        transport, protocol = await both.connect()
-        reader, writer = await both.accept()
-        transport.write(b"question")
-        assert await read(reader, 8) == b"question"
-
-        writer.write(b"answer")
-        await protocol.has(b"answer")
-        assert protocol.events == ["made", b"answer"]
-        assert transport.get_extra_info("cipher")
-        assert transport.get_extra_info("ssl_object").version() == "TLSv1.3"
-        assert transport.get_extra_info("peercert")["subjectAltName"]
-        assert transport.get_extra_info("peername")[1] == both.port
-
-
-async def test_a_tls_server_that_speaks_first_is_heard_after_connection_made(kind: str) -> None:
-    async with ends(kind, tls=True) as both:
-        connecting = asyncio.create_task(both.connect())
-        _, writer = await both.accept()
-        writer.write(b"220 ready\r\n")
-        _, protocol = await connecting
-        await protocol.has(b"220 ready\r\n")
-
-        assert protocol.events == ["made", b"220 ready\r\n"]
-
-
-async def test_a_tls_server_that_closes_first_is_heard_to_the_end(kind: str) -> None:
-    async with ends(kind, tls=True) as both:
-        _, protocol = await both.connect()
-        _, writer = await both.accept()
-        writer.write(MUCH)
-        writer.close()
-        await protocol.lost
-
-        assert protocol.received == MUCH
-        assert protocol.events == ["made", MUCH, "eof", ("lost", None)]
-
-
-async def test_a_tls_connection_that_is_cut_off_ends_without_losing_what_came(kind: str) -> None:
-    async with ends(kind, tls=True) as both:
-        _, protocol = await both.connect()
-        _, writer = await both.accept()
-        writer.write(b"half a sen")
-        await protocol.has(b"half a sen")
-        # The peer's TCP ends, but TLS was not told.
-        with twin_of(writer) as twin:
-            twin.shutdown(socket.SHUT_WR)
-
-        await protocol.lost
-
-        assert protocol.received == b"half a sen"
-        assert protocol.events[-1][0] == "lost"
-
-
-async def test_closing_a_tls_transport_lets_everything_go_out_first(kind: str) -> None:
-    async with ends(kind, tls=True) as both:
-        transport, protocol = await both.connect()
-        reader, writer = await both.accept()
-        transport.write(MUCH)
-        transport.close()
-        async with asyncio.timeout(10):
-            assert await reader.read(-1) == MUCH
-
-        writer.close()
-        await protocol.lost
-        assert protocol.events[-1] == ("lost", None)
-
-
-async def test_tls_can_be_started_in_mid_stream(kind: str) -> None:
-    async with ends(kind) as both:
-        transport, protocol = await both.connect()
-        reader, writer = await both.accept()
-        transport.write(b"STARTTLS\r\n")
-        assert await read(reader, 10) == b"STARTTLS\r\n"
-        writer.write(b"220 go\r\n")
-        await protocol.has(b"220 go\r\n")
-
-        above = Recorder()
-        server = asyncio.create_task(writer.start_tls(server_context()))
-        secured = await both.start_tls(transport, above, client_context())
-        await server
-        secured.write(b"secret question")
-        assert await read(reader, 15) == b"secret question"
-
-        writer.write(b"secret answer")
-        await above.has(b"secret answer")
-        assert above.events == [b"secret answer"]
-        assert secured.get_extra_info("ssl_object") is not None
-        secured.abort()
-        await above.lost
-        protocol.lost.set_result(None)
-
-
-async def test_a_certificate_that_is_not_trusted_is_refused(kind: str, loop_errors: loops.Contexts) -> None:
-    async with ends(kind, tls=True) as both:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            await both.connect(ssl=ssl.create_default_context())
-
-    # The peer, which is asyncio's own, reports that as an error of its loop.
-    assert {type(context["exception"]) for context in loop_errors} <= {ConnectionResetError, ssl.SSLError}

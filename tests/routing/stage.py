@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Final, Literal, TypeAlias
 
 from bc260y_aio import Modem
@@ -103,3 +104,37 @@ async def free(modem: Modem) -> None:
     async with asyncio.timeout(10):
         while await modem.sockets():
             pass
+
+
+# Sockets of a client's own
+
+
+@contextlib.contextmanager
+def made(kind: socket.SocketKind = socket.SOCK_STREAM) -> Iterator[socket.socket]:
+    """Make a socket as clients make them."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.setblocking(False)
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        yield sock
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int) -> AsyncIterator[socket.socket]:
+    """Have the loop connect a socket."""
+    with made() as sock:
+        async with asyncio.timeout(10):
+            await asyncio.get_running_loop().sock_connect(sock, (PEER, port))
+
+        yield sock
+
+
+async def receive(sock: socket.socket, size: int) -> bytes:
+    """Receive so many bytes, or all until the end."""
+    data = b""
+    async with asyncio.timeout(20):
+        while len(data) < size and (piece := await asyncio.get_running_loop().sock_recv(sock, size - len(data))):
+            data += piece
+
+    return data

@@ -118,7 +118,13 @@ class Stream(asyncio.BufferedProtocol):
             return
 
         # What the server still sends has to be read: closing over unread data would be a reset, and destroy ours.
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:
+            # The server has reset the connection, and the loop has yet to say so.
+            self.abort()
+            return
+
         self.brake(on=False)
         self._linger = asyncio.get_running_loop().call_later(_LINGER, self._transport.close)
 

@@ -17,6 +17,7 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Container, Hashable
+from functools import partial
 from typing import Final
 
 from .at.commands import Command, SetDataFormat
@@ -38,27 +39,22 @@ from .errors import (
     CommandFailed,
     CommandTimeout,
     ModemClosed,
-    ModemNotResponding,
     ModuleRestarted,
     ModuleSlept,
     PayloadDamaged,
     PortLost,
     RemoteProtocolError,
 )
-from .inbox import Inbox
+from .inbox import Inbox, Inboxes
 from .port import Port
+from .recovery import Recovery
 from .subscribers import Subscribers
-from .turns import Answer, Dialogue, Turn, TurnQueue, Watcher
+from .turns import Answer, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
 logger = logging.getLogger(__package__)
 
-# The module wakes or answers within this time of an AT, in seconds; a marker may stand behind a lot of pushed data.
-_PROBE_INTERVAL: Final = 0.3
-_MARKER_INTERVAL: Final = 5.0
 # A module that may sleep does so about ten seconds after the last command; well before that it is surely awake.
 _SLEEPS_AFTER: Final = 5.0
-# A deadline that traffic keeps pushing back ends after so many times its length.
-_PATIENCE: Final = 12
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
 _LATE_ANSWER_WINDOW: Final = 60.0
 
@@ -71,8 +67,9 @@ class Channel:
         port: the serial port.
         wire_bytes: how many bytes were written.
         sends: how many commands were written, by name.
+        turns: whose turn it is.
+        recovery: what brings the line into step.
         strays: how many payloads came for a connectID that nobody has.
-        recovery_timeout: how long to probe for a module that does not answer, in seconds.
         may_sleep: the module is allowed to sleep, so a command may find it asleep.
     """
 
@@ -93,17 +90,18 @@ class Channel:
         self.strays = 0
         self._command_gap = command_gap
         self._nvram_gap = nvram_gap
-        self.recovery_timeout = recovery_timeout
         self._loop = asyncio.get_running_loop()
         self._dte = DTE()
         self._dialogue: Dialogue | None = None
-        self._turns = TurnQueue(lambda: self._dialogue is None)
+        self._is_dispatching = False
+        self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching)
         self._at_rest: deque[asyncio.Future[None]] = deque()
-        self._inboxes: dict[Hashable, Inbox] = {}
+        self._inboxes = Inboxes()
         self._subscribers = Subscribers()
         self._reader: asyncio.Task[None] | None = None
-        self._recovery: asyncio.Task[None] | None = None
-        self._probe_answered = asyncio.Event()
+        self.recovery = Recovery(
+            self._dte, self._write, name=port.url, timeout=recovery_timeout, on_end=self._recovered
+        )
         self.may_sleep = False
         self._heard_at = 0.0
         self._gave_up_at: float | None = None
@@ -111,7 +109,7 @@ class Channel:
         self._error: Exception | None = None
 
     def __repr__(self) -> str:
-        return f"<Channel {self.name} {self._dte.state.name} waiting={len(self._turns)}>"
+        return f"<Channel {self.name} {self._dte.state.name} waiting={len(self.turns)}>"
 
     def start(self) -> None:
         """Start the reader task."""
@@ -120,7 +118,7 @@ class Channel:
     async def close(self) -> None:
         """End the channel and close the port. Whoever waits for an answer or a turn gets ModemClosed."""
         self._end(ModemClosed("the modem was closed"))
-        tasks = [task for task in (self._reader, self._recovery) if task is not None]
+        tasks = [task for task in (self._reader, self.recovery.task) if task is not None]
         for task in tasks:
             task.cancel()
 
@@ -138,7 +136,7 @@ class Channel:
         Args:
             urgent: it comes before all others that wait, not before the one under way.
         """
-        return Turn(self._turns, self._execute, urgent=urgent)
+        return Turn(self.turns, self.continue_turn, urgent=urgent)
 
     async def execute(self, command: Command, timeout: float | None = None, watch: Watcher | None = None) -> Answer:
         """Wait for a turn, send a command and return what it brought.
@@ -156,22 +154,58 @@ class Channel:
             PortLost: the port went away.
             ModemClosed: the modem was closed.
         """
-        async with self.turn() as turn:
+        opening = partial(self.begin, command, timeout, watch)
+        async with Turn(self.turns, self.continue_turn, urgent=False, opening=opening) as turn:
             return await turn.execute(command, timeout, watch)
 
-    async def _execute(self, command: Command, timeout: float | None, watch: Watcher | None) -> Answer:
+    def begin(
+        self, command: Command, timeout: float | None, watch: Watcher | None, on_end: Callable[[Outcome], None]
+    ) -> Dialogue | None:
+        """Write a command at once, for somebody whose turn it is; return None if something has to be done before.
+
+        Args:
+            command: the command.
+            timeout: for its answer, in seconds; its own by default.
+            watch: is called with each completion.
+            on_end: is called with the outcome, before the next command is written.
+        """
+        if not self.is_ready:
+            return None
+
+        dialogue = self._begin(command, timeout, watch)
+        dialogue.on_end = on_end
+        return dialogue
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a command may be written without anything having to be done before."""
+        return (
+            self._dte.state is State.IDLE
+            and self._error is None
+            and self.recovery.task is None
+            and self._gave_up_at is None
+            and not self._may_be_asleep
+            and (not self._not_before or self._not_before <= self._loop.time())
+        )
+
+    async def continue_turn(self, command: Command, timeout: float | None, watch: Watcher | None) -> Answer:
+        """Execute a command for somebody whose turn it is; see :meth:`execute`."""
         await self._rest()
+        answered: asyncio.Future[Answer] = self._loop.create_future()
+        self._begin(command, timeout, watch).answered = answered
+        return await answered
+
+    def _begin(self, command: Command, timeout: float | None, watch: Watcher | None) -> Dialogue:
         result_timeout = command.result_timeout if timeout is None else timeout
         completion_timeout = command.completion_timeout if timeout is None else timeout
-        answered: asyncio.Future[Answer] = self._loop.create_future()
-        dialogue = Dialogue(command, answered, self._loop.time(), result_timeout, completion_timeout, watch)
         line = self._dte.send(command)
-        self._dialogue = dialogue
+        now = self._loop.time()
+        self._dialogue = dialogue = Dialogue(command, None, now, result_timeout, completion_timeout, watch)
         self._write(line)
+        dialogue.deadline = self._loop.call_at(now + result_timeout, self._expire, dialogue)
         self.sends[command.name] = self.sends.get(command.name, 0) + 1
         logger.debug("%s > %s", self.name, command)
-        dialogue.deadline = self._loop.call_later(result_timeout, self._expire, dialogue, "result")
-        return await dialogue.answered
+        return dialogue
 
     async def _rest(self) -> None:
         """Wait until a command may be written."""
@@ -179,7 +213,7 @@ class Channel:
             if self._error is not None:
                 raise self._error.with_traceback(None)
 
-            if self._dialogue is None and self._recovery is None:
+            if self._dialogue is None and self.recovery.task is None:
                 if self._dte.state is not State.IDLE or self._may_be_asleep:
                     self.recover()
                 elif (gap := self._not_before - self._loop.time()) > 0:
@@ -220,6 +254,9 @@ class Channel:
                 self._heard_at = self._loop.time()
                 self._dte.receive_data(data)
                 self._dispatch()
+                if self.recovery.task is None:
+                    # Silence that is asked for is none.
+                    self._heard_at += self.port.expect(self._dte.missing)
                 if self._dialogue is None and self._dte.state is State.UNSYNCHRONISED:
                     # What comes is not believed until the line is in step again.
                     self.recover()
@@ -235,14 +272,22 @@ class Channel:
             self._loop.call_exception_handler({"message": f"{self!r}: the reader failed", "exception": exc})
 
     def _dispatch(self) -> None:
-        while (event := self._dte.next_event()) is not NEED_DATA:
-            match event:
-                case DataReceived(connect_id=connect_id, data=data):
-                    self._deliver(connect_id, data)
-                case Success() | Failure() | Information() | Completion():
-                    self._progress(event)
-                case Unsolicited():
-                    self._react(event)
+        # What has arrived before a command was written is no answer to it.
+        self._is_dispatching = True
+        try:
+            while (event := self._dte.next_event()) is not NEED_DATA:
+                match event:
+                    case DataReceived(connect_id=connect_id, data=data):
+                        self._deliver(connect_id, data)
+                    case Success() | Failure() | Information() | Completion():
+                        self._progress(event)
+                    case Unsolicited():
+                        self._react(event)
+        finally:
+            self._is_dispatching = False
+
+        if self._dialogue is None:
+            self._come_to_rest()
 
     def _deliver(self, connect_id: int, data: bytes) -> None:
         inbox = self._inboxes.get(connect_id)
@@ -262,7 +307,7 @@ class Channel:
                 dialogue.information.append(response)
             case Completion():
                 dialogue.completions.append(response)
-                if dialogue.watch is not None and not dialogue.answered.done():
+                if dialogue.watch is not None and dialogue.is_awaited:
                     dialogue.watch(response)
             case Failure(code=code, text=text):
                 self._finish(CommandFailed(str(dialogue.command), code=code, text=text))
@@ -275,13 +320,15 @@ class Channel:
                 self._await_completion(dialogue)
 
     def _await_completion(self, dialogue: Dialogue) -> None:
-        assert dialogue.deadline is not None
-        dialogue.deadline.cancel()
         dialogue.started = self._loop.time()
         dialogue.timeout = dialogue.completion_timeout
-        dialogue.deadline = self._loop.call_later(dialogue.timeout, self._expire, dialogue, "outcome")
+        due = dialogue.started + dialogue.timeout
+        # A timer that rings too early sets itself anew.
+        if dialogue.deadline is not None and dialogue.deadline.when() > due:
+            dialogue.deadline.cancel()
+            dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
 
-    def _finish(self, outcome: Answer | Exception) -> None:
+    def _finish(self, outcome: Outcome) -> None:
         dialogue = self._dialogue
         if dialogue is None:
             return
@@ -292,7 +339,6 @@ class Channel:
             self._not_before = self._loop.time() + gap
 
         dialogue.end(outcome)
-        self._come_to_rest()
 
     def _come_to_rest(self) -> None:
         while self._at_rest:
@@ -300,7 +346,7 @@ class Channel:
             if not waiter.done():
                 waiter.set_result(None)
 
-        self._turns.pass_on()
+        self.turns.pass_on()
 
     def _react(self, event: Unsolicited) -> None:
         logger.debug("%s < %s", self.name, event)
@@ -315,16 +361,12 @@ class Channel:
                 if (inbox := self._inboxes.get(connect_id)) is not None:
                     inbox.end()
             case ProbeAnswered() | Resynchronised():
-                self._probe_answered.set()
+                self.recovery.hear()
             case Restarted():
-                for inbox in self._inboxes.values():
-                    inbox.end(ModuleRestarted("the module restarted"))
-
+                self._inboxes.end_all(ModuleRestarted("the module restarted"))
                 # A module that starts may be deaf for a while yet.
-                self._probe_answered.set()
+                self.recovery.hear()
                 self.recover()
-            case _:
-                pass
 
         self._subscribers.publish(event)
         if isinstance(event, Restarted) and self._dte.state not in _ENGAGED:
@@ -334,14 +376,13 @@ class Channel:
 
     # Deadlines and recovery
 
-    def _expire(self, dialogue: Dialogue, awaiting: str) -> None:
+    def _expire(self, dialogue: Dialogue) -> None:
         now = self._loop.time()
-        due = max(dialogue.started, self._heard_at) + dialogue.timeout
-        last = dialogue.started + _PATIENCE * dialogue.timeout
-        if now < min(due, last) - 0.001:
-            dialogue.deadline = self._loop.call_at(min(due, last), self._expire, dialogue, awaiting)
+        if now < (due := dialogue.due(self._heard_at)) - 0.001:
+            dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
             return
 
+        awaiting = "outcome" if self._dte.state is State.AWAITING_COMPLETION else "result"
         self._dte.give_up()
         self._gave_up_at = now
         self._dispatch()
@@ -350,34 +391,15 @@ class Channel:
 
     def recover(self) -> None:
         """Bring the line into step, waking the module if it sleeps; whoever has a turn waits meanwhile."""
-        if self._recovery is None and self._error is None:
-            self._recovery = self._loop.create_task(self._probe(), name=f"bc260y[{self.name}].recovery")
-            self._recovery.add_done_callback(self._recovered)
+        if self._error is None:
+            self.port.pause(0)
+            self.recovery.begin(f"bc260y[{self.name}].recovery")
 
-    async def _probe(self) -> None:
-        try:
-            async with asyncio.timeout(self.recovery_timeout):
-                while True:
-                    self._probe_answered.clear()
-                    probe = self._dte.probe()
-                    self._write(probe)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL):
-                            await self._probe_answered.wait()
+    def _recovered(self, error: Exception | None) -> None:
+        if error is not None:
+            self._end(error)
 
-                    if self._dte.state is State.IDLE:
-                        return
-        except TimeoutError:
-            self._end(ModemNotResponding(f"{self.port.url}: no answer for {self.recovery_timeout:g} s"))
-        except BC260YError as exc:
-            self._end(exc)
-
-    def _recovered(self, task: asyncio.Task[None]) -> None:
-        self._recovery = None
         self._come_to_rest()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._end(RemoteProtocolError(f"recovery failed: {error!r}"))
-            self._loop.call_exception_handler({"message": f"{self!r}: recovery failed", "exception": error})
 
     def _end(self, error: Exception) -> None:
         """Tell everybody that there is nothing more to come."""
@@ -390,13 +412,10 @@ class Channel:
             self._dialogue.end(error)
             self._dialogue = None
 
-        self._turns.end(error)
+        self.turns.end(error)
         self._come_to_rest()
-        for inbox in tuple(self._inboxes.values()):
-            inbox.end(error)
-
-        if self._recovery is not None:
-            self._recovery.cancel()
+        self._inboxes.end_all(error)
+        self.recovery.cancel()
 
     @property
     def error(self) -> Exception | None:
@@ -406,23 +425,11 @@ class Channel:
     # Inboxes and subscribers
 
     def end_streams(self, error: Exception, *, spared: Container[Hashable] = ()) -> None:
-        """Tell the inboxes of streams, but not of datagram sockets, that nothing more will come.
-
-        Args:
-            error: why.
-            spared: the connectIDs of streams that go on.
-        """
-        for key, inbox in tuple(self._inboxes.items()):
-            if inbox.keeps_order and key not in spared:
-                inbox.end(error)
+        """Tell the inboxes of streams that nothing more will come; see :meth:`bc260y_aio.inbox.Inboxes.end_streams`."""
+        self._inboxes.end_streams(error, spared)
 
     def attach(self, key: Hashable, inbox: Inbox) -> None:
-        """Let payload for a connectID go into an inbox from now on.
-
-        Args:
-            key: the connectID; anything else for an inbox that only wants to hear of the end.
-            inbox: the inbox.
-        """
+        """Let payload for a connectID go into an inbox; with any other key it only hears of the end."""
         self._inboxes[key] = inbox
 
     def detach(self, key: Hashable) -> None:

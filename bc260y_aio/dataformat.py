@@ -94,6 +94,11 @@ class PayloadFormats:
         if self.mode == "text" and not is_text(bytes(data)):
             raise ValueError("with data_format='text' only bytes from 0x20 to 0x7E can be sent")
 
+    @property
+    def largest_piece(self) -> int:
+        """How many bytes of a stream go out at once, at the most (guide 2.2.5)."""
+        return (PayloadFormat.HEX if self.mode == "hex" else PayloadFormat.TEXT).largest_send
+
     def largest_datagram(self, data: bytes) -> int:
         """Return how long a datagram like this one may be, in bytes (guide 2.2.5)."""
         text = self.mode == "text" or (self.mode == "auto" and is_text(data))
@@ -125,31 +130,48 @@ class PayloadFormats:
 
         current = self._current
         assert current is not None
-        if self.mode == "auto":
-            send = self._choose(current.send, waiting, whole=whole)
-            await self._set(turn, DataFormat(send, current.receive))
-            mixed = send is PayloadFormat.TEXT and not is_text(waiting)
-            return send, (PayloadFormat.HEX if mixed else send).largest_send
+        chosen = self._choose(current.send, waiting, whole=whole)
+        self._learn(current.send, chosen, waiting)
+        await self._set(turn, DataFormat(chosen, current.receive))
+        return chosen, self._limit(chosen, waiting)
 
-        return current.send, current.send.largest_send
+    def ready(self, waiting: bytes, *, whole: bool) -> tuple[PayloadFormat, int] | None:
+        """Choose as :meth:`prepare` does; return None if the setting must be asked for or changed before."""
+        if (current := self._current) is None:
+            return None
+
+        chosen = self._choose(current.send, waiting, whole=whole)
+        if chosen is not current.send:
+            return None
+
+        self._learn(chosen, chosen, waiting)
+        return chosen, self._limit(chosen, waiting)
+
+    def _limit(self, chosen: PayloadFormat, waiting: bytes) -> int:
+        mixed = self.mode == "auto" and chosen is PayloadFormat.TEXT and not is_text(waiting)
+        return (PayloadFormat.HEX if mixed else chosen).largest_send
 
     def _choose(self, current: PayloadFormat, waiting: bytes, *, whole: bool) -> PayloadFormat:
-        fits_text = is_text(waiting)
-        if current is PayloadFormat.TEXT:
-            if fits_text or (not whole and is_text(waiting[: PayloadFormat.HEX.largest_send])):
-                return current
-
-            self._run = 0
-            self._price *= _DEARER
-            return PayloadFormat.HEX
-
-        if not fits_text:
-            self._run = 0
+        if self.mode != "auto":
             return current
 
-        # A datagram that only text can carry has no choice.
-        if self._run >= self._price or (whole and len(waiting) > PayloadFormat.HEX.largest_send):
-            return PayloadFormat.TEXT
+        fits_text = is_text(waiting)
+        if current is PayloadFormat.TEXT:
+            stays = fits_text or (not whole and is_text(waiting[: PayloadFormat.HEX.largest_send]))
+            return current if stays else PayloadFormat.HEX
 
-        self._run += min(len(waiting), PayloadFormat.HEX.largest_send)
-        return current
+        # A datagram that only text can carry has no choice.
+        has_earned_it = self._run >= self._price or (whole and len(waiting) > PayloadFormat.HEX.largest_send)
+        return PayloadFormat.TEXT if fits_text and has_earned_it else current
+
+    def _learn(self, current: PayloadFormat, chosen: PayloadFormat, waiting: bytes) -> None:
+        if chosen is PayloadFormat.TEXT:
+            return
+
+        if current is PayloadFormat.TEXT:
+            self._price *= _DEARER
+
+        if current is PayloadFormat.TEXT or not is_text(waiting):
+            self._run = 0
+        else:
+            self._run += min(len(waiting), PayloadFormat.HEX.largest_send)

@@ -1,12 +1,9 @@
 """What has come for one connectID, in order, until its transport takes it."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Container, Hashable
 
 from .errors import ReceiveOverflow
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Inbox:
@@ -149,3 +146,23 @@ class Inbox:
         self._payloads.clear()
         self.size = 0
         self._tell_level()
+
+
+class Inboxes(dict[Hashable, Inbox]):
+    """The inboxes of one channel, by connectID; those that only want to hear of the end have other keys."""
+
+    def end_all(self, error: Exception) -> None:
+        """Tell all of them that nothing more will come."""
+        for inbox in tuple(self.values()):
+            inbox.end(error)
+
+    def end_streams(self, error: Exception, spared: Container[Hashable] = ()) -> None:
+        """Tell those of streams, but not of datagram sockets, that nothing more will come.
+
+        Args:
+            error: why.
+            spared: the connectIDs of streams that go on.
+        """
+        for key, inbox in tuple(self.items()):
+            if inbox.keeps_order and key not in spared:
+                inbox.end(error)

@@ -205,7 +205,7 @@ class Modem(Connections, Services, Power):
 
             raise
 
-        channel.recovery_timeout = options.recovery_timeout
+        channel.recovery.timeout = options.recovery_timeout
         channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
 
     @classmethod

@@ -12,6 +12,10 @@ class Outbox(Protocol):
     def __len__(self) -> int:
         """Return how many bytes wait."""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a piece is to go out now."""
+
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` bytes of what would be sent next."""
 
@@ -29,9 +33,15 @@ class Outbox(Protocol):
 
 
 class StreamOutbox:
-    """A stream: writes run together into full pieces, and a piece ends where a write with a RAI ends."""
+    """A stream: writes run together into full pieces, and a piece ends where a write with a RAI ends.
+
+    Attributes:
+        hold: fewer bytes than this wait for more, unless they have a RAI or are released.
+    """
 
     def __init__(self) -> None:
+        self.hold = 0
+        self._released = 0
         self._data = bytearray()
         self._offset = 0
         # Where a write with a RAI ended, counted from the first byte ever written.
@@ -46,6 +56,16 @@ class StreamOutbox:
         if rai is not RAI.NONE:
             self._marks.append((self._offset + len(self._data), rai))
 
+    @property
+    def is_due(self) -> bool:
+        """Whether a full piece waits, or what was let go, or what carries a release assistance indication."""
+        size = len(self._data)
+        return size >= max(self.hold, 1) or bool(self._marks) or self._released > self._offset
+
+    def release(self) -> None:
+        """Let what waits go, however little it is."""
+        self._released = self._offset + len(self._data)
+
     def mark_end(self, rai: RAI) -> None:
         """Let the last byte of what waits carry a RAI, unless it has one already."""
         end = self._offset + len(self._data)
@@ -54,15 +74,16 @@ class StreamOutbox:
 
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` bytes of what would be sent next."""
-        return bytes(self._data[:size])
+        with memoryview(self._data) as view:
+            return bytes(view[:size])
 
     def piece(self, limit: int) -> tuple[bytes, RAI]:
         """Return the next piece and its RAI; only the last piece of a write carries the write's."""
         if self._marks and self._marks[0][0] - self._offset <= limit:
             end, rai = self._marks[0]
-            return bytes(self._data[: end - self._offset]), rai
+            return self.peek(end - self._offset), rai
 
-        return bytes(self._data[:limit]), RAI.NONE
+        return self.peek(limit), RAI.NONE
 
     def drop(self, size: int) -> None:
         """Take away ``size`` bytes that the module has taken."""
@@ -87,6 +108,11 @@ class DatagramOutbox:
         return self._size
 
     def __bool__(self) -> bool:
+        return bool(self._datagrams)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a datagram waits: none is held back."""
         return bool(self._datagrams)
 
     def put(self, data: bytes | bytearray | memoryview, rai: RAI) -> None:

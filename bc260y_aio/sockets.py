@@ -16,6 +16,7 @@ from typing import Final
 from .at.commands import CloseSocket, QueryAcks, SendData
 from .at.completions import SendResult
 from .at.information import AckStatus
+from .at.syntax import PayloadFormat
 from .channel import Channel
 from .dataformat import PayloadFormats
 from .errors import (
@@ -30,8 +31,9 @@ from .errors import (
 )
 from .inbox import Inbox
 from .outbox import Outbox
+from .rai import RAI
 from .tasks import TaskSet
-from .turns import Turn
+from .turns import Answer, Outcome, Turn
 
 logger = logging.getLogger(__package__)
 
@@ -43,6 +45,8 @@ _ATTEMPTS: Final = 6
 # A question about what the module took, when it is not answered, is asked so many times.
 _QUESTIONS: Final = 3
 _FIRST_PAUSE: Final = 0.1
+
+_SENT: Final = SendResult(ok=True)
 
 
 class ModuleSocket:
@@ -119,20 +123,77 @@ class ModuleSocket:
             ConnectionLost: the socket is gone, or the module keeps refusing.
             PortLost: so is the port.
         """
+        return await self._send(outbox, None)
+
+    async def send_waiting(self, outbox: Outbox, on_taken: Callable[[], None]) -> int:
+        """Send what waits, piece by piece, each in a turn of its own; return how many bytes the module took.
+
+        It returns early when something has gone wrong, and been put right: there may be more to send.
+
+        Args:
+            outbox: what waits.
+            on_taken: is called after each piece.
+
+        Raises:
+            ConnectionLost, PortLost: as :meth:`send_next` does.
+        """
+        return await self._send(outbox, on_taken)
+
+    async def _send(self, outbox: Outbox, on_taken: Callable[[], None] | None) -> int:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
 
-            async with self.channel.turn() as turn:
-                self.check_open()
-                if taken := await self._attempt(turn, outbox):
+            async with _Sending(self, outbox, on_taken) as sending:
+                taken = sending.taken
+                if sending.is_open:
+                    taken += await self._attend(sending, outbox)
+
+                if taken:
                     return taken
 
         self._in_doubt.clear()
         raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
 
-    async def _attempt(self, turn: Turn, outbox: Outbox) -> int:
-        if self._is_unsettled and (taken := await self._recount(turn, {0, *self._in_doubt})):
+    def next_piece(self, outbox: Outbox) -> SendData | None:
+        """Return the command that sends the next piece; None when something has to be asked or set before."""
+        if self._is_unsettled or self.inbox.is_ended or not outbox:
+            return None
+
+        choice = self.formats.ready(outbox.peek(1024), whole=self.service_type == "UDP")
+        if choice is None:
+            return None
+
+        form, limit = choice
+        return self._command(*outbox.piece(limit), form)
+
+    def has_taken(self, command: SendData, outcome: Outcome) -> bool:
+        """Take note of the outcome of a send; return whether it leaves no doubt that all was taken."""
+        if not isinstance(outcome, Answer) or outcome.is_doubtful or self._is_unsettled:
+            return False
+
+        if outcome.completions != [_SENT]:
+            return False
+
+        self.sent += len(command.data)
+        return True
+
+    def _command(self, data: bytes, rai: RAI, form: PayloadFormat) -> SendData:
+        command = SendData(self.connect_id, data, rai, form)
+        self.sends += 1
+        self.sent_at = asyncio.get_running_loop().time()
+        self.wire_bytes += command.wire_size
+        return command
+
+    async def _attend(self, sending: "_Sending", outbox: Outbox) -> int:
+        """Go on with a turn in which something has to be asked or set; return how many bytes the module took."""
+        if sending.command is not None and sending.outcome is not None:
+            taken = await self._settle(sending, sending.command, sending.outcome)
+            outbox.drop(taken)
+            return taken
+
+        self.check_open()
+        if self._is_unsettled and (taken := await self._recount(sending, {0, *self._in_doubt})):
             # What other commands bring from now on would be there twice.
             self._in_doubt.clear()
             outbox.drop(taken)
@@ -140,36 +201,35 @@ class ModuleSocket:
 
         whole = self.service_type == "UDP"
         try:
-            form, limit = await self.formats.prepare(turn, outbox.peek(1024), whole=whole)
+            form, limit = await self.formats.prepare(sending, outbox.peek(1024), whole=whole)
         except (CommandTimeout, ModuleSlept) as exc:
             logger.info("%r: %s; trying again", self, exc)
             return 0
 
-        data, rai = outbox.piece(limit)
-        taken = await self._transfer(turn, SendData(self.connect_id, data, rai, form))
+        command = self._command(*outbox.piece(limit), form)
+        try:
+            outcome: Outcome = await sending.execute(command)
+        except (CommandFailed, CommandTimeout, ModuleSlept) as exc:
+            outcome = exc
+
+        taken = len(command.data) if self.has_taken(command, outcome) else await self._settle(sending, command, outcome)
         outbox.drop(taken)
         return taken
 
-    async def _transfer(self, turn: Turn, command: SendData) -> int:
+    async def _settle(self, turn: Turn, command: SendData, outcome: Outcome) -> int:
+        """Ask how much of a command the module took whose outcome does not tell."""
         size = len(command.data)
-        self.sends += 1
-        self.sent_at = asyncio.get_running_loop().time()
-        self.wire_bytes += command.wire_size
-        is_doubtful = False
-        is_unsettled = self._is_unsettled
-        try:
-            answer = await turn.execute(command)
-        except (CommandTimeout, ModuleSlept) as exc:
-            logger.info("%r: %s; asking what the module took", self, exc)
-            is_doubtful = is_unsettled = True
-        except CommandFailed as exc:
-            logger.info("%r: %s; asking what the module took", self, exc)
-        else:
-            is_doubtful = is_unsettled = answer.is_doubtful
-            if answer.completions == [SendResult(ok=True)] and not is_doubtful and not self._is_unsettled:
-                self.sent += size
-                return size
+        match outcome:
+            case CommandTimeout() | ModuleSlept():
+                is_doubtful = is_unsettled = True
+            case CommandFailed():
+                is_doubtful, is_unsettled = False, self._is_unsettled
+            case Answer():
+                is_doubtful = is_unsettled = outcome.is_doubtful
+            case _:
+                raise outcome
 
+        logger.info("%r: %s; asking what the module took", self, outcome)
         # With an earlier command unsettled, a part may be of that one or of this one: all or nothing can be told.
         plausible = {0, size, *self._in_doubt} if self._is_unsettled else range(size + 1)
         taken = await self._recount(turn, plausible)
@@ -292,6 +352,74 @@ class ModuleSocket:
             return exc
 
         return NotAcknowledged(unacked) if unacked and not self.inbox.is_ended else None
+
+
+class _Sending(Turn):
+    """Pieces that go out one after the other, each in a turn of its own.
+
+    As long as all goes well nobody is woken: the next piece leaves while the answer to the one before is being read.
+    Whoever waits has the turn when something has to be seen to, and does not when there is nothing more to send.
+
+    Attributes:
+        taken: how many bytes the module took.
+        command: the last that was sent.
+        outcome: what came of it, where that has to be seen to.
+    """
+
+    def __init__(self, socket: ModuleSocket, outbox: Outbox, on_taken: Callable[[], None] | None) -> None:
+        """Describe it.
+
+        Args:
+            socket: the socket.
+            outbox: what waits.
+            on_taken: is called after each piece; None to send one piece only.
+        """
+        super().__init__(socket.channel.turns, socket.channel.continue_turn, urgent=False)
+        self.taken = 0
+        self.command: SendData | None = None
+        self.outcome: Outcome | None = None
+        self._socket = socket
+        self._outbox = outbox
+        self._on_taken = on_taken
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has the turn."""
+        return self._has_turn
+
+    def take(self) -> bool:
+        channel = self._socket.channel
+        if not self._is_awaited:
+            return False
+
+        self.command = self._socket.next_piece(self._outbox) if channel.is_ready else None
+        if self.command is None:
+            return super().take()
+
+        self._has_turn = True
+        channel.begin(self.command, None, None, self._ended)
+        return True
+
+    def _ended(self, outcome: Outcome) -> None:
+        # Whoever was cancelled has given up the answer, and may have thrown away what waited.
+        if self.command is None or not self._is_awaited:
+            return
+
+        if not self._socket.has_taken(self.command, outcome):
+            self.outcome = outcome
+            self._grant()
+            return
+
+        size = len(self.command.data)
+        self.taken += size
+        self._outbox.drop(size)
+        self.command = None
+        self._leave()
+        if self._on_taken is None or not self._outbox.is_due:
+            self._grant()
+        else:
+            self._on_taken()
+            self._turns.line_up(self)
 
 
 async def close_connect_id(channel: Channel, connect_id: int) -> None:

@@ -21,7 +21,7 @@ FLOORS: Final = (
     {"at"},
     {"emulator"},
     {"port"},
-    {"channel", "dataformat", "inbox", "outbox", "rai", "standin", "subscribers", "tasks", "turns"},
+    {"channel", "dataformat", "inbox", "outbox", "rai", "recovery", "standin", "subscribers", "tasks", "turns"},
     {"sockets"},
     {"tls", "transports"},
     {"routing"},

@@ -99,6 +99,17 @@ class DTE:
         return self._push.form
 
     @property
+    def missing(self) -> int:
+        """How many bytes of a payload have yet to come, at the least, before anything else can; 0 when none is due."""
+        if self._push.busy:
+            return self._push.missing
+
+        # The parser reads a header with the line that it begins, but it is there to be seen before.
+        buffer = self._buffer
+        header = HEADER.match(buffer.data) if buffer.data and not buffer.skipping else None
+        return self._push.rest(int(header[2]), len(buffer) - header.end()) if header is not None else 0
+
+    @property
     def is_doubtful(self) -> bool:
         """Whether the completion that ended the last dialogue may be that of an earlier command, given up before."""
         return self._doubtful

@@ -73,6 +73,16 @@ class PushReader:
         self.busy = False
         self.form: PayloadFormat | None = None
 
+    @property
+    def missing(self) -> int:
+        """How many bytes of the payload under way have yet to come, at the least."""
+        return 0 if self._length is None else self.rest(self._length, len(self._buffer))
+
+    def rest(self, length: int, come: int) -> int:
+        """Return how many bytes of a payload have yet to come, at the least, when so many have."""
+        width = 2 if self.form is PayloadFormat.HEX else 1
+        return max(0, width * length - come) if length <= LARGEST_PUSH else 0
+
     # Reading
 
     def begin(self, connect_id: int, length: int) -> Response | None:

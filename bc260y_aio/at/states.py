@@ -22,6 +22,9 @@ class State(enum.Enum):
     CLOSED = enum.auto()
     """The line is gone."""
 
+    # Enum's own is written in Python, and every move looks up two.
+    __hash__ = object.__hash__
+
 
 class Trigger(enum.Enum):
     """What moves the dialogue."""
@@ -43,6 +46,8 @@ class Trigger(enum.Enum):
     DISTRUSTED = enum.auto()
     """What comes is discarded, for it may be payload."""
     CLOSED = enum.auto()
+
+    __hash__ = object.__hash__
 
 
 _ALWAYS: Final = {Trigger.CLOSED: State.CLOSED}

@@ -8,6 +8,7 @@ from typing import Final, Protocol, Self
 from ..errors import PortLost, PortNotFound
 from .border import check_baudrate, checked_scheme
 from .device import CLOSE_TIMEOUT, Device
+from .gate import Gate
 from .receiver import Receiver
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Port:
         self._line = line
         self._emulator = emulator
         self._receiver = Receiver(url)
+        self._gate = Gate(self._receiver.pause)
         self._transport: asyncio.Transport | None = None
         self._closing: asyncio.Task[None] | None = None
 
@@ -138,6 +140,17 @@ class Port:
         """
         if self.baudrate is not None:
             self._receiver.pause(seconds)
+
+    def expect(self, size: int) -> float:
+        """Know that nothing of use can arrive before so many more bytes have, and sleep through them if that pays.
+
+        It is to be called after each read while such bytes are due, and once when they have come, with 0. It pauses the
+        port only when the rate is known and the line has been seen to keep it.
+
+        Returns:
+            How long the port is paused, in seconds.
+        """
+        return self._gate.expect(size, self._receiver.read_total, self.baudrate) if self.baudrate is not None else 0.0
 
     # Sending
 

@@ -18,6 +18,7 @@ class Receiver(asyncio.Protocol):
         self.made: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self.size = 0
+        self.read_total = 0
         self._chunks: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -65,6 +66,7 @@ class Receiver(asyncio.Protocol):
 
         data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
+        self.read_total += self.size
         self.size = 0
         if not self._watching:
             self._watch()

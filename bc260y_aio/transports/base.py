@@ -257,7 +257,7 @@ class SocketTransport(FlowControl):
 
     async def _send(self) -> None:
         try:
-            while self._outbox:
+            while self._outbox.is_due:
                 await self._send_piece()
                 self._context.run(self._maybe_resume)
         except asyncio.CancelledError:
@@ -278,7 +278,12 @@ class SocketTransport(FlowControl):
             await asyncio.wait([sender])
 
     async def _send_piece(self) -> None:
-        await self._socket.send_next(self._outbox)
+        await self._socket.send_waiting(self._outbox, self._on_taken)
+
+    def _on_taken(self) -> None:
+        # The reader task has no time for what a protocol does.
+        if self._protocol_paused:
+            self._loop.call_soon(self._maybe_resume, context=self._context)
 
     # Closing
 

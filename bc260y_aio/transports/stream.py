@@ -1,6 +1,7 @@
 """A TCP connection of the module as an asyncio transport."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ from ..outbox import StreamOutbox
 from ..rai import RAI, effective
 from ..sockets import ModuleSocket
 from .base import Buffer, Closing, SocketTransport, checked_buffer
+from .cork import Cork
 
 
 class ModemTransport(SocketTransport, asyncio.Transport):
@@ -18,6 +20,8 @@ class ModemTransport(SocketTransport, asyncio.Transport):
     direction
     only: :meth:`write_eof` raises NotImplementedError.
     """
+
+    _outbox: StreamOutbox
 
     # asyncio's streams ask for this before they start TLS on a transport.
     _start_tls_compatible = True
@@ -33,6 +37,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         waiter: asyncio.Future[None] | None = None,
     ) -> None:
         self._outbox = StreamOutbox()
+        self._cork = Cork(loop, self._outbox, self._start_sending)
         self._keepalive: asyncio.Task[None] | None = None
         super().__init__(loop, socket, protocol, extra=extra, closing=closing)
         self._start(waiter)
@@ -103,8 +108,35 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
         self._socket.formats.check(data)
         self._outbox.put(data, effective(rai))
-        self._start_sending()
         self._maybe_pause()
+        if self._protocol_paused:
+            # Whoever is to fill the piece waits for it to go.
+            self._outbox.release()
+
+        self._cork.wrote()
+
+    def cork(self, delay: float | None = None) -> contextlib.AbstractContextManager[None]:
+        """Hold back what does not fill an AT+QISEND, because more is to come, until the block ends.
+
+        Small writes that are made over time then go out together: each AT+QISEND costs some 50 bytes on the line, and
+        airtime, and may wake the radio. A write with a RAI ends what is held back, and so do :meth:`close`,
+        :meth:`drained` and :meth:`wait_acked`; a protocol that was told to pause writing is not kept waiting.
+
+            with transport.cork(0.2):
+                ...
+
+        Args:
+            delay: the longest that anything is held back, in seconds; by default, as long as the block lasts.
+
+        Raises:
+            ValueError: the delay is not positive.
+        """
+        return self._cork.hold(self._socket.formats.largest_piece, delay)
+
+    async def drained(self) -> None:
+        """Wait until the module has taken all that was written, or the transport is lost. It lets go what is held."""
+        self._cork.release()
+        await super().drained()
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
         """Write several pieces of data as one."""
@@ -223,10 +255,12 @@ class ModemTransport(SocketTransport, asyncio.Transport):
     def close(self) -> None:
         """Stop reading, send what waits, and close."""
         self.set_keepalive(None)
+        self._cork.release()
         super().close()
 
     def _force_close(self, exc: BaseException | None) -> None:
         if self._keepalive is not None and self._keepalive is not asyncio.current_task(self._loop):
             self.set_keepalive(None)
 
+        self._cork.cancel()
         super()._force_close(exc)

@@ -246,8 +246,9 @@ async def test_a_caller_cancelled_in_the_moment_its_turn_comes_passes_the_turn_o
             second, third = start(channel, QueryAcks(1)), start(channel, QueryAcks(2))
             await settle()
 
-        # The second has been granted its turn, and has not run since.
+        # The second's command went out the moment its turn came, before its caller has run again.
         second.cancel()
+        await far.answer(b"AT+QISEND=1,0\r", b"\r\n+QISEND: 1,0,0\r\n", OK)
         await far.answer(b"AT+QISEND=2,0\r", b"\r\n+QISEND: 2,0,0\r\n", OK)
         await third
         assert second.cancelled()

@@ -1,5 +1,6 @@
 """Command lines read back: what a DCE makes of what a DTE wrote."""
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -91,6 +92,7 @@ def read_command(line: bytes, form: PayloadFormat) -> Command:
         raise Malformed(str(exc)) from exc
 
 
+@functools.lru_cache(256)
 def read_verbatim(line: str) -> Raw:
     """Return a command line that goes out as it is written, and knows what follows its ``OK``.
 

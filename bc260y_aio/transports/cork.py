@@ -1,0 +1,61 @@
+"""Holding back what does not fill a piece, because more is to come."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+
+from ..outbox import StreamOutbox
+
+
+class Cork:
+    """Holds back what waits to be sent until it fills a piece, while somebody asks for that."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: StreamOutbox, send: Callable[[], None]) -> None:
+        """Make one that holds nothing back.
+
+        Args:
+            loop: whose clock the delays go by.
+            outbox: what waits.
+            send: begins to send what is due.
+        """
+        self._loop = loop
+        self._outbox = outbox
+        self._send = send
+        self._delays: list[float | None] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextlib.contextmanager
+    def hold(self, size: int, delay: float | None) -> Iterator[None]:
+        """Hold back less than ``size`` bytes, for up to ``delay`` seconds if there is one, inside a block."""
+        if delay is not None and delay <= 0:
+            raise ValueError(f"a delay must be positive, not {delay}")
+
+        self._delays.append(delay)
+        self._outbox.hold = size
+        try:
+            yield
+        finally:
+            self._delays.remove(delay)
+            if not self._delays:
+                self._outbox.hold = 0
+                self.release()
+
+    def wrote(self) -> None:
+        """Note that something was written, and send what is due."""
+        if self._outbox.is_due:
+            self._send()
+        elif self._timer is None and (delays := [delay for delay in self._delays if delay is not None]):
+            self._timer = self._loop.call_later(min(delays), self.release)
+
+    def release(self) -> None:
+        """Let go what is held back."""
+        self.cancel()
+        if self._outbox:
+            self._outbox.release()
+            self._send()
+
+    def cancel(self) -> None:
+        """Set no timer any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,89 @@
+"""Run all benchmarks briefly, and write what they found into ``benchmarks/README.md``, in less than three minutes.
+
+With names of benchmarks only these run, and nothing is written.
+"""
+
+import argparse
+import importlib
+import os
+import platform
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from .common import ROUNDS, Measure, Table, plot
+
+_README: Final = Path(__file__).with_name("README.md")
+_FIGURE: Final = Path(__file__).with_name("figures.svg")
+_BEGIN: Final = "<!-- figures: begin -->"
+_END: Final = "<!-- figures: end -->"
+
+NAMES: Final = ("parse", "round_trip", "goodput", "echo", "scale", "radio", "idle")
+
+
+def _find(name: str) -> Measure | None:
+    try:
+        module = importlib.import_module(f".{name}", __package__)
+    except ModuleNotFoundError as exc:
+        if exc.name != f"{__package__}.{name}":
+            raise
+
+        return None
+
+    measure: Measure = module.measure
+    return measure
+
+
+def _machine() -> str:
+    return (
+        f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}, {os.cpu_count()} cores; "
+        f"medians of {ROUNDS} rounds. `python -m benchmarks` writes this section anew."
+    )
+
+
+def write(tables: list[Table]) -> None:
+    """Put tables, and a figure where matplotlib is to be had, into the README."""
+    parts = [_BEGIN, _machine(), *map(str, tables)]
+    try:
+        plot(tables, _FIGURE)
+    except ImportError:
+        print("no figure without matplotlib: pip install 'bc260y-aio[bench]'", file=sys.stderr)
+    else:
+        parts.append(f"![the same as figures]({_FIGURE.name})")
+
+    text = _README.read_text()
+    section = re.compile(f"{_BEGIN}.*{_END}", re.DOTALL)
+    assert section.search(text), f"{_README} has no {_BEGIN} ... {_END}"
+    _README.write_text(section.sub(lambda _: "\n\n".join([*parts, _END]), text))
+
+
+def main() -> None:
+    """Be the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--full", action="store_true", help="measure at length")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many rounds (default: 5)")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(NAMES):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+
+    tables = []
+    for name in arguments.names or NAMES:
+        began = time.monotonic()
+        measure = _find(name)
+        if measure is None:
+            print(f"{name} is not there", file=sys.stderr)
+            continue
+
+        tables.append(measure(arguments.rounds, brief=not arguments.full))
+        print(f"{tables[-1]}\n")
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+    if not arguments.names:
+        write(tables)
+
+
+if __name__ == "__main__":
+    main()

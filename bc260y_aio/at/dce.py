@@ -51,6 +51,11 @@ class DCE:
     def __repr__(self) -> str:
         return f"<DCE send={self.send_format.name} receive={self.receive_format.name} buffered={len(self._buffer)}>"
 
+    @property
+    def buffered(self) -> int:
+        """How many bytes have come and not been read yet: a command line at the most."""
+        return len(self._buffer)
+
     # Receiving
 
     def receive_data(self, data: bytes) -> None:

@@ -17,6 +17,7 @@ The rules, which the table below only spells out:
 """
 
 import enum
+import re
 from collections import deque
 from typing import Final
 
@@ -104,10 +105,13 @@ class DTE:
         if self._push.busy:
             return self._push.missing
 
-        # The parser reads a header with the line that it begins, but it is there to be seen before.
-        buffer = self._buffer
-        header = HEADER.match(buffer.data) if buffer.data and not buffer.skipping else None
-        return self._push.rest(int(header[2]), len(buffer) - header.end()) if header is not None else 0
+        header = self._header if self._buffer else None
+        return self._push.rest(int(header[2]), len(self._buffer) - header.end()) if header is not None else 0
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes have come and not been read yet: less than a line may have, and a payload at the most."""
+        return len(self._buffer)
 
     @property
     def is_doubtful(self) -> bool:
@@ -147,6 +151,7 @@ class DTE:
         if self._command.awaited:
             self._owed.append(self._command)
 
+        self._see_push()
         self._push.give_up()
         self._begin_probing()
 
@@ -163,6 +168,7 @@ class DTE:
             self._begin_probing()
 
         self._move(Trigger.PROBED)
+        self._see_push()
         self._push.settle()
         if not self._listening or self._refusals >= _REFUSALS:
             return self._line(Attention().encode())
@@ -182,6 +188,12 @@ class DTE:
     def close(self) -> None:
         """End the dialogue for good: the line is gone."""
         self._move(Trigger.CLOSED)
+
+    def _see_push(self) -> None:
+        """Begin to read the push whose header is all that has come of it."""
+        if not self._push.busy and (header := self._header) is not None and (event := self._begin_push(header)):
+            self._events.append(event)
+            self._buffer.short = False
 
     def _line(self, line: bytes) -> bytes:
         self._echo = line
@@ -214,13 +226,21 @@ class DTE:
 
     # Lines
 
-    def _read_line(self) -> Response | None:
-        buffer = self._buffer
-        if not buffer.skipping and (header := HEADER.match(buffer.data)):
-            connect_id, length = map(int, header.groups())
-            buffer.drop(header.end())
-            return self._push.begin(connect_id, length)
+    @property
+    def _header(self) -> re.Match[bytes] | None:
+        """The header of a push that comes next. It is read with the line that it begins, but can be seen before."""
+        return None if self._buffer.skipping else HEADER.match(self._buffer.data)
 
+    def _begin_push(self, header: re.Match[bytes]) -> Response | None:
+        connect_id, length = map(int, header.groups())
+        self._buffer.drop(header.end())
+        return self._push.begin(connect_id, length)
+
+    def _read_line(self) -> Response | None:
+        if (header := self._header) is not None:
+            return self._begin_push(header)
+
+        buffer = self._buffer
         buffer.skip_blanks()
         if not buffer.has_line():
             return None

@@ -52,6 +52,13 @@ forms = pytest.mark.parametrize("form", PayloadFormat, ids=lambda form: form.nam
 known = pytest.mark.parametrize("is_known", [True, False], ids=["known", "unknown"])
 
 
+finely_cut = pytest.mark.parametrize("is_cut", [False, True], ids=["whole", "byte by byte"])
+
+
+def pieces(data: bytes, is_cut: bool) -> list[bytes]:
+    return one_by_one(data) if is_cut else [data]
+
+
 # Whole
 
 
@@ -256,6 +263,27 @@ def test_text_that_does_not_come_is_given_up_with_the_command_that_waits() -> No
     dte.give_up()
     assert hear(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
     assert bring_into_step(dte, 4)[-1] == Resynchronised()
+
+
+@finely_cut
+def test_a_push_of_which_only_the_header_came_is_given_up_however_that_was_cut(
+    is_cut: bool,
+) -> None:
+    dte = dte_with(TEXT, SEND)
+    assert hear(dte, *pieces(b'\r\n+QIURC: "recv",4,100,', is_cut)) == []
+    dte.give_up()
+    assert hear(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
+
+
+@finely_cut
+def test_a_header_alone_is_no_push_under_way_when_the_line_was_quiet_between_two_probes(
+    is_cut: bool,
+) -> None:
+    dte = DTE()
+    assert hear(dte, *pieces(b'\n+QIURC:"recv",0,1,', is_cut)) == []
+    dte.probe()
+    dte.probe()
+    assert hear(dte, b"") == [DamagedPayload(0, 1, "the rest did not come")]
 
 
 def test_hex_that_goes_on_is_taken_though_a_command_was_given_up_meanwhile() -> None:

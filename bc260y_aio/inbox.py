@@ -31,6 +31,7 @@ class Inbox:
         self.dropped = 0
         self.on_arrival: Callable[[], None] | None = None
         self.on_level: Callable[[], None] | None = None
+        self.on_overflow: Callable[[], object] | None = None
         self.keeps_order = keeps_order
         self._payloads: deque[bytes] = deque()
         self._ended = False
@@ -77,6 +78,9 @@ class Inbox:
         if self.keeps_order:
             self.size -= len(self._payloads.pop())
             self.end(ReceiveOverflow(f"more than {self.limit} bytes were left unread"))
+            if self.on_overflow is not None:
+                self.on_overflow()
+
             return
 
         while self._is_too_full:

@@ -83,6 +83,8 @@ class ModuleSocket:
         self.host, self.port = remote
         self.local_port = local_port
         self.inbox = inbox
+        # What nobody will take is not to fill the line.
+        inbox.on_overflow = self.close
         self.sent = 0
         self.sends = 0
         self.sent_at = 0.0

@@ -13,6 +13,7 @@ Each failure is one of ours and, at the same time, the builtin that an asyncio p
      +- ProtocolError
      |   +- LocalProtocolError (RuntimeError)
      |   +- RemoteProtocolError (ConnectionAbortedError)
+     +- ReplayMismatch (AssertionError)
      +- CommandError
      |   +- CommandFailed
      |   +- CommandTimeout (TimeoutError)
@@ -206,6 +207,24 @@ class LocalProtocolError(ProtocolError, RuntimeError):
 
 class RemoteProtocolError(ProtocolError, ConnectionAbortedError):
     """Raised when the other side said something that cannot be understood."""
+
+
+class ReplayMismatch(BC260YError, AssertionError):
+    """Raised when a program writes something else than the transcript that is played to it.
+
+    Attributes:
+        line: the line of the transcript.
+        expected: the bytes that stand there; empty when nothing more does.
+        came: the bytes that came; empty when nothing more did.
+    """
+
+    _errno = errno.EPROTO
+
+    def __init__(self, message: str, *, line: int, expected: bytes, came: bytes) -> None:
+        super().__init__(message)
+        self.line = line
+        self.expected = expected
+        self.came = came
 
 
 class CommandError(BC260YError):

@@ -21,6 +21,7 @@ FLOORS: Final = (
     {"at"},
     {"emulator"},
     {"port"},
+    {"recording"},
     {"channel", "dataformat", "inbox", "outbox", "rai", "recovery", "standin", "subscribers", "tasks", "turns"},
     {"sockets"},
     {"tls", "transports"},

@@ -9,13 +9,11 @@ from typing import Any, Final
 
 from ..at.commands import QueryDataFormat, QuerySleep
 from ..at.information import DataFormat, SleepSetting
+from ..at.privacy import hide
 from ..errors import CommandError, NotRegistered, ProtocolError
 from .common import Subparsers, add_json_option, add_port_options, say, say_json
 from .guest import Guest
 
-# How many digits of a number that identifies a person's module are shown at either end.
-_SHOWN_FIRST: Final = 4
-_SHOWN_LAST: Final = 3
 _LABEL_WIDTH: Final = 14
 # What AT+CSQ tells for "not known", and how it counts otherwise (TS 27.007, 8.5).
 _NO_SIGNAL: Final = 99
@@ -50,7 +48,7 @@ async def run(options: argparse.Namespace) -> int:
         for fact in _FACTS:
             value = await _find(fact, guest)
             if fact.is_private and isinstance(value, str) and not options.unmasked:
-                value = mask(value)
+                value = hide(value)
 
             found[fact.key] = value
             if not options.json:
@@ -60,15 +58,6 @@ async def run(options: argparse.Namespace) -> int:
         say_json(found)
 
     return 0
-
-
-def mask(number: str) -> str:
-    """Return a number with its middle digits hidden."""
-    hidden = len(number) - _SHOWN_FIRST - _SHOWN_LAST
-    if hidden < _SHOWN_FIRST:
-        return "*" * len(number)
-
-    return number[:_SHOWN_FIRST] + "*" * hidden + number[-_SHOWN_LAST:]
 
 
 def _show(label: str, text: str) -> None:

@@ -4,23 +4,16 @@ import asyncio
 import os
 import random
 import types
-import weakref
 from collections.abc import Callable
-from itertools import count
 from typing import Any, Final, Self
 
 from ..at.responses import Response
 from ..at.urcs import Unrecognised
 from ..errors import PortError
-from .line import End, Line, MemoryEnd, PtyEnd, TcpEnd
+from .line import End, Line, MemoryEnd, make_end
 from .module import Module, Nvram
 from .network import Network
 from .options import Options
-
-_numbers = count(1)
-
-# The started emulators with a line in memory, by URL.
-_in_memory: "weakref.WeakValueDictionary[str, Emulator]" = weakref.WeakValueDictionary()
 
 # The options that are the network's.
 _OF_THE_NETWORK: Final = frozenset({"latency", "jitter", "loss", "names"})
@@ -92,11 +85,6 @@ class Emulator:
         """
         return cls(Options.from_url(url))
 
-    @staticmethod
-    def at(url: str) -> "Emulator | None":
-        """Return the started emulator whose line in memory has this URL, or None."""
-        return _in_memory.get(url)
-
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -138,7 +126,7 @@ class Emulator:
             raise RuntimeError("the emulator is started")
 
         options = self.options
-        end = _end(options)
+        end = make_end(options.line, port=options.port, link=options.link)
         if options.baudrate is not None:
             self.nvram.baudrate = options.baudrate
 
@@ -166,8 +154,6 @@ class Emulator:
             raise
 
         self._end = end
-        if isinstance(end, MemoryEnd):
-            _in_memory[end.url] = self
 
     def _boot(self) -> None:
         self.line.connected = lambda: None
@@ -179,7 +165,6 @@ class Emulator:
         if end is None:
             return
 
-        _in_memory.pop(end.url, None)
         await self.module.close()
         self.line.close()
         await end.close()
@@ -243,16 +228,6 @@ def _network(options: Options) -> Network:
 
 def _nvram(options: Options) -> Nvram:
     return Nvram() if options.nvram is None else Nvram.load(options.nvram)
-
-
-def _end(options: Options) -> End:
-    match options.line:
-        case "pty":
-            return PtyEnd(options.link)
-        case "tcp":
-            return TcpEnd(options.port)
-        case _:
-            return MemoryEnd(f"bc260y-{next(_numbers)}")
 
 
 def _sizes(options: Options) -> Callable[[], int] | None:

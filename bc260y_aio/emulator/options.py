@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 
 from ..at.responses import STANDARD, CmeLevel, Dialect
 from .faults import KINDS, Faults
+from .line import LINES
 
 SCHEME: Final = "emulator"
 
@@ -39,8 +40,6 @@ FIRMWARES: Final[Mapping[str, Firmware]] = {
 }
 
 ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n", "crlf": b"\r\n"}
-
-LINES: Final = ("memory", "pty", "tcp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

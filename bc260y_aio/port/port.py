@@ -3,13 +3,16 @@
 import asyncio
 import logging
 import types
-from typing import Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from ..errors import PortLost, PortNotFound
 from .border import check_baudrate, checked_scheme
 from .device import CLOSE_TIMEOUT, Device
 from .gate import Gate
 from .receiver import Receiver
+
+if TYPE_CHECKING:
+    from ..emulator.line import MemoryEnd
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +26,7 @@ async def open_port(url: str, baudrate: int | None = DEFAULT_BAUDRATE) -> "Port"
     Args:
         url: a device path; ``socket://host:port``; a pyserial URL that has a file descriptor, such as
             ``spy:///dev/ttyUSB0``, which shows the bytes on standard error; ``emulator://`` with its options; or the
-            ``memory://`` URL of an emulator in this process.
+            ``memory://`` URL of an emulator, a recorder or a replay in this process.
         baudrate: the rate in baud. None when it is not known or has no meaning: a device is then set to 9600 and
             :meth:`Port.pause` does nothing.
 
@@ -63,13 +66,13 @@ async def _open_emulator(url: str, baudrate: int | None) -> "Port":
 
 
 async def _open_memory(url: str) -> "Port":
-    from ..emulator import Emulator
+    from ..emulator.line import MemoryEnd
 
-    emulator = Emulator.at(url)
-    if emulator is None:
-        raise PortNotFound(f"{url}: no emulator with this line runs in this process")
+    end = MemoryEnd.at(url)
+    if end is None or end.line is None:
+        raise PortNotFound(f"{url}: there is no such line in this process")
 
-    return await Port(url, _Borrowed(emulator), baudrate=emulator.options.baudrate)._open()
+    return await Port(url, _Borrowed(end), baudrate=end.line.pace)._open()
 
 
 class Port:
@@ -242,10 +245,14 @@ class Closable(Protocol):
 
 
 class _Borrowed:
-    """The line of an emulator that belongs to somebody else."""
+    """A line in memory that belongs to somebody else."""
 
-    def __init__(self, line: "Line") -> None:
-        self.connect = line.connect
+    def __init__(self, end: "MemoryEnd") -> None:
+        self._end = end
+
+    async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:
+        """Take the line."""
+        return self._end.connect(protocol)
 
     async def close(self) -> None:
         """Leave it as it is."""

@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from bc260y_aio.at.syntax import PayloadFormat
-from bc260y_aio.cli.info import mask
 from bc260y_aio.emulator import EchoPeer, Emulator
 from tests.cli.running import answering, run
 
@@ -62,14 +61,6 @@ async def test_json_says_the_same_with_the_same_masks(capsys: pytest.CaptureFixt
     assert masked["dns_servers"] == ["218.2.2.2", "8.8.8.8", "240E:5A::6666", "240E:5B::6666"]
     assert masked["data_format"] == {"send": "text", "receive": "text"}
     assert (masked["sleep"], masked["sockets"], masked["baudrate"]) == (1, [], None)
-
-
-@pytest.mark.parametrize(
-    ("number", "masked"),
-    [("867997030012345", "8679********345"), ("12345678901", "1234****901"), ("1234567890", "**********"), ("", "")],
-)
-def test_the_middle_of_a_number_is_masked(number: str, masked: str) -> None:
-    assert mask(number) == masked
 
 
 async def test_what_a_firmware_refuses_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:

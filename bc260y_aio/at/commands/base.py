@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, Self
 
+from ..privacy import masked, presentable
 from ..responses import Completion, Information, Text
 from ..syntax import Parameters, checked_integer
 
@@ -61,7 +62,8 @@ class Command:
         return self.write().encode("ascii")
 
     def __str__(self) -> str:
-        return self.write()
+        """Return the command line as messages and logs show it: what identifies the module's owner is masked."""
+        return masked(self.write())
 
     def is_answered_by(self, completion: Completion) -> bool:
         """Tell whether a completion of the right class is about this command and no other."""
@@ -150,10 +152,10 @@ class Raw(Command):
 
     def __post_init__(self) -> None:
         if not (self.line.isascii() and self.line.isprintable()):
-            raise ValueError(f"a command line must be printable ASCII: {self.line!r}")
+            raise ValueError(f"a command line must be printable ASCII: {presentable(self.line)!r}")
 
         if self.line[:2].upper() != "AT":
-            raise ValueError(f"a command line begins with AT: {self.line!r}")
+            raise ValueError(f"a command line begins with AT: {presentable(self.line)!r}")
 
     @property
     def awaited(self) -> tuple[type[Completion], ...]:
@@ -165,6 +167,9 @@ class Raw(Command):
 
     def write(self) -> str:
         return self.line
+
+    def __str__(self) -> str:
+        return presentable(self.line)
 
     def is_answered_by(self, completion: Completion) -> bool:
         return self.like is None or self.like.is_answered_by(completion)

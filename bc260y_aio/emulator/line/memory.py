@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import weakref
 from collections import deque
+from itertools import count
 from typing import Final
 
 from ...errors import PortBusy, PortLost, PortNotFound
@@ -12,17 +14,15 @@ from .uart import End
 _HIGH_WATER: Final = 64 * 1024
 _LOW_WATER: Final = 16 * 1024
 
+_numbers = count(1)
+
 
 class MemoryEnd(End):
-    """The host's end of a line in memory.
+    """The host's end of a line in memory."""
 
-    Args:
-        name: what stands in its URL.
-    """
-
-    def __init__(self, name: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._name = name
+        self._name = f"bc260y-{next(_numbers)}"
         self._transport: MemoryTransport | None = None
         self._is_there = False
 
@@ -34,10 +34,17 @@ class MemoryEnd(End):
     def held(self) -> int:
         return self._transport.held if self._transport is not None else 0
 
+    @staticmethod
+    def at(url: str) -> "MemoryEnd | None":
+        """Return the started end that has this URL, or None."""
+        return _started.get(url)
+
     async def start(self) -> None:
         self._is_there = True
+        _started[self.url] = self
 
     async def close(self) -> None:
+        _started.pop(self.url, None)
         self.hang_up()
 
     def hang_up(self) -> None:
@@ -82,6 +89,10 @@ class MemoryEnd(End):
     def release(self) -> None:
         """Take the line back from its transport."""
         self._transport = None
+
+
+# The lines in memory that a program of this process can open.
+_started: "weakref.WeakValueDictionary[str, MemoryEnd]" = weakref.WeakValueDictionary()
 
 
 class MemoryTransport(asyncio.Transport):

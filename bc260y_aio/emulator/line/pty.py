@@ -55,6 +55,7 @@ class PtyEnd(End):
         self._master, self._slave = os.openpty()
         try:
             tty.setraw(self._slave)
+            self._set_factory_rate()
             os.set_blocking(self._master, False)
             self._path = os.ttyname(self._slave)
             self._make_link()
@@ -65,6 +66,11 @@ class PtyEnd(End):
         self._watch()
         assert self.line is not None
         self.line.connected()
+
+    def _set_factory_rate(self) -> None:
+        attributes = termios.tcgetattr(self._slave)
+        attributes[4:6] = [termios.B9600] * 2
+        termios.tcsetattr(self._slave, termios.TCSANOW, attributes)
 
     async def close(self) -> None:
         self.hang_up()

@@ -232,6 +232,11 @@ class Line:
         return f"<Line {self._end.url} {self._baudrate} baud{pace} backlog={self.backlog} unread={self.unread}>"
 
     @property
+    def pace(self) -> int | None:
+        """The rate at which bytes get through, in baud; None for at once."""
+        return None if self._outgoing.rate is None else self._baudrate
+
+    @property
     def backlog(self) -> int:
         """How many bytes the module has said that the host has not heard yet."""
         return len(self._outgoing) + self._end.held

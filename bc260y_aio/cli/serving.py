@@ -1,0 +1,72 @@
+"""What the commands share that serve a line to another program: which line, under which name, and until when."""
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import sys
+from typing import Final
+
+from .common import complain, say, whole_number
+
+# What ends it, and is no failure.
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def add_line_options(parser: argparse.ArgumentParser, default: str = "a pty") -> None:
+    """Add ``--line`` and ``--link``.
+
+    Args:
+        parser: the command's parser.
+        default: what the line is by default, in words.
+    """
+    parser.add_argument("--line", choices=("pty", "tcp"), help=f"what to serve it on; by default {default}")
+    parser.add_argument("--link", metavar="PATH", help="a symbolic link to make to the pty, and to remove at the end")
+
+
+def add_tcp_port_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--tcp-port``."""
+    parser.add_argument(
+        "--tcp-port",
+        type=whole_number(0, 65535),
+        default=0,
+        metavar="PORT",
+        help="the port of a TCP line, on 127.0.0.1; any by default",
+    )
+
+
+def check_link(options: argparse.Namespace, line: str, link: str | None) -> None:
+    """Check that a link can be made.
+
+    Raises:
+        SystemExit: only a pty has one.
+        FileExistsError: there is something else in its place.
+    """
+    if link is None:
+        return
+
+    if line != "pty":
+        options.refuse("only a pty has a link")
+
+    if os.path.lexists(link) and not os.path.islink(link):
+        raise FileExistsError(errno.EEXIST, "there is something else than a symbolic link", link)
+
+
+def announce(url: str, link: str | None, what: str) -> None:
+    """Print the name of the line, and, for a person, what it is."""
+    say(link or url)
+    if sys.stderr is not None and sys.stderr.isatty():
+        at = f" ({url})" if link else ""
+        complain(f"{what}{at}; Ctrl-C ends it")
+
+
+async def stopped() -> None:
+    """Wait until a signal ends it."""
+    stop = asyncio.Event()
+    for number in _ENDINGS:
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    await stop.wait()

@@ -1,0 +1,197 @@
+"""A recorder: it stands between a program and a port, and writes down what passes."""
+
+import asyncio
+import contextlib
+import os
+from types import TracebackType
+from typing import Self
+
+from ..emulator.line import End, Line, make_end
+from ..errors import BC260YError, PortError
+from ..port import DEFAULT_BAUDRATE, Port, open_port
+from .scribe import Scribe
+
+
+class Recorder:
+    """Passes bytes between a program and a port, unchanged and at once, and writes a transcript of them.
+
+    It is an async context manager; a program then opens :attr:`url`::
+
+        async with Recorder("/dev/ttyUSB0", "session.txt", baudrate=9600) as recorder:
+            async with Modem(recorder.url) as modem:
+                ...
+
+    A program in this process has a line in memory; ``line="pty"`` or ``"tcp"`` serves others.
+    """
+
+    def __init__(
+        self,
+        port: str,
+        path: str | os.PathLike[str],
+        *,
+        baudrate: int | None = None,
+        line: str = "memory",
+        link: str | None = None,
+        tcp_port: int = 0,
+        mask: bool = False,
+    ) -> None:
+        """Describe a recording; nothing is opened yet.
+
+        Args:
+            port: the port of the module, as for :class:`bc260y_aio.Modem`.
+            path: the file to write; one that is there is overwritten.
+            baudrate: the rate of the port. None follows the program where it opens a pty: it sets the rate. Elsewhere
+                that is 9600.
+            line: what the program opens: ``"memory"``, ``"pty"`` or ``"tcp"``.
+            link: a symbolic link to the pty.
+            tcp_port: on 127.0.0.1; 0 lets the system choose.
+            mask: mask numbers and addresses in the transcript: see :mod:`bc260y_aio.recording.masking`.
+
+        Raises:
+            ValueError: there is no such kind of line.
+        """
+        self._port_url = port
+        self._path = path
+        self._baudrate = baudrate
+        self._mask = mask
+        self._end: End = make_end(line, port=tcp_port, link=link)
+        self._line: Line | None = None
+        self._port: Port | None = None
+        self._scribe: Scribe | None = None
+        self._relay: asyncio.Task[None] | None = None
+        self._changing: asyncio.Task[None] | None = None
+        self._rate: int | None = None
+        self._held = bytearray()
+
+    def __repr__(self) -> str:
+        return f"<Recorder {self._port_url} to {os.fspath(self._path)}>"
+
+    @property
+    def url(self) -> str:
+        """What a program opens; known once it is started."""
+        return self._end.url
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> None:
+        """Open the port, begin the file, and make the line.
+
+        Raises:
+            PortNotFound, PortBusy, PortError: the port cannot be opened, or the line not be made.
+            OSError: the file cannot be written.
+            ValueError: the port's name is malformed.
+        """
+        async with contextlib.AsyncExitStack() as undo:
+            self._port = port = await open_port(self._port_url, self._baudrate or DEFAULT_BAUDRATE)
+            undo.push_async_callback(port.close)
+            self._rate = port.baudrate
+            # It is closed by the scribe.
+            file = open(self._path, "w", encoding="ascii", errors="backslashreplace")  # noqa: ASYNC230, SIM115
+            self._scribe = Scribe(file, f"A session on {self._port_url}.", mask=self._mask)
+            undo.callback(self._scribe.close)
+            self._note_rate()
+            self._line = Line(self._end)
+            self._line.received = self._from_program
+            try:
+                await self._end.start()
+            except OSError as exc:
+                raise PortError(f"the program's line could not be made: {exc}", number=exc.errno) from exc
+
+            self._relay = asyncio.create_task(self._pass_on(port, self._scribe), name=f"record[{self._port_url}]")
+            undo.pop_all()
+
+    async def close(self) -> None:
+        """Close the port, the line and the file.
+
+        Raises:
+            OSError: the transcript could not be written to its end.
+        """
+        relay, scribe, line = self._relay, self._scribe, self._line
+        if relay is None or scribe is None or line is None or self._port is None:
+            return
+
+        self._relay = None
+        relay.cancel()
+        tasks = [task for task in (relay, self._changing) if task is not None]
+        await asyncio.wait(tasks)
+        line.close()
+        await self._end.close()
+        await self._port.close()
+        if line.bytes_lost:
+            scribe.note(f"{line.bytes_lost} bytes came while no program listened")
+
+        scribe.close()
+        if scribe.error is not None:
+            raise scribe.error
+
+    async def wait_ended(self) -> None:
+        """Wait until the port has gone away.
+
+        Raises:
+            PortLost: it has.
+        """
+        if self._relay is not None:
+            await asyncio.shield(self._relay)
+
+    # From the module to the program
+
+    async def _pass_on(self, port: Port, scribe: Scribe) -> None:
+        assert self._line is not None
+        try:
+            while True:
+                data = await port.read()
+                self._line.write(data)
+                scribe.hear(data, by_dte=False)
+        except BC260YError as exc:
+            scribe.note(str(exc))
+            self._end.hang_up()
+            raise
+
+    # From the program to the module
+
+    def _from_program(self, data: bytes) -> None:
+        rate = self._end.baudrate
+        if self._baudrate is None and rate not in (None, self._rate) and self._rate is not None:
+            self._rate = rate
+            self._changing = asyncio.create_task(self._change_rate(self._changing), name=f"rate[{self._port_url}]")
+
+        if self._changing is not None:
+            self._held += data
+        else:
+            self._to_module(data)
+
+    def _to_module(self, data: bytes) -> None:
+        assert self._port is not None
+        assert self._scribe is not None
+        # That the port was lost is for who reads from it to tell.
+        with contextlib.suppress(BC260YError):
+            self._port.write(data)
+
+        self._scribe.hear(data, by_dte=True)
+
+    async def _change_rate(self, earlier: asyncio.Task[None] | None) -> None:
+        """Set the port to the program's rate, and then let through what was written meanwhile."""
+        if earlier is not None:
+            await asyncio.wait([earlier])
+
+        assert self._port is not None
+        with contextlib.suppress(BC260YError, ValueError):
+            if self._rate is not None:
+                await self._port.set_baudrate(self._rate)
+
+        if self._changing is asyncio.current_task():
+            self._changing = None
+            self._note_rate()
+            held, self._held = bytes(self._held), bytearray()
+            self._to_module(held)
+
+    def _note_rate(self) -> None:
+        if self._scribe is not None and self._port is not None and self._port.baudrate is not None:
+            self._scribe.note(f"{self._port.baudrate} baud")

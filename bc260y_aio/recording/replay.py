@@ -1,0 +1,277 @@
+"""A replay: a module that says what a transcript has, to a program that writes what stands there."""
+
+import asyncio
+import os
+from collections import deque
+from types import TracebackType
+from typing import Final, Literal, Self, get_args
+
+from ..emulator.line import End, Line, PtyEnd, make_end
+from ..errors import PortError, ReplayMismatch
+from .pieces import LONGEST
+from .players import ByContent, InOrder, Player, Reply, incomplete
+from .transcript import Transcript
+
+Match = Literal["strict", "by-socket", "lenient"]
+
+# What a program has begun to write and does not go on with for this long is compared as it is, in seconds.
+_PAUSE: Final = 0.3
+
+
+class Replay:
+    """Plays the module of a transcript, on a line that a program opens as any other port.
+
+    It is an async context manager, and at its end raises where the program did otherwise than the transcript::
+
+        async with Replay("session.txt", speed=None) as replay:
+            async with Modem(replay.url) as modem:
+                ...
+
+    The first line that differs hangs the line up. What the module said before the first command is said when the
+    program opens the line; on a pty, which does not tell of that, with the first byte that it writes.
+    """
+
+    def __init__(
+        self,
+        transcript: Transcript | str | os.PathLike[str],
+        *,
+        match: Match = "strict",
+        speed: float | None = 1.0,
+        line: str = "memory",
+        link: str | None = None,
+        tcp_port: int = 0,
+    ) -> None:
+        """Describe a replay; a file is read at once.
+
+        Args:
+            transcript: a transcript, or the file of one.
+            match: ``"strict"``, ``"by-socket"`` or ``"lenient"``: what the program must write
+                (:mod:`bc260y_aio.recording.players` tells what each means).
+            speed: how fast, beside the recording; 2 is twice as fast. None does not wait at all, and neither does
+                ``"lenient"``.
+            line: what the program opens: ``"memory"``, ``"pty"`` or ``"tcp"``.
+            link: a symbolic link to the pty.
+            tcp_port: on 127.0.0.1; 0 lets the system choose.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is no transcript; or an argument is out of range.
+        """
+        if match not in get_args(Match):
+            raise ValueError(f"match must be one of {', '.join(get_args(Match))}, not {match!r}")
+
+        if speed is not None and not speed > 0:
+            raise ValueError(f"speed must be positive, not {speed}")
+
+        self.transcript = transcript if isinstance(transcript, Transcript) else Transcript.load(transcript)
+        self._match = match
+        self._scale = None if speed is None else 1 / speed
+        self._end: End = make_end(line, port=tcp_port, link=link)
+        self._line: Line | None = None
+        self._player = self._read()
+        self._voices: dict[int, _Voice] = {}
+        self._heard = bytearray()
+        self._pause: asyncio.TimerHandle | None = None
+        self._has_begun = False
+        self._error: ReplayMismatch | None = None
+        self._changed = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Replay {self.transcript.name} {self._match}>"
+
+    def _read(self) -> Player:
+        is_lenient = self._match == "lenient"
+        return ByContent(self.transcript) if is_lenient else InOrder(self.transcript, by_socket=self._match != "strict")
+
+    @property
+    def url(self) -> str:
+        """What a program opens; known once it is started."""
+        return self._end.url
+
+    @property
+    def unknown(self) -> list[str]:
+        """The command lines that were answered ERROR because the transcript does not have them."""
+        return self._player.unknown if isinstance(self._player, ByContent) else []
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+        # A difference is the cause of what the program fell over.
+        if error is None or (self._error is not None and isinstance(error, Exception)):
+            self.check()
+
+    async def start(self) -> None:
+        """Make the line.
+
+        Raises:
+            PortError: it could not be made.
+        """
+        self._line = line = Line(self._end)
+        line.received = self._hear
+        if not isinstance(self._end, PtyEnd):
+            line.connected = self._begin
+
+        try:
+            await self._end.start()
+        except OSError as exc:
+            raise PortError(f"the program's line could not be made: {exc}", number=exc.errno) from exc
+
+    async def close(self) -> None:
+        """Take the line away. Closing twice is harmless."""
+        if self._line is not None:
+            self._stop()
+            self._line.close()
+            self._line = None
+            await self._end.close()
+
+    def _stop(self) -> None:
+        for voice in self._voices.values():
+            voice.stop()
+
+        if self._pause is not None:
+            self._pause.cancel()
+
+    # How it went
+
+    def check(self) -> None:
+        """Check that the program wrote all that the transcript has, and nothing else.
+
+        Raises:
+            ReplayMismatch: it did not; the message names the line of the transcript.
+        """
+        if self._error is not None:
+            raise self._error
+
+        if (due := self._player.due) is not None:
+            raise incomplete(self.transcript.name, due)
+
+    async def wait_finished(self) -> None:
+        """Wait until everything has been written and said; a lenient replay never is.
+
+        Raises:
+            ReplayMismatch: the program wrote something else.
+        """
+        while not self._is_finished:
+            self._changed.clear()
+            await self._changed.wait()
+
+        self.check()
+
+    @property
+    def _is_finished(self) -> bool:
+        is_over = self._match != "lenient" and self._player.due is None
+        return self._error is not None or (is_over and not any(self._voices.values()))
+
+    # Hearing
+
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._say(-1, self._player.opening)
+
+    def _hear(self, data: bytes) -> None:
+        self._begin()
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+        self._heard += data
+        while self._error is None and (end := self._heard.find(b"\r") + 1):
+            self._take(end)
+
+        if self._heard and self._error is None:
+            self._hear_partial()
+
+    def _hear_partial(self) -> None:
+        if self._player.awaits(bytes(self._heard)):
+            self._take(len(self._heard))
+        elif len(self._heard) > LONGEST:
+            self._give_up_waiting()
+        elif self._match == "strict" and not self.transcript.is_masked:
+            self._pause = asyncio.get_running_loop().call_later(_PAUSE, self._give_up_waiting)
+
+    def _give_up_waiting(self) -> None:
+        due = self._player.due
+        if due is None or not due.wire.startswith(self._heard) or len(self._heard) > LONGEST:
+            self._take(len(self._heard))
+
+    def _take(self, size: int) -> None:
+        wire = bytes(self._heard[:size])
+        del self._heard[:size]
+        try:
+            voice, replies = self._player.hear(wire)
+        except ReplayMismatch as exc:
+            self._error = exc
+            self._stop()
+            self._end.hang_up()
+            self._changed.set()
+        else:
+            self._say(voice, replies)
+
+    # Saying
+
+    def _say(self, number: int, replies: list[Reply]) -> None:
+        voice = self._voices.get(number)
+        if voice is None:
+            scale = None if self._match == "lenient" else self._scale
+            voice = self._voices[number] = _Voice(self, scale)
+
+        voice.say(replies)
+
+    def write(self, wire: bytes) -> None:
+        """Say bytes to the program now."""
+        if self._line is not None:
+            self._line.write(wire)
+
+    def fell_silent(self) -> None:
+        """Hear that all has been said that is due."""
+        self._changed.set()
+
+
+class _Voice:
+    """Says one thing after the other, each in its time."""
+
+    def __init__(self, replay: Replay, scale: float | None) -> None:
+        self._replay = replay
+        self._scale = scale
+        self._waiting: deque[Reply] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def say(self, replies: list[Reply]) -> None:
+        self._waiting += replies
+        if self._timer is None:
+            self._go_on()
+
+    def stop(self) -> None:
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _go_on(self) -> None:
+        self._timer = None
+        while self._waiting:
+            delay = 0.0 if self._scale is None else self._waiting[0].delay * self._scale
+            if delay > 0:
+                self._timer = asyncio.get_running_loop().call_later(delay, self._speak)
+                return
+
+            self._replay.write(self._waiting.popleft().wire)
+
+        self._replay.fell_silent()
+
+    def _speak(self) -> None:
+        self._timer = None
+        if self._waiting:
+            self._replay.write(self._waiting.popleft().wire)
+
+        self._go_on()

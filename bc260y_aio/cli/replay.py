@@ -25,6 +25,12 @@ def add_to(commands: Subparsers) -> None:
     )
     add_line_options(parser)
     add_tcp_port_option(parser)
+    _add_how_options(parser)
+    parser.add_argument("file", metavar="FILE", help="the transcript")
+    parser.set_defaults(run=run, match="strict")
+
+
+def _add_how_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--by-socket",
@@ -53,8 +59,6 @@ def add_to(commands: Subparsers) -> None:
     when.add_argument(
         "--no-wait", dest="speed", action="store_const", const=None, help="answer at once, whatever the transcript says"
     )
-    parser.add_argument("file", metavar="FILE", help="the transcript")
-    parser.set_defaults(run=run, match="strict")
 
 
 def _factor(text: str) -> float:

@@ -128,9 +128,7 @@ class InOrder:
                     (latest.get(owner, current) if owner is not None else current).add(item)
 
     def _lane(self, wire: bytes) -> int:
-        found = _COMMANDED.match(wire.lstrip()) if self._by_socket else None
-        number = (found[1] or found[2]) if found else None
-        return -1 if number is None else int(number)
+        return _socket_of(wire) if self._by_socket else -1
 
     def _owner(self, wire: bytes) -> int | None:
         found = _PUSHED.match(wire) if self._by_socket else None
@@ -173,7 +171,16 @@ class InOrder:
         same = next((at for at, (a, b) in enumerate(zip(due.wire, came, strict=False)) if a != b), None)
         at = min(len(due.wire), len(came)) if same is None else same
         message = f"{self._name}, line {due.line}: {_shown(due.wire, at)} is expected, but {_shown(came, at)} came"
-        return ReplayMismatch(f"{message}: byte {at + 1} differs", line=due.line, expected=due.wire, came=came)
+        others = {_socket_of(due.wire), _socket_of(came)}
+        hint = "; whose turn it is among several sockets is chance: see by-socket" if len(others - {-1}) == 2 else ""
+        return ReplayMismatch(f"{message}: byte {at + 1} differs{hint}", line=due.line, expected=due.wire, came=came)
+
+
+def _socket_of(wire: bytes) -> int:
+    """Return the connectID that a command line is about; -1 for none."""
+    found = _COMMANDED.match(wire.lstrip())
+    number = (found[1] or found[2]) if found else None
+    return -1 if number is None else int(number)
 
 
 def incomplete(name: str, due: Exchange) -> ReplayMismatch:

@@ -14,7 +14,6 @@ The rules:
 
 import asyncio
 import contextlib
-import logging
 from collections import deque
 from collections.abc import Callable, Container, Hashable
 from functools import partial
@@ -24,16 +23,7 @@ from .at.commands import Command, SetDataFormat
 from .at.dte import DTE, NEED_DATA
 from .at.responses import Completion, Failure, Information, Response, Success, Unsolicited
 from .at.states import State
-from .at.urcs import (
-    DamagedLine,
-    DamagedPayload,
-    DataReceived,
-    PeerClosed,
-    PowerChanged,
-    ProbeAnswered,
-    Restarted,
-    Resynchronised,
-)
+from .at.urcs import DataReceived, PowerChanged, ProbeAnswered, Restarted, Resynchronised
 from .errors import (
     BC260YError,
     CommandFailed,
@@ -41,7 +31,6 @@ from .errors import (
     ModemClosed,
     ModuleRestarted,
     ModuleSlept,
-    PayloadDamaged,
     PortLost,
     RemoteProtocolError,
 )
@@ -49,9 +38,8 @@ from .inbox import Inbox, Inboxes
 from .port import Port
 from .recovery import Recovery
 from .subscribers import Subscribers
+from .tracing import Trace
 from .turns import Answer, Dialogue, Outcome, Turn, TurnQueue, Watcher
-
-logger = logging.getLogger(__package__)
 
 # A module that may sleep does so about ten seconds after the last command; well before that it is surely awake.
 _SLEEPS_AFTER: Final = 5.0
@@ -71,9 +59,19 @@ class Channel:
         recovery: what brings the line into step.
         strays: how many payloads came for a connectID that nobody has.
         may_sleep: the module is allowed to sleep, so a command may find it asleep.
+        trace: hears of all that happens.
     """
 
-    def __init__(self, port: Port, *, name: str, command_gap: float, nvram_gap: float, recovery_timeout: float) -> None:
+    def __init__(
+        self,
+        port: Port,
+        *,
+        name: str,
+        command_gap: float,
+        nvram_gap: float,
+        recovery_timeout: float,
+        trace: Trace | None = None,
+    ) -> None:
         """Make a channel on an open port; :meth:`start` sets it going.
 
         Args:
@@ -82,9 +80,11 @@ class Channel:
             command_gap: the least time between an answer and the next command, in seconds.
             nvram_gap: the same after a command that writes NVRAM, in seconds.
             recovery_timeout: how long to probe for a module that does not answer, in seconds.
+            trace: hears of all that happens; one that nobody listens to by default.
         """
         self.port = port
         self.name = name
+        self.trace = trace or Trace(name)
         self.wire_bytes = 0
         self.sends: dict[str, int] = {}
         self.strays = 0
@@ -94,7 +94,7 @@ class Channel:
         self._dte = DTE()
         self._dialogue: Dialogue | None = None
         self._is_dispatching = False
-        self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching)
+        self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching, self.trace)
         self._at_rest: deque[asyncio.Future[None]] = deque()
         self._inboxes = Inboxes()
         self._subscribers = Subscribers()
@@ -113,6 +113,7 @@ class Channel:
 
     def start(self) -> None:
         """Start the reader task."""
+        self.trace.opened(self.port.url, self.port.baudrate)
         self._reader = self._loop.create_task(self._read(), name=f"bc260y[{self.name}].reader")
 
     async def close(self) -> None:
@@ -204,7 +205,7 @@ class Channel:
         self._write(line)
         dialogue.deadline = self._loop.call_at(now + result_timeout, self._expire, dialogue)
         self.sends[command.name] = self.sends.get(command.name, 0) + 1
-        logger.debug("%s > %s", self.name, command)
+        self.trace.sent(command, line, len(self.turns))
         return dialogue
 
     async def _rest(self) -> None:
@@ -293,9 +294,10 @@ class Channel:
         inbox = self._inboxes.get(connect_id)
         if inbox is None:
             self.strays += 1
-            logger.debug("%s: %d bytes for connectID %d, which nobody has", self.name, len(data), connect_id)
         else:
             inbox.put(data)
+
+        self.trace.arrived(connect_id, data, is_stray=inbox is None)
 
     def _progress(self, response: Response) -> None:
         dialogue = self._dialogue
@@ -338,6 +340,7 @@ class Channel:
         if gap:
             self._not_before = self._loop.time() + gap
 
+        self.trace.ended(dialogue.command, outcome)
         dialogue.end(outcome)
 
     def _come_to_rest(self) -> None:
@@ -349,21 +352,12 @@ class Channel:
         self.turns.pass_on()
 
     def _react(self, event: Unsolicited) -> None:
-        logger.debug("%s < %s", self.name, event)
+        self.trace.heard(event)
+        self._inboxes.hear(event)
         match event:
-            case DamagedPayload(connect_id=connect_id, announced=announced, reason=reason):
-                if (inbox := self._inboxes.get(connect_id)) is not None:
-                    inbox.put_damage(PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}"))
-            case DamagedLine():
-                # It may have been anybody's data; a datagram may get lost, a stream may not have a hole.
-                self.end_streams(PayloadDamaged("a line was damaged that may have held data of this connection"))
-            case PeerClosed(connect_id=connect_id):
-                if (inbox := self._inboxes.get(connect_id)) is not None:
-                    inbox.end()
             case ProbeAnswered() | Resynchronised():
                 self.recovery.hear()
             case Restarted():
-                self._inboxes.end_all(ModuleRestarted("the module restarted"))
                 # A module that starts may be deaf for a while yet.
                 self.recovery.hear()
                 self.recover()
@@ -393,9 +387,11 @@ class Channel:
         """Bring the line into step, waking the module if it sleeps; whoever has a turn waits meanwhile."""
         if self._error is None:
             self.port.pause(0)
+            self.trace.recovery_began()
             self.recovery.begin(f"bc260y[{self.name}].recovery")
 
     def _recovered(self, error: Exception | None) -> None:
+        self.trace.recovery_ended(error)
         if error is not None:
             self._end(error)
 
@@ -407,6 +403,7 @@ class Channel:
             return
 
         self._error = error
+        self.trace.closed(error)
         self._dte.close()
         if self._dialogue is not None:
             self._dialogue.end(error)

@@ -3,7 +3,9 @@
 from collections import deque
 from collections.abc import Callable, Container, Hashable
 
-from .errors import ReceiveOverflow
+from .at.responses import Unsolicited
+from .at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
+from .errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
 
 
 class Inbox:
@@ -154,6 +156,21 @@ class Inbox:
 
 class Inboxes(dict[Hashable, Inbox]):
     """The inboxes of one channel, by connectID; those that only want to hear of the end have other keys."""
+
+    def hear(self, event: Unsolicited) -> None:
+        """Tell those that a URC is about."""
+        match event:
+            case DamagedPayload(connect_id=connect_id, announced=announced, reason=reason):
+                if (inbox := self.get(connect_id)) is not None:
+                    inbox.put_damage(PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}"))
+            case DamagedLine():
+                # It may have been anybody's data; a datagram may get lost, a stream may not have a hole.
+                self.end_streams(PayloadDamaged("a line was damaged that may have held data of this connection"))
+            case PeerClosed(connect_id=connect_id):
+                if (inbox := self.get(connect_id)) is not None:
+                    inbox.end()
+            case Restarted():
+                self.end_all(ModuleRestarted("the module restarted"))
 
     def end_all(self, error: Exception) -> None:
         """Tell all of them that nothing more will come."""

@@ -22,6 +22,7 @@ from .routing import Match, Route, Scope
 from .services import Services
 from .sockets import close_connect_id
 from .startup import USUAL_RATES, close_leftovers, find_rate
+from .tracing import Callback, Trace
 from .turns import Turn
 
 logger = logging.getLogger(__package__)
@@ -89,6 +90,7 @@ class Modem(Connections, Services, Power):
         self._baudrate = baudrate
         self._opened: Channel | None = None
         self._is_closing = False
+        self._trace = Trace(self.name)
         options = Options(
             sockets=sockets,
             receive_limit=receive_limit,
@@ -180,6 +182,7 @@ class Modem(Connections, Services, Power):
             command_gap=options.command_gap,
             nvram_gap=options.nvram_gap,
             recovery_timeout=options.open_timeout,
+            trace=self._trace,
         )
         self._ids = ConnectIDs(options.sockets)
         self._leftovers.clear()
@@ -341,6 +344,15 @@ class Modem(Connections, Services, Power):
             ModemClosed: the modem is not open.
         """
         return self._channel.subscribe(callback, *kinds)
+
+    def trace(self, callback: Callback, *, payload: bool = False) -> Callable[[], None]:
+        """Call back for everything that happens from now on, also before :meth:`open`; return what ends that.
+
+        Args:
+            callback: gets the event, a value of a class of :mod:`bc260y_aio.tracing`. It must not block.
+            payload: let events show what is sent and received. IMEI, IMSI and ICCID are masked elsewhere in any case.
+        """
+        return self._trace.add(callback, payload=payload)
 
     def _on_urc(self, event: Response) -> None:
         channel = self._opened

@@ -142,6 +142,7 @@ class ModuleSocket:
         return await self._send(outbox, on_taken)
 
     async def _send(self, outbox: Outbox, on_taken: Callable[[], None] | None) -> int:
+        self.channel.trace.watch(self.connect_id, outbox, self.inbox)
         for attempt in range(_ATTEMPTS):
             if attempt:
                 await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
@@ -205,7 +206,7 @@ class ModuleSocket:
         try:
             form, limit = await self.formats.prepare(sending, outbox.peek(1024), whole=whole)
         except (CommandTimeout, ModuleSlept) as exc:
-            logger.info("%r: %s; trying again", self, exc)
+            self._note_retry(exc, "trying again")
             return 0
 
         command = self._command(*outbox.piece(limit), form)
@@ -231,7 +232,7 @@ class ModuleSocket:
             case _:
                 raise outcome
 
-        logger.info("%r: %s; asking what the module took", self, outcome)
+        self._note_retry(outcome, "asking what the module took")
         # With an earlier command unsettled, a part may be of that one or of this one: all or nothing can be told.
         plausible = {0, size, *self._in_doubt} if self._is_unsettled else range(size + 1)
         taken = await self._recount(turn, plausible)
@@ -261,12 +262,17 @@ class ModuleSocket:
             try:
                 return await self.ack_status(turn)
             except (CommandTimeout, ModuleSlept) as exc:
-                logger.info("%r: %s; asking again", self, exc)
+                self._note_retry(exc, "asking again")
             except CommandFailed as exc:
                 self.check_open()
                 raise SendFailed(f"the socket is gone: {exc}") from exc
 
         raise SendFailed("the module does not tell what it took")
+
+    def _note_retry(self, reason: Outcome, remedy: str) -> None:
+        why = reason if isinstance(reason, Exception) else "the answer may be that of an earlier command"
+        logger.info("%r: %s; %s", self, why, remedy)
+        self.channel.trace.retried(self.connect_id, f"{why}; {remedy}")
 
     async def ack_status(self, turn: Turn | None = None) -> AckStatus:
         """Ask how much was sent and acknowledged (guide 4.2.6).
@@ -303,7 +309,7 @@ class ModuleSocket:
                 if asyncio.get_running_loop().time() >= deadline:
                     raise
 
-                logger.info("%r: %s; asking again", self, exc)
+                self._note_retry(exc, "asking again")
                 continue
 
             if status.sent < self.sent:
@@ -335,6 +341,7 @@ class ModuleSocket:
         # A task that is cancelled before it begins never runs; this is called all the same.
         self.inbox.end()
         self.channel.detach(self.connect_id)
+        self.channel.trace.unwatch(self.connect_id)
         self._on_closed()
 
     async def check_acks(self, timeout: float) -> Exception | None:

@@ -9,6 +9,7 @@ from typing import Final, Protocol, Self
 
 from .at.commands import Command
 from .at.responses import Completion, Information
+from .tracing import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ Executor = Callable[[Command, float | None, Watcher | None], Awaitable[Answer]]
 _PATIENCE: Final = 12
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Dialogue:
     """A command under way: who waits for it, what it has brought so far, and until when.
 
@@ -62,6 +63,9 @@ class Dialogue:
     completions: list[Completion] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
     on_end: Callable[[Outcome], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Dialogue {self.command}>"
 
     @property
     def is_awaited(self) -> bool:
@@ -116,13 +120,15 @@ class TurnQueue:
     up its answer, never its turn.
     """
 
-    def __init__(self, is_at_rest: Callable[[], bool]) -> None:
+    def __init__(self, is_at_rest: Callable[[], bool], trace: Trace) -> None:
         """Make a queue.
 
         Args:
             is_at_rest: tells whether no dialogue is under way. When one ends, :meth:`pass_on` must be called.
+            trace: hears who waits.
         """
         self._is_at_rest = is_at_rest
+        self._trace = trace
         self._taken = False
         self._waiting: deque[Waiter] = deque()
         self._error: Exception | None = None
@@ -132,6 +138,7 @@ class TurnQueue:
 
     def line_up(self, waiter: Waiter, *, urgent: bool = False) -> None:
         """Let somebody stand in line; its turn may come at once."""
+        self._trace.lined_up(waiter)
         if self._error is not None:
             waiter.refuse(self._error.with_traceback(None))
         elif urgent:
@@ -150,7 +157,9 @@ class TurnQueue:
         """Let the next one have the line, if it is free and at rest."""
         while self._waiting and not self._taken and self._is_at_rest():
             self._taken = True
-            self._taken = self._waiting.popleft().take()
+            waiter = self._waiting.popleft()
+            self._trace.granted(waiter)
+            self._taken = waiter.take()
 
     def end(self, error: Exception) -> None:
         """Tell everybody who waits, now or later, that no turn will come."""

@@ -21,7 +21,7 @@ FLOORS: Final = (
     {"at"},
     {"emulator"},
     {"port"},
-    {"recording"},
+    {"recording", "tracing"},
     {"channel", "dataformat", "inbox", "outbox", "rai", "recovery", "standin", "subscribers", "tasks", "turns"},
     {"sockets"},
     {"tls", "transports"},

@@ -14,7 +14,18 @@ from ..at.responses import STANDARD, Completion, Response, Success
 from ..at.syntax import PayloadFormat, is_text
 from ..at.urcs import DamagedLine, DamagedPayload, DataReceived, LateAnswer, ProbeAnswered, Resynchronised
 from ..errors import CommandFailed, CommandTimeout
-from .common import EXIT_FAILURE, Subparsers, add_port_options, complain, reason, say, seconds, until_first
+from .common import (
+    EXIT_FAILURE,
+    Subparsers,
+    add_port_options,
+    add_trace_options,
+    complain,
+    opened,
+    reason,
+    say,
+    seconds,
+    until_first,
+)
 from .guest import Guest
 from .stdio import Input
 from .terminal import PROMPT, Terminal
@@ -33,6 +44,7 @@ def add_to(commands: Subparsers) -> None:
         epilog="To see every byte, name the port as spy:///dev/ttyUSB0.",
     )
     add_port_options(parser)
+    add_trace_options(parser)
     parser.add_argument("lines", nargs="*", metavar="LINE", help="such as AT+CSQ, or 'AT+QPING=0,\"example.com\"'")
     parser.add_argument(
         "--timeout",
@@ -54,7 +66,7 @@ async def run(options: argparse.Namespace) -> int:
         except ValueError as exc:
             options.refuse(str(exc))
 
-    async with Guest(options.port, baudrate=options.baudrate) as guest:
+    async with opened(Guest(options.port, baudrate=options.baudrate), options) as guest:
         if options.lines:
             return await Conversation(guest, options).hold(_given(options.lines))
 

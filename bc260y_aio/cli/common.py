@@ -2,14 +2,16 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from ..errors import CommandError, NotRegistered
 from ..modem import Modem
+from ..tracing import ChromeTrace
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
@@ -17,6 +19,8 @@ EXIT_INTERRUPTED: Final = 130
 
 # The variable that names the port when --port does not.
 PORT_VARIABLE: Final = "BC260Y_PORT"
+
+M = TypeVar("M", bound=Modem)
 
 if TYPE_CHECKING:
     Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -46,6 +50,16 @@ def add_port_options(parser: argparse.ArgumentParser, *, emulated: str | None = 
         metavar="RATE",
         help="rate of the serial port; the usual ones are tried by default",
     )
+
+
+def add_trace_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trace`` and ``--trace-payload``, for a command that opens its modem with :func:`opened`."""
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write what the line and each socket do to a file for ui.perfetto.dev; one that is there is overwritten",
+    )
+    parser.add_argument("--trace-payload", action="store_true", help="show in it what is sent and received")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +155,22 @@ def reason(exc: BaseException) -> str:
 
 
 # The module
+
+
+@contextlib.asynccontextmanager
+async def opened(modem: M, options: argparse.Namespace) -> AsyncIterator[M]:
+    """Open a modem for the time of a block, and trace it if that was asked for.
+
+    Raises:
+        OSError: it cannot be opened; or the file of the trace cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        if options.trace is not None:
+            trace = stack.enter_context(ChromeTrace(options.trace))
+            modem.trace(trace, payload=options.trace_payload)
+
+        async with modem:
+            yield modem
 
 
 async def wait_for_network(modem: Modem) -> None:

@@ -22,7 +22,9 @@ from .common import (
     Subparsers,
     add_data_format_option,
     add_port_options,
+    add_trace_options,
     complain,
+    opened,
     reason,
     say,
     until_first,
@@ -63,6 +65,7 @@ def add_to(commands: Subparsers) -> None:
         "address that leads here.",
     )
     add_port_options(parser, emulated=EMULATED)
+    add_trace_options(parser)
     parser.add_argument(
         "--host", default=LOOPBACK, help="the name or address by which the module reaches this machine (%(default)s)"
     )
@@ -131,7 +134,9 @@ async def run(options: argparse.Namespace) -> int:
 
     async with _servers(options.listen, options.server_port) as (port, archive, datagrams):
         say(f"servers are listening on {options.listen}, port {port}, for TCP and UDP")
-        async with Modem(options.port, baudrate=options.baudrate, data_format=options.data_format) as modem:
+        async with opened(
+            Modem(options.port, baudrate=options.baudrate, data_format=options.data_format), options
+        ) as modem:
             rate = modem.baudrate
             say(f"the module is on {options.port}" + (f" at {rate} baud" if rate else ""))
             if options.host == LOOPBACK and not options.port.startswith("emulator:"):

@@ -11,7 +11,9 @@ from .common import (
     Subparsers,
     add_json_option,
     add_port_options,
+    add_trace_options,
     complain,
+    opened,
     reason,
     say,
     say_json,
@@ -31,6 +33,7 @@ def add_to(commands: Subparsers) -> None:
         description="Resolve names with the module's resolver, or show or set the servers that it asks.",
     )
     add_port_options(parser)
+    add_trace_options(parser)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a name to resolve")
     parser.add_argument("--servers", action="store_true", help="show the DNS servers")
     parser.add_argument("--set", nargs="+", metavar=("PRIMARY", "SECONDARY"), help="set the DNS servers")
@@ -46,7 +49,7 @@ async def run(options: argparse.Namespace) -> int:
     if options.set is not None and len(options.set) > _MOST_SERVERS:
         options.refuse("--set takes a primary and a secondary DNS server")
 
-    async with Guest(options.port, baudrate=options.baudrate, stays_awake=True) as guest:
+    async with opened(Guest(options.port, baudrate=options.baudrate, stays_awake=True), options) as guest:
         await wait_for_network(guest)
         if options.names:
             return await _resolve(guest, options)

@@ -11,7 +11,7 @@ from ..at.commands import QueryDataFormat, QuerySleep
 from ..at.information import DataFormat, SleepSetting
 from ..at.privacy import hide
 from ..errors import CommandError, NotRegistered, ProtocolError
-from .common import Subparsers, add_json_option, add_port_options, say, say_json
+from .common import Subparsers, add_json_option, add_port_options, add_trace_options, opened, say, say_json
 from .guest import Guest
 
 _LABEL_WIDTH: Final = 14
@@ -32,6 +32,7 @@ def add_to(commands: Subparsers) -> None:
         "Nothing is changed in it. What its firmware refuses to tell is shown as a dash.",
     )
     add_port_options(parser)
+    add_trace_options(parser)
     add_json_option(parser)
     parser.add_argument("--unmasked", action="store_true", help="show IMEI, IMSI and ICCID in full")
     parser.set_defaults(run=run)
@@ -40,7 +41,7 @@ def add_to(commands: Subparsers) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Ask, and show each answer as it comes."""
     found: dict[str, Any] = {"port": options.port}
-    async with Guest(options.port, baudrate=options.baudrate) as guest:
+    async with opened(Guest(options.port, baudrate=options.baudrate), options) as guest:
         found["baudrate"] = guest.baudrate
         if not options.json:
             _show("port", options.port + (f" at {guest.baudrate} baud" if guest.baudrate else ""))

@@ -12,6 +12,8 @@ from .common import (
     Subparsers,
     add_data_format_option,
     add_port_options,
+    add_trace_options,
+    opened,
     seconds,
     until_first,
     wait_for_network,
@@ -37,6 +39,7 @@ def add_to(commands: Subparsers) -> None:
         "unless --wait ends it.",
     )
     add_port_options(parser)
+    add_trace_options(parser)
     parser.add_argument("host", metavar="HOST", help="name or address")
     parser.add_argument("remote_port", metavar="PORT", help="a number, or the name of a service")
     parser.add_argument("-u", "--udp", action="store_true", help="send each piece of input, or line, as a datagram")
@@ -60,7 +63,9 @@ def add_to(commands: Subparsers) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Connect, and relay until one side has had enough."""
     source, sink = Input(), Output()
-    async with Modem(options.port, baudrate=options.baudrate, data_format=options.data_format) as modem:
+    async with opened(
+        Modem(options.port, baudrate=options.baudrate, data_format=options.data_format), options
+    ) as modem:
         await wait_for_network(modem)
         await (_relay_datagrams if options.udp else _relay_stream)(modem, options, source, sink)
 

@@ -2,7 +2,17 @@
 
 import argparse
 
-from .common import Subparsers, add_json_option, add_port_options, say, say_json, wait_for_network, whole_number
+from .common import (
+    Subparsers,
+    add_json_option,
+    add_port_options,
+    add_trace_options,
+    opened,
+    say,
+    say_json,
+    wait_for_network,
+    whole_number,
+)
 from .guest import Guest
 
 
@@ -12,6 +22,7 @@ def add_to(commands: Subparsers) -> None:
         "ntp", help="ask an NTP server for the time", description="Let the module ask an NTP server for the time."
     )
     add_port_options(parser)
+    add_trace_options(parser)
     parser.add_argument("server", metavar="SERVER", help="its name or address")
     parser.add_argument(
         "server_port",
@@ -28,7 +39,7 @@ def add_to(commands: Subparsers) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Ask, and show the time."""
-    async with Guest(options.port, baudrate=options.baudrate, stays_awake=True) as guest:
+    async with opened(Guest(options.port, baudrate=options.baudrate, stays_awake=True), options) as guest:
         await wait_for_network(guest)
         time = await guest.ntp_time(options.server, options.server_port, set_clock=options.set_clock)
         clock = await guest.clock() if options.set_clock else None

@@ -6,7 +6,17 @@ from typing import Any, Final
 
 from ..at.completions import PingReply
 from ..ping import PingLost
-from .common import EXIT_FAILURE, Subparsers, add_port_options, say, say_json, wait_for_network, whole_number
+from .common import (
+    EXIT_FAILURE,
+    Subparsers,
+    add_port_options,
+    add_trace_options,
+    opened,
+    say,
+    say_json,
+    wait_for_network,
+    whole_number,
+)
 from .guest import Guest
 
 # How much longer than a packet may take the module needs to come to the end of one, in seconds.
@@ -22,6 +32,7 @@ def add_to(commands: Subparsers) -> None:
         "nothing came back.",
     )
     add_port_options(parser)
+    add_trace_options(parser)
     parser.add_argument("host", metavar="HOST", help="name or address")
     parser.add_argument("--count", type=whole_number(1), default=4, metavar="N", help="how many packets (%(default)s)")
     parser.add_argument(
@@ -74,7 +85,9 @@ async def run(options: argparse.Namespace) -> int:
     """Ping, and show what comes."""
     statistics = Statistics()
     leave = float(options.timeout + _GRACE)
-    async with Guest(options.port, baudrate=options.baudrate, stays_awake=True, close_timeout=leave) as guest:
+    async with opened(
+        Guest(options.port, baudrate=options.baudrate, stays_awake=True, close_timeout=leave), options
+    ) as guest:
         await wait_for_network(guest)
         address = (await guest.resolve(options.host))[0]
         if not options.json:

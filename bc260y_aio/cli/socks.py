@@ -7,7 +7,17 @@ from typing import Final
 
 from ..bridge import SocksServer
 from ..modem import Modem
-from .common import EXIT_FAILURE, Subparsers, add_data_format_option, add_port_options, complain, say, seconds
+from .common import (
+    EXIT_FAILURE,
+    Subparsers,
+    add_data_format_option,
+    add_port_options,
+    add_trace_options,
+    complain,
+    opened,
+    say,
+    seconds,
+)
 
 _LISTEN: Final = "127.0.0.1:1080"
 # How often to look whether the module is still there, in seconds.
@@ -26,6 +36,7 @@ def add_to(commands: Subparsers) -> None:
         "machine's loopback interface unless --listen says otherwise.",
     )
     add_port_options(parser)
+    add_trace_options(parser)
     parser.add_argument(
         "--listen",
         type=address,
@@ -65,7 +76,7 @@ async def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it, or the module is lost."""
     modem = Modem(options.port, baudrate=options.baudrate, data_format=options.data_format)
     host, port = options.listen
-    async with modem, SocksServer(modem, host, port, linger=options.linger) as server:
+    async with opened(modem, options), SocksServer(modem, host, port, linger=options.linger) as server:
         say(f"SOCKS5 on {f'[{host}]' if ':' in host else host}:{server.port}")
         await _until_lost(modem)
 

@@ -6,6 +6,7 @@ import pytest
 
 from bc260y_aio.at.commands import Attention
 from bc260y_aio.errors import ModemClosed
+from bc260y_aio.tracing import Trace
 from bc260y_aio.turns import Answer, Dialogue, Turn, TurnQueue
 from tests.driver.scripted import settle
 
@@ -17,7 +18,7 @@ class Line:
 
     def __init__(self) -> None:
         self.is_at_rest = True
-        self.turns = TurnQueue(lambda: self.is_at_rest)
+        self.turns = TurnQueue(lambda: self.is_at_rest, Trace("it"))
         self.order: list[str] = []
 
     def turn(self, *, urgent: bool = False) -> Turn:

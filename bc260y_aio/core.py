@@ -12,6 +12,7 @@ from .dataformat import PayloadFormats
 from .errors import BC260YError, ModuleRestarted, NotRegistered
 from .startup import Conditions
 from .tasks import TaskSet
+from .tracing import Trace
 
 # How often to ask for the registration while somebody waits for it, in seconds.
 _REGISTRATION_INTERVAL = 1.0
@@ -59,6 +60,7 @@ class ModemCore:
         self._formats = formats
         self._conditions = Conditions(formats)
         self._tasks = TaskSet(name)
+        self._trace = Trace(name)
         self._ids = ConnectIDs(options.sockets)
         self._local_ports = LocalPorts()
         self._registration_changed: asyncio.Event | None = None

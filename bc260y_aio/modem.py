@@ -22,7 +22,7 @@ from .routing import Match, Route, Scope
 from .services import Services
 from .sockets import close_connect_id
 from .startup import USUAL_RATES, close_leftovers, find_rate
-from .tracing import Callback, Trace
+from .tracing import Callback
 from .turns import Turn
 
 logger = logging.getLogger(__package__)
@@ -90,7 +90,6 @@ class Modem(Connections, Services, Power):
         self._baudrate = baudrate
         self._opened: Channel | None = None
         self._is_closing = False
-        self._trace = Trace(self.name)
         options = Options(
             sockets=sockets,
             receive_limit=receive_limit,

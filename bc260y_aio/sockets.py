@@ -270,7 +270,8 @@ class ModuleSocket:
         raise SendFailed("the module does not tell what it took")
 
     def _note_retry(self, reason: Outcome, remedy: str) -> None:
-        why = reason if isinstance(reason, Exception) else "the answer may be that of an earlier command"
+        is_failure = isinstance(reason, Answer) and not reason.is_doubtful
+        why = "SEND FAIL" if is_failure else reason if isinstance(reason, Exception) else "the answer is doubtful"
         logger.info("%r: %s; %s", self, why, remedy)
         self.channel.trace.retried(self.connect_id, f"{why}; {remedy}")
 

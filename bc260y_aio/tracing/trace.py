@@ -1,7 +1,7 @@
 """The hooks: what the parts of a modem call when something happens, and who is told."""
 
-# A hook that nobody listens to costs a call and two tests. So each begins with the same line, and what it is given is
-# at hand where it is called.
+# A hook that nobody listens to costs a call and a test, and what it is given is at hand where it is called. Whether the
+# logger listens is asked once a command, and at what is rare.
 
 import asyncio
 import dataclasses
@@ -72,6 +72,7 @@ class Trace:
         """
         self._name = name
         self._callbacks: list[tuple[Callback, bool]] = []
+        self._is_on = False
         self._lined_up: dict[object, float] = {}
         self._waited = 0.0
         self._sent: CommandSent | None = None
@@ -93,6 +94,7 @@ class Trace:
         """
         entry = (callback, payload)
         self._callbacks.append(entry)
+        self._is_on = True
 
         def remove() -> None:
             if entry in self._callbacks:
@@ -125,7 +127,8 @@ class Trace:
 
     def opened(self, port: str, baudrate: int | None) -> None:
         """The port is open."""
-        if self._callbacks or _is_logged(logging.DEBUG):
+        self._is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
+        if self._is_on:
             self._publish(LineOpened(time=time.monotonic(), port=port, baudrate=baudrate))
 
     def closed(self, error: Exception) -> None:
@@ -157,7 +160,7 @@ class Trace:
 
     def lined_up(self, waiter: object) -> None:
         """Somebody stands in line."""
-        if self._callbacks or _is_logged(logging.DEBUG):
+        if self._is_on:
             self._lined_up[waiter] = time.monotonic()
 
     def granted(self, waiter: object) -> None:
@@ -168,7 +171,8 @@ class Trace:
 
     def sent(self, command: Command, line: bytes, waiting: int) -> None:
         """A command was written, while so many wait for a turn."""
-        if not (self._callbacks or _is_logged(logging.DEBUG)):
+        self._is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
+        if not self._is_on:
             return
 
         now = time.monotonic()
@@ -184,7 +188,7 @@ class Trace:
         )
         self._waited = 0.0
         self._publish(self._sent, command.data if isinstance(command, SendData) else None)
-        self._look(now)
+        self._look()
         if waiting != self._waiting:
             self._waiting = waiting
             self._publish(TurnsWaiting(time=now, waiting=waiting))
@@ -211,7 +215,8 @@ class Trace:
         elif isinstance(command, SetSleep) and is_ok:
             self._publish(SleepChanged(time=now, state="allowed" if command.mode else "not allowed"))
 
-        self._look(now)
+        # What the module took leaves its queue when whoever sent it has been told.
+        asyncio.get_running_loop().call_soon(self._look)
 
     def _end(
         self, now: float, sent: CommandSent, result: str, information: tuple[str, ...] = (), *, is_ok: bool = False
@@ -255,10 +260,10 @@ class Trace:
 
     def arrived(self, connect_id: int, data: bytes, *, is_stray: bool) -> None:
         """A peer's data came."""
-        if self._callbacks or _is_logged(logging.DEBUG):
+        if self._is_on:
             now = time.monotonic()
             self._publish(DataArrived(time=now, connect_id=connect_id, size=len(data), is_stray=is_stray), bytes(data))
-            self._look(now)
+            self._look()
 
     # Sockets
 
@@ -269,9 +274,11 @@ class Trace:
     def unwatch(self, connect_id: int) -> None:
         """Look at them no more."""
         self._queues.pop(connect_id, None)
-        self._depths.pop(connect_id, None)
+        if any(self._depths.pop(connect_id, ())):
+            self._publish(QueueDepth(time=time.monotonic(), connect_id=connect_id, sending=0, receiving=0))
 
-    def _look(self, now: float) -> None:
+    def _look(self) -> None:
+        now = time.monotonic()
         for connect_id, (outbox, inbox) in self._queues.items():
             depth = (len(outbox), inbox.size)
             if depth != self._depths.get(connect_id, (0, 0)):

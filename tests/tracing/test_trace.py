@@ -1,0 +1,359 @@
+import asyncio
+import logging
+import time
+from typing import Any, Final
+
+import pytest
+
+from bc260y_aio.at.commands import Command, SendData
+from bc260y_aio.at.completions import SendResult
+from bc260y_aio.at.responses import Text
+from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, LateAnswer, PeerClosed, Unrecognised
+from bc260y_aio.emulator import EchoPeer, Emulator, Network
+from bc260y_aio.errors import CommandFailed, PortLost
+from bc260y_aio.modem import Modem
+from bc260y_aio.tracing import (
+    LOGGER,
+    CommandEnded,
+    CommandSent,
+    DataArrived,
+    LineClosed,
+    LineOpened,
+    QueueDepth,
+    RecoveryBegan,
+    RecoveryEnded,
+    Retried,
+    SleepChanged,
+    SocketBegan,
+    SocketEnded,
+    Trace,
+    TraceEvent,
+    TurnsWaiting,
+    UrcHeard,
+)
+from tests.driver.scripted import SEND_FAIL, Module, hurry, open_modem, settle
+from tests.loops import Clock, Contexts
+
+IMEI, IMSI, ICCID = "867997030012345", "460001234567890", "89860012345678901234"
+PAYLOAD: Final = b"this is between us"
+SECRETS: Final = (IMEI, IMSI, ICCID, PAYLOAD.decode(), PAYLOAD.hex(), PAYLOAD.hex().upper())
+
+
+def network() -> Network:
+    reached = Network()
+    reached.add_host("echo.example", EchoPeer())
+    return reached
+
+
+class Listener(list[TraceEvent]):
+    """Keeps the events."""
+
+    def __call__(self, event: TraceEvent) -> None:
+        self.append(event)
+
+    def of(self, *kinds: type[TraceEvent]) -> list[Any]:
+        return [event for event in self if isinstance(event, kinds)]
+
+
+async def echo_once(modem: Modem) -> None:
+    reader, writer = await modem.open_connection("echo.example", 7)
+    writer.write(PAYLOAD)
+    assert await reader.readexactly(len(PAYLOAD)) == PAYLOAD
+    writer.close()
+    await writer.wait_closed()
+
+
+# A session
+
+
+async def test_a_session_is_told_from_the_opening_of_the_line_to_its_end() -> None:
+    listener, began = Listener(), time.monotonic()
+    async with Emulator(line="memory", network=network()) as emulator:
+        modem = Modem(emulator.url)
+        modem.trace(listener)
+        async with modem:
+            await echo_once(modem)
+
+    opened, closed = listener[0], listener[-1]
+    assert (opened, closed) == (
+        LineOpened(time=opened.time, port=emulator_url(opened), baudrate=None),
+        LineClosed(time=closed.time, reason="the modem was closed"),
+    )
+    times = [event.time for event in listener]
+    assert times == sorted(times)
+    assert began <= times[0] <= times[-1] <= time.monotonic()
+
+    sent, ended = listener.of(CommandSent), listener.of(CommandEnded)
+    assert [(event.number, event.command) for event in sent] == [(event.number, event.command) for event in ended]
+    assert [event.number for event in sent] == list(range(1, len(sent) + 1))
+    by_name = {event.name: event for event in ended if event.connect_id == 0}
+    assert [(event.connect_id, event.result, event.is_ok) for event in by_name.values()] == [
+        (0, "+QIOPEN: 0,0", True),
+        (0, by_name["+QISEND"].result, True),
+        (0, "CLOSE OK", True),
+    ]
+    began_socket, ended_socket = listener.of(SocketBegan, SocketEnded)
+    assert (began_socket.service_type, began_socket.host, began_socket.port) == ("TCP", "echo.example", 7)
+    assert ended_socket.reason == "closed"
+    assert [(event.connect_id, event.size, event.is_stray) for event in listener.of(DataArrived)] == [
+        (0, len(PAYLOAD), False)
+    ]
+    assert [event.state for event in listener.of(SleepChanged)] == ["not allowed", "allowed"]
+    assert [event.error for event in listener.of(RecoveryEnded)] == [None]
+    assert len(listener.of(RecoveryBegan)) == 1
+
+
+def emulator_url(opened: TraceEvent) -> str:
+    assert isinstance(opened, LineOpened)
+    assert opened.port.startswith("memory://")
+    return opened.port
+
+
+async def test_who_waits_for_a_turn_is_told_for_how_long() -> None:
+    listener = Listener()
+    async with Emulator(line="memory", answer_delay=0.05) as emulator, Modem(emulator.url) as modem:
+        modem.trace(listener)
+        await asyncio.gather(*(modem.execute("AT+CSQ") for _ in range(3)))
+
+    first, second, third = listener.of(CommandSent)[:3]
+    assert first.waited < 0.04 <= second.waited < third.waited
+    assert [event.waiting for event in listener.of(TurnsWaiting)] == [1, 0]
+
+
+async def test_queues_are_told_when_they_have_changed() -> None:
+    listener = Listener()
+    async with open_modem(module := Module()) as modem:
+        modem.trace(listener)
+        transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)
+        transport.pause_reading()
+        transport.write(bytes(1000))
+        await settle(60)
+        module.push(0, b"abc")
+        await settle()
+        transport.abort()
+
+    assert [(event.sending, event.receiving) for event in listener.of(QueueDepth)] == [
+        (1000, 0),
+        (488, 0),
+        (0, 0),
+        (0, 3),
+        (0, 0),
+    ]
+
+
+# What goes wrong
+
+
+async def test_a_send_that_fails_is_told_and_tried_again() -> None:
+    listener = Listener()
+    async with open_modem(module := Module()) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)
+        modem.trace(listener)
+        answers = [SEND_FAIL]
+        module.instead = lambda command: answers.pop() if isinstance(command, SendData) and answers else None
+        transport.write(PAYLOAD)
+        async with asyncio.timeout(5):
+            await transport.drained()  # type: ignore[attr-defined]
+
+        transport.abort()
+
+    (retried,) = listener.of(Retried)
+    assert (retried.connect_id, retried.reason) == (0, "SEND FAIL; asking what the module took")
+    results = [(event.result, event.is_ok) for event in listener.of(CommandEnded) if event.name == "+QISEND"]
+    assert results == [("SEND FAIL", False), ("OK", True), ("SEND OK", True)]
+
+
+async def test_a_command_without_an_answer_puts_the_line_out_of_step(clock: Clock) -> None:
+    listener = Listener()
+    async with open_modem(module := Module()) as modem:
+        modem.trace(listener)
+
+        def mute(command: Command) -> bytes | None:
+            return b"" if str(command) == "AT+CSQ" else None
+
+        module.instead = mute
+        with pytest.raises(TimeoutError):
+            await hurry(clock, modem.execute("AT+CSQ", timeout=5))
+
+        module.instead = lambda command: None
+        await hurry(clock, modem.execute("AT+CGMM"))
+
+    kinds = [type(event) for event in listener.of(CommandSent, CommandEnded, RecoveryBegan, RecoveryEnded)]
+    assert kinds[:5] == [CommandSent, RecoveryBegan, CommandEnded, RecoveryEnded, CommandSent]
+    ended = listener.of(CommandEnded)[0]
+    assert (ended.result, ended.is_ok) == ("no result within 5 s", False)
+
+
+async def test_a_refusal_is_told_as_the_module_put_it() -> None:
+    listener = Listener()
+    async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
+        modem.trace(listener)
+        with pytest.raises(CommandFailed):
+            await modem.execute("AT+QICLOSE=4")
+
+    ended = listener.of(CommandEnded)[0]
+    assert (ended.command, ended.connect_id, ended.is_ok) == ("AT+QICLOSE=4", 4, False)
+
+
+async def test_a_restart_ends_every_socket() -> None:
+    listener = Listener()
+    async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
+        modem.trace(listener)
+        endpoints = [await modem.open_datagram_endpoint("echo.example", 7) for _ in range(2)]
+        emulator.restart()
+        for endpoint in endpoints:
+            await endpoint.wait_closed()
+
+    assert "Restarted" in [event.kind for event in listener.of(UrcHeard)]
+    assert [(event.connect_id, event.reason) for event in listener.of(SocketEnded)] == [
+        (0, "the module restarted"),
+        (1, "the module restarted"),
+    ]
+
+
+async def test_sleep_is_told() -> None:
+    listener = Listener()
+    async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
+        modem.trace(listener)
+        await modem.sleep()
+        emulator.sleep()
+        await modem.wake()
+
+    assert [event.state for event in listener.of(SleepChanged)][:4] == ["allowed", "asleep", "awake", "not allowed"]
+
+
+async def test_what_is_under_way_when_the_line_goes_away_is_ended() -> None:
+    listener = Listener()
+    async with open_modem(module := Module()) as modem:
+        modem.trace(listener)
+        module.instead = lambda command: b""
+        asking = asyncio.create_task(modem.execute("AT+CSQ"))
+        await settle()
+        module.hang_up()
+        with pytest.raises(PortLost):
+            await asking
+
+    sent, ended, closed = listener.of(CommandSent, CommandEnded, LineClosed)
+    assert (sent.number, ended.result) == (ended.number, closed.reason)
+    assert "was lost" in closed.reason
+
+
+# Who listens
+
+
+async def test_payload_is_shown_to_who_asked_for_it_and_to_nobody_else() -> None:
+    discreet, curious = Listener(), Listener()
+    async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
+        modem.trace(discreet)
+        modem.trace(curious, payload=True)
+        await echo_once(modem)
+
+    kinds = (CommandSent, DataArrived)
+    assert [event.payload for event in curious.of(*kinds) if event.payload] == [PAYLOAD, PAYLOAD]
+    assert [event.payload for event in discreet.of(*kinds) if event.payload] == []
+    assert not [event for event in discreet for secret in SECRETS if secret in repr(event)]
+
+
+async def test_who_stops_listening_hears_no_more() -> None:
+    listener = Listener()
+    async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
+        stop = modem.trace(listener)
+        await modem.execute("AT+CSQ")
+        stop()
+        stop()
+        await modem.execute("AT+CSQ")
+
+    assert len(listener.of(CommandEnded)) == 1
+
+
+async def test_a_listener_that_fails_is_told_to_the_loop_and_harms_nobody(loop_errors: Contexts) -> None:
+    def fail(event: TraceEvent) -> None:
+        raise ZeroDivisionError
+
+    listener = Listener()
+    async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
+        stop = modem.trace(fail)
+        modem.trace(listener)
+        assert await modem.execute("AT+CSQ") == ["+CSQ: 23,0"]
+        stop()
+
+    assert len(listener.of(CommandEnded)) > 0
+    assert all(isinstance(context["exception"], ZeroDivisionError) for context in loop_errors)
+    assert loop_errors
+
+
+async def test_what_nobody_listens_to_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
+        await echo_once(modem)
+        trace = modem._trace
+        assert (trace._lined_up, trace._sent, trace._sockets, trace._queues, trace._number) == ({}, None, {}, {}, 0)
+
+    assert caplog.records == []
+
+
+# The log
+
+
+async def test_the_log_has_every_event_with_its_fields(caplog: pytest.LogCaptureFixture) -> None:
+    listener = Listener()
+    caplog.set_level(logging.DEBUG, LOGGER)
+    async with Emulator(line="memory", network=network()) as emulator:
+        modem = Modem(emulator.url)
+        modem.trace(listener)
+        async with modem:
+            await echo_once(modem)
+
+    records: list[Any] = [record for record in caplog.records if record.name == LOGGER]
+    assert [record.trace for record in records] == list(listener)
+    assert {record.modem for record in records} == {modem.name}
+    assert [record.event for record in records] == [type(event).__name__ for event in listener]
+    assert {record.connect_id for record in records if record.event == "DataArrived"} == {0}
+    messages = [record.getMessage() for record in records]
+    assert f"{modem.name}: > AT+QISEND=0,18,..." in messages
+    assert f"{modem.name}: connectID 0: open to tcp echo.example:7" in messages
+    assert f"{modem.name}: < 18 bytes for connectID 0" in messages
+
+
+async def test_nothing_that_is_logged_tells_whose_module_it_is_nor_what_was_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
+        for line in ("AT+CGSN=1", "AT+CIMI", "AT+QCCID"):
+            (told,) = await modem.execute(line)
+            assert any(secret in told for secret in SECRETS)
+
+        for line in (f'AT+QISEND=3,18,"{PAYLOAD.hex()}"', f'AT+QISEND=3,18,"{PAYLOAD.decode()}"', f"AT+EGMR={IMEI}"):
+            with pytest.raises(CommandFailed) as caught:
+                await modem.execute(line)
+
+            assert not [secret for secret in SECRETS if secret in f"{caught.value} {caught.value!r}"]
+
+        for told in (f"+IMEI: {IMEI}", f'+QIURC: "recv",4,18,"{PAYLOAD.hex()}"', f'+QIURC: "rcv",4,"{PAYLOAD.hex()}"'):
+            emulator.tell(Unrecognised(told))
+
+        await echo_once(modem)
+        repr_of_it = f"{modem!r} {modem._channel!r} {modem._channel._dte!r}"
+
+    logged = caplog.text + repr_of_it + "".join(repr(vars(record)) for record in caplog.records)
+    assert "8679********345" in logged
+    assert [secret for secret in SECRETS if secret in logged] == []
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (PeerClosed(2), '+QIURC: "closed",2'),
+        (LateAnswer(Text(f"+CGSN: {IMEI}")), "(late) +CGSN: 8679********345"),
+        (LateAnswer(SendResult(ok=True)), "(late) SEND OK"),
+        (DamagedLine(PAYLOAD.decode()), "(a damaged line of 18 bytes or more)"),
+        (DamagedPayload(1, 18, "it is torn"), "(a damaged push of 18 bytes: it is torn)"),
+        (Unrecognised(f'x+QIURC: "recv",1,18,{PAYLOAD.decode()}'), 'x+QIURC: "recv",1,18,...'),
+    ],
+)
+def test_whatever_is_heard_is_told_in_words(event: Any, told: str) -> None:
+    listener, trace = Listener(), Trace("it")
+    trace.add(listener)
+    trace.heard(event)
+    assert [heard.text for heard in listener.of(UrcHeard)] == [told]

@@ -10,7 +10,8 @@ from bc260y_aio.errors import PortLost, PortNotFound
 from bc260y_aio.modem import Modem
 from bc260y_aio.port import open_port
 from bc260y_aio.recording import Recorder, Transcript
-from bc260y_aio.recording.scribe import PAUSE, Scribe
+from bc260y_aio.recording import scribe as scribes
+from bc260y_aio.recording.scribe import Scribe
 from tests.driver.scripted import settle
 from tests.loops import Clock
 from tests.recording.sessions import PATIENCE, all_at_once, echoing, hear, one_after_the_other, record
@@ -144,30 +145,36 @@ async def test_a_masked_recording_shows_nobodys_numbers(tmp_path: Path) -> None:
 # Lines that are not complete
 
 
-async def test_a_line_that_stops_half_way_is_written_down_after_a_pause(clock: Clock) -> None:
+async def test_a_line_that_stops_half_way_is_written_down_after_a_pause(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "PAUSE", 300.0)
     file = io.StringIO()
     scribe = Scribe(file, "It.")
     scribe.hear(b"\r\n> ", by_dte=False)
     scribe.hear(b"AT+", by_dte=True)
     assert file.getvalue() == "# It.\n"
 
-    await clock.advance(PAUSE / 2)
+    await clock.advance(150)
     scribe.hear(b"CSQ", by_dte=True)
-    await clock.advance(PAUSE / 2 + 0.01)
+    await clock.advance(160)
     assert file.getvalue().endswith("<< \\r\\n>\\x20\n")
 
     scribe.hear(b"\r", by_dte=True)
-    await clock.advance(PAUSE)
+    await clock.advance(301)
     assert file.getvalue().endswith("> AT+CSQ\n")
 
 
-async def test_a_masked_line_is_not_written_before_it_is_complete(clock: Clock) -> None:
+async def test_a_masked_line_is_not_written_before_it_is_complete(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "PAUSE", 300.0)
     file = io.StringIO()
     scribe = Scribe(file, "It.", mask=True)
     scribe.hear(b'\r\n+CGSN: "8679970', by_dte=False)
-    await clock.advance(PAUSE)
+    await clock.advance(301)
     scribe.hear(b'30012345"\r\n\r\n867997030', by_dte=False)
-    await clock.advance(PAUSE)
+    await clock.advance(301)
     assert file.getvalue().endswith('< +CGSN: "867900000000345"\n')
 
     file.close = lambda: None  # type: ignore[method-assign]

@@ -262,20 +262,20 @@ async def test_what_a_program_falls_over_by_itself_is_not_hidden() -> None:
 
 @pytest.mark.parametrize(("speed", "pace"), [(1.0, 1.0), (4.0, 0.25)])
 async def test_answers_take_the_time_that_they_took(speed: float, pace: float, clock: Clock) -> None:
-    text = "# It.\n10.0 > AT\n12.0 < OK\n15.0 < RDY\n16.0 > AT\n"
+    text = "# It.\n1000.0 > AT\n1200.0 < OK\n1500.0 < RDY\n1600.0 > AT\n"
     async with Replay(Transcript.parse(text), speed=speed) as module, await opened(module) as port:
         port.write(b"AT\r")
-        await clock.advance(1.9 * pace)
+        await clock.advance(190 * pace)
         assert port.in_waiting == 0
 
-        await clock.advance(0.2 * pace)
+        await clock.advance(20 * pace)
         assert await port.read() == b"\r\nOK\r\n"
-        await clock.advance(2.8 * pace)
+        await clock.advance(280 * pace)
         assert port.in_waiting == 0
 
         # A program may be faster than it was.
         port.write(b"AT\r")
-        await clock.advance(0.2 * pace)
+        await clock.advance(20 * pace)
         assert await port.read() == b"\r\nRDY\r\n"
         await module.wait_finished()
 

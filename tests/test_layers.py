@@ -31,7 +31,7 @@ FLOORS: Final = (
     {"modem"},
     {"streams"},
     {"anyio"},
-    {"cli", "pytest_plugin"},
+    {"cli", "pytest_plugin", "testing"},
     {"__main__"},
 )
 HEIGHT: Final = {room: height for height, floor in enumerate(FLOORS) for room in floor}

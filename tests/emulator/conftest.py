@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.emulator.fake_clock import FakeClockLoop
+from bc260y_aio.testing import ControlledClockLoop
 from tests.loops import LoopFactory
 
 
 @pytest.fixture(autouse=True)
 def loop_factory() -> LoopFactory:
     """Make loops whose clock jumps over every wait."""
-    return FakeClockLoop
+    return ControlledClockLoop

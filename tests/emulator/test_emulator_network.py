@@ -13,7 +13,7 @@ import pytest
 
 from bc260y_aio.emulator import EchoPeer, Emulator, Network, PeerConnection, SinkPeer, SourcePeer
 from bc260y_aio.errors import ErrorCode
-from tests.emulator.fake_clock import FakeClockLoop
+from bc260y_aio.testing import ControlledClockLoop
 from tests.emulator.terminal import Piece, Terminal, on_line
 from tests.loops import Contexts, LoopFactory
 
@@ -23,7 +23,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def loop_factory() -> LoopFactory:
     """Real sockets are in play here: give them a moment before each jump."""
-    return lambda: FakeClockLoop(grace=0.002)
+    return lambda: ControlledClockLoop(grace=0.002)
 
 
 # Names

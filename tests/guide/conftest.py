@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.emulator.fake_clock import FakeClockLoop
+from bc260y_aio.testing import ControlledClockLoop
 from tests.loops import LoopFactory
 
 
-class QuickLoop(FakeClockLoop):
+class QuickLoop(ControlledClockLoop):
     """A loop that stays out of debug mode, which takes five times as long: these tests are about what is said."""
 
     def set_debug(self, enabled: bool) -> None:

@@ -1,0 +1,159 @@
+"""An event loop whose clock jumps: what takes an hour takes no time, and takes it exactly."""
+
+# As long as anything is ready to run, or to be read or written, the clock stands still. When everything waits, it jumps
+# to the next timer. So delays are exact, and things happen in the order in which they would have happened.
+#
+# What happens outside of the loop has no part in that. Three kinds of it are told apart:
+#
+# - Both ends of a real socket are in this process: what one end sends, the system has for the other at once. Nothing is
+#   needed; the bytes come before any jump.
+# - A thread of the loop's executor works (`asyncio.to_thread`, `loop.getaddrinfo`): the clock stands still until it is
+#   done, however long the timers are.
+# - Another process, or a thread of one's own, is at the far end of a socket or a pty: nobody can know whether it is
+#   about to say something. The loop gives it a moment, the grace, before each jump, if it watches a descriptor. What
+#   comes later than that comes too late by the loop's clock: a timeout of a minute may have expired meanwhile.
+
+import asyncio
+import concurrent.futures
+import selectors
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+# A loop that has no timer and hears nothing for so long will wait forever, in real seconds.
+PATIENCE: Final = 20.0
+
+
+class Forever(AssertionError):
+    """Nothing was ready, no timer was set, and nothing came from outside: the program would wait for ever."""
+
+
+class ControlledClockLoop(asyncio.SelectorEventLoop):
+    """An event loop on which time passes only when there is nothing else to do.
+
+    It is asyncio's own selector loop but for its clock, so sockets, pipes, subprocesses, signals and threads work. With
+    everything in memory, as an emulator's ``line="memory"`` and its scripted peers are, a run is exact and repeatable.
+    With descriptors whose far end is outside of this process it is neither: see ``grace``.
+
+    ``time.time()``, ``time.monotonic()`` and ``datetime.now()`` go on telling the real time; of a program under test,
+    only what goes by the loop's clock (``asyncio.sleep``, ``asyncio.timeout``, ``loop.call_later``) is sped up.
+
+    Args:
+        start: what the clock shows at first, in seconds.
+        grace: how long to wait for real events before each jump, in real seconds, while a descriptor other than the
+            loop's own is watched. 0 where both ends of everything are in this process.
+        patience: how long to wait, in real seconds, for real events when there is no timer to jump to, and for work in
+            the loop's threads.
+
+    Attributes:
+        jumps: how often the clock has jumped.
+
+    Raises:
+        Forever: from the running loop, when nothing was ready, no timer was set and nothing came for ``patience``
+        seconds.
+    """
+
+    def __init__(self, start: float = 0.0, *, grace: float = 0.0, patience: float = PATIENCE) -> None:
+        # The base class reads the clock, and watches a pipe of its own, while it is made.
+        self._now = start
+        self._patience = patience
+        self._grace = grace
+        self._in_threads: set[asyncio.Future[Any]] = set()
+        self.jumps = 0
+        super().__init__(_JumpingSelector(self))
+        # Debug mode would report a callback in which the clock jumped as a slow one.
+        self.slow_callback_duration = float("inf")
+
+    def time(self) -> float:
+        """Tell the time, in seconds."""
+        return self._now
+
+    def jump(self, seconds: float) -> None:
+        """Move the clock forward. What is due by then runs on the loop's next turn.
+
+        Raises:
+            ValueError: backward.
+        """
+        if seconds < 0:
+            raise ValueError(f"time does not run backward: {seconds!r}")
+
+        self._now += seconds
+        self.jumps += 1
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
+    ) -> "asyncio.Future[T]":
+        """Run a function in a thread; the clock stands still until it is done."""
+        work: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
+        self._in_threads.add(work)
+        work.add_done_callback(self._in_threads.discard)
+        return work
+
+
+def virtual_clock(
+    start: float = 0.0, *, grace: float = 0.0, patience: float = PATIENCE
+) -> Callable[[], ControlledClockLoop]:
+    """Return what makes such loops, for ``asyncio.Runner(loop_factory=...)``; each of them starts anew.
+
+    Args:
+        start: see :class:`ControlledClockLoop`.
+        grace: see there.
+        patience: see there.
+    """
+    return lambda: ControlledClockLoop(start, grace=grace, patience=patience)
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """A selector that moves its loop's clock where it would have to wait."""
+
+    # How many descriptors a loop watches on its own behalf: the end of the pipe that wakes it.
+    _OWN: Final = 1
+
+    def __init__(self, loop: ControlledClockLoop) -> None:
+        self._loop = loop
+        self._real = selectors.DefaultSelector()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            events = self._real.select(self._loop._patience)
+            if not events:
+                raise Forever(f"nothing to do, no timer, and nothing came for {self._loop._patience:g} s")
+
+            return events
+
+        events = self._real.select(0)
+        if not events and timeout > 0:
+            events = self._wait()
+
+        if not events and timeout > 0:
+            self._loop.jump(timeout)
+
+        return events
+
+    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for what happens outside of the loop, as far as there may be any."""
+        loop = self._loop
+        # The end of such work wakes the loop, by the pipe.
+        if loop._in_threads and (events := self._real.select(loop._patience)):
+            return events
+
+        is_watching = len(self._real.get_map()) > self._OWN
+        return self._real.select(loop._grace) if loop._grace and is_watching else []
+
+    # The rest is the real one's
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()

@@ -1,0 +1,180 @@
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from bc260y_aio.testing import ControlledClockLoop, Forever, virtual_clock
+
+
+def run(main: Coroutine[Any, Any, None], loop: ControlledClockLoop | None = None) -> None:
+    with asyncio.Runner(debug=True, loop_factory=lambda: loop or ControlledClockLoop()) as runner:
+        runner.run(main)
+
+
+def test_an_hour_passes_at_once_and_exactly() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(3600)
+        assert loop.time() == 3600.0
+
+    before = time.monotonic()
+    run(main())
+
+    assert time.monotonic() - before < 5
+
+
+def test_timers_come_in_the_order_in_which_they_are_due() -> None:
+    order = []
+
+    async def sleeper(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        order.append((seconds, asyncio.get_running_loop().time()))
+
+    async def main() -> None:
+        await asyncio.gather(*map(sleeper, (3, 0.1, 2, 70)))
+
+    run(main())
+
+    assert order == [(0.1, 0.1), (2, 2.0), (3, 3.0), (70, 70.0)]
+
+
+def test_the_clock_stands_still_while_there_is_something_to_do() -> None:
+    async def main() -> None:
+        for _ in range(1000):
+            await asyncio.sleep(0)
+
+        assert asyncio.get_running_loop().time() == 0.0
+
+    run(main())
+
+
+def test_a_timeout_expires_at_its_time() -> None:
+    async def main() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(20):
+                await asyncio.Event().wait()
+
+        assert asyncio.get_running_loop().time() == pytest.approx(20)
+
+    run(main())
+
+
+def test_the_clock_starts_where_it_is_told_to() -> None:
+    loop = ControlledClockLoop(1000.0)
+
+    async def main() -> None:
+        assert asyncio.get_running_loop().time() == 1000.0
+        await asyncio.sleep(1)
+
+    run(main(), loop)
+
+    assert (loop.time(), loop.jumps) == (1001.0, 1)
+
+
+def test_bytes_that_are_there_come_before_any_jump() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        here, there = socket.socketpair()
+        with here, there:
+            here.setblocking(False)
+            loop.call_later(0.001, pytest.fail, "the clock has jumped")
+            there.send(b"first")
+            assert await loop.sock_recv(here, 10) == b"first"
+
+    run(main())
+
+
+def test_the_clock_stands_still_while_a_thread_works() -> None:
+    async def main() -> None:
+        async with asyncio.timeout(0.01):
+            await asyncio.to_thread(time.sleep, 0.05)
+
+        assert asyncio.get_running_loop().time() == 0.0
+
+    run(main())
+
+
+def test_a_thread_that_does_not_come_back_is_waited_for_as_long_as_the_patience_lasts() -> None:
+    async def main() -> None:
+        release = threading.Event()
+        work = asyncio.get_running_loop().run_in_executor(None, release.wait, 10)
+        async with asyncio.timeout(3600):
+            await asyncio.sleep(60)
+
+        assert asyncio.get_running_loop().time() == 60
+        release.set()
+        assert await work
+
+    run(main(), ControlledClockLoop(patience=0.05))
+
+
+def test_what_a_strange_thread_sends_is_waited_for_within_the_grace() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        here, there = socket.socketpair()
+        with here, there:
+            here.setblocking(False)
+            threading.Timer(0.05, there.send, [b"late"]).start()
+            async with asyncio.timeout(0.01):
+                assert await loop.sock_recv(here, 10) == b"late"
+
+    run(main(), ControlledClockLoop(grace=5))
+
+
+def test_there_is_no_grace_where_nothing_is_watched() -> None:
+    async def main() -> None:
+        for _ in range(100):
+            await asyncio.sleep(60)
+
+    before = time.monotonic()
+    run(main(), ControlledClockLoop(grace=1))
+
+    assert time.monotonic() - before < 20
+
+
+def test_the_clock_can_be_moved_by_hand_and_only_forward() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, ControlledClockLoop)
+        due = loop.create_future()
+        loop.call_later(70, due.set_result, None)
+        loop.jump(70)
+        await due
+        assert (loop.time(), loop.jumps) == (70.0, 1)
+        with pytest.raises(ValueError, match="backward"):
+            loop.jump(-1)
+
+    run(main())
+
+
+def test_a_factory_makes_loops_that_start_anew() -> None:
+    async def main() -> float:
+        await asyncio.sleep(70)
+        return asyncio.get_running_loop().time()
+
+    factory = virtual_clock(1000.0)
+    for _ in range(2):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            assert runner.run(main()) == 1070.0
+
+
+def test_a_loop_that_would_wait_forever_says_so() -> None:
+    async def main() -> None:
+        await asyncio.Event().wait()
+
+    loop = ControlledClockLoop(patience=0.01)
+    forever = main()
+    try:
+        with pytest.raises(Forever):
+            loop.run_until_complete(forever)
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                loop.run_until_complete(task)
+
+        loop.close()

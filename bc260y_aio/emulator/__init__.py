@@ -8,13 +8,40 @@ from .emulator import Emulator
 from .faults import Faults
 from .line import Line
 from .module import Module, ModuleSocket, Nvram, Power, Sent
-from .network import EchoPeer, Network, Peer, PeerConnection, SinkPeer, SourcePeer
+from .network import (
+    Conditions,
+    EchoPeer,
+    Expect,
+    Hold,
+    HttpAnswer,
+    HttpPeer,
+    HttpRequest,
+    Network,
+    Peer,
+    PeerConnection,
+    RefusingPeer,
+    ScriptPeer,
+    Send,
+    SilentPeer,
+    SinkPeer,
+    SourcePeer,
+    StalledPeer,
+    Wait,
+)
 from .options import Options
+from .radio import Currents, Radio, RadioState, Span, Usage
 
 __all__ = [
+    "Conditions",
+    "Currents",
     "EchoPeer",
     "Emulator",
+    "Expect",
     "Faults",
+    "Hold",
+    "HttpAnswer",
+    "HttpPeer",
+    "HttpRequest",
     "Line",
     "Module",
     "ModuleSocket",
@@ -24,7 +51,17 @@ __all__ = [
     "Peer",
     "PeerConnection",
     "Power",
+    "Radio",
+    "RadioState",
+    "RefusingPeer",
+    "ScriptPeer",
+    "Send",
     "Sent",
+    "SilentPeer",
     "SinkPeer",
     "SourcePeer",
+    "Span",
+    "StalledPeer",
+    "Usage",
+    "Wait",
 ]

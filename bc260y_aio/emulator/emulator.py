@@ -13,10 +13,12 @@ from ..errors import PortError
 from .line import End, Line, MemoryEnd, make_end
 from .module import Module, Nvram
 from .network import Network
+from .network.conditions import FIGURES
 from .options import Options
+from .radio import Radio
 
 # The options that are the network's.
-_OF_THE_NETWORK: Final = frozenset({"latency", "jitter", "loss", "names"})
+_OF_THE_NETWORK: Final = frozenset({"names", *FIGURES})
 
 
 class Emulator:
@@ -33,8 +35,8 @@ class Emulator:
     Args:
         options: how it is; by default, all defaults.
         network: what it reaches; several emulators may share one. By default it has a network of its own, with the
-            latency, jitter, loss and names of its options; where these are named here, a network that is given takes
-            them over.
+            conditions and names of its options; where these are named here, a network that is given takes them over. A
+            name is a coverage, for a network of its own: ``"good"``, ``"average"`` or ``"edge"``.
         nvram: what it remembers: an object, or the file in which that lasts. By default, a factory-new one.
         **settings: single options by name, with those of the dialect and of the faults: ``baudrate=115200``,
             ``stray_nul=True``, ``send_ok_lost=0.1``. :class:`Options` has the list. They go before ``options``.
@@ -59,12 +61,15 @@ class Emulator:
         self,
         options: Options | None = None,
         *,
-        network: Network | None = None,
+        network: Network | str | None = None,
         nvram: Nvram | str | os.PathLike[str] | None = None,
         **settings: Any,
     ) -> None:
         if isinstance(nvram, str | os.PathLike):
             nvram = Nvram.load(nvram)
+
+        if isinstance(network, str):
+            settings, network = {"network": network} | settings, None
 
         self.options = (options or Options()).with_settings(**settings)
         self.faults = self.options.faults
@@ -75,6 +80,7 @@ class Emulator:
 
         self.nvram = nvram or _nvram(self.options)
         self._end: End | None = None
+        self._blackout: list[asyncio.TimerHandle] = []
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -105,6 +111,18 @@ class Emulator:
             RuntimeError: it is not started.
         """
         return self._started.url
+
+    @property
+    def radio(self) -> Radio:
+        """What the module's radio does, and its ledger: seconds in each state, connections, energy.
+
+        Raises:
+            RuntimeError: it has never been started.
+        """
+        if not hasattr(self, "module"):
+            raise RuntimeError("the emulator has not been started")
+
+        return self.module.radio
 
     @property
     def _started(self) -> End:
@@ -154,6 +172,12 @@ class Emulator:
             raise
 
         self._end = end
+        self._set_blackout()
+
+    def _set_blackout(self) -> None:
+        loop = asyncio.get_running_loop()
+        moments = zip(self.options.blackout or (), (True, False), strict=False)
+        self._blackout = [loop.call_later(when, setattr, self.network, "outage", outage) for when, outage in moments]
 
     def _boot(self) -> None:
         self.line.connected = lambda: None
@@ -164,6 +188,9 @@ class Emulator:
         end, self._end = self._end, None
         if end is None:
             return
+
+        for timer in self._blackout:
+            timer.cancel()
 
         await self.module.close()
         self.line.close()
@@ -221,9 +248,8 @@ class Emulator:
 
 
 def _network(options: Options) -> Network:
-    return Network(
-        latency=options.latency, jitter=options.jitter, loss=options.loss, names=options.names, seed=options.seed
-    )
+    figures = {name: getattr(options, name) for name in FIGURES}
+    return Network(names=options.names, seed=options.seed, **figures)
 
 
 def _nvram(options: Options) -> Nvram:

@@ -28,7 +28,11 @@ class Lag:
 
     def call(self, callback: Callable[..., object], *args: Any) -> None:
         """Make a call once its time has come, and those before it have been made."""
-        delay = self._delay()
+        self.call_after(0.0, callback, *args)
+
+    def call_after(self, seconds: float, callback: Callable[..., object], *args: Any) -> None:
+        """Make a call as :meth:`call` does, of which it takes some seconds until it goes on its way."""
+        delay = seconds + self._delay()
         if not delay and not self._calls and not self._is_running and not self._is_held():
             callback(*args)
             return

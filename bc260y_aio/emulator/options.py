@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from ..at.responses import STANDARD, CmeLevel, Dialect
 from .faults import KINDS, Faults
 from .line import LINES
+from .network.conditions import Conditions, figures_of
 
 SCHEME: Final = "emulator"
 
@@ -43,8 +44,8 @@ ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What can be set about an emulated module.
+class Options(Conditions):
+    """What can be set about an emulated module, and about its network: see :class:`Conditions` for that.
 
     :meth:`of` builds them from plain names, with those of the dialect and of the faults among them.
 
@@ -58,9 +59,8 @@ class Options:
         chunk: the module's bytes arrive in pieces of this size.
         chunks: they arrive in pieces of random sizes between these two.
         seed: where every random sequence begins.
-        latency: of the network, one way, in seconds.
-        jitter: up to this much more, at random, in seconds.
-        loss: the probability that a datagram, or a ping, is lost; each way.
+        network: the coverage whose conditions hold where none is named: ``"good"``, ``"average"`` or ``"edge"``.
+        blackout: the network is silent between these two moments, in seconds from the start.
         names: every name resolves, to an address behind which the host's 127.0.0.1 stands. False: only those of hosts
             that were added to the network.
         nvram: a file in which the module's NVRAM lasts.
@@ -96,9 +96,8 @@ class Options:
     chunk: int | None = None
     chunks: tuple[int, int] | None = None
     seed: int = 0
-    latency: float = 0.0
-    jitter: float = 0.0
-    loss: float = 0.0
+    network: str | None = None
+    blackout: tuple[float, float] | None = None
     names: bool = True
     nvram: str | None = None
     boot: bool = False
@@ -123,6 +122,9 @@ class Options:
     faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
+        # The class that `slots` makes is another one than `super()` would look for.
+        Conditions.__post_init__(self)
+        figures_of(self.network)
         self._check("line", self.line in LINES, f"one of {', '.join(LINES)}")
         self._check("firmware", self.firmware in FIRMWARES, f"one of {', '.join(FIRMWARES)}")
         self._check("echo_ending", self.echo_ending in ECHO_ENDINGS, f"one of {', '.join(ECHO_ENDINGS)}")
@@ -130,14 +132,11 @@ class Options:
         self._check("baudrate", self.baudrate is None or self.baudrate > 0, "more than 0")
         self._check("chunk", self.chunk is None or self.chunk > 0, "more than 0")
         self._check("chunks", self.chunks is None or 0 < self.chunks[0] <= self.chunks[1], "two sizes, low and high")
-        self._check("loss", 0.0 <= self.loss <= 1.0, "a probability, 0 to 1")
+        is_span = self.blackout is None or 0.0 <= self.blackout[0] <= self.blackout[1] < float("inf")
+        self._check("blackout", is_span, "two moments, from and to")
         self._check("sockets", 1 <= self.sockets <= 256, "1 to 256")
         self._check("push_window", self.push_window > 0, "more than 0")
         self._check("send_buffer", self.send_buffer >= 1024, "1024 or more")
-
-    def _check(self, name: str, is_right: bool, what: str) -> None:
-        if not is_right:
-            raise ValueError(f"{name} must be {what}, not {getattr(self, name)!r}")
 
     # Plain names
 
@@ -154,7 +153,7 @@ class Options:
     def with_settings(self, **settings: Any) -> Self:
         """Return a copy with some options changed: any field of these, of the dialect, and of the faults.
 
-        A firmware brings its dialect along; what is named besides goes before that.
+        A firmware brings its dialect along, and a network its conditions; what is named besides goes before that.
 
         Raises:
             TypeError: a name is unknown.
@@ -164,6 +163,7 @@ class Options:
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
 
         own = {name: value for name, value in settings.items() if _OWNERS.get(name, Options) is Options}
+        own = figures_of(own.get("network")) | own
         spelling = {name: value for name, value in settings.items() if _OWNERS.get(name) is Dialect}
         wrong = {name: value for name, value in settings.items() if _OWNERS.get(name) is Faults}
         firmware = FIRMWARES.get(own["firmware"]) if "firmware" in own else None
@@ -216,7 +216,8 @@ class Options:
     def to_url(self) -> str:
         """Return the shortest URL that :meth:`from_url` reads as these options."""
         firmware = FIRMWARES[self.firmware]
-        pairs = _differences(self, Options(line="memory"))
+        pairs = _differences(self, Options.of(line="memory", network=self.network))
+        pairs += [("network", self.network)] if self.network is not None else []
         pairs += _differences(self.dialect, firmware.dialect) + _differences(self.faults, Faults())
         query = urllib.parse.urlencode([(name, _write(value)) for name, value in pairs])
         return f"{SCHEME}://?{query}" if query else f"{SCHEME}://"
@@ -271,6 +272,11 @@ def _read_range(text: str) -> tuple[int, int]:
     return _read_integer(low), _read_integer(high)
 
 
+def _read_span(text: str) -> tuple[float, float]:
+    begin, _, end = text.partition("-")
+    return _read_float(begin), _read_float(end)
+
+
 def _read_text(text: str) -> str:
     if not text:
         raise ValueError("empty")
@@ -287,6 +293,7 @@ _CONVERTERS: Final[Mapping[Any, Callable[[str], Any]]] = {
     str: _read_text,
     str | None: _read_text,
     tuple[int, int] | None: _read_range,
+    tuple[float, float] | None: _read_span,
     CmeLevel: lambda text: CmeLevel(_read_integer(text)),
 }
 
@@ -295,6 +302,8 @@ def _write(value: Any) -> str:
     match value:
         case bool():
             return "1" if value else "0"
+        case (float(begin), float(end)):
+            return f"{begin:f}-{end:f}"
         case (low, high):
             return f"{low}-{high}"
         case CmeLevel():

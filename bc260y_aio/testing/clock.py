@@ -15,8 +15,10 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
+import heapq
 import selectors
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -60,6 +62,7 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
         self._patience = patience
         self._grace = grace
         self._in_threads: set[asyncio.Future[Any]] = set()
+        self._timers_set = 0
         self.jumps = 0
         super().__init__(_JumpingSelector(self))
         # Debug mode would report a callback in which the clock jumped as a slow one.
@@ -80,6 +83,18 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
 
         self._now += seconds
         self.jumps += 1
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call back at a time; what is due at the same time is called in the order in which it was asked for."""
+        self._check_closed()  # type: ignore[attr-defined]
+        self._timers_set += 1
+        timer = _Timer(when, callback, args, self, context, self._timers_set)
+        # The base class's own queue: it has no other way to a timer that knows its turn.
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
 
     def run_in_executor(  # type: ignore[override]
         self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
@@ -102,6 +117,30 @@ def virtual_clock(
         patience: see there.
     """
     return lambda: ControlledClockLoop(start, grace=grace, patience=patience)
+
+
+class _Timer(asyncio.TimerHandle):
+    """A timer that goes before those that were set later for the same time."""
+
+    __slots__ = ("_number",)
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context | None,
+        number: int,
+    ) -> None:
+        super().__init__(when, callback, args, loop, context)
+        self._number = number
+
+    def __lt__(self, other: object) -> bool:
+        if isinstance(other, _Timer):
+            return (self.when(), self._number) < (other.when(), other._number)
+
+        return NotImplemented
 
 
 class _JumpingSelector(selectors.BaseSelector):

@@ -23,6 +23,17 @@ IN_URLS: list[tuple[str, str, object]] = [
     ("latency", "0.3", 0.3),
     ("jitter", "0.1", 0.1),
     ("loss", "0.05", 0.05),
+    ("rate_up", "16000", 16000),
+    ("rate_down", "20000", 20000),
+    ("rrc_setup", "1.5", 1.5),
+    ("rrc_inactivity", "10", 10.0),
+    ("rrc_release", "0.5", 0.5),
+    ("drx", "2.56", 2.56),
+    ("edrx", "81.92", 81.92),
+    ("paging_window", "5.12", 5.12),
+    ("psm", "no", False),
+    ("network", "edge", "edge"),
+    ("blackout", "60-90.5", (60.0, 90.5)),
     ("names", "no", False),
     ("nvram", "/tmp/nvram", "/tmp/nvram"),
     ("boot", "yes", True),
@@ -112,6 +123,9 @@ def test_a_url_without_options_is_a_line_in_memory() -> None:
             "stray_nul": st.booleans(),
             "ping_ttl": st.booleans(),
             "baudrate": st.none() | st.integers(1),
+            "network": st.sampled_from([None, "good", "average", "edge"]),
+            "rate_up": st.none() | st.integers(1),
+            "blackout": st.none() | st.tuples(st.integers(0, 9).map(float), st.integers(9, 99).map(float)),
             "chunks": st.none() | st.tuples(st.integers(1, 9), st.integers(9, 99)),
             "ok_lost": st.floats(0, 1),
         },
@@ -145,6 +159,15 @@ def test_options_read_back_from_their_url_are_the_same(settings: dict[str, Any])
         ("emulator://?sockets=0", "sockets must be 1 to 256"),
         ("emulator://?port=70000", "port must be 0 to 65535"),
         ("emulator://?loss=2", "loss must be a probability"),
+        ("emulator://?network=moon", "network must be one of good, average, edge"),
+        ("emulator://?blackout=9-3", "blackout must be two moments"),
+        ("emulator://?blackout=9", "option 'blackout' cannot be '9'"),
+        ("emulator://?rate_up=0", "rate_up must be more than 0"),
+        ("emulator://?drx=3", "drx must be 0 or one of 1.28, 2.56, 5.12, 10.24"),
+        ("emulator://?edrx=30", "edrx must be 0 or one of"),
+        ("emulator://?edrx=1e9", "edrx must be 0 or one of"),
+        ("emulator://?paging_window=2.6", "paging_window must be 2.56 to 40.96"),
+        ("emulator://?rrc_setup=-1", "option 'rrc_setup' cannot be '-1'"),
         ("emulator://?ok_lost=2", "ok_lost is a probability"),
         ("emulator://?cme=3", "option 'cme' cannot be '3'"),
         ("emulator://?send_buffer=1", "send_buffer must be 1024 or more"),
@@ -180,6 +203,43 @@ def test_a_firmware_brings_its_dialect_along_and_what_is_named_goes_before_it() 
     assert Options.of(firmware="R01A02").dialect == Dialect(stray_nul=True, ping_ttl=False)
     assert Options.of(firmware="R01A02", stray_nul=False).dialect == Dialect(ping_ttl=False)
     assert Options.of(dialect=STANDARD, firmware="R01A02").dialect == STANDARD
+
+
+def test_a_network_brings_its_conditions_along_and_what_is_named_goes_before_them() -> None:
+    edge = Options.of(network="edge")
+    assert (edge.rate_up, edge.loss, edge.drx) == (250, 0.05, 2.56)
+    assert Options.from_url("emulator://?loss=0&network=edge") == Options.of(line="memory", network="edge", loss=0.0)
+    assert edge.with_settings(loss=0.0).to_url() == "emulator://?line=pty&loss=0.0&network=edge"
+    assert edge.with_settings(network="good").rate_up == 16_000
+
+
+def test_the_coverages_get_worse_in_their_order() -> None:
+    good, average, edge = (Options.of(network=name) for name in ("good", "average", "edge"))
+    for figure in ("latency", "jitter", "loss", "rrc_setup", "rrc_release"):
+        assert getattr(good, figure) < getattr(average, figure) < getattr(edge, figure)
+
+    for rate in ("rate_up", "rate_down"):
+        assert getattr(good, rate) > getattr(average, rate) > getattr(edge, rate)
+
+
+def test_a_coverage_can_be_named_in_place_of_a_network() -> None:
+    assert Emulator(network="edge").network.rate_up == Network("edge").rate_up == 250
+    assert Emulator(network="edge", latency=0.0).network.latency == 0.0
+    with pytest.raises(ValueError, match="one of good, average, edge, not 'moon'"):
+        Emulator(network="moon")
+
+
+def test_the_conditions_of_a_network_can_be_changed_together_and_are_checked() -> None:
+    network = Network(latency=0.2)
+    network.change("average", loss=0.5)
+    assert (network.latency, network.loss, network.rate_up) == (0.6, 0.5, 2_500)
+    network.change(drx=5.12)
+    assert (network.latency, network.drx) == (0.6, 5.12)
+    with pytest.raises(ValueError, match="loss must be a probability"):
+        network.change(loss=2)
+
+    with pytest.raises(TypeError, match="colour"):
+        network.change(colour="blue")
 
 
 def test_single_settings_go_before_options() -> None:

@@ -42,6 +42,22 @@ def test_timers_come_in_the_order_in_which_they_are_due() -> None:
     assert order == [(0.1, 0.1), (2, 2.0), (3, 3.0), (70, 70.0)]
 
 
+def test_timers_that_are_due_at_once_come_in_the_order_in_which_they_were_set() -> None:
+    order: list[int] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_at(7.0, order.append, number) for number in range(50)]
+        for timer in timers[::3]:
+            timer.cancel()
+
+        await asyncio.sleep(7)
+
+    run(main())
+
+    assert order == [number for number in range(50) if number % 3]
+
+
 def test_the_clock_stands_still_while_there_is_something_to_do() -> None:
     async def main() -> None:
         for _ in range(1000):

@@ -34,6 +34,8 @@ from ..lag import Lag
 from ..line import Line
 from ..network import Network
 from ..options import ECHO_ENDINGS, FIRMWARES, Firmware, Options
+from ..radio import Radio, RadioState
+from ..radio.radio import SIGNALLING
 from . import services, settings
 from .nvram import Nvram
 from .power import Power, Sleep
@@ -57,6 +59,7 @@ class Module:
     Attributes:
         tcpip: its sockets.
         sleep: how awake it is.
+        radio: what its radio does, and has done.
         registration: whether it is registered with the network.
         registration_mode: which ``+CEREG`` URCs are switched on.
         reports_power: ``+QNBIOTEVENT`` URCs are switched on (AT+QNBIOTEVENT).
@@ -74,7 +77,8 @@ class Module:
         self.nvram = nvram
         self.faults = faults
         self.tcpip = TcpIp(self)
-        self.sleep = Sleep(options, self._sleep_changed, self.say)
+        self.radio = Radio(network, psm=self._psm, edrx=self._edrx, changed=self._radio_changed)
+        self.sleep = Sleep(options, self._sleep_changed, self.say, self._may_fall)
         self.registration = RegistrationStatus.NOT_REGISTERED
         self.commands: Counter[str] = Counter()
         self._urcs = Lag(lambda: faults.delay("urc_late"))
@@ -100,6 +104,7 @@ class Module:
         self.registration_mode = 0
         self.reports_power = False
         self.reports_deep_sleep = False
+        self._is_known_in_psm = False
         self.function = 1
         self.dns = settings.DNS_SERVERS
         self.clock_offset = timedelta()
@@ -151,6 +156,7 @@ class Module:
     def start(self) -> None:
         """Be there, as if it had been running for a while."""
         self.sleep.start()
+        self.radio.switch_on()
         if self.options.registration_delay:
             self.register_soon()
         else:
@@ -165,6 +171,7 @@ class Module:
         """Lose power: sockets vanish, and what was under way is forgotten."""
         self.sleep.stop()
         self.tcpip.stop()
+        self.radio.switch_off()
         for timer in (self._startup, self._thinking):
             if timer is not None:
                 timer.cancel()
@@ -199,8 +206,11 @@ class Module:
                 self._report(PowerEvent.ENTER_DEEP_SLEEP)
                 self._drop_commands()
                 self.tcpip.forget_connections()
+                self.radio.follow(asleep=True)
             case Power.WAKING, Power.AWAKE:
                 self._report(PowerEvent.EXIT_DEEP_SLEEP)
+                self.radio.follow(asleep=False)
+                self._report_radio()
                 self.tcpip.pump()
 
     def _drop_commands(self) -> None:
@@ -213,13 +223,44 @@ class Module:
             self._thinking = None
 
     def _report(self, event: PowerEvent) -> None:
-        if self.reports_power and self.reports_deep_sleep:
+        is_on = self.reports_deep_sleep or event in (PowerEvent.ENTER_PSM, PowerEvent.EXIT_PSM)
+        if self.reports_power and is_on:
             self.line.write(self._aside.send(PowerChanged(event)))
+
+    # The radio
+
+    def _psm(self) -> tuple[float, float] | None:
+        return self.nvram.psm_times if self.network.psm else None
+
+    def _edrx(self) -> float:
+        return self.nvram.edrx_cycle or self.network.edrx
+
+    def _may_fall(self) -> bool:
+        # With PSM, it is PSM that leads to deep sleep, and not the silence of the line alone.
+        return self._psm() is None or self.radio.state is RadioState.PSM
+
+    def _radio_changed(self, before: RadioState) -> None:
+        if self.radio.state is RadioState.PSM:
+            self._report_radio()
+            self.sleep.look()
+        elif before is RadioState.PSM and self.radio.is_on:
+            if self.sleep.state is Power.DEEP_SLEEP:
+                self.sleep.wake()
+
+            self._report_radio()
+
+    def _report_radio(self) -> None:
+        """Report that PSM has begun or ended, once the module can speak."""
+        is_in_psm = self.radio.state is RadioState.PSM
+        if is_in_psm is not self._is_known_in_psm and self.sleep.state in (Power.AWAKE, Power.LIGHT_SLEEP):
+            self._is_known_in_psm = is_in_psm
+            self._report(PowerEvent.ENTER_PSM if is_in_psm else PowerEvent.EXIT_PSM)
 
     # Registration
 
     def register_soon(self) -> None:
         """Register with the network in as long as that takes."""
+        self.radio.switch_on()
         if not self.options.registration_delay:
             self.register()
             return
@@ -231,6 +272,7 @@ class Module:
     def register(self) -> None:
         """Register with the network, and say so."""
         self.set_registration(RegistrationStatus.HOME)
+        self.radio.send(SIGNALLING)
         self.tell(AddressAssigned(self.options.address))
 
     def go_off_air(self) -> None:
@@ -241,6 +283,7 @@ class Module:
 
         self.set_registration(RegistrationStatus.NOT_REGISTERED)
         self.tcpip.break_connections()
+        self.radio.switch_off()
 
     def set_registration(self, status: RegistrationStatus) -> None:
         """Be registered, or not; the URC is said if it is switched on. Sockets are not affected."""

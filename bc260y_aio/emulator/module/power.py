@@ -30,14 +30,22 @@ class Sleep:
         options: how long things take.
         changed: is called with the state before, once it has changed.
         answer: takes the bytes by which a module answers that wakes from light sleep.
+        may_fall: tells whether nothing but the line keeps the module from deep sleep; see :meth:`look`.
 
     Attributes:
         state: how awake the module is.
         mode: what AT+QSCLK was set to: 0 no sleep, 1 deep sleep, 2 light sleep.
     """
 
-    def __init__(self, options: "Options", changed: Callable[[Power], None], answer: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        options: "Options",
+        changed: Callable[[Power], None],
+        answer: Callable[[bytes], None],
+        may_fall: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._options = options
+        self._may_fall = may_fall
         self._changed = changed
         self._answer = answer
         self._timer: asyncio.TimerHandle | None = None
@@ -95,8 +103,13 @@ class Sleep:
         due = self._last + self._options.sleep_after
         if loop.time() + 1e-6 < due:
             self._timer = loop.call_at(due, self._expire)
-        else:
-            self.fall(deep=self.mode == 1 and not self._options.light_sleep)
+        elif not (is_deep := self.mode == 1 and not self._options.light_sleep) or self._may_fall():
+            self.fall(deep=is_deep)
+
+    def look(self) -> None:
+        """Hear that what kept the module from deep sleep may be over."""
+        if self._timer is None:
+            self._expire()
 
     def fall(self, *, deep: bool = True) -> None:
         """Fall asleep now."""

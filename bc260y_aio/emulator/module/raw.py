@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from ...at.information import Clock
 from ...at.responses import Success, Text
 from ...at.syntax import Malformed, Parameters
+from .nvram import read_edrx, read_psm
 
 if TYPE_CHECKING:
     from .bc260y import Module
@@ -143,13 +144,16 @@ def _set(module: "Module", name: str, text: str) -> bool:
             module.clock_offset = Clock.read(parameters).time - module.network.now()
             module.answer(Success())
         case "+CPSMS":
-            parameters.integer(0, 0, 2)
+            read_psm(text)
             module.nvram.store(psm=text)
             module.answer(Success())
+            module.radio.update()
         case "+CEDRXS":
-            is_on = parameters.integer(0, 0, 3) in (1, 2)
-            module.nvram.store(edrx=text.partition(",")[2] if is_on else "0")
+            edrx = text.partition(",")[2] if parameters.integer(0, 0, 3) in (1, 2) else "0"
+            read_edrx(edrx)
+            module.nvram.store(edrx=edrx)
             module.answer(Success())
+            module.radio.update()
         case _:
             return False
 

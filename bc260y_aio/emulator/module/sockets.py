@@ -87,7 +87,7 @@ class ModuleSocket:
         network, timeout = self._module.network, self._module.options.open_timeout
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(timeout, self.failed, ErrorCode.OPERATION_TIMEOUT)
-        self._path = network.path(self.service_type, self)
+        self._path = network.path(self.service_type, self, self._module.radio)
         self._module.tcpip.adopt(self._path)
         self._path.open(network.find(self.host, self.remote_port))
 
@@ -96,11 +96,11 @@ class ModuleSocket:
         unacked = self.sent - self.acked_bytes
         return self.service_type == "UDP" or not unacked or unacked + size <= self._module.options.send_buffer
 
-    def send(self, data: bytes) -> None:
-        """Send bytes, or a datagram."""
+    def send(self, data: bytes, rai: int = 0) -> None:
+        """Send bytes, or a datagram, with a release assistance indication."""
         self.sent += len(data)
         if self._path is not None and not self.is_cut:
-            self._path.send(data)
+            self._path.send(data, rai)
 
     def consumed(self, size: int) -> None:
         """Hear that so many received bytes have gone out on the line."""

@@ -173,23 +173,23 @@ class TcpIp:
         elif not socket.has_room(size):
             module.answer(Success())
             socket.on_room = partial(self._try_again, socket, size)
-            self._tell_later(module.options.send_timeout, partial(self._end_send, socket, command.data))
+            self._tell_later(module.options.send_timeout, partial(self._end_send, socket, command))
         elif module.options.completion_delay:
             module.answer(Success())
-            self._tell_later(module.options.completion_delay, partial(self._end_send, socket, command.data))
+            self._tell_later(module.options.completion_delay, partial(self._end_send, socket, command))
         else:
             module.answer(Success(), *self._results())
-            socket.send(command.data)
+            socket.send(command.data, command.rai)
 
     def _try_again(self, socket: ModuleSocket, size: int) -> None:
         if socket.state is not SocketState.CONNECTED or socket.has_room(size):
             self._tell()
 
-    def _end_send(self, socket: ModuleSocket, data: bytes) -> None:
+    def _end_send(self, socket: ModuleSocket, command: SendData) -> None:
         socket.on_room = lambda: None
-        if socket.state is SocketState.CONNECTED and socket.has_room(len(data)):
+        if socket.state is SocketState.CONNECTED and socket.has_room(len(command.data)):
             self._module.complete(*self._results())
-            socket.send(data)
+            socket.send(command.data, command.rai)
         else:
             self._module.complete(SendResult(ok=False))
 

@@ -4,15 +4,25 @@ import abc
 import asyncio
 import contextvars
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ...errors import ErrorCode
 from ..lag import Lag
+from ..radio import Radio
 from .loopback import dial
-from .peers import Peer, PeerConnection
+from .peers import Peer, PeerConnection, SilentPeer
 
 if TYPE_CHECKING:
-    from .hosts import Destination, Network
+    from .directory import Destination
+    from .hosts import Network
+
+# The headers of a TCP segment and of a UDP datagram, with those of IP, in bytes.
+TCP_HEADER: Final = 40
+UDP_HEADER: Final = 28
+
+# A question to a name server, and its answer, in bytes.
+QUESTION: Final = 60
 
 # How much may be on its way down to one socket, in bytes: a TCP peer is then held back, a datagram is lost.
 WINDOW: Final = 16 * 1024
@@ -62,6 +72,7 @@ class Path(abc.ABC):
     Args:
         network: whose latency, losses and silences apply.
         owner: the module's end.
+        radio: the module's radio, through which everything goes.
 
     Attributes:
         gone: is done once nothing is left of the path: no task, no descriptor, no timer.
@@ -70,8 +81,9 @@ class Path(abc.ABC):
     kind: socket.SocketKind
     service_type: str
 
-    def __init__(self, network: "Network", owner: Owner) -> None:
+    def __init__(self, network: "Network", owner: Owner, radio: Radio) -> None:
         self._network = network
+        self._radio = radio
         self._owner: Owner | None = owner
         self._up = Lag(network.delay, self._is_silent)
         self._down = Lag(network.delay, self._is_silent)
@@ -92,8 +104,8 @@ class Path(abc.ABC):
         """Begin: the owner hears ``opened`` or ``failed``."""
 
     @abc.abstractmethod
-    def send(self, data: bytes) -> None:
-        """Send bytes, or a datagram, to the peer."""
+    def send(self, data: bytes, rai: int = 0) -> None:
+        """Send bytes, or a datagram, to the peer, with a release assistance indication."""
 
     def consumed(self, size: int) -> None:
         """Hear that the module has passed so many received bytes on."""
@@ -102,10 +114,9 @@ class Path(abc.ABC):
             self._is_braked = False
             self._endpoint.brake(on=False)
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Close, once everything that was sent has arrived. The owner hears nothing more."""
-        self._owner = None
-        self._up.call(self._finish)
 
     def _finish(self) -> None:
         if self._endpoint is None:
@@ -137,11 +148,26 @@ class Path(abc.ABC):
         self._up.run()
         self._down.run()
 
+    # Over the radio
+
+    def _go_up(self, size: int, rai: int, callback: Callable[..., object], *args: object) -> None:
+        self._up.call_after(self._radio.send(size, rai), callback, *args)
+
+    def _come_down(self, size: int, callback: Callable[..., object], *args: object) -> None:
+        self._down.call(self._radio.receive, size, callback, *args)
+
     # To the peer
+
+    @property
+    @abc.abstractmethod
+    def _header(self) -> int:
+        """How large something without payload is, in bytes."""
 
     def _reach(self, destination: "Destination | ErrorCode") -> None:
         if isinstance(destination, ErrorCode):
-            self._down.call(self._fail, destination)
+            self._come_down(self._header, self._fail, destination)
+        elif isinstance(destination.peer, SilentPeer):
+            self._meet_silence(destination.peer, destination)
         elif destination.peer is not None:
             self._start(destination.peer, destination)
         else:
@@ -153,6 +179,10 @@ class Path(abc.ABC):
             )
             self._dialling.add_done_callback(self._dialled)
 
+    def _meet_silence(self, silence: SilentPeer, destination: "Destination") -> None:
+        if silence.is_refusal:
+            self._come_down(self._header, self._fail, ErrorCode.CONNECTION_FAILED)
+
     def _start(self, script: Peer, destination: "Destination") -> None:
         connection = PeerConnection(self, self.service_type, destination.host, destination.port)
         self.connected(connection)
@@ -162,7 +192,7 @@ class Path(abc.ABC):
         try:
             await dial(self.kind, destination.loopback, destination.loopback_port, self)
         except OSError:
-            self._down.call(self._fail, ErrorCode.CONNECTION_FAILED)
+            self._come_down(self._header, self._fail, ErrorCode.CONNECTION_FAILED)
 
     def _dialled(self, task: "asyncio.Task[None]") -> None:
         self._dialling = None
@@ -180,7 +210,7 @@ class Path(abc.ABC):
         if self._is_over:
             endpoint.abort()
         else:
-            self._down.call(self._tell_opened)
+            self._come_down(self._header, self._tell_opened)
 
     def _tell_opened(self) -> None:
         if self._owner is not None:
@@ -198,7 +228,7 @@ class Path(abc.ABC):
 
     def taken(self, size: int) -> None:
         """Hear that the peer's system has so many bytes more."""
-        self._down.call(self._tell_acked, size)
+        self._come_down(self._header, self._tell_acked, size)
 
     def _tell_acked(self, size: int) -> None:
         if self._owner is not None:
@@ -207,7 +237,7 @@ class Path(abc.ABC):
     def ended(self) -> None:
         """Hear that the peer has closed."""
         if not self._is_over:
-            self._down.call(self._tell_closed)
+            self._come_down(self._header, self._tell_closed)
 
     def _tell_closed(self) -> None:
         if self._owner is not None:
@@ -232,11 +262,19 @@ class TcpPath(Path):
     kind = socket.SOCK_STREAM
     service_type = "TCP"
 
-    def open(self, destination: "Destination | ErrorCode") -> None:
-        self._up.call(self._reach, destination)
+    @property
+    def _header(self) -> int:
+        return TCP_HEADER
 
-    def send(self, data: bytes) -> None:
-        self._up.call(self._deliver, data)
+    def open(self, destination: "Destination | ErrorCode") -> None:
+        self._go_up(self._header, 0, self._reach, destination)
+
+    def send(self, data: bytes, rai: int = 0) -> None:
+        self._go_up(len(data) + TCP_HEADER, rai, self._deliver, data)
+
+    def close(self) -> None:
+        self._owner = None
+        self._go_up(TCP_HEADER, 0, self._finish)
 
     def _deliver(self, data: bytes) -> None:
         if self._endpoint is not None:
@@ -244,7 +282,7 @@ class TcpPath(Path):
 
     def incoming(self, data: bytes) -> None:
         self._queued += len(data)
-        self._down.call(self._arrive, data)
+        self._come_down(len(data) + TCP_HEADER, self._arrive, data)
         if self._queued > WINDOW and not self._is_braked and self._endpoint is not None:
             self._is_braked = True
             self._endpoint.brake(on=True)
@@ -257,11 +295,15 @@ class UdpPath(Path):
     service_type = "UDP"
     _asks = False
 
+    @property
+    def _header(self) -> int:
+        return QUESTION
+
     def open(self, destination: "Destination | ErrorCode") -> None:
         # It is the question to the name server that takes time; the peer hears nothing of an open.
         self._asks = isinstance(destination, ErrorCode) or destination.is_named
         if self._asks:
-            self._up.call(self._reach, destination)
+            self._go_up(QUESTION, 0, self._reach, destination)
         else:
             self._reach(destination)
 
@@ -272,12 +314,18 @@ class UdpPath(Path):
             self._endpoint = endpoint
             self._tell_opened()
 
-    def send(self, data: bytes) -> None:
-        if self._network.loses():
+    def send(self, data: bytes, rai: int = 0) -> None:
+        # What gets lost on its way has been sent all the same.
+        seconds = self._radio.send(len(data) + UDP_HEADER, rai)
+        if self._network.loses() or not self._radio.is_on:
             self._network.datagrams_lost += 1
             return
 
-        self._up.call(self._deliver, data)
+        self._up.call_after(seconds, self._deliver, data)
+
+    def close(self) -> None:
+        self._owner = None
+        self._up.call(self._finish)
 
     def _deliver(self, data: bytes) -> None:
         if self._endpoint is not None:
@@ -289,7 +337,18 @@ class UdpPath(Path):
             return
 
         self._queued += len(data)
-        self._down.call(self._arrive, data)
+        self._come_down(len(data) + UDP_HEADER, self._arrive, data)
+
+    def _arrive(self, data: bytes) -> None:
+        if self._radio.is_on:
+            super()._arrive(data)
+        else:
+            self._network.datagrams_lost += 1
+            self.consumed(len(data))
+
+    def _meet_silence(self, silence: SilentPeer, destination: "Destination") -> None:
+        # Nothing tells a UDP socket that nobody is there.
+        self._start(silence, destination)
 
     def ended(self) -> None:
         # Nothing tells a UDP socket that its peer is gone.

@@ -23,6 +23,7 @@ class PeerConnection:
         port: the peer's port.
         received: how many bytes have come so far.
         sent: how many have been sent.
+        window: how much may lie unread before nothing more is acknowledged, in bytes. TCP only.
     """
 
     def __init__(self, path: "Path", service_type: str, host: str, port: int) -> None:
@@ -42,6 +43,7 @@ class PeerConnection:
         self.port = port
         self.received = 0
         self.sent = 0
+        self.window = _RECEIVE_WINDOW
 
     def __repr__(self) -> str:
         return f"<PeerConnection {self.service_type} {self.host}:{self.port} in={self.received} out={self.sent}>"
@@ -66,7 +68,7 @@ class PeerConnection:
 
         data = self._inbox.popleft()
         self._unread -= len(data)
-        if self._owed and self._unread <= _RECEIVE_WINDOW and self._path is not None:
+        if self._owed and self._unread <= self.window and self._path is not None:
             owed, self._owed = self._owed, 0
             self._path.taken(owed)
 
@@ -87,11 +89,38 @@ class PeerConnection:
 
             data += piece
 
-        if rest := bytes(data[size:]):
-            self._inbox.appendleft(rest)
-            self._unread += len(rest)
-
+        self._put_back(bytes(data[size:]))
         return bytes(data[:size])
+
+    async def receive_until(self, ending: bytes) -> bytes:
+        """Return the bytes of a TCP connection up to an ending, and with it.
+
+        Raises:
+            EOFError: the module closed before it had come.
+            ConnectionResetError: it went away without closing.
+        """
+        data = bytearray()
+        while (found := data.find(ending)) < 0:
+            piece = await self.receive()
+            if not piece:
+                raise EOFError(f"{ending!r} did not come")
+
+            data += piece
+
+        end = found + len(ending)
+        self._put_back(bytes(data[end:]))
+        return bytes(data[:end])
+
+    def _put_back(self, data: bytes) -> None:
+        if data:
+            self._inbox.appendleft(data)
+            self._unread += len(data)
+
+    async def wait_closed(self) -> None:
+        """Wait until the module has closed, or gone away; what it has sent may lie unread."""
+        while not (self._is_finished or self._is_reset or self._is_closed):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     def send(self, data: bytes) -> None:
         """Send bytes to the module; over UDP they are one datagram. They are dropped once the connection is over."""
@@ -148,7 +177,7 @@ class PeerConnection:
         self.received += len(data)
         self._inbox.append(data)
         self._unread += len(data)
-        if self._unread > _RECEIVE_WINDOW:
+        if self._unread > self.window:
             self._owed += len(data)
         elif self._path is not None:
             self._path.taken(len(data))
@@ -206,10 +235,21 @@ class SinkPeer:
 
     Attributes:
         connections: one entry a connection: what has come.
+        pieces: what has come, piece by piece: over UDP, the datagrams.
     """
 
     def __init__(self) -> None:
         self.connections: list[bytearray] = []
+        self.pieces: list[bytes] = []
+        self._has_more = asyncio.Event()
+
+    async def until(self, size: int) -> bytes:
+        """Wait until so many bytes have come in all, and return :attr:`data`. It waits for as long as that takes."""
+        while len(self.data) < size:
+            self._has_more.clear()
+            await self._has_more.wait()
+
+        return self.data
 
     @property
     def data(self) -> bytes:
@@ -222,6 +262,49 @@ class SinkPeer:
         self.connections.append(received)
         while data := await connection.receive():
             received += data
+            self.pieces.append(data)
+            self._has_more.set()
+
+
+class SilentPeer:
+    """A host that never answers: opening a TCP socket to it takes until the module gives up, and datagrams vanish.
+
+    Attributes:
+        is_refusal: it says at once that there is nobody, over TCP.
+    """
+
+    is_refusal = False
+
+    async def __call__(self, connection: PeerConnection) -> None:
+        """Take what comes, and say nothing."""
+        while await connection.receive():
+            pass
+
+
+class RefusingPeer(SilentPeer):
+    """A host that refuses: opening a TCP socket fails as soon as it has heard of it. Over UDP it is a silent one.
+
+    A module does not tell a host that refuses from one that cannot be reached: both are error 566.
+    """
+
+    is_refusal = True
+
+
+class StalledPeer:
+    """A peer that stops reading: from then on it acknowledges nothing, and does not close.
+
+    Args:
+        after: how much it reads before, in bytes.
+    """
+
+    def __init__(self, after: int = 0) -> None:
+        self._after = after
+
+    async def __call__(self, connection: PeerConnection) -> None:
+        """Serve one connection."""
+        connection.window = 0
+        await connection.receive_exactly(self._after)
+        await connection.wait_closed()
 
 
 class SourcePeer:

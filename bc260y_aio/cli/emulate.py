@@ -1,11 +1,18 @@
 """``bc260y-aio emulate``: a module for any program that can open a serial port."""
 
 import argparse
-from typing import Any
+import textwrap
+from typing import Any, Final
 
 from ..emulator import Emulator, Options
-from .common import Subparsers
+from ..emulator.describe import described
+from ..emulator.network.conditions import COVERAGES
+from .common import Subparsers, complain, say
 from .serving import add_line_options, announce, check_link, stopped
+
+# How the options are listed.
+_INDENT: Final = " " * 6
+_WIDTH: Final = 100
 
 
 def add_to(commands: Subparsers) -> None:
@@ -16,8 +23,17 @@ def add_to(commands: Subparsers) -> None:
         description="Serve an emulated module to any program that opens serial ports, and print the name of its port. "
         "Its sockets are real ones on this machine's loopback interface. Ctrl-C or SIGTERM ends it, and the exit "
         "status is 0.",
+        epilog="What stands in the URL goes before what --network brings. The options of a URL, with what they mean: "
+        "bc260y-aio emulate --options.",
     )
     add_line_options(parser, "what the URL says, or else a pty")
+    parser.add_argument(
+        "--network",
+        choices=tuple(COVERAGES),
+        help="the coverage: latency, loss, rates and set-up times as of NB-IoT at coupling losses of 144, 154, 164 dB",
+    )
+    parser.add_argument("--ledger", action="store_true", help="tell at the end what the radio did, on standard error")
+    parser.add_argument("--options", action="store_true", help="list the options that a URL may have, and end")
     parser.add_argument(
         "url",
         nargs="?",
@@ -30,12 +46,35 @@ def add_to(commands: Subparsers) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
+    if options.options:
+        _list_options()
+        return 0
+
     emulated = _emulated(options)
     async with Emulator(emulated) as emulator:
         announce(emulator.url, emulated.link, "this is an emulated BC260Y-CN")
         await stopped()
 
+    if options.ledger:
+        complain(f"the radio: {emulator.radio.usage}")
+
     return 0
+
+
+def _list_options() -> None:
+    """Print every option of a URL: its name, its default, and what it means."""
+    group = ""
+    for one in described():
+        if one.group != group:
+            if group:
+                say("")
+
+            group = one.group
+            say(group)
+
+        say(f"  {one.name}={one.default}")
+        for line in textwrap.wrap(one.meaning, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT):
+            say(line)
 
 
 def _emulated(options: argparse.Namespace) -> Options:
@@ -44,7 +83,13 @@ def _emulated(options: argparse.Namespace) -> Options:
     Raises:
         ValueError: it cannot be.
     """
-    emulated = Options.from_url(options.url)
+    url: str = options.url
+    if options.network is not None:
+        # Put first, so that it is read as part of the URL: what stands there goes before it.
+        scheme, _, query = url.partition("?")
+        url = f"{scheme}?network={options.network}" + (f"&{query}" if query else "")
+
+    emulated = Options.from_url(url)
     settings: dict[str, Any] = {}
     if options.line is not None or emulated.line == "memory":
         settings["line"] = options.line or "pty"

@@ -114,7 +114,7 @@ class Emulator:
 
     @property
     def radio(self) -> Radio:
-        """What the module's radio does, and its ledger: seconds in each state, connections, energy.
+        """What the module's radio does, and its ledger: seconds in each state, connections, energy, since the start.
 
         Raises:
             RuntimeError: it has never been started.

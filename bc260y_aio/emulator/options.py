@@ -13,6 +13,7 @@ from ..at.responses import STANDARD, CmeLevel, Dialect
 from .faults import KINDS, Faults
 from .line import LINES
 from .network.conditions import Conditions, figures_of
+from .radio import Currents
 
 SCHEME: Final = "emulator"
 
@@ -47,7 +48,7 @@ ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n
 class Options(Conditions):
     """What can be set about an emulated module, and about its network: see :class:`Conditions` for that.
 
-    :meth:`of` builds them from plain names, with those of the dialect and of the faults among them.
+    :meth:`of` builds them from plain names, with those of the dialect, the currents and the faults among them.
 
     Attributes:
         line: what the serial line is: ``"pty"``, ``"tcp"`` or ``"memory"``.
@@ -85,6 +86,7 @@ class Options(Conditions):
         wake_time: how long waking up takes, in seconds.
         echo_ending: what follows an echo: ``"none"``, ``"cr"``, ``"lf"`` or ``"crlf"``.
         dialect: how the responses are spelled.
+        currents: what the radio draws.
         faults: what goes wrong on purpose.
     """
 
@@ -119,6 +121,7 @@ class Options(Conditions):
     wake_time: float = 0.3
     echo_ending: str = "none"
     dialect: Dialect = STANDARD
+    currents: Currents = field(default_factory=Currents)
     faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
@@ -142,7 +145,7 @@ class Options(Conditions):
 
     @classmethod
     def of(cls, **settings: Any) -> Self:
-        """Build options from plain names: any field of these, of the dialect, and of the faults.
+        """Build options from plain names: any field of these, of the dialect, the currents and the faults.
 
         Raises:
             TypeError: a name is unknown.
@@ -151,7 +154,7 @@ class Options(Conditions):
         return cls().with_settings(**settings)
 
     def with_settings(self, **settings: Any) -> Self:
-        """Return a copy with some options changed: any field of these, of the dialect, and of the faults.
+        """Return a copy with some options changed: any field of these, of the dialect, the currents and the faults.
 
         A firmware brings its dialect along, and a network its conditions; what is named besides goes before that.
 
@@ -159,15 +162,17 @@ class Options(Conditions):
             TypeError: a name is unknown.
             ValueError: a value cannot be.
         """
-        if unknown := settings.keys() - _OWNERS.keys() - {"dialect", "faults"}:
+        if unknown := settings.keys() - _OWNERS.keys() - _PARTS:
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
 
         own = {name: value for name, value in settings.items() if _OWNERS.get(name, Options) is Options}
         own = figures_of(own.get("network")) | own
         spelling = {name: value for name, value in settings.items() if _OWNERS.get(name) is Dialect}
+        drawn = {name: value for name, value in settings.items() if _OWNERS.get(name) is Currents}
         wrong = {name: value for name, value in settings.items() if _OWNERS.get(name) is Faults}
         firmware = FIRMWARES.get(own["firmware"]) if "firmware" in own else None
         dialect = own.pop("dialect", firmware.dialect if firmware else self.dialect)
+        currents = own.pop("currents", self.currents)
         faults = own.pop("faults", self.faults)
         for name in ("link", "nvram"):
             if own.get(name) is not None:
@@ -177,6 +182,7 @@ class Options(Conditions):
             self,
             **own,
             dialect=dataclasses.replace(dialect, **spelling),
+            currents=dataclasses.replace(currents, **drawn),
             faults=dataclasses.replace(faults, **wrong),
         )
 
@@ -219,19 +225,24 @@ class Options(Conditions):
         pairs = _differences(self, Options.of(line="memory", network=self.network))
         pairs += [("network", self.network)] if self.network is not None else []
         pairs += _differences(self.dialect, firmware.dialect) + _differences(self.faults, Faults())
-        query = urllib.parse.urlencode([(name, _write(value)) for name, value in pairs])
+        pairs += _differences(self.currents, Currents())
+        query = urllib.parse.urlencode([(name, write_value(value)) for name, value in pairs])
         return f"{SCHEME}://?{query}" if query else f"{SCHEME}://"
+
+
+# The fields of the options that have fields of their own.
+_PARTS: Final = frozenset({"dialect", "currents", "faults"})
 
 
 def _fields(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     names = [one.name for one in dataclasses.fields(kind) if one.init]
-    return {name: hints[name] for name in names if name not in ("dialect", "faults")}
+    return {name: hints[name] for name in names if name not in _PARTS}
 
 
 # Which dataclass an option belongs to, and of which type it is.
-_OWNERS: Final = {name: kind for kind in (Options, Dialect, Faults) for name in _fields(kind)}
-_HINTS: Final = {name: hint for kind in (Options, Dialect, Faults) for name, hint in _fields(kind).items()}
+_OWNERS: Final = {name: kind for kind in (Options, Dialect, Currents, Faults) for name in _fields(kind)}
+_HINTS: Final = {name: hint for kind in (Options, Dialect, Currents, Faults) for name, hint in _fields(kind).items()}
 
 
 def _differences(value: Any, default: Any) -> list[tuple[str, Any]]:
@@ -284,21 +295,26 @@ def _read_text(text: str) -> str:
     return text
 
 
+def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: None if text == "none" else read(text)
+
+
 _CONVERTERS: Final[Mapping[Any, Callable[[str], Any]]] = {
     bool: _read_bool,
     int: _read_integer,
-    int | None: _read_integer,
+    int | None: _or_none(_read_integer),
     float: _read_float,
-    float | None: _read_float,
+    float | None: _or_none(_read_float),
     str: _read_text,
     str | None: _read_text,
-    tuple[int, int] | None: _read_range,
-    tuple[float, float] | None: _read_span,
+    tuple[int, int] | None: _or_none(_read_range),
+    tuple[float, float] | None: _or_none(_read_span),
     CmeLevel: lambda text: CmeLevel(_read_integer(text)),
 }
 
 
-def _write(value: Any) -> str:
+def write_value(value: Any) -> str:
+    """Write the value of an option as it stands in a URL."""
     match value:
         case bool():
             return "1" if value else "0"
@@ -306,6 +322,8 @@ def _write(value: Any) -> str:
             return f"{begin:f}-{end:f}"
         case (low, high):
             return f"{low}-{high}"
+        case None:
+            return "none"
         case CmeLevel():
             return str(int(value))
         case _:

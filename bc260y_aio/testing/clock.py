@@ -53,7 +53,7 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
 
     Raises:
         Forever: from the running loop, when nothing was ready, no timer was set and nothing came for ``patience``
-        seconds.
+            seconds.
     """
 
     def __init__(self, start: float = 0.0, *, grace: float = 0.0, patience: float = PATIENCE) -> None:

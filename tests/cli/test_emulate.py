@@ -65,6 +65,25 @@ async def test_without_a_link_the_terminal_itself_is_named() -> None:
         assert await process.wait() == 0
 
 
+async def test_the_network_and_the_ledger_are_on_the_command_line() -> None:
+    async with started("emulate", "--network", "good", "--ledger", "emulator://?loss=0.5") as process:
+        port = await read_port(process)
+        assert await run("at", "AT", "--port", port) == 0
+
+        process.send_signal(signal.SIGTERM)
+        _, told = await process.communicate()
+        assert told.startswith(b"bc260y-aio: the radio: 0 connections, 0 bytes up, 0 down; idle ")
+        assert told.count(b"\n") == 1
+
+
+async def test_the_options_of_a_url_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("emulate", "--options") == 0
+    printed = capsys.readouterr().out
+    assert "\n  rrc_inactivity=20.0\n      how long after the last traffic" in printed
+    assert "\n  send_ok_lost=0.0\n" in printed
+    assert max(map(len, printed.splitlines())) <= 100
+
+
 # What cannot be
 
 
@@ -90,7 +109,9 @@ async def test_only_a_pty_has_a_link(arguments: tuple[str, ...], tmp_path: Path)
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("url", ["emulator://?nonsense=1", "emulator://?latency=soon", "/dev/ttyUSB0"])
+@pytest.mark.parametrize(
+    "url", ["emulator://?nonsense=1", "emulator://?network=moon", "emulator://?latency=soon", "/dev/ttyUSB0"]
+)
 async def test_a_url_that_cannot_be_is_wrong_usage(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("emulate", url) == 2
     assert capsys.readouterr().err.startswith(f"bc260y-aio: {url}: ")

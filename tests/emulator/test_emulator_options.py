@@ -1,6 +1,7 @@
 """Options: as arguments, as a URL, and what they are checked for."""
 
 import dataclasses
+import urllib.parse
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
-from bc260y_aio.emulator import Emulator, Faults, Network, Options
+from bc260y_aio.emulator import Currents, Emulator, Faults, Network, Options
+from bc260y_aio.emulator.describe import described
 
 # An option as it stands in a URL, and what it means.
 IN_URLS: list[tuple[str, str, object]] = [
@@ -34,6 +36,13 @@ IN_URLS: list[tuple[str, str, object]] = [
     ("psm", "no", False),
     ("network", "edge", "edge"),
     ("blackout", "60-90.5", (60.0, 90.5)),
+    ("off_ma", "0.1", 0.1),
+    ("deep_sleep_ma", "0.003", 0.003),
+    ("psm_ma", "0.003", 0.003),
+    ("idle_ma", "0.2", 0.2),
+    ("receive_ma", "46", 46.0),
+    ("transmit_ma", "220", 220.0),
+    ("volts", "3.3", 3.3),
     ("names", "no", False),
     ("nvram", "/tmp/nvram", "/tmp/nvram"),
     ("boot", "yes", True),
@@ -79,7 +88,7 @@ IN_URLS: list[tuple[str, str, object]] = [
 
 
 def value_of(options: Options, name: str) -> Any:
-    for place in (options, options.dialect, options.faults):
+    for place in (options, options.dialect, options.currents, options.faults):
         if hasattr(place, name):
             return getattr(place, name)
 
@@ -98,10 +107,19 @@ def test_an_option_can_be_given_in_a_url_and_as_an_argument(name: str, text: str
 
 
 def test_the_list_above_names_every_option() -> None:
-    kinds: tuple[Any, ...] = (Options, Dialect, Faults)
+    kinds: tuple[Any, ...] = (Options, Dialect, Currents, Faults)
     names = {field.name for kind in kinds for field in dataclasses.fields(kind) if field.init}
 
-    assert {name for name, _, _ in IN_URLS} == names - {"dialect", "faults"}
+    assert {name for name, _, _ in IN_URLS} == names - {"dialect", "currents", "faults"}
+
+
+def test_every_option_is_described() -> None:
+    told = list(described())
+
+    assert [one.name for one in told if not one.meaning] == []
+    assert sorted(one.name for one in told) == sorted(name for name, _, _ in IN_URLS)
+    query = urllib.parse.urlencode({one.name: one.default for one in told if one.default != "none"})
+    assert Options.from_url(f"emulator://?{query}") == Options(line="memory")
 
 
 def test_a_url_without_options_is_a_line_in_memory() -> None:
@@ -209,8 +227,9 @@ def test_a_network_brings_its_conditions_along_and_what_is_named_goes_before_the
     edge = Options.of(network="edge")
     assert (edge.rate_up, edge.loss, edge.drx) == (250, 0.05, 2.56)
     assert Options.from_url("emulator://?loss=0&network=edge") == Options.of(line="memory", network="edge", loss=0.0)
-    assert edge.with_settings(loss=0.0).to_url() == "emulator://?line=pty&loss=0.0&network=edge"
+    assert edge.with_settings(loss=0.0).to_url() == "emulator://?loss=0.0&line=pty&network=edge"
     assert edge.with_settings(network="good").rate_up == 16_000
+    assert Options.from_url("emulator://?network=edge&rate_up=none").rate_up is None
 
 
 def test_the_coverages_get_worse_in_their_order() -> None:

@@ -77,7 +77,9 @@ class Module:
         self.nvram = nvram
         self.faults = faults
         self.tcpip = TcpIp(self)
-        self.radio = Radio(network, psm=self._psm, edrx=self._edrx, changed=self._radio_changed)
+        self.radio = Radio(
+            network, psm=self._psm, edrx=self._edrx, changed=self._radio_changed, currents=options.currents
+        )
         self.sleep = Sleep(options, self._sleep_changed, self.say, self._may_fall)
         self.registration = RegistrationStatus.NOT_REGISTERED
         self.commands: Counter[str] = Counter()
@@ -171,7 +173,7 @@ class Module:
         """Lose power: sockets vanish, and what was under way is forgotten."""
         self.sleep.stop()
         self.tcpip.stop()
-        self.radio.switch_off()
+        self.radio.close()
         for timer in (self._startup, self._thinking):
             if timer is not None:
                 timer.cancel()
@@ -208,9 +210,8 @@ class Module:
                 self.tcpip.forget_connections()
                 self.radio.follow(asleep=True)
             case Power.WAKING, Power.AWAKE:
-                self._report(PowerEvent.EXIT_DEEP_SLEEP)
                 self.radio.follow(asleep=False)
-                self._report_radio()
+                self._report(PowerEvent.EXIT_DEEP_SLEEP, *self._radio_events())
                 self.tcpip.pump()
 
     def _drop_commands(self) -> None:
@@ -222,10 +223,11 @@ class Module:
             self._thinking.cancel()
             self._thinking = None
 
-    def _report(self, event: PowerEvent) -> None:
-        is_on = self.reports_deep_sleep or event in (PowerEvent.ENTER_PSM, PowerEvent.EXIT_PSM)
-        if self.reports_power and is_on:
-            self.line.write(self._aside.send(PowerChanged(event)))
+    def _report(self, *events: PowerEvent) -> None:
+        about_psm = (PowerEvent.ENTER_PSM, PowerEvent.EXIT_PSM)
+        told = [PowerChanged(event) for event in events if self.reports_deep_sleep or event in about_psm]
+        if self.reports_power and told:
+            self.line.write(self._aside.send(*told))
 
     # The radio
 
@@ -241,20 +243,22 @@ class Module:
 
     def _radio_changed(self, before: RadioState) -> None:
         if self.radio.state is RadioState.PSM:
-            self._report_radio()
+            self._report(*self._radio_events())
             self.sleep.look()
         elif before is RadioState.PSM and self.radio.is_on:
             if self.sleep.state is Power.DEEP_SLEEP:
                 self.sleep.wake()
 
-            self._report_radio()
+            self._report(*self._radio_events())
 
-    def _report_radio(self) -> None:
-        """Report that PSM has begun or ended, once the module can speak."""
+    def _radio_events(self) -> list[PowerEvent]:
+        """Return what is to be reported of PSM, if the module can speak: that it has begun, or ended."""
         is_in_psm = self.radio.state is RadioState.PSM
-        if is_in_psm is not self._is_known_in_psm and self.sleep.state in (Power.AWAKE, Power.LIGHT_SLEEP):
-            self._is_known_in_psm = is_in_psm
-            self._report(PowerEvent.ENTER_PSM if is_in_psm else PowerEvent.EXIT_PSM)
+        if is_in_psm is self._is_known_in_psm or self.sleep.state not in (Power.AWAKE, Power.LIGHT_SLEEP):
+            return []
+
+        self._is_known_in_psm = is_in_psm
+        return [PowerEvent.ENTER_PSM if is_in_psm else PowerEvent.EXIT_PSM]
 
     # Registration
 

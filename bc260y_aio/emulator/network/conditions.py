@@ -32,11 +32,10 @@ class Conditions:
         rate_down: how fast it receives, in bits a second; None: in no time.
         rrc_setup: how long the radio takes to connect before it can send or receive, in seconds.
         rrc_inactivity: how long after the last traffic the network releases the connection, in seconds. On real
-        networks
-            that was seen to be 15 to 25; the network sets it, and the module cannot.
+            networks that was seen to be 15 to 25; the network sets it, and the module cannot.
         rrc_release: how long the network takes to release it where RAI told that it may, in seconds.
         drx: the cycle in which an idle radio listens for paging, in seconds: 1.28, 2.56, 5.12 or 10.24; 0: all the
-        time.
+            time.
         edrx: the extended cycle that holds where AT+CEDRXS asks for none, in seconds: 20.48, 40.96, 81.92 and so on, up
             to 10485.76; 0: none.
         paging_window: how long it listens at the start of each extended cycle, by its DRX cycle, in seconds: 2.56 to

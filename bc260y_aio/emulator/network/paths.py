@@ -350,6 +350,10 @@ class UdpPath(Path):
         # Nothing tells a UDP socket that nobody is there.
         self._start(silence, destination)
 
+    def taken(self, size: int) -> None:
+        # Nothing acknowledges a datagram.
+        pass
+
     def ended(self) -> None:
         # Nothing tells a UDP socket that its peer is gone.
         pass

@@ -42,6 +42,7 @@ class Radio(Meter):
         psm: tells the active time and the periodic update time that are in force, in seconds; None without PSM.
         edrx: tells the extended DRX cycle that is in force, in seconds; 0: none.
         changed: is called with the state before, once that has changed.
+        currents: what it draws.
 
     Attributes:
         state: what it does.
@@ -55,6 +56,7 @@ class Radio(Meter):
         psm: Callable[[], tuple[float, float] | None] = lambda: None,
         edrx: Callable[[], float] = lambda: 0.0,
         changed: Callable[[RadioState], None] = lambda before: None,
+        currents: Currents | None = None,
     ) -> None:
         self._network = network
         self._psm = psm
@@ -77,7 +79,7 @@ class Radio(Meter):
         self._transmitting = 0.0
         self._set_up = self._sent = self._received = 0
         self.state = RadioState.OFF
-        self.currents = Currents()
+        self.currents = currents or Currents()
 
     def __repr__(self) -> str:
         return f"<Radio {self.state.name} {self.usage}>"
@@ -96,12 +98,13 @@ class Radio(Meter):
 
             with emulator.radio.measure() as span:
                 await endpoint.send(reading, rai=RAI.NO_FURTHER_DATA)
+                await endpoint.transport.drained()
 
             assert span.connected_seconds < 3
 
         After the block the figures hold for it, and for the connection that it left behind: up to when the network will
-        release that, if nothing more comes or goes. What the block has not sent when it ends, for it did not wait, is
-        not in them.
+        release that, if nothing more comes or goes. What has not been sent when the block ends is not in them, so it
+        should wait for that, or for the reply.
         """
         return Span(lambda: self.usage, lambda: self._usage(max(self._now(), self._end)))
 
@@ -141,6 +144,12 @@ class Radio(Meter):
 
         self._change(RadioState.OFF)
         self._give_up()
+
+    def close(self) -> None:
+        """Be off, and lose what is under way. It may be switched on again."""
+        self.switch_off()
+        self._down.clear()
+        self._under_way = 0
 
     def follow(self, *, asleep: bool) -> None:
         """Hear that the module has fallen into deep sleep, or has come back. A connection is the network's to end."""

@@ -26,29 +26,28 @@ class RadioState(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Currents:
-    """What a module draws, in mA, and at which voltage.
+    """What a module draws, and at which voltage.
 
     They are the radio's share. What the serial side draws while it is kept awake is not in them.
 
     Attributes:
-        off: switched off.
-        deep_sleep: in deep sleep: 0.8 uA, the vendor's figure.
-        psm: in PSM: the same.
-        idle: idle: 0.11 mA on average, the vendor's figure for a DRX cycle of 2.56 s. Others need another.
-        receive: connected, and not sending: 50 mA. The vendor states none; this takes the receiver to be on as long as
-        the
-            connection is, without pauses, and is a round figure of what NB-IoT modules draw then. Put in what you
+        off_ma: switched off.
+        deep_sleep_ma: in deep sleep: 0.8 uA, the vendor's figure.
+        psm_ma: in PSM: the same.
+        idle_ma: idle: 0.11 mA on average, the vendor's figure for a DRX cycle of 2.56 s. Others need another.
+        receive_ma: connected, and not sending: 50 mA. The vendor states none; this takes the receiver to be on for as
+            long as the connection lasts, and is a round figure of what NB-IoT modules draw then; put in what you
             measure.
-        transmit: sending: 270 mA, the vendor's peak, at full power. With good coverage it is less.
+        transmit_ma: sending: 270 mA, the vendor's peak, at full power. With good coverage it is less.
         volts: the supply: 3.6 V.
     """
 
-    off: float = 0.0
-    deep_sleep: float = 0.0008
-    psm: float = 0.0008
-    idle: float = 0.11
-    receive: float = 50.0
-    transmit: float = 270.0
+    off_ma: float = 0.0
+    deep_sleep_ma: float = 0.0008
+    psm_ma: float = 0.0008
+    idle_ma: float = 0.11
+    receive_ma: float = 50.0
+    transmit_ma: float = 270.0
     volts: float = 3.6
 
     def __post_init__(self) -> None:
@@ -60,15 +59,15 @@ class Currents:
         """Return the current in a state, in mA."""
         match state:
             case RadioState.OFF:
-                return self.off
+                return self.off_ma
             case RadioState.DEEP_SLEEP:
-                return self.deep_sleep
+                return self.deep_sleep_ma
             case RadioState.PSM:
-                return self.psm
+                return self.psm_ma
             case RadioState.IDLE:
-                return self.idle
+                return self.idle_ma
             case RadioState.CONNECTED:
-                return self.receive
+                return self.receive_ma
 
 
 class Meter(abc.ABC):
@@ -127,7 +126,7 @@ class Meter(abc.ABC):
         usage = self.usage
         currents = usage.currents
         drawn = sum(currents.of(state) * seconds for state, seconds in usage.by_state.items())
-        return (drawn + (currents.transmit - currents.receive) * usage.transmitting) / _SECONDS_PER_HOUR
+        return (drawn + (currents.transmit_ma - currents.receive_ma) * usage.transmitting) / _SECONDS_PER_HOUR
 
     @property
     def energy_mwh(self) -> float:

@@ -34,9 +34,9 @@ from ..lag import Lag
 from ..line import Line
 from ..network import Network
 from ..options import ECHO_ENDINGS, FIRMWARES, Firmware, Options
-from ..radio import Radio, RadioState
 from ..radio.radio import SIGNALLING
 from . import services, settings
+from .air import Air
 from .nvram import Nvram
 from .power import Power, Sleep
 from .sockets import ModuleSocket
@@ -59,6 +59,7 @@ class Module:
     Attributes:
         tcpip: its sockets.
         sleep: how awake it is.
+        air: what joins it to its radio.
         radio: what its radio does, and has done.
         registration: whether it is registered with the network.
         registration_mode: which ``+CEREG`` URCs are switched on.
@@ -77,10 +78,9 @@ class Module:
         self.nvram = nvram
         self.faults = faults
         self.tcpip = TcpIp(self)
-        self.radio = Radio(
-            network, psm=self._psm, edrx=self._edrx, changed=self._radio_changed, currents=options.currents
-        )
-        self.sleep = Sleep(options, self._sleep_changed, self.say, self._may_fall)
+        self.air = Air(self)
+        self.radio = self.air.radio
+        self.sleep = Sleep(options, self._sleep_changed, self.say, self.air.lets_sleep)
         self.registration = RegistrationStatus.NOT_REGISTERED
         self.commands: Counter[str] = Counter()
         self._urcs = Lag(lambda: faults.delay("urc_late"))
@@ -106,7 +106,7 @@ class Module:
         self.registration_mode = 0
         self.reports_power = False
         self.reports_deep_sleep = False
-        self._is_known_in_psm = False
+        self.air.reset()
         self.function = 1
         self.dns = settings.DNS_SERVERS
         self.clock_offset = timedelta()
@@ -205,13 +205,13 @@ class Module:
     def _sleep_changed(self, before: Power) -> None:
         match before, self.sleep.state:
             case _, Power.DEEP_SLEEP:
-                self._report(PowerEvent.ENTER_DEEP_SLEEP)
+                self.report(PowerEvent.ENTER_DEEP_SLEEP)
                 self._drop_commands()
                 self.tcpip.forget_connections()
                 self.radio.follow(asleep=True)
             case Power.WAKING, Power.AWAKE:
                 self.radio.follow(asleep=False)
-                self._report(PowerEvent.EXIT_DEEP_SLEEP, *self._radio_events())
+                self.report(PowerEvent.EXIT_DEEP_SLEEP, *self.air.news())
                 self.tcpip.pump()
 
     def _drop_commands(self) -> None:
@@ -223,42 +223,12 @@ class Module:
             self._thinking.cancel()
             self._thinking = None
 
-    def _report(self, *events: PowerEvent) -> None:
+    def report(self, *events: PowerEvent) -> None:
+        """Say what happened to the module's power, as far as that is switched on."""
         about_psm = (PowerEvent.ENTER_PSM, PowerEvent.EXIT_PSM)
         told = [PowerChanged(event) for event in events if self.reports_deep_sleep or event in about_psm]
         if self.reports_power and told:
             self.line.write(self._aside.send(*told))
-
-    # The radio
-
-    def _psm(self) -> tuple[float, float] | None:
-        return self.nvram.psm_times if self.network.psm else None
-
-    def _edrx(self) -> float:
-        return self.nvram.edrx_cycle or self.network.edrx
-
-    def _may_fall(self) -> bool:
-        # With PSM, it is PSM that leads to deep sleep, and not the silence of the line alone.
-        return self._psm() is None or self.radio.state is RadioState.PSM
-
-    def _radio_changed(self, before: RadioState) -> None:
-        if self.radio.state is RadioState.PSM:
-            self._report(*self._radio_events())
-            self.sleep.look()
-        elif before is RadioState.PSM and self.radio.is_on:
-            if self.sleep.state is Power.DEEP_SLEEP:
-                self.sleep.wake()
-
-            self._report(*self._radio_events())
-
-    def _radio_events(self) -> list[PowerEvent]:
-        """Return what is to be reported of PSM, if the module can speak: that it has begun, or ended."""
-        is_in_psm = self.radio.state is RadioState.PSM
-        if is_in_psm is self._is_known_in_psm or self.sleep.state not in (Power.AWAKE, Power.LIGHT_SLEEP):
-            return []
-
-        self._is_known_in_psm = is_in_psm
-        return [PowerEvent.ENTER_PSM if is_in_psm else PowerEvent.EXIT_PSM]
 
     # Registration
 

@@ -71,7 +71,8 @@ class Network(Directory):
         self.now = now
         self.ntp_time: Callable[[str, int], datetime | None] = lambda server, port: self.now()
         self._random = random.Random(f"{seed}.network")
-        self._paths: set[Path] = set()
+        # In order, so that what happens to all of them happens in the same order each time.
+        self._paths: dict[Path, None] = {}
         self._outage = False
 
     def __repr__(self) -> str:
@@ -121,8 +122,8 @@ class Network(Directory):
     def path(self, service_type: str, owner: Owner, radio: Radio) -> Path:
         """Make a path for a socket of a module with this radio, yet to be opened to where :meth:`find` says."""
         path = TcpPath(self, owner, radio) if service_type == "TCP" else UdpPath(self, owner, radio)
-        self._paths.add(path)
-        path.gone.add_done_callback(lambda _: self._paths.discard(path))
+        self._paths[path] = None
+        path.gone.add_done_callback(lambda _: self._paths.pop(path, None))
         return path
 
     async def exchange(self) -> bool:

@@ -105,6 +105,16 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
         work.add_done_callback(self._in_threads.discard)
         return work
 
+    async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
+        """Wait for the threads to end; the clock stands still until they have."""
+        # From Python 3.12 on this has a deadline, which would be jumped to.
+        ending: asyncio.Future[Any] = self.create_future()
+        self._in_threads.add(ending)
+        try:
+            await super().shutdown_default_executor(*args, **kwargs)
+        finally:
+            self._in_threads.discard(ending)
+
 
 def virtual_clock(
     start: float = 0.0, *, grace: float = 0.0, patience: float = PATIENCE

@@ -329,6 +329,23 @@ async def test_real_servers_are_reached_from_every_loop() -> None:
     mirror.close()
 
 
+async def test_the_radio_is_released_on_every_loop() -> None:
+    async with Emulator(rrc_inactivity=0.05) as emulator:
+        sink = emulator.network.add_sink("sink.example")
+        with opened(emulator.url) as host:
+            await host.ask(b"ATE0")
+            await host.ask(b'AT+QIOPEN=0,0,"TCP","sink.example",7', b"0,0\r\n")
+            for _ in range(3):
+                await host.ask(b'AT+QISEND=0,3,"abc",1', b"SEND OK\r\n")
+
+            async with asyncio.timeout(5):
+                assert await sink.until(9) == b"abcabcabc"
+                await emulator.radio.released()
+
+        assert emulator.radio.bytes_sent == 40 + 3 * 43
+        assert emulator.radio.connected_seconds >= 0.05
+
+
 # A TCP port
 
 

@@ -64,10 +64,11 @@ class Radio(Meter):
         self._changed = changed
         self._waiting: deque[tuple[int, Callable[..., object], tuple[Any, ...]]] = deque()
         self._down = Lag(lambda: 0.0)
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, asyncio.Handle] = {}
         self._waiters: list[asyncio.Future[None]] = []
         # The origin of the paging occasions, and when the state began.
         self._origin = self._since = asyncio.get_running_loop().time()
+        self._looks_at = self._origin
         # From when on the connection stands, until when the radio has something to do, and when the network releases
         # it.
         self._ready = self._busy = self._until = self._origin
@@ -236,13 +237,16 @@ class Radio(Meter):
         self._tail = tail
         self._until = max(time, self._busy) + tail
         # One timer for any amount of traffic: it looks when the release is due by then.
-        timer = self._timers.get("release")
-        if timer is None or timer.when() > self._until:
-            self._start("release", self._until, self._release_if_due)
+        if "release" not in self._timers or self._looks_at > self._until:
+            self._look_later()
+
+    def _look_later(self) -> None:
+        self._looks_at = self._until
+        self._start("release", self._until, self._release_if_due)
 
     def _release_if_due(self) -> None:
         if self._now() + _EPSILON < self._until:
-            self._start("release", self._until, self._release_if_due)
+            self._look_later()
             return
 
         self._cancel("release")

@@ -1,5 +1,7 @@
 """Every example runs, as a user would run it: without a port, on the emulator."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,3 +30,29 @@ def test_every_example_is_in_the_list() -> None:
     text = (EXAMPLES / "README.md").read_text()
 
     assert [path.name for path in EXAMPLES.glob("*.py") if f"({path.name})" not in text] == []
+
+
+# The folder that is made to be copied
+
+
+def test_the_tests_of_the_device_pass_in_a_folder_of_their_own(tmp_path: Path) -> None:
+    project = shutil.copytree(EXAMPLES / "device", tmp_path / "project", ignore=shutil.ignore_patterns("__pycache__"))
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout
+    assert "8 passed" in run.stdout
+
+
+def test_the_words_about_the_device_quote_its_files() -> None:
+    text = (EXAMPLES / "device" / "README.md").read_text()
+    source = "".join(path.read_text() for path in (EXAMPLES / "device").glob("*.py"))
+    quoted = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def test_reading" not in block]
+
+    assert [block for block in quoted if block not in source] == []

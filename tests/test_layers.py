@@ -31,7 +31,7 @@ FLOORS: Final = (
     {"modem"},
     {"streams"},
     {"anyio"},
-    {"cli", "pytest_plugin", "testing"},
+    {"cli", "testing"},
     {"__main__"},
 )
 HEIGHT: Final = {room: height for height, floor in enumerate(FLOORS) for room in floor}
@@ -160,7 +160,8 @@ def test_nothing_is_needed_beyond_the_dependencies(path: Path) -> None:
     _, modules = imported(path)
     beyond = modules - sys.stdlib_module_names - DEPENDENCIES - {PACKAGE.name}
 
-    assert beyond == set() or (room_of(path), beyond) == ("pytest_plugin", {"pytest"})
+    is_plugin = path == PACKAGE / "testing" / "plugin.py"
+    assert beyond == ({"pytest", "pytest_asyncio"} if is_plugin else set())
 
 
 @each_file

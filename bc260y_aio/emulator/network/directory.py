@@ -151,6 +151,18 @@ class Directory:
         is_silent = host is not None and type(host.peer) is SilentPeer
         return (host is not None and not is_silent) or is_loopback(address)
 
+    def address(self, name: str, port: int) -> tuple[str, int]:
+        """Return what a program is to be told in order to reach a port of a host: here, just that.
+
+        A network on real servers tells something else. Tests that ask run on both.
+        """
+        return name, port
+
+    def peer_at(self, name: str, port: int) -> Peer | int | None:
+        """Return what a port of a host that was added leads to: a peer, another port of 127.0.0.1, or the same."""
+        host = self._hosts[name.lower()]
+        return host.ports.get(port, host.peer)
+
     def _next_address(self) -> str:
         return next(address for address in self._addresses if address not in self._by_address)
 

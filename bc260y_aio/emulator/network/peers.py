@@ -5,13 +5,26 @@ import contextlib
 import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
-
-if TYPE_CHECKING:
-    from .paths import Path
+from typing import Final, Protocol, TypeAlias
 
 # How much a scripted peer leaves unread before it stops acknowledging, in bytes.
 _RECEIVE_WINDOW: Final = 64 * 1024
+
+
+class Way(Protocol):
+    """What carries a peer's words to the module, and the module's to the peer."""
+
+    def incoming(self, data: bytes) -> None:
+        """Take what the peer sent; over UDP, a datagram."""
+
+    def taken(self, size: int) -> None:
+        """Hear that the peer's system has so many bytes more."""
+
+    def ended(self) -> None:
+        """Hear that the peer has closed."""
+
+    def vanished(self) -> None:
+        """Hear that nothing is left of the peer."""
 
 
 class PeerConnection:
@@ -26,8 +39,8 @@ class PeerConnection:
         window: how much may lie unread before nothing more is acknowledged, in bytes. TCP only.
     """
 
-    def __init__(self, path: "Path", service_type: str, host: str, port: int) -> None:
-        self._path: Path | None = path
+    def __init__(self, path: Way, service_type: str, host: str, port: int) -> None:
+        self._path: Way | None = path
         self._inbox: deque[bytes] = deque()
         self._unread = 0
         self._owed = 0

@@ -15,8 +15,10 @@ What no bridge can hide:
 - Why a connection was lost is a reset (ECONNRESET) to the program, and a sentence in the log.
 """
 
-from .descriptor import BridgedSocket
-from .door import open_socket
+from .descriptor import BridgedSocket, Holder
+from .door import open_ends, open_socket
+from .local import LocalStream
+from .pump import Remote, pump
 from .server import SocksServer
 
-__all__ = ["BridgedSocket", "SocksServer", "open_socket"]
+__all__ = ["BridgedSocket", "Holder", "LocalStream", "Remote", "SocksServer", "open_ends", "open_socket", "pump"]

@@ -3,12 +3,30 @@
 import errno
 import select
 import socket
+import weakref
 from typing import Any, Final, Self
 
 # What the kernel may hold in each socket of a pair, in bytes; Linux doubles it. It is data that a program has written
 # and the module has not heard of, so it is kept small.
 _BUFFER_SIZE: Final = 8 * 1024
 _LOOPBACK: Final = "127.0.0.1"
+
+
+class Holder:
+    """Whoever has a program's end of a pair: the socket that was made for it, or one that has taken its descriptor."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Begin with a socket."""
+        self.pass_to(sock)
+
+    def pass_to(self, sock: socket.socket) -> None:
+        """Go by another socket from now on."""
+        self._sock = weakref.ref(sock)
+
+    def is_open(self) -> bool:
+        """Tell whether the socket has not been closed, dropped or detached."""
+        sock = self._sock()
+        return sock is not None and sock.fileno() >= 0
 
 
 class BridgedSocket(socket.socket):
@@ -19,6 +37,9 @@ class BridgedSocket(socket.socket):
     """
 
     _names: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
+
+    holder: Holder | None = None
+    """Who has the descriptor, where somebody wants to know."""
 
     def name(self, sockname: tuple[Any, ...], peername: tuple[Any, ...]) -> None:
         """Set the names to tell."""

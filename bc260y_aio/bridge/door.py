@@ -33,36 +33,54 @@ async def open_socket(
         ValueError: there are no such sockets; or an argument is out of range.
         OSError: what the opener raises; or there are no more descriptors.
     """
+    theirs, local, remote = await open_ends(opener, host, port, type, local_addr=local_addr)
+    spawn(pump(local, remote), f"{remote.transport.get_extra_info('connect_id')}.bridge")
+    return theirs
+
+
+async def open_ends(
+    opener: Opener, host: str, port: int, type: int, **kwds: Any
+) -> tuple[BridgedSocket, LocalStream, Remote]:
+    """Open a connection, and return what has to be pumped between: a program's socket, our end of it, the module's end.
+
+    Args:
+        opener: what opens connections: a modem.
+        host: the remote name or address.
+        port: the remote port.
+        type: ``SOCK_STREAM`` or ``SOCK_DGRAM``.
+        **kwds: what the opener's method takes.
+
+    Raises:
+        ValueError: there are no such sockets; or an argument is out of range.
+        OSError: what the opener raises; or there are no more descriptors.
+    """
     theirs: BridgedSocket
     match type:
         case socket.SOCK_STREAM:
             ours, theirs = stream_pair()
-            local, opening = LocalStream(ours), _connect(opener, (host, port), local_addr)
+            local, opening = LocalStream(ours), _connect(opener, (host, port), **kwds)
         case socket.SOCK_DGRAM:
             ours, theirs = packet_pair()
-            local, opening = LocalPackets(ours), _connect_datagrams(opener, (host, port), local_addr)
+            local, opening = LocalPackets(ours), _connect_datagrams(opener, (host, port), **kwds)
         case _:
             raise ValueError(f"a module has stream and datagram sockets, none of type {type}")
 
     try:
-        remote, transport = await opening
+        remote = await opening
     except BaseException:
         local.close()
         theirs.close()
         raise
 
-    theirs.name(transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
-    spawn(pump(local, remote), f"{transport.get_extra_info('connect_id')}.bridge")
-    return theirs
+    theirs.name(remote.transport.get_extra_info("sockname"), remote.transport.get_extra_info("peername"))
+    return theirs, local, remote
 
 
-async def _connect(opener: Opener, peer: tuple[str, int], local_addr: tuple[str, int] | None) -> tuple[Remote, Any]:
-    transport, end = await opener.create_connection(lambda: StreamEnd(HIGH_WATER), *peer, local_addr=local_addr)
-    return end, transport
+async def _connect(opener: Opener, peer: tuple[str, int], **kwds: Any) -> Remote:
+    _, end = await opener.create_connection(lambda: StreamEnd(HIGH_WATER), *peer, **kwds)
+    return end
 
 
-async def _connect_datagrams(
-    opener: Opener, peer: tuple[str, int], local_addr: tuple[str, int] | None
-) -> tuple[Remote, Any]:
-    transport, end = await opener.create_datagram_endpoint(DatagramEnd, local_addr, peer)
-    return Packets(end), transport
+async def _connect_datagrams(opener: Opener, peer: tuple[str, int], **kwds: Any) -> Remote:
+    _, end = await opener.create_datagram_endpoint(DatagramEnd, remote_addr=peer, **kwds)
+    return Packets(end)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from .descriptor import has_hung_up
@@ -21,12 +22,16 @@ class LocalStream:
 
     Attributes:
         is_gone: whether the program has gone away without waiting for what it was sent.
+        may_wait: tells, when the program has ended its sending, whether it may still be there; always by default.
     """
+
+    may_wait: Callable[[], bool]
 
     def __init__(self, sock: socket.socket) -> None:
         """Take the socket over."""
         sock.setblocking(False)
         self.is_gone = False
+        self.may_wait = lambda: True
         self._sock = sock
         self._ahead: asyncio.Task[bytes] | None = None
         self._unread = b""
@@ -42,11 +47,15 @@ class LocalStream:
 
     async def _receive(self) -> bytes:
         try:
-            return await asyncio.get_running_loop().sock_recv(self._sock, _READ_SIZE)
+            data = await asyncio.get_running_loop().sock_recv(self._sock, _READ_SIZE)
         except OSError:
             # The program has closed its socket with something left to read in it.
+            data, self.is_gone = b"", True
+
+        if not (data or self.may_wait()):
             self.is_gone = True
-            return b""
+
+        return data
 
     def unread(self, data: bytes) -> None:
         """Give back what was received last, or the rest of it."""
@@ -64,6 +73,12 @@ class LocalStream:
                 await asyncio.get_running_loop().sock_sendall(self._sock, data)
             except OSError:
                 self.is_gone = True
+
+    def hang_up(self) -> None:
+        """Take what the program has written so far for all there is: :meth:`receive` returns it, and then the end."""
+        self.may_wait = lambda: False
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RD)
 
     def end(self) -> None:
         """Let the program read the end of its input after what it was sent."""

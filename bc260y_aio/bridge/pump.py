@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ..ends import DatagramEnd
 from .local import LocalStream
@@ -15,7 +15,13 @@ HIGH_WATER: Final = 4096
 
 
 class Remote(Protocol):
-    """The module's end."""
+    """The module's end.
+
+    Attributes:
+        transport: the module's transport.
+    """
+
+    transport: Any
 
     async def receive(self) -> bytes:
         """Return what came, ``b""`` at the end; raise OSError when the connection is lost."""
@@ -44,6 +50,7 @@ class Packets:
     def __init__(self, end: DatagramEnd) -> None:
         """Take an end over."""
         self._end = end
+        self.transport = end.transport
         self.close = end.close
         self.abort = end.abort
         self.wait_closed = end.wait_closed

@@ -13,14 +13,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from . import at, demo, dns, emulate, info, nc, ntp, ping, record, replay, socks
+from . import at, demo, dns, emulate, info, nc, ntp, ping, record, replay, run, socks
 from .common import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, PORT_VARIABLE, complain, reason
 
 __all__ = ["main"]
 
 logger = logging.getLogger(__name__)
 
-_COMMANDS: Final = (demo, info, ping, dns, ntp, nc, at, emulate, record, replay, socks)
+_COMMANDS: Final = (demo, info, ping, dns, ntp, nc, at, emulate, record, replay, socks, run)
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 # Signals that end a command as Ctrl-C does: what is open is closed, and the module may sleep again.
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -62,6 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         SystemExit: the arguments are wrong, or ask for help.
     """
     options = build_parser().parse_args(arguments)
+    _check_port(options)
+    if hasattr(options, "execute"):
+        # A script has this process to itself, as it would without us.
+        status: int = options.execute(options)
+        return status
+
     for stream in (sys.stdout, sys.stderr):
         # A character that the terminal's encoding does not have is no reason to fail.
         if isinstance(stream, io.TextIOWrapper):
@@ -70,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     level = _LEVELS[min(options.verbose, len(_LEVELS) - 1)]
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     try:
-        return asyncio.run(run(options))
+        return asyncio.run(run_command(options))
     except KeyboardInterrupt:
         # The terminal has written ^C into a line of its own making.
         if sys.stderr is not None and sys.stderr.isatty():
@@ -79,11 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-async def run(options: argparse.Namespace) -> int:
-    """Run the command that the arguments name, and return its exit status."""
+def _check_port(options: argparse.Namespace) -> None:
     if getattr(options, "port", "") is None:
         options.refuse(f"no port was named: use --port, or the variable {PORT_VARIABLE}")
 
+
+async def run_command(options: argparse.Namespace) -> int:
+    """Run the command that the arguments name, and return its exit status."""
     try:
         with _ended_by_signals() as received:
             status: int = await options.run(options)

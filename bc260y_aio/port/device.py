@@ -99,7 +99,14 @@ class Device:
     def release(self) -> None:
         """Have the object closed, also one that is still to be opened; do not wait for it."""
         if self._releasing is None:
-            self._releasing = self._thread.submit(self._release)
+            try:
+                self._releasing = self._thread.submit(self._release)
+            except RuntimeError:
+                # The program has come to its end, and has stopped all such threads.
+                self._release()
+                self._releasing = concurrent.futures.Future()
+                self._releasing.set_result(None)
+
             self._thread.shutdown(wait=False)
 
     def _release(self) -> None:

@@ -16,8 +16,21 @@ The rules:
 5. The loop's own methods call each other; a destination that one of them was given is not asked about again.
 """
 
+from .births import route_new_loops
+from .destinations import bound_address, is_local, literal
 from .loops import RoutedLoop
 from .route import Route, Scope, routed
 from .rules import Match, Router
 
-__all__ = ["Match", "Route", "RoutedLoop", "Router", "Scope", "routed"]
+__all__ = [
+    "Match",
+    "Route",
+    "RoutedLoop",
+    "Router",
+    "Scope",
+    "bound_address",
+    "is_local",
+    "literal",
+    "route_new_loops",
+    "routed",
+]

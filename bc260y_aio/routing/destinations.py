@@ -53,3 +53,9 @@ def is_local(host: str) -> bool:
     address = literal(name)
     mapped = getattr(address, "ipv4_mapped", None) or address
     return mapped is not None and (mapped.is_loopback or mapped.is_unspecified)
+
+
+def bound_address(sock: socket.socket) -> tuple[str, int] | None:
+    """Return the local address that a client has bound its socket to, if it has."""
+    host, port = sock.getsockname()[:2]
+    return ("" if host == "::" else host, port) if port else None

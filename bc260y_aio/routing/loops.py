@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from ..tls import start_tls
 from ..transports import ModemTransport
-from .destinations import host_text, is_local, literal, port_number
+from .destinations import bound_address, host_text, is_local, literal, port_number
 from .pump import Pump
-from .rules import ANY, Router, Rule, names_of, rules_around
+from .rules import ANY, Router, Rule, SocketRouter, names_of, rules_around
 from .takeover import take_over
 
 _METHODS: Final = ("create_connection", "create_datagram_endpoint", "getaddrinfo", "sock_connect", "start_tls")
@@ -292,8 +292,11 @@ class RoutedLoop:
 
     async def _connect(self, router: Router, sock: socket.socket, host: Any, port: Any) -> None:
         await _check_resolvable(router, host, port, {"family": sock.family})
-        bound_host, bound_port = sock.getsockname()[:2]
-        local_addr = ("" if bound_host == "::" else bound_host, bound_port) if bound_port else None
+        local_addr = bound_address(sock)
+        if isinstance(router, SocketRouter):
+            await router.sock_connect(sock, host, port, local_addr)
+            return
+
         pump = Pump(self._loop, sock.type)
         match sock.type:
             case socket.SOCK_STREAM:

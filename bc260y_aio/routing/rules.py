@@ -1,10 +1,11 @@
 """Which destinations go over which modem."""
 
 import asyncio
+import socket
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from .destinations import host_text, is_local
 
@@ -34,6 +35,14 @@ class Router(Protocol):
 
     async def open_datagram_endpoint(self, *args: Any, **kwds: Any) -> Any:
         """Open a UDP socket that is awaited."""
+
+
+@runtime_checkable
+class SocketRouter(Protocol):
+    """A router that can put a connection behind a client's own socket by itself."""
+
+    async def sock_connect(self, sock: socket.socket, host: Any, port: Any, local_addr: Any) -> None:
+        """Connect a client's socket."""
 
 
 class Rule:

@@ -18,9 +18,18 @@ Where a module is not a kernel:
   not come.
 """
 
-from .base import Closing
+from .base import Buffer, Closing, checked_buffer
 from .datagram import ModemDatagramTransport
+from .flow import FlowControl
 from .stream import ModemTransport
 from .unconnected import UnconnectedDatagramTransport
 
-__all__ = ["Closing", "ModemDatagramTransport", "ModemTransport", "UnconnectedDatagramTransport"]
+__all__ = [
+    "Buffer",
+    "Closing",
+    "FlowControl",
+    "ModemDatagramTransport",
+    "ModemTransport",
+    "UnconnectedDatagramTransport",
+    "checked_buffer",
+]

@@ -20,7 +20,7 @@ _LOOK: Final = 0.01
 
 async def run(*arguments: str) -> int:
     """Run a command in this process, and return its exit status."""
-    return await cli.run(cli.build_parser().parse_args(arguments))
+    return await cli.run_command(cli.build_parser().parse_args(arguments))
 
 
 @contextlib.asynccontextmanager

@@ -1,0 +1,205 @@
+"""A UDP socket of a modem in another thread, as a datagram transport of this one's loop."""
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+from ..rai import RAI, effective
+from ..transports import Buffer, FlowControl, checked_buffer
+
+
+class FarEnd(asyncio.DatagramProtocol):
+    """The protocol in the modem's thread; it passes on what it hears.
+
+    Attributes:
+        transport: the module's transport, which is that thread's.
+    """
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._near: RelayedDatagrams | None = None
+        self._lost: tuple[Exception | None] | None = None
+
+    # In the modem's thread
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the transport, and let what comes wait in it."""
+        self.transport = transport
+        if hasattr(transport, "pause_reading"):
+            transport.pause_reading()
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        """Pass a datagram on."""
+        self._pass("received", data, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """Pass an error on."""
+        self._pass("failed", exc)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass the end on."""
+        self._lost = (exc,)
+        self._pass("lost", exc)
+
+    def _pass(self, what: str, *args: Any) -> None:
+        if self._near is not None and not self._near.pass_on(what, *args):
+            # The program's loop is closed.
+            self.transport.abort()
+
+    def _join(self, near: "RelayedDatagrams") -> None:
+        self._near = near
+        if self._lost is not None:
+            self._pass("lost", *self._lost)
+        elif hasattr(self.transport, "resume_reading"):
+            self.transport.resume_reading()
+
+    def _send(self, data: bytes, addr: Any, rai: RAI) -> None:
+        try:
+            self.transport.sendto(data, addr, rai=rai)
+        except (OSError, TypeError, ValueError) as exc:
+            self._pass("failed", exc)
+
+        self._pass("taken", len(data))
+
+    # In the program's thread
+
+    def join(self, near: "RelayedDatagrams") -> None:
+        """Begin to pass things on."""
+        self._call(self._join, near)
+
+    def send(self, data: bytes, addr: Any, rai: RAI) -> None:
+        """Send a datagram."""
+        self._call(self._send, data, addr, rai)
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        self._call(self.transport.close)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._call(self.transport.abort)
+
+    def _call(self, function: Callable[..., object], *args: Any) -> None:
+        # After the modem's end there is nothing left to do.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *args)
+
+
+class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
+    """A UDP socket of a modem in another thread, as an asyncio datagram transport.
+
+    What is wrong with a datagram, such as its size or its address, is told to ``error_received``.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.BaseProtocol,
+        far: FarEnd,
+        on_lost: Callable[["RelayedDatagrams"], None],
+    ) -> None:
+        """Make a transport, and introduce it to its protocol; ``on_lost`` is called at the end."""
+        super().__init__()
+        self._loop = loop
+        self._protocol: Any = protocol
+        self._far = far
+        self._on_lost = on_lost
+        self._context = contextvars.copy_context()
+        self._size = 0
+        self._is_closing = False
+        self._is_lost = False
+        loop.call_soon(self._begin, context=self._context)
+
+    def __repr__(self) -> str:
+        state = " closed" if self._is_lost else " closing" if self._is_closing else ""
+        return f"<{type(self).__name__} of {self._far.transport!r}{state}>"
+
+    def _begin(self) -> None:
+        self._protocol.connection_made(self)
+        self._far.join(self)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return ``peername``, ``sockname`` or ``socket``."""
+        return default if name == "modem" else self._far.transport.get_extra_info(name, default)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Set the protocol."""
+        self._protocol = protocol
+
+    def get_protocol(self) -> Any:
+        """Return the protocol."""
+        return self._protocol
+
+    # Sending
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes are on their way to the modem's thread."""
+        return self._size
+
+    def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
+        """Send a datagram.
+
+        Args:
+            data: the bytes.
+            addr: the peer.
+            rai: what it tells the network; that of :func:`bc260y_aio.rai` by default.
+
+        Raises:
+            TypeError: the data is not bytes-like.
+        """
+        piece = bytes(checked_buffer(data))
+        if not self._is_closing:
+            self._size += len(piece)
+            self._far.send(piece, addr, effective(rai))
+            self._maybe_pause()
+
+    # Closing
+
+    def is_closing(self) -> bool:
+        """Tell whether the transport is closing or closed."""
+        return self._is_closing
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        if not self._is_closing:
+            self._is_closing = True
+            self._far.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._is_closing = True
+        self._far.abort()
+
+    # From the modem's thread
+
+    def pass_on(self, what: str, *args: Any) -> bool:
+        """Have something heard in the program's thread; return whether its loop is still there."""
+        try:
+            self._loop.call_soon_threadsafe(getattr(self, f"_{what}"), *args, context=self._context)
+        except RuntimeError:
+            return False
+
+        return True
+
+    def _received(self, data: bytes, addr: Any) -> None:
+        if not self._is_closing:
+            self._protocol.datagram_received(data, addr)
+
+    def _failed(self, exc: Exception) -> None:
+        if not self._is_lost:
+            self._protocol.error_received(exc)
+
+    def _taken(self, size: int) -> None:
+        self._size -= size
+        if not self._is_lost:
+            self._maybe_resume()
+
+    def _lost(self, exc: Exception | None) -> None:
+        if not self._is_lost:
+            self._is_closing = self._is_lost = True
+            self._on_lost(self)
+            self._protocol.connection_lost(exc)

@@ -1,0 +1,219 @@
+"""A modem on an event loop and in a thread of its own, for all others."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from ..bridge import BridgedSocket, Holder, LocalStream, Remote, open_ends, pump
+from ..errors import ModemClosed
+from ..modem import Modem
+from ..tasks import TaskSet
+
+logger = logging.getLogger("bc260y_aio")
+
+T = TypeVar("T")
+
+# What the names of threads that belong to a modem begin with; that of a serial device is named after it, too.
+THREADS: Final = "bc260y["
+
+# How long, at the end, what the program wrote may take to be sent, in seconds; and what follows.
+PATIENCE: Final = 60.0
+_GRACE: Final = 60.0
+# What the kernel may hold of what a program has written, in bytes: about as much as it would on a slow network.
+# Programs end without waiting for that.
+_SEND_BUFFER: Final = 64 * 1024
+# How long a peer must have been silent before the connection of a program that has ended its sending is closed, in
+# seconds: a module cannot close one direction only.
+_LINGER: Final = 5.0
+
+
+def is_modems_own() -> bool:
+    """Tell whether the code that runs is in a thread of a modem."""
+    return threading.current_thread().name.startswith(THREADS)
+
+
+class ModemThread:
+    """A modem in a thread of its own, which opens it again when it was lost.
+
+    Everything here may be called from any other thread.
+    """
+
+    def __init__(self, modem: Modem) -> None:
+        """Take a modem that is not open."""
+        self._modem = modem
+        self._pid = os.getpid()
+        self._thread = threading.Thread(target=self._run, name=f"{THREADS}{modem.name}].thread", daemon=True)
+        self._loop: asyncio.AbstractEventLoop
+        self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self._locals: set[LocalStream] = set()
+
+    # Life
+
+    def start(self) -> None:
+        """Start the thread, and open the modem.
+
+        Raises:
+            OSError: as :meth:`Modem.open` does.
+        """
+        self._thread.start()
+        try:
+            self._opened.result()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self, patience: float = PATIENCE) -> None:
+        """Send what the program wrote, close the modem, and end the thread.
+
+        Calling it twice, and in a child process, is harmless.
+
+        Args:
+            patience: how long the sending may take, in seconds.
+        """
+        if os.getpid() == self._pid and self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop, patience)
+
+            self._thread.join(patience + _GRACE)
+
+    def _stop(self, patience: float) -> None:
+        self._patience = patience
+        self._stopping.set()
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._is_opening = asyncio.Lock()
+        self._pumps = TaskSet("bridge")
+        opening = asyncio.ensure_future(self._modem.open())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+            opening.cancel()
+            await asyncio.wait((opening,))
+            opening.result()
+            self._opened.set_result(None)
+            await stopping
+        except BaseException as exc:
+            if not self._opened.done():
+                self._opened.set_exception(exc)
+        finally:
+            for local in self._locals:
+                local.hang_up()
+
+            await self._pumps.settle(self._patience)
+            await self._modem.close()
+
+    # Work
+
+    def submit(self, work: Callable[[Modem], Awaitable[T]]) -> "concurrent.futures.Future[T]":
+        """Have something done with the modem, once it is open.
+
+        Raises:
+            ModemClosed: the thread has ended; or it is that of another process.
+        """
+        if os.getpid() != self._pid:
+            raise ModemClosed("the modem belongs to the parent process")
+
+        coroutine = self._do(work)
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
+            coroutine.close()
+            raise ModemClosed("the modem is closed") from None
+
+    async def _do(self, work: Callable[[Modem], Awaitable[T]]) -> T:
+        async with self._is_opening:
+            if self._stopping.is_set():
+                raise ModemClosed("the program has ended")
+
+            if not self._modem.is_open:
+                logger.warning("%r: opening it again", self._modem)
+                await self._modem.open()
+
+        return await work(self._modem)
+
+    async def done(self, work: Callable[[Modem], Awaitable[T]], undo: Callable[[T], object] | None = None) -> T:
+        """Have something done, and wait for it on this thread's loop.
+
+        Args:
+            work: what to do, in the modem's thread.
+            undo: is called with what came of it where nobody waits any longer, in either thread.
+
+        Raises:
+            ModemClosed: as :meth:`submit` does.
+        """
+        future = self.submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if undo is not None:
+                future.add_done_callback(lambda late: _undo(late, undo))
+
+            raise
+
+    def wait_for(
+        self, work: Callable[[Modem], Awaitable[T]], timeout: float | None, undo: Callable[[T], object] | None = None
+    ) -> T:
+        """Have something done, and block for it.
+
+        Args:
+            work: what to do, in the modem's thread.
+            timeout: for how long, in seconds.
+            undo: is called with what came of it where nobody waits any longer, in either thread.
+
+        Raises:
+            TimeoutError: it took too long.
+            ModemClosed: as :meth:`submit` does.
+        """
+        future = self.submit(work)
+        try:
+            return future.result(timeout)
+        except BaseException as exc:
+            future.cancel()
+            if undo is not None:
+                future.add_done_callback(lambda late: _undo(late, undo))
+
+            if isinstance(exc, TimeoutError) and not future.done():
+                raise TimeoutError("timed out") from None
+
+            raise
+
+    # Sockets
+
+    def opening(self, host: str, port: int, kind: int, **kwds: Any) -> Callable[[Modem], Awaitable[BridgedSocket]]:
+        """Return the work that opens a connection, and results in a socket of this machine that leads to it."""
+
+        async def work(modem: Modem) -> BridgedSocket:
+            theirs, local, remote = await open_ends(modem, host, port, kind, **kwds)
+            theirs.holder = Holder(theirs)
+            local.may_wait = theirs.holder.is_open
+            self._locals.add(local)
+            self._pumps.spawn(self._pump(local, remote), f"{remote.transport.get_extra_info('connect_id')}")
+            if kind == socket.SOCK_STREAM:
+                theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+            return theirs
+
+        return work
+
+    async def _pump(self, local: LocalStream, remote: Remote) -> None:
+        try:
+            await pump(local, remote, linger=_LINGER)
+        finally:
+            self._locals.discard(local)
+
+
+def _undo(late: "concurrent.futures.Future[T]", undo: Callable[[T], object]) -> None:
+    if not late.cancelled() and late.exception() is None:
+        undo(late.result())

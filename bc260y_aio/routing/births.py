@@ -1,0 +1,74 @@
+"""Routes for event loops that do not exist yet: whoever makes them, they are born with a route."""
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from .loops import RoutedLoop
+from .rules import Match, Router, Rule
+
+
+def route_new_loops(
+    router_of: Callable[[asyncio.AbstractEventLoop], Router],
+    match: Match | None = None,
+    *,
+    on_close: Callable[[asyncio.AbstractEventLoop], None] | None = None,
+) -> Callable[[], None]:
+    """Give every event loop that is made from now on a route of ``scope="loop"``, for its whole life.
+
+    It holds for asyncio's loops, for uvloop's if that is installed, and for what derives from either.
+
+    Args:
+        router_of: returns, for a new loop, what its connections go over.
+        match: tells, of a host and a port, whether they are for that; see :meth:`bc260y_aio.Modem.route`.
+        on_close: is called with a loop that is about to be closed; coroutines can still be run on it.
+
+    Returns:
+        What ends it, for loops to come.
+    """
+
+    def bear(loop: Any) -> None:
+        RoutedLoop.add(Rule(router_of(loop), match, is_exclusive=False), loop, everywhere=True)
+        if on_close is not None:
+            loop.close = functools.partial(_close, loop.close, loop, on_close)
+
+    kinds = _kinds()
+    before = [kind.__init__ for kind in kinds]
+    for kind in kinds:
+        kind.__init__ = _and_then(kind.__init__, bear)
+
+    def end() -> None:
+        for kind, own in zip(kinds, before, strict=True):
+            kind.__init__ = own
+
+    return end
+
+
+def _kinds() -> list[Any]:
+    kinds: list[Any] = [asyncio.BaseEventLoop]
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        kinds.append(uvloop.Loop)
+
+    return kinds
+
+
+def _and_then(own: Callable[..., None], bear: Callable[[Any], None]) -> Callable[..., None]:
+    @functools.wraps(own)
+    def __init__(self: Any, *args: Any, **kwds: Any) -> None:
+        own(self, *args, **kwds)
+        bear(self)
+
+    return __init__
+
+
+def _close(
+    own: Callable[[], None], loop: asyncio.AbstractEventLoop, on_close: Callable[[asyncio.AbstractEventLoop], None]
+) -> None:
+    if not (loop.is_running() or loop.is_closed()):
+        on_close(loop)
+
+    own()

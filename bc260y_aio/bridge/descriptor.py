@@ -1,9 +1,10 @@
 """Pairs of sockets: one end for a program, the other for the pump."""
 
+import contextlib
 import errno
+import os
 import select
 import socket
-import weakref
 from typing import Any, Final, Self
 
 # What the kernel may hold in each socket of a pair, in bytes; Linux doubles it. It is data that a program has written
@@ -13,20 +14,36 @@ _LOOPBACK: Final = "127.0.0.1"
 
 
 class Holder:
-    """Whoever has a program's end of a pair: the socket that was made for it, or one that has taken its descriptor."""
+    """Whoever has a program's end of a pair, in whatever object: it is known by its descriptor."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Begin with a socket."""
+        """Begin with the socket that was made for it."""
+        self._identity = _identity(sock.fileno())
         self.pass_to(sock)
 
     def pass_to(self, sock: socket.socket) -> None:
-        """Go by another socket from now on."""
-        self._sock = weakref.ref(sock)
+        """Go by another socket, which has taken the place of that one."""
+        self._descriptor = sock.fileno()
 
     def is_open(self) -> bool:
-        """Tell whether the socket has not been closed, dropped or detached."""
-        sock = self._sock()
-        return sock is not None and sock.fileno() >= 0
+        """Tell whether the program has not closed it."""
+        return _identity(self._descriptor) == self._identity
+
+    def end(self) -> None:
+        """End what the program sends: what it has written so far goes out, and then the end."""
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._descriptor)) as copy:
+            # The number may be that of something else by now.
+            if _identity(copy.fileno()) == self._identity:
+                copy.shutdown(socket.SHUT_WR)
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+
+    return status.st_dev, status.st_ino
 
 
 class BridgedSocket(socket.socket):

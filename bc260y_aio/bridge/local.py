@@ -74,12 +74,6 @@ class LocalStream:
             except OSError:
                 self.is_gone = True
 
-    def hang_up(self) -> None:
-        """Take what the program has written so far for all there is: :meth:`receive` returns it, and then the end."""
-        self.may_wait = lambda: False
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RD)
-
     def end(self) -> None:
         """Let the program read the end of its input after what it was sent."""
         with contextlib.suppress(OSError):

@@ -51,7 +51,8 @@ class ModemThread:
         self._thread = threading.Thread(target=self._run, name=f"{THREADS}{modem.name}].thread", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._locals: set[LocalStream] = set()
+        self._ends: dict[LocalStream, Holder] = {}
+        self._patience = PATIENCE
 
     # Life
 
@@ -107,8 +108,9 @@ class ModemThread:
             if not self._opened.done():
                 self._opened.set_exception(exc)
         finally:
-            for local in self._locals:
-                local.hang_up()
+            for local, holder in self._ends.items():
+                local.may_wait = lambda: False
+                holder.end()
 
             await self._pumps.settle(self._patience)
             await self._modem.close()
@@ -197,7 +199,7 @@ class ModemThread:
             theirs, local, remote = await open_ends(modem, host, port, kind, **kwds)
             theirs.holder = Holder(theirs)
             local.may_wait = theirs.holder.is_open
-            self._locals.add(local)
+            self._ends[local] = theirs.holder
             self._pumps.spawn(self._pump(local, remote), f"{remote.transport.get_extra_info('connect_id')}")
             if kind == socket.SOCK_STREAM:
                 theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -211,7 +213,7 @@ class ModemThread:
         try:
             await pump(local, remote, linger=_LINGER)
         finally:
-            self._locals.discard(local)
+            del self._ends[local]
 
 
 def _undo(late: "concurrent.futures.Future[T]", undo: Callable[[T], object]) -> None:

@@ -57,5 +57,8 @@ def is_local(host: str) -> bool:
 
 def bound_address(sock: socket.socket) -> tuple[str, int] | None:
     """Return the local address that a client has bound its socket to, if it has."""
-    host, port = sock.getsockname()[:2]
-    return ("" if host == "::" else host, port) if port else None
+    match sock.getsockname():
+        case (host, int(port), *_) if port:
+            return "" if host == "::" else host, port
+        case _:
+            return None

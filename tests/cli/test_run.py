@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import pytest
 
-from bc260y_aio.emulator import EchoPeer, Emulator, SinkPeer, SourcePeer
+from bc260y_aio.emulator import EchoPeer, Emulator, PeerConnection, SinkPeer
 from tests.cli.running import finished, started
 from tests.contract.certificates import NAMES, server_context
 
@@ -206,7 +206,12 @@ BLOCKING = """
 
 
 async def test_blocking_clients_go_over_the_module_and_what_cannot_is_refused(write: Write) -> None:
-    answer = SourcePeer(b"HTTP/1.0 200 OK\r\n\r\nwelcome")
+    async def answer(connection: PeerConnection) -> None:
+        await connection.receive()
+        connection.send(b"HTTP/1.0 200 OK\r\n\r\nwelcome")
+        await connection.drain()
+        connection.close()
+
     async with Emulator(line="tcp", names=False) as emulator:
         emulator.network.add_host("web.example", answer)
         emulator.network.add_host("echo.example", EchoPeer())

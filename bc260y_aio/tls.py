@@ -17,8 +17,8 @@ class TlsProtocol(_LibraryProtocol):  # type: ignore[misc]
     """The standard library's protocol, with a closing that suits a link with seconds of latency.
 
     The library's own hands what the peer sent before it heard of the close to a protocol that has closed, or ends in an
-    error over it; here it is thrown away, as uvloop does it. And it never closes when the application closes instead of
-    reading what came before the peer's end.
+    error over it; here it is thrown away, as uvloop does it. It never closes when the application closes instead of
+    reading what came before the peer's end. And what it may not write yet, when it closes, it never writes.
     """
 
     def _start_shutdown(self) -> None:
@@ -56,6 +56,14 @@ class TlsProtocol(_LibraryProtocol):  # type: ignore[misc]
 
         self._control_ssl_reading()
         super()._do_shutdown()
+
+    def _process_outgoing(self) -> None:
+        # The library leaves behind what it could not write when it closes the transport: the alert that tells the peer
+        # that nothing is missing, and perhaps data.
+        if self._state is SSLProtocolState.SHUTDOWN and (data := self._outgoing.read()):
+            self._transport.write(data)
+
+        super()._process_outgoing()
 
     def _call_eof_received(self) -> None:
         if not self._has_closed:

@@ -1,0 +1,56 @@
+"""TLS over a modem, where it is not as the standard library leaves it."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.certificates import client_context, server_context
+
+from .stage import PEER, routable, serving
+
+
+async def test_what_waits_when_a_peer_ends_its_side_of_tls_is_sent_and_the_end_behind_it() -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = server_context().wrap_bio(incoming, outgoing, server_side=True)
+    received = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def until_done(step: Callable[[], Any]) -> Any:
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    writer.write(outgoing.read())
+                    # One record, for TLS does not end its side with data waiting.
+                    header = await reader.readexactly(5)
+                    incoming.write(header + await reader.readexactly(int.from_bytes(header[3:])))
+
+        await until_done(tls.do_handshake)
+        assert await until_done(lambda: tls.read(4)) == b"ping"
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.unwrap()
+
+        writer.write(outgoing.read())
+        size = 0
+        with contextlib.suppress(ssl.SSLZeroReturnError, EOFError):
+            while data := await until_done(lambda: tls.read(65536)):
+                size += len(data)
+
+        # The peer's close_notify has come if there is nothing to wait for.
+        tls.unwrap()
+        received.set_result(size)
+
+    async with routable() as modem, serving(serve) as port:
+        with modem.route():
+            _, writer = await asyncio.open_connection(PEER, port, ssl=client_context())
+            writer.write(b"ping")
+            # The first piece is more than waits gladly, so that the second is held back above the module's transport.
+            writer.write(bytes(100_000))
+            writer.write(bytes(20_000))
+            assert await received == 120_000
+            writer.close()
+            await writer.wait_closed()

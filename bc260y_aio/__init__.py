@@ -37,6 +37,7 @@ from .errors import (
 from .modem import Modem
 from .ping import PingLost, PingResult
 from .power import EdrxSetting, PsmSetting
+from .profile import Profile
 from .rai import RAI, rai
 from .routing import Route
 from .streams import create_connection, create_datagram_endpoint, open_connection, open_datagram_endpoint
@@ -76,6 +77,7 @@ __all__ = [
     "PortError",
     "PortLost",
     "PortNotFound",
+    "Profile",
     "ProtocolError",
     "PsmSetting",
     "ReceiveOverflow",

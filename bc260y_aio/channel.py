@@ -36,13 +36,12 @@ from .errors import (
 )
 from .inbox import Inbox, Inboxes
 from .port import Port
+from .profile import USUAL, Profile
 from .recovery import Recovery
 from .subscribers import Subscribers
 from .tracing import Trace
 from .turns import Answer, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
-# A module that may sleep does so about ten seconds after the last command; well before that it is surely awake.
-_SLEEPS_AFTER: Final = 5.0
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
 _LATE_ANSWER_WINDOW: Final = 60.0
 
@@ -53,6 +52,7 @@ class Channel:
     Attributes:
         name: what tasks and log lines call it.
         port: the serial port.
+        profile: what is known of the module.
         wire_bytes: how many bytes were written.
         sends: how many commands were written, by name.
         turns: whose turn it is.
@@ -67,9 +67,8 @@ class Channel:
         port: Port,
         *,
         name: str,
-        command_gap: float,
-        nvram_gap: float,
         recovery_timeout: float,
+        profile: Profile = USUAL,
         trace: Trace | None = None,
     ) -> None:
         """Make a channel on an open port; :meth:`start` sets it going.
@@ -77,21 +76,19 @@ class Channel:
         Args:
             port: the port; the channel closes it.
             name: what tasks and log lines call it.
-            command_gap: the least time between an answer and the next command, in seconds.
-            nvram_gap: the same after a command that writes NVRAM, in seconds.
             recovery_timeout: how long to probe for a module that does not answer, in seconds.
+            profile: what is known of the module; the gaps between commands are in it.
             trace: hears of all that happens; one that nobody listens to by default.
         """
         self.port = port
         self.name = name
+        self.profile = profile
         self.trace = trace or Trace(name)
         self.wire_bytes = 0
         self.sends: dict[str, int] = {}
         self.strays = 0
-        self._command_gap = command_gap
-        self._nvram_gap = nvram_gap
         self._loop = asyncio.get_running_loop()
-        self._dte = DTE()
+        self._dte = DTE(markers=profile.markers, quoted_data=profile.quoted_data)
         self._dialogue: Dialogue | None = None
         self._is_dispatching = False
         self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching, self.trace)
@@ -238,7 +235,7 @@ class Channel:
 
     @property
     def _may_be_asleep(self) -> bool:
-        return self.may_sleep and self._loop.time() - self._heard_at > _SLEEPS_AFTER
+        return self.may_sleep and self._loop.time() - self._heard_at > self.profile.awake_for
 
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
@@ -336,7 +333,8 @@ class Channel:
             return
 
         self._dialogue = None
-        gap = self._nvram_gap if isinstance(dialogue.command, SetDataFormat) else self._command_gap
+        writes_nvram = isinstance(dialogue.command, SetDataFormat)
+        gap = self.profile.nvram_gap if writes_nvram else self.profile.command_gap
         if gap:
             self._not_before = self._loop.time() + gap
 

@@ -10,6 +10,7 @@ from .at.urcs import RegistrationChanged
 from .channel import Channel
 from .dataformat import PayloadFormats
 from .errors import BC260YError, ModuleRestarted, NotRegistered
+from .profile import Profile
 from .startup import Conditions
 from .tasks import TaskSet
 from .tracing import Trace
@@ -22,24 +23,19 @@ _REGISTRATION_INTERVAL = 1.0
 class Options:
     """How a modem is to behave; :class:`bc260y_aio.Modem` says what each means."""
 
-    sockets: int
     receive_limit: int
     open_timeout: float
     registration_timeout: float
     connect_id_timeout: float
     close_timeout: float
     recovery_timeout: float
-    command_gap: float
-    nvram_gap: float
     wait_for_local_port: bool
     restore_data_format: bool
     rai_on_close: bool
     adopt_udp: bool
+    profile: Profile
 
     def __post_init__(self) -> None:
-        if not 1 <= self.sockets <= 256:
-            raise ValueError(f"sockets must be 1 to 256, not {self.sockets}")
-
         if self.receive_limit < 1024:
             raise ValueError(f"receive_limit must be at least one push, 1024 bytes, not {self.receive_limit}")
 
@@ -47,7 +43,7 @@ class Options:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
 
-        for name in ("registration_timeout", "connect_id_timeout", "close_timeout", "command_gap", "nvram_gap"):
+        for name in ("registration_timeout", "connect_id_timeout", "close_timeout"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative: {getattr(self, name)}")
 
@@ -58,10 +54,11 @@ class ModemCore:
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
         self._options = options
         self._formats = formats
-        self._conditions = Conditions(formats)
+        self._profile = options.profile
+        self._conditions = Conditions(formats, options.profile)
         self._tasks = TaskSet(name)
         self._trace = Trace(name)
-        self._ids = ConnectIDs(options.sockets)
+        self._ids = ConnectIDs(options.profile.sockets)
         self._local_ports = LocalPorts()
         self._registration_changed: asyncio.Event | None = None
 

@@ -30,19 +30,23 @@ class PayloadFormats:
     """The payload formats of one module, and the mode that chooses among them.
 
     Attributes:
-        mode: hex, text or auto.
+        mode: hex, text or auto; where the module knows only one of the first two, that one.
         found: what the module was set to when it was opened.
         writes: how often the setting was written to NVRAM.
     """
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: Mode, only: PayloadFormat | None = None) -> None:
         if mode not in get_args(Mode):
             raise ValueError(f"data_format must be one of {', '.join(get_args(Mode))}, not {mode!r}")
 
+        if only is not None and mode != only.name.lower():
+            raise ValueError(f"the module knows data_format={only.name.lower()!r} only, not {mode!r}")
+
         self.mode: Mode = mode
+        self._only = only
         self.found: DataFormat | None = None
         self.writes = 0
-        self._current: DataFormat | None = None
+        self._current = None if only is None else DataFormat(only, only)
         self._price = _FIRST_PRICE
         self._run = 0
 
@@ -52,6 +56,9 @@ class PayloadFormats:
 
     async def establish(self, turn: Turn) -> None:
         """Ask for the setting, and change it only if the mode needs another (guide 4.2.2)."""
+        if self._only is not None:
+            return
+
         answer = await turn.execute(QueryDataFormat())
         self._current = next((info for info in answer.information if isinstance(info, DataFormat)), None)
         if self.found is None:
@@ -75,7 +82,8 @@ class PayloadFormats:
 
     def forget(self) -> None:
         """Take the setting as unknown, and ask for it before the next send: somebody else may have changed it."""
-        self._current = None
+        if self._only is None:
+            self._current = None
 
     async def _set(self, turn: Turn, wanted: DataFormat) -> None:
         if wanted != self._current:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from .dataformat import Mode, PayloadFormats
 from .errors import BC260YError, ModemClosed, ModuleSlept
 from .port import Port, open_port
 from .power import Power
+from .profile import Profile
 from .routing import Match, Route, Scope
 from .services import Services
 from .sockets import close_connect_id
@@ -44,15 +46,16 @@ class Modem(Connections, Services, Power):
         *,
         baudrate: int | None = None,
         data_format: Mode = "hex",
-        sockets: int = 5,
+        profile: Profile | str | os.PathLike[str] | None = None,
+        sockets: int | None = None,
         receive_limit: int = 256 * 1024,
-        open_timeout: float = 15.0,
+        open_timeout: float | None = None,
         registration_timeout: float = 60.0,
         connect_id_timeout: float = 60.0,
         close_timeout: float = 10.0,
         recovery_timeout: float = 60.0,
-        command_gap: float = 0.0,
-        nvram_gap: float = 0.05,
+        command_gap: float | None = None,
+        nvram_gap: float | None = None,
         wait_for_local_port: bool = True,
         restore_data_format: bool = False,
         rai_on_close: bool = False,
@@ -62,55 +65,57 @@ class Modem(Connections, Services, Power):
 
         Args:
             port: a device path, ``socket://host:port``, any pyserial URL with a file descriptor, or ``emulator://``
-            with
-                options as a query for a module that is emulated in this process.
+                with options as a query for a module that is emulated in this process.
             baudrate: the rate of the serial port; None probes the usual ones.
             data_format: ``"hex"`` carries any bytes. ``"text"`` takes half the wire, and refuses what is not printable
                 ASCII. ``"auto"`` receives hex and sends text where a run of payload allows it.
-            sockets: how many sockets the module has.
+            profile: what the module does otherwise than the guide says, or the file that holds it; such as
+                ``bc260y-aio doctor --save`` writes. None: nothing that is known.
+            sockets: how many sockets the module has; by default what the profile says, 5.
             receive_limit: how many bytes may wait for a reader, per socket.
-            open_timeout: how long to look for a module that answers, in seconds. One that starts takes about ten.
+            open_timeout: how long to look for a module that answers, in seconds; by default half as long again as the
+                profile says that it takes to start: 15.
             registration_timeout: how long the first socket may wait for the module to register, in seconds.
             connect_id_timeout: how long a connection may wait for a free connectID, in seconds.
             close_timeout: how long a close waits for the peer's acknowledgement, in seconds.
             recovery_timeout: after how long without any answer a module is taken for lost, in seconds.
-            command_gap: the least time between an answer and the next command, in seconds.
-            nvram_gap: the same after a command that writes NVRAM, in seconds.
+            command_gap: the least time between an answer and the next command, in seconds; by default what the profile
+                says, 0.
+            nvram_gap: the same after a command that writes NVRAM; by default what the profile says, 0.05.
             wait_for_local_port: wait for a local port that was closed less than 70 s ago, rather than fail.
             restore_data_format: at close, set the payload formats back to what was found. It wears the NVRAM.
             rai_on_close: let the last piece before a close carry :attr:`RAI.NO_FURTHER_DATA`.
             adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
-            peer
-                takes one over. All others are closed.
+                peer takes one over. All others are closed.
 
         Raises:
-            ValueError: an argument is out of range.
+            ValueError: an argument is out of range, or not what the module can do.
+            OSError: the profile's file cannot be read.
         """
+        known = Profile.of(profile, sockets=sockets, command_gap=command_gap, nvram_gap=nvram_gap)
         self._port_url = port
         self._baudrate = baudrate
         self._opened: Channel | None = None
         self._is_closing = False
         options = Options(
-            sockets=sockets,
+            profile=known,
             receive_limit=receive_limit,
-            open_timeout=open_timeout,
+            open_timeout=known.open_timeout if open_timeout is None else open_timeout,
             registration_timeout=registration_timeout,
             connect_id_timeout=connect_id_timeout,
             close_timeout=close_timeout,
             recovery_timeout=recovery_timeout,
-            command_gap=command_gap,
-            nvram_gap=nvram_gap,
             wait_for_local_port=wait_for_local_port,
             restore_data_format=restore_data_format,
             rai_on_close=rai_on_close,
             adopt_udp=adopt_udp,
         )
-        super().__init__(self.name, options, PayloadFormats(data_format))
+        super().__init__(self.name, options, PayloadFormats(data_format, known.payload_format))
 
     def __repr__(self) -> str:
         channel = self._opened
         state = "closed" if channel is None else f"lost: {channel.error}" if channel.error is not None else "open"
-        return f"<Modem {self._port_url} {state} sockets={len(self._ids.taken)}/{self._options.sockets}>"
+        return f"<Modem {self._port_url} {state} sockets={len(self._ids.taken)}/{self._profile.sockets}>"
 
     @property
     def name(self) -> str:
@@ -178,12 +183,11 @@ class Modem(Connections, Services, Power):
         channel = Channel(
             port,
             name=self.name,
-            command_gap=options.command_gap,
-            nvram_gap=options.nvram_gap,
             recovery_timeout=options.open_timeout,
+            profile=options.profile,
             trace=self._trace,
         )
-        self._ids = ConnectIDs(options.sockets)
+        self._ids = ConnectIDs(options.profile.sockets)
         self._leftovers.clear()
         self._opened = channel
         self._tasks.begin()

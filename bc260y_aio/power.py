@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .at.commands import QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
+from .at.commands import Command, QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
 from .at.information import SocketInfo
 from .at.responses import Text
 from .at.syntax import Malformed, Parameters
@@ -85,8 +85,10 @@ class Power(ModemCore):
     async def _allow_sleep(self, channel: Channel, turn: Turn) -> None:
         for report in (SetPowerReports(on=True), SetDeepSleepReports(on=True)):
             with contextlib.suppress(CommandError):
+                self._profile.require(report)
                 await turn.execute(report)
 
+        self._profile.require(SetSleep(1))
         # From here on: the answer may be lost, or nobody may wait for it.
         channel.may_sleep = True
         await turn.execute(SetSleep(1))
@@ -106,6 +108,7 @@ class Power(ModemCore):
             if channel.may_sleep:
                 channel.recover()
 
+            self._profile.require(SetSleep(0))
             await turn.execute(SetSleep(0))
             if channel.may_sleep:
                 await self._find_lost_streams(channel, turn)
@@ -161,12 +164,12 @@ class Power(ModemCore):
             CommandFailed: the module refused.
         """
         if periodic_update is None and active_time is None:
-            await self._channel.execute(read_verbatim("AT+CPSMS=0"))
+            await self._channel.execute(self._known("AT+CPSMS=0"))
             return
 
         periodic = "" if periodic_update is None else f'"{write_periodic(periodic_update)}"'
         active = "" if active_time is None else f'"{write_active(active_time)}"'
-        await self._channel.execute(read_verbatim(f"AT+CPSMS=1,,,{periodic},{active}"))
+        await self._channel.execute(self._known(f"AT+CPSMS=1,,,{periodic},{active}"))
 
     async def edrx(self) -> EdrxSetting:
         """Return the eDRX setting.
@@ -191,10 +194,15 @@ class Power(ModemCore):
             CommandFailed: the module refused.
         """
         line = "AT+CEDRXS=0" if cycle is None else f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
-        await self._channel.execute(read_verbatim(line))
+        await self._channel.execute(self._known(line))
+
+    def _known(self, line: str) -> Command:
+        command = read_verbatim(line)
+        self._profile.require(command)
+        return command
 
     async def _ask_setting(self, line: str) -> Parameters:
-        answer = await self._channel.execute(read_verbatim(line))
+        answer = await self._channel.execute(self._known(line))
         for told in answer.information:
             if isinstance(told, Text) and told.text.startswith(line[2:-1] + ":"):
                 return Parameters(told.text.partition(":")[2].strip())

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from .addresses import host_name
 from .at.commands import (
     Command,
+    Ping,
     QueryAddress,
     QueryClock,
     QueryContextSockets,
@@ -78,6 +79,7 @@ class Services(ModemCore):
     async def _ask_for(self, name: str) -> list[str]:
         await self._ensure_registered()
         command = Resolve(name)
+        self._profile.require(command)
         try:
             answer = await self._channel.execute(command)
             if answer.is_doubtful:
@@ -174,8 +176,10 @@ class Services(ModemCore):
             if server is not None:
                 ipaddress.ip_address(server)
 
+        command = SetDnsServers(primary, secondary)
+        self._profile.require(command)
         await self._ensure_registered()
-        await self._channel.execute(SetDnsServers(primary, secondary))
+        await self._channel.execute(command)
         self._resolved.clear()
 
     # Ping and time
@@ -191,19 +195,26 @@ class Services(ModemCore):
             host: the name or address.
             timeout: how long to wait for each reply: 1 to 255 whole seconds.
             count: how many packets: 1 to 10.
-            size: of each, in bytes: 32 to 1500 (200 before firmware R01A03).
+            size: of each, in bytes: 32 to 1500 (200 before firmware R01A03), or what the modem's profile allows.
 
         Raises:
             SocketError: the ping could not begin; a ResolutionError, for instance.
             ValueError: an argument is out of range.
         """
+        self._check_ping(size)
         return await ping(self._channel, host_name(host), timeout, count, size)
 
     def ping_replies(
         self, host: str | bytes, *, timeout: int = 4, count: int = 4, size: int = 32
     ) -> AsyncIterator[PingReply | PingLost]:
         """Ping a host, and yield each reply, or its loss, as it comes. The arguments are those of :meth:`ping`."""
+        self._check_ping(size)
         return ping_replies(self._channel, host_name(host), timeout, count, size)
+
+    def _check_ping(self, size: int) -> None:
+        self._profile.require(Ping(".", size=size))
+        if size > self._profile.largest_ping:
+            raise ValueError(f"the module pings with {self._profile.largest_ping} bytes at the most, not {size}")
 
     async def ntp_time(self, server: str | bytes, port: int = 123, *, set_clock: bool | None = False) -> datetime:
         """Ask an NTP server for the time, and return it, aware (guide 2.2.9, 4.7).
@@ -219,8 +230,10 @@ class Services(ModemCore):
             ValueError: an argument is out of range.
         """
         name = host_name(server)
+        command = QueryNetworkTime(name, port, set_clock)
+        self._profile.require(command)
         await self._ensure_registered()
-        answer = await self._channel.execute(QueryNetworkTime(name, port, set_clock))
+        answer = await self._channel.execute(command)
         match answer.completions:
             case [NetworkTime(error=ErrorCode.SUCCESS, time=datetime() as time), *_]:
                 return time
@@ -264,6 +277,7 @@ class Services(ModemCore):
         Raises:
             CommandFailed: the module did not tell.
         """
+        self._profile.require(QueryAddress())
         answer = await self._channel.execute(QueryAddress())
         found = [info for info in answer.information if isinstance(info, PdpAddress)]
         return [address for info in found for address in info.addresses if address]
@@ -290,6 +304,7 @@ class Services(ModemCore):
         return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]
 
     async def _ask_one(self, command: Command, kind: type[Told]) -> Told:
+        self._profile.require(command)
         answer = await self._channel.execute(command)
         for information in answer.information:
             if isinstance(information, kind):

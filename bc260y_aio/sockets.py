@@ -182,7 +182,7 @@ class ModuleSocket:
         return True
 
     def _command(self, data: bytes, rai: RAI, form: PayloadFormat) -> SendData:
-        command = SendData(self.connect_id, data, rai, form)
+        command = SendData(self.connect_id, data, rai if self.channel.profile.rai else RAI.NONE, form)
         self.sends += 1
         self.sent_at = asyncio.get_running_loop().time()
         self.wire_bytes += command.wire_size

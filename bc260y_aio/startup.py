@@ -20,6 +20,7 @@ from .channel import Channel
 from .dataformat import PayloadFormats
 from .errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding
 from .port import Port
+from .profile import USUAL, Profile
 from .sockets import close_connect_id
 from .turns import Answer, Turn
 
@@ -81,9 +82,11 @@ class Conditions:
     Attributes:
         registration: the last that was heard of it.
         sleep_found: the sleep setting that the module had.
+        profile: what is known of it.
     """
 
-    def __init__(self, formats: PayloadFormats) -> None:
+    def __init__(self, formats: PayloadFormats, profile: Profile = USUAL) -> None:
+        self.profile = profile
         self.registration: Registration | None = None
         self.sleep_found: SleepSetting | None = None
         self._formats = formats
@@ -104,11 +107,11 @@ class Conditions:
 
     async def _establish(self, turn: Turn) -> list[SocketInfo]:
         await turn.execute(SetEcho(on=False))
-        await _tolerate(turn, SetErrorLevel(CmeLevel.NUMBER))
-        if self.sleep_found is None and (answer := await _tolerate(turn, QuerySleep())) is not None:
+        await self._tolerate(turn, SetErrorLevel(CmeLevel.NUMBER))
+        if self.sleep_found is None and (answer := await self._tolerate(turn, QuerySleep())) is not None:
             self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)
 
-        await _tolerate(turn, SetSleep(0))
+        await self._tolerate(turn, SetSleep(0))
         await self._formats.establish(turn)
         await self.ask_registration(turn)
         answer = await turn.execute(QuerySockets())
@@ -116,7 +119,7 @@ class Conditions:
 
     async def ask_registration(self, turn: Turn) -> Registration | None:
         """Ask whether the module is registered (guide 4.1)."""
-        answer = await _tolerate(turn, QueryRegistration())
+        answer = await self._tolerate(turn, QueryRegistration())
         found = [info for info in answer.information if isinstance(info, Registration)] if answer is not None else []
         self.registration = found[0] if found else None
         return self.registration
@@ -133,7 +136,16 @@ class Conditions:
                     await self._formats.restore(turn)
 
                 if mode:
-                    await _tolerate(turn, SetSleep(mode))
+                    await self._tolerate(turn, SetSleep(mode))
+
+    async def _tolerate(self, turn: Turn, command: Command) -> Answer | None:
+        """Send a command that some firmware may not know."""
+        try:
+            self.profile.require(command)
+            return await turn.execute(command)
+        except CommandError as exc:
+            logger.info("going on without it: %s", exc)
+            return None
 
 
 async def close_leftovers(channel: Channel, leftovers: list[SocketInfo]) -> None:
@@ -141,12 +153,3 @@ async def close_leftovers(channel: Channel, leftovers: list[SocketInfo]) -> None
     for leftover in leftovers:
         logger.info("%s: closing a socket that was left open: %s", channel.name, leftover)
         await close_connect_id(channel, leftover.connect_id)
-
-
-async def _tolerate(turn: Turn, command: Command) -> Answer | None:
-    """Send a command that some firmware may not know."""
-    try:
-        return await turn.execute(command)
-    except CommandError as exc:
-        logger.info("going on without it: %s", exc)
-        return None

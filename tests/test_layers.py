@@ -21,7 +21,7 @@ FLOORS: Final = (
     {"at"},
     {"emulator"},
     {"port"},
-    {"recording", "tracing"},
+    {"profile", "recording", "tracing"},
     {"channel", "dataformat", "inbox", "outbox", "rai", "recovery", "standin", "subscribers", "tasks", "turns"},
     {"sockets"},
     {"tls", "transports"},
@@ -30,7 +30,7 @@ FLOORS: Final = (
     {"addresses", "allocation", "connections", "core", "delivery", "endpoint", "ping", "power", "services", "startup"},
     {"modem"},
     {"streams"},
-    {"anyio", "process"},
+    {"anyio", "doctor", "process"},
     {"cli", "testing"},
     {"__main__"},
 )

@@ -19,6 +19,7 @@ The rules, which the table below only spells out:
 import enum
 import re
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from .buffer import BLANKS, ReceiveBuffer
@@ -64,13 +65,20 @@ class DTE:
     :meth:`send` and :meth:`probe` return. It never waits and knows no time: a deadline reaches it as :meth:`give_up`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, markers: Sequence[str] = TESTABLE, quoted_data: bool | None = None) -> None:
+        """Make one.
+
+        Args:
+            markers: the names of commands whose test form the module answers; none are tried when there are none.
+            quoted_data: whether the module writes payload between quotes; None when that is not known.
+        """
+        self._markers = tuple(markers)
         self._buffer = ReceiveBuffer(ord("\n"), LONGEST_LINE)
         # No method of its own, for it is called for every read.
         self.receive_data = self._buffer.feed
         """Take in bytes as they came; events are then to be had from :meth:`next_event`."""
         self._events: deque[Response] = deque()
-        self._push = PushReader(self._buffer, self._events, self._distrust)
+        self._push = PushReader(self._buffer, self._events, self._distrust, quoted=quoted_data)
         self._state = State.IDLE
         self._command: Command | None = None
         self._informed = False
@@ -174,7 +182,7 @@ class DTE:
             return self._line(Attention().encode())
 
         given_up = str(self._command).upper()
-        markers = [name for name in TESTABLE if name not in given_up] or TESTABLE
+        markers = [name for name in self._markers if name not in given_up] or self._markers
         self._marker = markers[self._markers_sent % len(markers)]
         self._markers_sent += 1
         self._unanswered += 1
@@ -380,6 +388,10 @@ class DTE:
                 return self._in_step()
             case Success() if not self._listening:
                 self._listening = True
+                if not self._markers:
+                    # As if it had refused them: the next OK will do.
+                    self._refusals = _REFUSALS
+
                 return self._answered()
             case Failure() if self._listening:
                 self._unanswered -= 1

@@ -54,13 +54,21 @@ class PushReader:
         form: how payload is written; None while that is not known.
     """
 
-    def __init__(self, buffer: ReceiveBuffer, events: deque[Response], on_distrust: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        buffer: ReceiveBuffer,
+        events: deque[Response],
+        on_distrust: Callable[[], None],
+        *,
+        quoted: bool | None = None,
+    ) -> None:
         """Make a reader.
 
         Args:
             buffer: what was received.
             events: where an event goes that is not returned.
             on_distrust: is called when what comes cannot be believed any more.
+            quoted: whether payload stands between quotes; None when either may come.
         """
         self._buffer = buffer
         self._events = events
@@ -69,7 +77,9 @@ class PushReader:
         self._length: int | None = None
         self._limit = 0
         self._heard: int | None = None
-        self._bare_seen = False
+        # With quotes or without, or either. The module whose habit is known writes nothing else.
+        self._quotes = (False, True) if quoted is None else (quoted,)
+        self._bare_seen = quoted is False
         self.busy = False
         self.form: PayloadFormat | None = None
 
@@ -114,7 +124,7 @@ class PushReader:
         data, end = self._buffer.data, self._buffer.line_end
         quoted = data[0] == _QUOTE
         stop = quoted + 2 * length
-        if end < 0 or not data.startswith(_TAILS[quoted], stop):
+        if end < 0 or quoted not in self._quotes or not data.startswith(_TAILS[quoted], stop):
             return None
 
         try:
@@ -133,7 +143,7 @@ class PushReader:
         if not buffer.require(length + 2):
             return None
 
-        if data[0] == data[length + 1] == _QUOTE:
+        if True in self._quotes and data[0] == data[length + 1] == _QUOTE:
             if not buffer.require(length + 3):
                 return None
 
@@ -141,7 +151,12 @@ class PushReader:
                 return self._done(length + 2, bytes(data[1 : length + 1]), PayloadFormat.TEXT)
 
         # So may a payload look that lost two bytes between its quotes. A module that writes none shows in other pushes.
-        elif data[length] == _CR and data[length + 1] == _LF and (self._bare_seen or not _BEGINS_QUOTED.match(data)):
+        elif (
+            False in self._quotes
+            and data[length] == _CR
+            and data[length + 1] == _LF
+            and (self._bare_seen or not _BEGINS_QUOTED.match(data))
+        ):
             self._bare_seen = True
             return self._done(length, bytes(data[:length]), PayloadFormat.TEXT)
 

@@ -93,7 +93,7 @@ class Guest(Modem):
         channel = self._channel
         # The module may be asleep whenever the user comes back to it.
         channel.may_sleep = True
-        for connect_id in range(self._options.sockets):
+        for connect_id in range(self._profile.sockets):
             channel.attach(connect_id, _Ear(channel, functools.partial(on_data, connect_id), on_loss))
 
 

@@ -37,6 +37,7 @@ from bc260y_aio.at.urcs import DataReceived, PeerClosed
 from bc260y_aio.channel import Channel
 from bc260y_aio.modem import Modem
 from bc260y_aio.port import Port
+from bc260y_aio.profile import Profile
 from tests.loops import Clock
 
 T = TypeVar("T")
@@ -192,13 +193,11 @@ async def hurry(clock: Clock, work: Awaitable[T]) -> T:
 
 @contextlib.asynccontextmanager
 async def open_channel(far: FarEnd, **options: Any) -> AsyncIterator[Channel]:
-    """Make a channel on a line; the line is in step."""
+    """Make a channel on a line; the line is in step. The options are those of a profile, or ``recovery_timeout``."""
     port = await far.open_port()
-    channel = Channel(
-        port,
-        name="script",
-        **{"command_gap": 0.0, "nvram_gap": 0.0, "recovery_timeout": 60.0} | options,
-    )
+    timeout = options.pop("recovery_timeout", 60.0)
+    profile = Profile(**{"nvram_gap": 0.0} | options)
+    channel = Channel(port, name="script", recovery_timeout=timeout, profile=profile)
     channel.start()
     try:
         yield channel

@@ -187,7 +187,7 @@ class GatedEnd(FarEnd):
 
     async def open_channel(self, baudrate: int | None) -> Channel:
         port = await Port("script://module", self, baudrate=baudrate)._open()
-        channel = Channel(port, name="script", command_gap=0.0, nvram_gap=0.0, recovery_timeout=60.0)
+        channel = Channel(port, name="script", recovery_timeout=60.0)
         channel.start()
         setting = asyncio.ensure_future(channel.execute(SetDataFormat(PayloadFormat.HEX, PayloadFormat.HEX)))
         await self.answer(b'AT+QICFG="dataformat",1,1\r', OK)

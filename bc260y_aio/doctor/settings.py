@@ -1,0 +1,130 @@
+"""The settings of a module that looking at it may change: read before, and set back after."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..at.commands import (
+    Attention,
+    Command,
+    QueryDataFormat,
+    QueryDnsServers,
+    QueryRegistration,
+    QuerySleep,
+    SetDataFormat,
+    SetDeepSleepReports,
+    SetDnsServers,
+    SetEcho,
+    SetErrorLevel,
+    SetPowerReports,
+    SetRegistrationReports,
+    SetSleep,
+    read_verbatim,
+)
+from ..at.information import DataFormat, DnsServers, Registration, SleepSetting
+from ..at.responses import CmeLevel, Text
+from ..at.syntax import Malformed, Parameters
+from .line import Exchange, Line
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting.
+
+    Attributes:
+        name: what it is called here.
+        query: asks for it.
+        read: tells its value by the answer; None when that does not tell.
+        set: sets it to a value.
+    """
+
+    name: str
+    query: Command
+    read: Callable[[Exchange], Any]
+    set: Callable[[Any], Command | None]
+
+
+def has_echo(exchange: Exchange) -> bool:
+    """Tell whether a command line was echoed."""
+    return exchange.heard.lstrip(b"\r\n\0 ").startswith(exchange.command.encode())
+
+
+def told_number(exchange: Exchange, index: int = 0) -> int | None:
+    """Return a number of an information response that nobody took apart; None when there is none."""
+    for information in exchange.information:
+        if isinstance(information, Text):
+            with contextlib.suppress(Malformed):
+                return Parameters(information.text.partition(":")[2].strip()).integer(index)
+
+    return None
+
+
+def told(exchange: Exchange, kind: type[Any], attribute: str = "") -> Any:
+    """Return the information response of a class, or one of its attributes; None when it did not come."""
+    for information in exchange.information:
+        if isinstance(information, kind):
+            return getattr(information, attribute) if attribute else information
+
+    return None
+
+
+def _dns_command(servers: DnsServers) -> Command | None:
+    primary = servers.primary_ipv4 or servers.primary_ipv6
+    secondary = servers.secondary_ipv4 or servers.secondary_ipv6
+    return SetDnsServers(primary, secondary or None) if primary else None
+
+
+# In the order in which they are set back: sleep is allowed last.
+SETTINGS: Final = (
+    Setting(
+        "data_format",
+        QueryDataFormat(),
+        lambda answer: told(answer, DataFormat),
+        lambda value: SetDataFormat(value.send, value.receive),
+    ),
+    Setting("dns", QueryDnsServers(), lambda answer: told(answer, DnsServers), _dns_command),
+    Setting(
+        "registration_reports",
+        QueryRegistration(),
+        lambda answer: told(answer, Registration, "mode"),
+        SetRegistrationReports,
+    ),
+    Setting(
+        "power_reports",
+        read_verbatim("AT+QNBIOTEVENT?"),
+        told_number,
+        lambda value: SetPowerReports(on=bool(value)),
+    ),
+    Setting(
+        "deep_sleep_reports",
+        read_verbatim('AT+QCFG="dsevent"'),
+        lambda answer: told_number(answer, 1),
+        lambda value: SetDeepSleepReports(on=bool(value)),
+    ),
+    Setting("error_level", read_verbatim("AT+CMEE?"), told_number, lambda value: SetErrorLevel(CmeLevel(value))),
+    Setting("echo", Attention(), has_echo, lambda value: SetEcho(on=value)),
+    Setting("sleep", QuerySleep(), lambda answer: told(answer, SleepSetting, "mode"), SetSleep),
+)
+
+
+async def read_settings(line: Line) -> dict[str, Any]:
+    """Ask for the settings; those that the module does not tell are None."""
+    found: dict[str, Any] = {}
+    for setting in SETTINGS:
+        found[setting.name] = setting.read(await line.ask(setting.query, settle=0))
+
+    return found
+
+
+async def restore_settings(line: Line, found: dict[str, Any]) -> None:
+    """Set back what differs from what was found."""
+    for setting in SETTINGS:
+        if (before := found.get(setting.name)) is None:
+            continue
+
+        if setting.read(await line.ask(setting.query, settle=0)) == before:
+            continue
+
+        if (command := setting.set(before)) is not None:
+            await line.ask(command, settle=0)

@@ -103,14 +103,10 @@ def _defaults(record: Record) -> Verdict:
 
 
 LIFE: Final = (
-    Check(
-        "sleep_after", f"a module stays awake for {USUAL.awake_for:g} s after a byte", "4.3.9", "sleep", _stays_awake
-    ),
+    Check("sleep_after", f"it stays awake for {USUAL.awake_for:g} s after a byte", "4.3.9", "sleep", _stays_awake),
     Check("light_sleep", "what sleeps, sleeps deeply: the AT that wakes it is lost", "4.3.9", "sleep", _depth),
     Check("wake_time", f"it answers within {WAKING[0]} AT, {WAKING[1]:g} s apart", "4.3.9", "sleep", _wake_time),
-    Check(
-        "sleep_reports", "it tells when it falls into deep sleep, and when it comes back", "4.3.9", "reports", _reports
-    ),
+    Check("sleep_reports", "it tells when it falls into deep sleep, and comes back", "4.3.9", "sleep", _reports),
     Check("boot_lines", "a start is told: RDY, +CFUN, +CPIN, +IP", "", "start", _boot_lines),
     Check("boot_time", f"RDY comes within {USUAL.boot_time:g} s", "", "start", _boot_time),
     Check("boot_defaults", "after a start echo is on, and deep sleep allowed", "", "start", _defaults),

@@ -1,7 +1,7 @@
 """A line to a module on which every byte that comes is kept, with the command that it came after."""
 
-# A `DTE` follows the dialogue, as it does for the driver, so that what ends a command here ends it there. It is lenient,
-# and tells nothing of how a thing was spelled: for that there are the bytes.
+# A `DTE` follows the dialogue, as it does for the driver, so that what ends a command here ends it there. It is
+# lenient, and tells nothing of how a thing was spelled: for that there are the bytes.
 
 import asyncio
 from dataclasses import dataclass, field
@@ -202,9 +202,9 @@ class Line:
             anew = False
             probe = self._dte.probe()
             self.port.write(probe)
-            if not await self._hear_probe(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL):
-                if self._loop.time() >= deadline:
-                    raise ModemNotResponding(f"{self.port.url}: no answer for {timeout:g} s")
+            is_heard = await self._hear_probe(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL)
+            if not is_heard and self._loop.time() >= deadline:
+                raise ModemNotResponding(f"{self.port.url}: no answer for {timeout:g} s")
 
     async def probe(self, seconds: float) -> Exchange:
         """Send ``AT`` once, as to a module that may be asleep; it is answered if the exchange is done.

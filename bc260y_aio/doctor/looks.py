@@ -23,7 +23,7 @@ from ..at.commands import (
     read_verbatim,
 )
 from ..at.responses import CmeLevel
-from .visit import Visit
+from .visit import PATIENCE, Visit
 
 # The commands that the driver uses, but for those with a test form, each with a question that changes nothing.
 QUESTIONS: Final[Mapping[str, Command]] = {
@@ -51,13 +51,15 @@ _RANGE: Final = re.compile(rb"\((\d+)-(\d+)\)")
 async def look_at_answers(visit: Visit) -> None:
     """See how fast ``AT`` is answered, and how soon after an answer the next command may follow."""
     for number in range(5):
-        await visit.see(f"attention.{number}", Attention())
+        exchange = await visit.see(f"attention.{number}", Attention(), timeout=PATIENCE)
+        slowest = max(visit.record.facts.get("slowest", 0.0), exchange.done_after or 0.0)
+        visit.record.facts["slowest"] = slowest
 
     for pause in _PAUSES:
         lost = 0
         for _ in range(_BACK_TO_BACK):
             await asyncio.sleep(pause)
-            lost += not (await visit.line.ask(Attention(), settle=0)).is_done
+            lost += not (await visit.line.ask(Attention(), settle=0, timeout=max(1.0, 2 * slowest))).is_done
 
         visit.record.facts.setdefault("gaps", {})[pause] = lost
         if not lost:

@@ -66,6 +66,7 @@ async def _wake(visit: Visit, name: str) -> None:
     loop = asyncio.get_running_loop()
     started, before = loop.time(), len(visit.line.exchanges)
     count, interval = WAKING
+    interval = max(interval, 2 * visit.record.facts.get("slowest", 0.0))
     lost = 0
     while lost < 10 * count:
         exchange = await visit.line.probe(interval)
@@ -91,7 +92,7 @@ async def look_at_start(visit: Visit) -> None:
     started = loop.time()
     exchange = await visit.see("start", command, settle=0)
     if exchange.is_refused:
-        visit.record.skipped["start.done"] = "the module does not know AT+QRST"
+        visit.record.skipped["start.after"] = "the module does not know AT+QRST"
         return
 
     if not exchange.all_of(Restarted):

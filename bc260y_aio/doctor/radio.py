@@ -19,10 +19,9 @@ from ..at.commands import (
 )
 from ..at.information import DataFormat, Registration
 from ..at.syntax import PayloadFormat
-from ..at.urcs import DataReceived
 from ..profile import USUAL
 from .record import NOWHERE, Harm
-from .visit import Visit
+from .visit import PATIENCE, Visit
 
 # How long the module may take to register with the network, in seconds: as long as a modem waits by default.
 REGISTRATION_TIMEOUT: Final = 60.0
@@ -76,8 +75,6 @@ async def look_at_failures(visit: Visit) -> None:
     if connect_id is not None:
         visit.record.skipped["failure"] = f"something answers for {NOWHERE}"
         await visit.close("close.hijacked", connect_id)
-    elif (free := visit.free_connect_id()) is not None:
-        await visit.close("close.nowhere", free)
 
 
 # With one
@@ -165,11 +162,6 @@ async def _echo(visit: Visit, name: str, command: SendData) -> bool:
     return True
 
 
-def echo_of(pushes: list[DataReceived], connect_id: int) -> bytes:
-    """Return what was pushed for a connectID, in one piece."""
-    return b"".join(push.data for push in pushes if push.connect_id == connect_id)
-
-
 async def look_at_time(visit: Visit) -> None:
     """See how the time of an NTP server is told. The module's clock is left alone."""
     assert visit.order.time_server is not None
@@ -189,7 +181,7 @@ async def look_at_formats(visit: Visit) -> None:
     other = DataFormat(PayloadFormat(1 - found.send), PayloadFormat(1 - found.receive))
     await visit.see("formats.set", SetDataFormat(other.send, other.receive), settle=0)
     await asyncio.sleep(USUAL.nvram_gap)
-    await visit.see("formats.next", Attention(), settle=0)
+    await visit.see("formats.next", Attention(), settle=0, timeout=PATIENCE)
     visit.record.facts["formats.other"] = other
     await visit.see("formats.told", QueryDataFormat())
     if visit.order.server is not None and Harm.DATA in visit.order.allowed:

@@ -27,6 +27,9 @@ from ..at.responses import CmeLevel, Text
 from ..at.syntax import Malformed, Parameters
 from .line import Exchange, Line
 
+# How long an answer may take, in seconds.
+_PATIENCE: Final = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -36,13 +39,13 @@ class Setting:
         name: what it is called here.
         query: asks for it.
         read: tells its value by the answer; None when that does not tell.
-        set: sets it to a value.
+        set: sets it to a value; commands.
     """
 
     name: str
     query: Command
     read: Callable[[Exchange], Any]
-    set: Callable[[Any], Command | None]
+    set: Callable[[Any], list[Command]]
 
 
 def has_echo(exchange: Exchange) -> bool:
@@ -69,10 +72,9 @@ def told(exchange: Exchange, kind: type[Any], attribute: str = "") -> Any:
     return None
 
 
-def _dns_command(servers: DnsServers) -> Command | None:
-    primary = servers.primary_ipv4 or servers.primary_ipv6
-    secondary = servers.secondary_ipv4 or servers.secondary_ipv6
-    return SetDnsServers(primary, secondary or None) if primary else None
+def _dns_commands(servers: DnsServers) -> list[Command]:
+    pairs = ((servers.primary_ipv4, servers.secondary_ipv4), (servers.primary_ipv6, servers.secondary_ipv6))
+    return [SetDnsServers(primary, secondary or None) for primary, secondary in pairs if primary]
 
 
 # In the order in which they are set back: sleep is allowed last.
@@ -81,30 +83,30 @@ SETTINGS: Final = (
         "data_format",
         QueryDataFormat(),
         lambda answer: told(answer, DataFormat),
-        lambda value: SetDataFormat(value.send, value.receive),
+        lambda value: [SetDataFormat(value.send, value.receive)],
     ),
-    Setting("dns", QueryDnsServers(), lambda answer: told(answer, DnsServers), _dns_command),
+    Setting("dns", QueryDnsServers(), lambda answer: told(answer, DnsServers), _dns_commands),
     Setting(
         "registration_reports",
         QueryRegistration(),
         lambda answer: told(answer, Registration, "mode"),
-        SetRegistrationReports,
+        lambda value: [SetRegistrationReports(value)],
     ),
     Setting(
         "power_reports",
         read_verbatim("AT+QNBIOTEVENT?"),
         told_number,
-        lambda value: SetPowerReports(on=bool(value)),
+        lambda value: [SetPowerReports(on=bool(value))],
     ),
     Setting(
         "deep_sleep_reports",
         read_verbatim('AT+QCFG="dsevent"'),
         lambda answer: told_number(answer, 1),
-        lambda value: SetDeepSleepReports(on=bool(value)),
+        lambda value: [SetDeepSleepReports(on=bool(value))],
     ),
-    Setting("error_level", read_verbatim("AT+CMEE?"), told_number, lambda value: SetErrorLevel(CmeLevel(value))),
-    Setting("echo", Attention(), has_echo, lambda value: SetEcho(on=value)),
-    Setting("sleep", QuerySleep(), lambda answer: told(answer, SleepSetting, "mode"), SetSleep),
+    Setting("error_level", read_verbatim("AT+CMEE?"), told_number, lambda value: [SetErrorLevel(CmeLevel(value))]),
+    Setting("echo", Attention(), has_echo, lambda value: [SetEcho(on=value)]),
+    Setting("sleep", QuerySleep(), lambda answer: told(answer, SleepSetting, "mode"), lambda value: [SetSleep(value)]),
 )
 
 
@@ -112,7 +114,7 @@ async def read_settings(line: Line) -> dict[str, Any]:
     """Ask for the settings; those that the module does not tell are None."""
     found: dict[str, Any] = {}
     for setting in SETTINGS:
-        found[setting.name] = setting.read(await line.ask(setting.query, settle=0))
+        found[setting.name] = setting.read(await line.ask(setting.query, settle=0, timeout=_PATIENCE))
 
     return found
 
@@ -123,8 +125,8 @@ async def restore_settings(line: Line, found: dict[str, Any]) -> None:
         if (before := found.get(setting.name)) is None:
             continue
 
-        if setting.read(await line.ask(setting.query, settle=0)) == before:
+        if setting.read(await line.ask(setting.query, settle=0, timeout=_PATIENCE)) == before:
             continue
 
-        if (command := setting.set(before)) is not None:
+        for command in setting.set(before):
             await line.ask(command, settle=0)

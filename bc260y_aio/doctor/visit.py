@@ -20,6 +20,8 @@ from .settings import read_settings, restore_settings
 
 logger = logging.getLogger(__package__)
 
+# How long the module is given to answer AT, in seconds: as long as the guide gives any command.
+PATIENCE: Final = 5.0
 # How long to look for a module that answers, in seconds; one that starts may take its time.
 _OPEN_TIMEOUT: Final = 60.0
 # How long the module may take to be left as it was found, in seconds.
@@ -80,7 +82,7 @@ class Visit:
     # Sockets
 
     async def open(self, name: str, service_type: str, host: str, port: int) -> int | None:
-        """Open a socket; return its connectID, or None when it did not open."""
+        """Open a socket; return its connectID, or None when it did not open, and was closed again."""
         connect_id = self.free_connect_id()
         if connect_id is None:
             self.record.skipped[name] = "every connectID is in use"
@@ -88,13 +90,16 @@ class Visit:
 
         self._opened.add(connect_id)
         exchange = await self.see(name, OpenSocket(connect_id, service_type, host, port))
-        is_open = any(one == SocketOpened(connect_id, 0) for one in exchange.completions)
-        return connect_id if is_open else None
+        if any(one == SocketOpened(connect_id, 0) for one in exchange.completions):
+            return connect_id
+
+        await self.close(name.replace("open", "close"), connect_id)
+        return None
 
     async def close(self, name: str, connect_id: int) -> None:
         """Close a socket that was opened here, well or not."""
-        self._opened.discard(connect_id)
         await self.see(name, CloseSocket(connect_id))
+        self._opened.discard(connect_id)
 
     # From the beginning to the end
 
@@ -146,6 +151,15 @@ async def visiting(url: str, baudrate: int | None, order: Order) -> AsyncIterato
             await visit.begin()
             yield visit
         finally:
-            await visit.end()
+            await _see_through(asyncio.create_task(visit.end(), name="bc260y.doctor.end"))
     finally:
         await port.close()
+
+
+async def _see_through(task: asyncio.Task[None]) -> None:
+    """Wait for a task; whoever is cancelled meanwhile waits for it all the same, once."""
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -1,0 +1,180 @@
+"""The doctor on every kind of module: it names exactly what differs."""
+
+import dataclasses
+from typing import Any, Final
+
+import pytest
+
+from bc260y_aio import Profile
+from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
+from bc260y_aio.doctor import CHECKS, LOOKS, Outcome
+from bc260y_aio.emulator import Options
+from bc260y_aio.emulator.faults import KINDS
+from tests.doctor.practice import look, seen, unchecked
+
+
+def other(name: str) -> Any:
+    """Return another value for a field of a dialect than the usual one."""
+    match getattr(STANDARD, name):
+        case bool(value):
+            return not value
+        case CmeLevel():
+            return CmeLevel.NUMBER
+        case int(value):
+            return value + 2
+        case str():
+            return "+QNTIP"
+
+
+SPELLINGS: Final = [one.name for one in dataclasses.fields(Dialect)]
+
+# Settings of the emulator, the checks that differ then, and what the profile says besides that data is quoted.
+VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
+    ({}, set(), {}),
+    *(
+        ({one.name: other(one.name)}, {one.name}, {})
+        for one in dataclasses.fields(Dialect)
+        if one.name != "quoted_data"
+    ),
+    ({"quoted_data": False}, {"quoted_data"}, {"quoted_data": False}),
+    ({"cme": CmeLevel.TEXT}, {"cme"}, {}),
+    # Firmware
+    ({"firmware": "guide"}, set(), {}),
+    ({"firmware": "R01A02"}, {"stray_nul", "ping_ttl", "largest_ping"}, {"largest_ping": 200}),
+    ({"firmware": "R01A03"}, {"stray_nul"}, {}),
+    ({"firmware": "R02A01"}, set(), {}),
+    # Echo, sockets
+    *(({"echo_ending": ending}, {"echo_ending"}, {}) for ending in ("cr", "lf", "crlf")),
+    ({"sockets": 3}, {"sockets"}, {"sockets": 3}),
+    ({"sockets": 7}, {"sockets"}, {"sockets": 7}),
+    ({"close_after_failure": False}, {"close_after_failure"}, {}),
+    # Sleep
+    ({"sleep_after": 10.0}, set(), {}),
+    ({"sleep_after": 2.0}, {"sleep_after"}, {"awake_for": 1.0}),
+    ({"sleep_after": 10.0, "light_sleep": True}, {"light_sleep"}, {}),
+    ({"sleep_after": 10.0, "wake_time": 5.0}, {"wake_time"}, {}),
+    # Start
+    ({"boot": True, "boot_time": 8.0}, set(), {}),
+    ({"boot_time": 30.0}, {"boot_time"}, {"boot_time": 45.0}),
+    ({"registration_delay": 20.0}, set(), {}),
+    # Timing, within bounds and beyond them
+    ({"answer_delay": 0.03}, set(), {}),
+    ({"answer_delay": 1.0}, {"answer_delay"}, {}),
+    ({"completion_delay": 0.05}, set(), {}),
+    ({"completion_delay": 8.0}, {"completion_delay"}, {}),
+    # The line
+    ({"baudrate": 9600, "answer_delay": 0.03}, set(), {}),
+    ({"chunk": 1}, set(), {}),
+    ({"chunks": (1, 40), "seed": 5}, set(), {}),
+    ({"chunk": 1, "baudrate": 4800, "blank_lines": 2}, {"blank_lines"}, {}),
+    # Faults that are there all the time
+    ({"answer_late": 1.0}, {"answer_delay"}, {}),
+    ({"urc_late": 1.0, "urc_late_by": 5.0}, set(), {}),
+    ({"send_fail_taken": 1.0}, {"send"}, {}),
+    ({"send_ok_lost": 1.0}, {"send"}, {}),
+    ({"closed": 1.0}, {"connection"}, {}),
+    # Several at once
+    (
+        {"stray_nul": True, "compact": True, "blank_lines": 1, "echo_ending": "lf", "sockets": 4},
+        {"stray_nul", "compact", "blank_lines", "echo_ending", "sockets"},
+        {"sockets": 4},
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "differences", "quirks"), VARIANTS, ids=[str(one[0]) for one in VARIANTS])
+async def test_exactly_what_differs_is_named(
+    settings: dict[str, Any], differences: set[str], quirks: dict[str, Any]
+) -> None:
+    report = await look(**settings)
+
+    assert report.differences == differences
+    assert report.profile == Profile(**{"quoted_data": True} | quirks)
+
+
+# What ends so early that other checks have nothing to look at.
+CUT_SHORT: Final = [
+    ({"send_fail_dropped": 1.0}, {"send"}, "payload"),
+    ({"open_lost": 1.0}, {"open"}, "stream"),
+    ({"registration_delay": 90.0}, {"registration"}, "open"),
+]
+
+
+@pytest.mark.parametrize(("settings", "differences", "key"), CUT_SHORT, ids=[str(one[0]) for one in CUT_SHORT])
+async def test_what_could_not_be_seen_does_not_differ(
+    settings: dict[str, Any], differences: set[str], key: str
+) -> None:
+    report = await look(**settings)
+
+    assert report.differences == differences
+    assert {"quoted_data", "payload", "datagram", "acks", "rai"} <= unchecked(report)
+
+
+async def test_everything_is_checked_on_a_module_as_the_guide_describes_it() -> None:
+    report = await look()
+
+    assert [(one.check.key, one.verdict) for one in report.findings if one.verdict.outcome is not Outcome.AGREES] == []
+    assert report.revision == "BC260YCNAAR01A03"
+    assert seen(report, "boot_lines") == "RDY, +CFUN: 1, +CPIN: READY, +IP: 10.46.18.102"
+    assert seen(report, "acks") == "sent, acked, unacked: 1065, 1065, 0"
+
+
+async def test_timing_is_told_where_it_is_within_its_bounds() -> None:
+    report = await look(answer_delay=0.03, completion_delay=0.2, sleep_after=12.0, boot_time=4.0)
+
+    assert report.differences == set()
+    assert seen(report, "answer_delay") == "30 to 30 ms"
+    assert seen(report, "completion_delay") == "230 ms"
+    assert seen(report, "sleep_after") == "it slept after 12.0 s"
+    assert seen(report, "boot_time") == "4.0 s"
+
+
+# Options of the emulator that cannot differ for the doctor, and why.
+UNSEEN: Final = {
+    "line": "where the host's end of the line is",
+    "port": "where the host's end of the line is",
+    "link": "where the host's end of the line is",
+    "baudrate_strict": "what a host's wrong rate does; the right one is found first",
+    "latency": "the network's; told within its bound, and tested below",
+    "jitter": "the network's",
+    "loss": "the network's; what is lost is not checked",
+    "names": "the network's; a name that does not resolve is not checked",
+    "nvram": "where the settings last",
+    "imei": "who the module is",
+    "address": "who the module is",
+    "dialect": "each of its fields stands above",
+    "faults": "each of its fields stands here or above",
+    "open_timeout": "it takes a host that does not answer: a packet to a stranger",
+    "send_buffer": "it takes a peer that acknowledges nothing",
+    "send_timeout": "it takes a peer that acknowledges nothing",
+    "push_window": "what waits inside of the module",
+    "ok_lost": "no command is answered then: the module is not found",
+}
+
+
+def test_every_option_of_the_emulator_is_checked_or_cannot_be_seen() -> None:
+    tried = {name for settings, _, _ in [*VARIANTS, *CUT_SHORT] for name in settings}
+    options = {one.name for kind in (Options, Dialect) for one in dataclasses.fields(kind)} | set(KINDS)
+
+    assert options - tried - UNSEEN.keys() == set()
+    assert UNSEEN.keys() & tried == set()
+    assert UNSEEN.keys() <= options
+
+
+def test_every_check_has_a_look_and_a_key_of_its_own() -> None:
+    looks = {one.name for one in LOOKS} | {"everything"}
+
+    assert {one.key: one.look for one in CHECKS if one.look not in looks} == {}
+    assert len({one.key for one in CHECKS}) == len(CHECKS)
+
+
+async def test_a_network_that_takes_longer_than_is_waited_for_is_named() -> None:
+    assert (await look(latency=0.8, jitter=0.4)).differences == set()
+    assert (await look(latency=12.0)).differences == {"latency"}
+
+
+async def test_lost_packets_and_datagrams_are_no_differences() -> None:
+    report = await look(loss=1.0)
+
+    assert report.differences == set()
+    assert unchecked(report) == {"ping_ttl", "datagram"}

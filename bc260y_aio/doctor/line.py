@@ -15,8 +15,12 @@ from ..at.urcs import DataReceived, ProbeAnswered, Restarted, Resynchronised
 from ..errors import ModemNotResponding
 from ..port import Port
 
-# What comes right behind a final result is due within this time, in seconds: a stray NUL, or a URC.
-_SETTLING: Final = 0.05
+# How long to wait after the last byte before a command is sent, in seconds, as long as nothing is known of the module.
+_FIRST_GAP: Final = 0.2
+# And afterwards: what belongs to an answer, such as a stray NUL behind it, has come by then.
+SETTLED: Final = 0.05
+# How long the guide gives any command to be answered, in seconds.
+_PATIENCE: Final = 5.0
 _PROBE_INTERVAL: Final = 0.3
 _MARKER_INTERVAL: Final = 2.0
 
@@ -79,11 +83,14 @@ class Line:
 
     Attributes:
         port: the port; it belongs to whoever opened it.
+        gap: how long to wait after the last byte before a command is sent, in seconds.
         exchanges: all that was said, in order.
     """
 
     def __init__(self, port: Port) -> None:
         self.port = port
+        self.gap = _FIRST_GAP
+        self._heard_at = 0.0
         self._dte = DTE()
         self._loop = asyncio.get_running_loop()
         self.exchanges = [Exchange("")]
@@ -93,25 +100,26 @@ class Line:
         """The exchange under way."""
         return self.exchanges[-1]
 
-    async def ask(self, command: Command, *, settle: float = _SETTLING, timeout: float | None = None) -> Exchange:
+    async def ask(self, command: Command, *, timeout: float | None = None) -> Exchange:
         """Send a command, and return what it brought; nothing is raised where the module does not answer.
 
         Args:
             command: the command.
-            settle: how long to listen on after the dialogue is over, in seconds.
-            timeout: for its final result code and again for its completion, in seconds; its own by default.
+            timeout: for its final result code and again for its completion, in seconds; by default what the guide
+                gives any command, and its own.
 
         Raises:
             PortLost: the port went away.
             ModemNotResponding: after a command that was not answered, nothing brings the line into step.
         """
         await self.synchronise()
+        await self._keep_gap()
         line = self._dte.send(command)
         exchange = Exchange(str(command))
         self.exchanges.append(exchange)
         started = self._loop.time()
         self.port.write(line)
-        await self._hear_until_over(exchange, started, timeout or command.result_timeout, is_result=True)
+        await self._hear_until_over(exchange, started, timeout or _PATIENCE, is_result=True)
         if self._dte.state is State.AWAITING_COMPLETION:
             limit = timeout or command.completion_timeout
             await self._hear_until_over(exchange, started, limit, is_result=False)
@@ -122,10 +130,11 @@ class Line:
         else:
             exchange.done_after = self._loop.time() - started
 
-        if settle:
-            await self.listen(settle)
-
         return exchange
+
+    async def _keep_gap(self) -> None:
+        while (left := self._heard_at + self.gap - self._loop.time()) > 0:
+            await self.listen(left)
 
     async def _hear_until_over(self, exchange: Exchange, started: float, limit: float, *, is_result: bool) -> None:
         awaited = State.AWAITING_RESULT if is_result else State.AWAITING_COMPLETION
@@ -167,6 +176,7 @@ class Line:
         except TimeoutError:
             return False
 
+        self._heard_at = self._loop.time()
         self.latest.heard += data
         self._dte.receive_data(data)
         self._take_events()
@@ -200,6 +210,7 @@ class Line:
         deadline = self._loop.time() + timeout
         while anew or self._dte.state is not State.IDLE:
             anew = False
+            await self._keep_gap()
             probe = self._dte.probe()
             self.port.write(probe)
             is_heard = await self._hear_probe(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL)

@@ -1,6 +1,5 @@
 """Looks at a module that do nothing to it: what it is, what it knows, and how it spells."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -23,7 +22,8 @@ from ..at.commands import (
     read_verbatim,
 )
 from ..at.responses import CmeLevel
-from .visit import PATIENCE, Visit
+from .line import SETTLED
+from .visit import Visit
 
 # The commands that the driver uses, but for those with a test form, each with a question that changes nothing.
 QUESTIONS: Final[Mapping[str, Command]] = {
@@ -51,19 +51,21 @@ _RANGE: Final = re.compile(rb"\((\d+)-(\d+)\)")
 async def look_at_answers(visit: Visit) -> None:
     """See how fast ``AT`` is answered, and how soon after an answer the next command may follow."""
     for number in range(5):
-        exchange = await visit.see(f"attention.{number}", Attention(), timeout=PATIENCE)
+        exchange = await visit.see(f"attention.{number}", Attention())
         slowest = max(visit.record.facts.get("slowest", 0.0), exchange.done_after or 0.0)
         visit.record.facts["slowest"] = slowest
 
     for pause in _PAUSES:
         lost = 0
+        visit.line.gap = pause
         for _ in range(_BACK_TO_BACK):
-            await asyncio.sleep(pause)
-            lost += not (await visit.line.ask(Attention(), settle=0, timeout=max(1.0, 2 * slowest))).is_done
+            lost += not (await visit.line.ask(Attention(), timeout=max(1.0, 2 * slowest))).is_done
 
         visit.record.facts.setdefault("gaps", {})[pause] = lost
         if not lost:
             break
+
+    visit.line.gap = max(pause, SETTLED)
 
 
 async def look_at_echo(visit: Visit) -> None:

@@ -5,7 +5,6 @@ from typing import Final
 
 from ..at.commands import (
     Attention,
-    Command,
     QuerySleep,
     SetDeepSleepReports,
     SetEcho,
@@ -88,9 +87,8 @@ async def look_at_start(visit: Visit) -> None:
         return
 
     loop = asyncio.get_running_loop()
-    command: Command = read_verbatim("AT+QRST=1")
+    exchange = await visit.see("start", read_verbatim("AT+QRST=1"))
     started = loop.time()
-    exchange = await visit.see("start", command, settle=0)
     if exchange.is_refused:
         visit.record.skipped["start.after"] = "the module does not know AT+QRST"
         return

@@ -21,7 +21,7 @@ from ..at.information import DataFormat, Registration
 from ..at.syntax import PayloadFormat
 from ..profile import USUAL
 from .record import NOWHERE, Harm
-from .visit import PATIENCE, Visit
+from .visit import Visit
 
 # How long the module may take to register with the network, in seconds: as long as a modem waits by default.
 REGISTRATION_TIMEOUT: Final = 60.0
@@ -158,7 +158,6 @@ async def _echo(visit: Visit, name: str, command: SendData) -> bool:
         return False
 
     visit.record.facts[f"{name}.echo_after"] = loop.time() - started
-    await visit.line.listen(0.05)
     return True
 
 
@@ -179,13 +178,13 @@ async def look_at_formats(visit: Visit) -> None:
         return
 
     other = DataFormat(PayloadFormat(1 - found.send), PayloadFormat(1 - found.receive))
-    await visit.see("formats.set", SetDataFormat(other.send, other.receive), settle=0)
-    await asyncio.sleep(USUAL.nvram_gap)
-    await visit.see("formats.next", Attention(), settle=0, timeout=PATIENCE)
+    await visit.see("formats.set", SetDataFormat(other.send, other.receive))
+    await visit.line.listen(USUAL.nvram_gap)
+    await visit.see("formats.next", Attention())
     visit.record.facts["formats.other"] = other
     await visit.see("formats.told", QueryDataFormat())
     if visit.order.server is not None and Harm.DATA in visit.order.allowed:
         await look_at_stream(visit, "formats.stream")
 
     await visit.see("formats.back", SetDataFormat(found.send, found.receive))
-    await asyncio.sleep(USUAL.nvram_gap)
+    await visit.line.listen(1.0)

@@ -27,9 +27,6 @@ from ..at.responses import CmeLevel, Text
 from ..at.syntax import Malformed, Parameters
 from .line import Exchange, Line
 
-# How long an answer may take, in seconds.
-_PATIENCE: Final = 5.0
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -114,7 +111,7 @@ async def read_settings(line: Line) -> dict[str, Any]:
     """Ask for the settings; those that the module does not tell are None."""
     found: dict[str, Any] = {}
     for setting in SETTINGS:
-        found[setting.name] = setting.read(await line.ask(setting.query, settle=0, timeout=_PATIENCE))
+        found[setting.name] = setting.read(await line.ask(setting.query))
 
     return found
 
@@ -125,8 +122,8 @@ async def restore_settings(line: Line, found: dict[str, Any]) -> None:
         if (before := found.get(setting.name)) is None:
             continue
 
-        if setting.read(await line.ask(setting.query, settle=0, timeout=_PATIENCE)) == before:
+        if setting.read(await line.ask(setting.query)) == before:
             continue
 
         for command in setting.set(before):
-            await line.ask(command, settle=0)
+            await line.ask(command)

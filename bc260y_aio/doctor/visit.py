@@ -20,8 +20,6 @@ from .settings import read_settings, restore_settings
 
 logger = logging.getLogger(__package__)
 
-# How long the module is given to answer AT, in seconds: as long as the guide gives any command.
-PATIENCE: Final = 5.0
 # How long to look for a module that answers, in seconds; one that starts may take its time.
 _OPEN_TIMEOUT: Final = 60.0
 # How long the module may take to be left as it was found, in seconds.
@@ -106,7 +104,7 @@ class Visit:
     async def begin(self) -> None:
         """Read what is to be set back, and see to it that the module stays awake."""
         self.found = await read_settings(self.line)
-        self.leftovers = (await self.line.ask(QuerySockets(), settle=0)).all_of(SocketInfo)
+        self.leftovers = (await self.line.ask(QuerySockets())).all_of(SocketInfo)
         await self.line.ask(SetEcho(on=False))
         if self.found["sleep"]:
             await self.line.ask(SetSleep(0))
@@ -117,7 +115,7 @@ class Visit:
             async with asyncio.timeout(_LEAVE_TIMEOUT):
                 await self.line.synchronise(_LEAVE_TIMEOUT)
                 for connect_id in tuple(self._opened):
-                    await self.line.ask(CloseSocket(connect_id), settle=0)
+                    await self.line.ask(CloseSocket(connect_id))
 
                 await restore_settings(self.line, self.found)
         except (BC260YError, TimeoutError) as exc:

@@ -1,0 +1,140 @@
+"""Quirks that the emulator has no option for: the line is filtered, and the module seems to have them."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from bc260y_aio import Modem, Profile
+from bc260y_aio.doctor import Report, examine
+from bc260y_aio.emulator import Emulator
+from tests.doctor.practice import EVERYTHING, SERVER, module, seen
+
+
+def forget(emulator: Emulator, pattern: bytes) -> None:
+    """Let a module not know the commands that a pattern matches."""
+
+    def hear(data: bytes) -> bytes:
+        return re.sub(rb"(?m)(^|(?<=\r))AT(?=" + pattern + b")", b"AT+X", data)
+
+    emulator.line.receive_filter = hear
+
+
+def be_deaf(emulator: Emulator, seconds: float, after: bytes = b"OK\r\n") -> None:
+    """Let a module be deaf for a while after it has said something."""
+    loop = asyncio.get_running_loop()
+    said_at = -1.0
+
+    def say(data: bytes) -> bytes:
+        nonlocal said_at
+        said_at = loop.time() if data.endswith(after) else said_at
+        return data
+
+    emulator.line.transmit_filter = say
+    emulator.line.receive_filter = lambda data: b"" if loop.time() < said_at + seconds else data
+
+
+def respell(emulator: Emulator, pattern: bytes, spelled: bytes) -> None:
+    """Let a module say something otherwise."""
+    emulator.line.transmit_filter = lambda data: re.sub(pattern, spelled, data)
+
+
+async def look(prepare: Callable[..., None], *arguments: Any) -> Report:
+    async with module() as emulator:
+        prepare(emulator, *arguments)
+        return await examine(emulator.url, order=EVERYTHING)
+
+
+async def test_commands_that_are_not_known_are_named() -> None:
+    report = await look(forget, rb"\+(QNBIOTEVENT|CEDRXS|CMEE)")
+
+    assert report.differences == {"commands"}
+    assert seen(report, "commands") == "it does not know +CEDRXS, +CMEE, +QNBIOTEVENT"
+    assert report.profile.unsupported == {"+CEDRXS", "+CMEE", "+QNBIOTEVENT"}
+
+
+async def test_markers_that_are_not_answered_are_named() -> None:
+    report = await look(forget, rb"\+(QICFG|QPING|QNTP)=\?")
+
+    assert report.differences == {"markers"}
+    assert report.profile.markers == ("+QIOPEN", "+QICLOSE", "+QISTATE", "+QISEND", "+QIDNSGIP", "+QIDNSCFG")
+
+
+async def test_a_module_that_knows_no_markers_is_examined_all_the_same() -> None:
+    report = await look(forget, rb"\+Q[A-Z]+=\?")
+
+    assert report.differences == {"markers"}
+    assert report.profile.markers == ()
+
+
+@pytest.mark.parametrize(("seconds", "gap"), [(0.01, 0.02), (0.03, 0.05), (0.15, 0.2)])
+async def test_a_pause_that_a_module_needs_is_found(seconds: float, gap: float) -> None:
+    report = await look(be_deaf, seconds)
+
+    assert report.profile.command_gap == gap
+    assert "command_gap" in report.differences
+
+
+async def test_a_module_that_takes_no_release_assistance_is_found() -> None:
+    report = await look(forget, rb'\+QISEND=\d+,\d+,"[0-9A-Z]+",[12]\r')
+
+    assert report.differences == {"rai"}
+    assert report.profile == Profile(quoted_data=True, rai=False)
+
+
+async def test_a_module_that_cannot_set_its_payload_formats_is_found() -> None:
+    report = await look(forget, rb'\+QICFG="dataformat"')
+
+    assert report.differences == {"data_format"}
+    assert report.profile.data_format == "text"
+
+
+async def test_autobaud_is_named() -> None:
+    report = await look(respell, rb"\+IPR: \d+", b"+IPR: 0")
+
+    assert report.differences == {"rate"}
+
+
+async def test_error_555_for_a_name_that_does_not_exist_is_named() -> None:
+    report = await look(respell, rb"\+QIDNSGIP: 565", b"+QIDNSGIP: 550")
+
+    assert report.differences == {"unknown_name"}
+
+
+async def test_data_that_is_changed_on_the_way_is_named() -> None:
+    report = await look(respell, rb'ERROR\\?"', b'ERR0R"')
+
+    assert report.differences == {"payload", "datagram"}
+
+
+async def test_a_wrong_count_of_what_was_acknowledged_is_named() -> None:
+    report = await look(respell, rb"\+QISEND: (\d+),\d+,0", rb"+QISEND: \1,7,0")
+
+    assert report.differences == {"acks"}
+
+
+LIVED_WITH: Final[list[tuple[bytes, str]]] = [
+    (rb"\+(QSCLK|CMEE|CEREG|QNBIOTEVENT|QCFG|QNTP|QPING|CCLK|CGPADDR|QIDNSCFG|QIDNSGIP|CPSMS|CEDRXS)", "hex"),
+    (rb"\+Q[A-Z]+=\?", "hex"),
+    (rb'\+QICFG="dataformat"', "text"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "data_format"), LIVED_WITH)
+async def test_with_the_profile_that_is_drawn_up_a_modem_can_be_used(pattern: bytes, data_format: Any) -> None:
+    async with module() as emulator:
+        forget(emulator, pattern)
+        report = await examine(emulator.url, order=EVERYTHING)
+        profile = Profile.from_toml(report.profile.to_toml())
+        emulator.module.commands.clear()
+        async with Modem(emulator.url, profile=profile, data_format=data_format) as modem:
+            reader, writer = await modem.open_connection(*SERVER)
+            writer.write(b"over it")
+            assert await reader.readexactly(7) == b"over it"
+            writer.close()
+            await writer.wait_closed()
+
+        # Nothing was tried in vain.
+        assert [name for name in emulator.module.commands if name.startswith("+X") or name == "?"] == []

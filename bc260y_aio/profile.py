@@ -45,8 +45,9 @@ class Profile:
         largest_ping: the largest packet that AT+QPING takes, in bytes (guide 2.2.8, note); larger ones are refused with
             ValueError before anything is sent.
         unsupported: the names of commands that the module does not know, such as ``"+QSCLK"``. What a start can do
-            without is left out; a call that needs one fails with CommandFailed before anything is sent. A test form
-            among them is not used to bring the line into step.
+            without is left out; a call that needs one fails with CommandFailed before anything is sent.
+        markers: the names of the commands whose test form the module answers with their ranges (guide 2.2). After an
+            answer was missed, one of these shows that the line is in step again; when there are none, ``OK`` has to do.
         rai: AT+QISEND takes a release assistance indication (guide 2.2.5). Otherwise none is sent, whatever a program
             asks for.
         quoted_data: whether received payload stands between quotes (guide 2.3.2). When it is known, payload written
@@ -66,6 +67,7 @@ class Profile:
     sockets: int = 5
     largest_ping: int = 1500
     unsupported: frozenset[str] = frozenset()
+    markers: tuple[str, ...] = TESTABLE
     rai: bool = True
     quoted_data: bool | None = None
     data_format: Literal["hex", "text"] | None = None
@@ -88,14 +90,13 @@ class Profile:
             ):
                 raise ValueError(f"{name} must be {_either(allowed)}, not {value!r}")
 
-        if isinstance(self.unsupported, str) or not isinstance(self.unsupported, Iterable):
-            raise ValueError(f"unsupported must be names of commands, not {self.unsupported!r}")
-
-        for one in self.unsupported:
-            if not isinstance(one, str) or not _NAME.fullmatch(one):
-                raise ValueError(f"the name of a command looks like '+QSCLK', not {one!r}")
+        for name in ("unsupported", "markers"):
+            _check_names(name, getattr(self, name))
 
         object.__setattr__(self, "unsupported", frozenset(self.unsupported))
+        object.__setattr__(self, "markers", tuple(self.markers))
+        if strangers := set(self.markers) - set(TESTABLE):
+            raise ValueError(f"markers are some of {', '.join(TESTABLE)}, not {', '.join(sorted(strangers))}")
 
     @classmethod
     def of(cls, known: "Profile | str | os.PathLike[str] | None", **named: float | None) -> "Profile":
@@ -133,11 +134,6 @@ class Profile:
             raise CommandFailed(str(command), text="the module's profile says that it does not know this command")
 
     @property
-    def markers(self) -> tuple[str, ...]:
-        """The names of the commands whose test form shows that the line is in step."""
-        return tuple(name for name in TESTABLE if name not in self.unsupported)
-
-    @property
     def payload_format(self) -> PayloadFormat | None:
         """The only payload format of a module that cannot change it, or None."""
         return None if self.data_format is None else PayloadFormat[self.data_format.upper()]
@@ -154,7 +150,8 @@ class Profile:
         """What differs from the default, by name, in values that JSON and TOML have."""
         found = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         changed = {name: value for name, value in found.items() if value != getattr(USUAL, name)}
-        return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in changed.items()}
+        as_lists = {name: sorted(changed[name]) for name in ("unsupported", "markers") if name in changed}
+        return changed | as_lists
 
     def to_toml(self, remark: str = "") -> str:
         """Return it as TOML: a line for each quirk, and comments.
@@ -193,8 +190,13 @@ class Profile:
             raise ValueError(f"{os.fspath(file)}: {exc}") from exc
 
 
-# What is assumed of a module of which nothing is known.
-USUAL: Final = Profile()
+def _check_names(what: str, names: object) -> None:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise ValueError(f"{what} must be names of commands, not {names!r}")
+
+    for one in names:
+        if not isinstance(one, str) or not _NAME.fullmatch(one):
+            raise ValueError(f"the name of a command looks like '+QSCLK', not {one!r}")
 
 
 def _either(values: tuple[object, ...]) -> str:
@@ -203,3 +205,7 @@ def _either(values: tuple[object, ...]) -> str:
 
 def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else " " for one in text)
+
+
+# What is assumed of a module of which nothing is known.
+USUAL: Final = Profile()

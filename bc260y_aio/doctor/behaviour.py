@@ -21,6 +21,9 @@ COMPLETES_WITHIN: Final = 5.0
 # No push is longer (guide 2.3, note 4), in bytes.
 _LARGEST_PUSH: Final = 1024
 
+# Where commands were used that can be asked for by their test form only.
+_USES: Final = {"+QIDNSGIP": ("resolve.nowhere", "resolve"), "+QPING": ("ping",), "+QNTP": ("time",)}
+
 _USELESS: Final = "This package cannot use it as it is."
 
 
@@ -58,19 +61,18 @@ def _rate(record: Record) -> Verdict:
 
 
 def _commands(record: Record) -> Verdict:
-    unknown = sorted(
-        name
-        for name in QUESTIONS
-        if not record[f"question.{name}"].is_accepted
-        and not (f"form.{name}" in record.exchanges and record[f"form.{name}"].is_accepted)
-        and not (name in TESTABLE and record[f"test.{name}"].is_accepted)
-    )
-    missing = [name for name in ("+QICFG", "+QISTATE") if name in unknown]
+    unknown = sorted(name for name in (*QUESTIONS, *_USES) if not _is_known(record, name))
     seen = f"it does not know {', '.join(unknown)}"
-    if "+QISTATE" in missing:
+    if "+QISTATE" in unknown:
         return differs(seen, _USELESS, unsupported=unknown)
 
     return differs(seen, unsupported=unknown) if unknown else agrees(f"{len(QUESTIONS)} of them")
+
+
+def _is_known(record: Record, name: str) -> bool:
+    asked = [one for one in (f"question.{name}", *_USES.get(name, ())) if one in record.exchanges]
+    forms = [one for one in (f"form.{name}", f"test.{name}") if one in record.exchanges]
+    return not asked or any(record[one].is_accepted for one in (*asked, *forms))
 
 
 def _markers(record: Record) -> Verdict:
@@ -79,7 +81,7 @@ def _markers(record: Record) -> Verdict:
     if not silent:
         return agrees(f"{len(TESTABLE)} of them")
 
-    return differs(f"not {', '.join(silent)}", unsupported=silent)
+    return differs(f"not {', '.join(silent)}", markers=tuple(one for one in TESTABLE if one not in silent))
 
 
 def _count(record: Record) -> Verdict:
@@ -91,6 +93,9 @@ def _largest_ping(record: Record) -> Verdict:
     if "largest_ping" in record.facts:
         largest = min(record.facts["largest_ping"], USUAL.largest_ping)
     else:
+        if record["ping"].is_refused:
+            raise NotSeen("the module does not ping")
+
         # What is said of firmware before R01A03 (guide 2.2.8, note).
         largest = 200 if record["ping.largest"].is_refused else USUAL.largest_ping
 
@@ -152,6 +157,9 @@ def _failure(record: Record) -> Verdict:
 def _unknown_name(record: Record) -> Verdict:
     exchange = record["resolve.nowhere"]
     told = exchange.all_of(Resolution)
+    if exchange.is_refused:
+        raise NotSeen("the module does not resolve names")
+
     if told and not told[0].error:
         raise NotSeen(f"something answers for {NOWHERE}")
 
@@ -165,6 +173,9 @@ def _unknown_name(record: Record) -> Verdict:
 def _name(record: Record) -> Verdict:
     exchange = record["resolve"]
     told = exchange.all_of(Resolution)
+    if exchange.is_refused:
+        raise NotSeen("the module does not resolve names")
+
     if told and told[0].error:
         raise NotSeen(f"the server's name does not resolve: {shown(exchange.lines[-1])}")
 

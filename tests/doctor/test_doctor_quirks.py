@@ -62,6 +62,13 @@ async def test_markers_that_are_not_answered_are_named() -> None:
     assert report.profile.markers == ("+QIOPEN", "+QICLOSE", "+QISTATE", "+QISEND", "+QIDNSGIP", "+QIDNSCFG")
 
 
+async def test_services_that_are_not_known_are_named() -> None:
+    report = await look(forget, rb"\+(QPING|QNTP|QIDNSGIP|QIDNSCFG)")
+
+    assert report.differences == {"commands", "markers"}
+    assert report.profile.unsupported == {"+QPING", "+QNTP", "+QIDNSGIP", "+QIDNSCFG"}
+
+
 async def test_a_module_that_knows_no_markers_is_examined_all_the_same() -> None:
     report = await look(forget, rb"\+Q[A-Z]+=\?")
 

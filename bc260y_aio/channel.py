@@ -96,8 +96,9 @@ class Channel:
         self._inboxes = Inboxes()
         self._subscribers = Subscribers()
         self._reader: asyncio.Task[None] | None = None
+        gap = profile.command_gap
         self.recovery = Recovery(
-            self._dte, self._write, name=port.url, timeout=recovery_timeout, on_end=self._recovered
+            self._dte, self._write, name=port.url, timeout=recovery_timeout, gap=gap, on_end=self._recovered
         )
         self.may_sleep = False
         self._heard_at = 0.0
@@ -393,6 +394,7 @@ class Channel:
         if error is not None:
             self._end(error)
 
+        self._not_before = max(self._not_before, self._loop.time() + self.profile.command_gap)
         self._come_to_rest()
 
     def _end(self, error: Exception) -> None:

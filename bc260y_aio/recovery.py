@@ -29,6 +29,7 @@ class Recovery:
         *,
         name: str,
         timeout: float,
+        gap: float = 0.0,
         on_end: Callable[[Exception | None], None],
     ) -> None:
         """Describe it.
@@ -38,6 +39,7 @@ class Recovery:
             write: writes it.
             name: what messages call the port.
             timeout: how long to probe, in seconds.
+            gap: how long to wait before each probe, in seconds.
             on_end: is called when it is over: with None when the line is in step, else with what went wrong.
         """
         self.timeout = timeout
@@ -46,6 +48,7 @@ class Recovery:
         self._write = write
         self._name = name
         self._on_end = on_end
+        self._gap = gap
         self._answered = asyncio.Event()
 
     def begin(self, task_name: str) -> None:
@@ -67,6 +70,9 @@ class Recovery:
         try:
             async with asyncio.timeout(self.timeout):
                 while True:
+                    if self._gap:
+                        await asyncio.sleep(self._gap)
+
                     self._answered.clear()
                     probe = self._dte.probe()
                     self._write(probe)

@@ -186,9 +186,10 @@ async def test_a_gap_is_kept_between_an_answer_and_the_next_command(clock: Clock
 @pytest.mark.parametrize("said", [b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n', b"\r\nRDY\r\n"])
 async def test_what_happens_during_a_gap_is_heeded_before_the_next_command(said: bytes, clock: Clock) -> None:
     far = FarEnd()
-    async with open_channel(far, command_gap=5.0) as channel:
-        tasks = [start(channel, Attention()), start(channel, QuerySockets())]
-        await far.answer(b"AT\r", OK)
+    async with open_channel(far, nvram_gap=5.0) as channel:
+        form = SetDataFormat(PayloadFormat.HEX, PayloadFormat.HEX)
+        tasks = [start(channel, form), start(channel, QuerySockets())]
+        await far.answer(b'AT+QICFG="dataformat",1,1\r', OK)
         far.say(said)
         await clock.advance(5.1)
         await far.resynchronise()

@@ -16,7 +16,7 @@ from ..errors import ModemNotResponding
 from ..port import Port
 
 # How long to wait after the last byte before a command is sent, in seconds, as long as nothing is known of the module.
-_FIRST_GAP: Final = 0.2
+_FIRST_GAP: Final = 0.1
 # And afterwards: what belongs to an answer, such as a stray NUL behind it, has come by then.
 SETTLED: Final = 0.05
 # How long the guide gives any command to be answered, in seconds.

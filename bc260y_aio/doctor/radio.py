@@ -27,8 +27,10 @@ from .visit import Visit
 REGISTRATION_TIMEOUT: Final = 60.0
 # How long an echo may take, in seconds: what crosses the radio is given so long everywhere.
 ECHO_TIMEOUT: Final = 20.0
-# So often a datagram is sent of which no echo comes: it may have been lost on the way.
-_ATTEMPTS: Final = 3
+# So often a datagram is sent of which no echo comes, for it may have been lost on the way; and each is given so long,
+# in seconds.
+_ATTEMPTS: Final = 2
+_DATAGRAM_TIMEOUT: Final = 10.0
 
 # What is sent in text: what looks like answers, quotes and commas among it. And in hex: every digit, and every byte
 # that text cannot carry.
@@ -130,7 +132,7 @@ async def look_at_datagrams(visit: Visit) -> None:
 
     command = SendData(connect_id, largest_payload(form), form=form)
     for _ in range(_ATTEMPTS):
-        if await _echo(visit, "datagram.largest", command):
+        if await _echo(visit, "datagram.largest", command, _DATAGRAM_TIMEOUT):
             break
 
     await visit.see("datagram.acks", QueryAcks(connect_id))
@@ -144,7 +146,7 @@ async def _send_format(visit: Visit, prefix: str) -> PayloadFormat:
     return found[0].send if found else PayloadFormat.TEXT
 
 
-async def _echo(visit: Visit, name: str, command: SendData) -> bool:
+async def _echo(visit: Visit, name: str, command: SendData, timeout: float = ECHO_TIMEOUT) -> bool:
     """Send a payload, and wait for its echo; return whether it came."""
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -153,7 +155,7 @@ async def _echo(visit: Visit, name: str, command: SendData) -> bool:
         return False
 
     size = len(command.data)
-    pushes = await visit.line.listen_for_data(command.connect_id, size, ECHO_TIMEOUT)
+    pushes = await visit.line.listen_for_data(command.connect_id, size, timeout)
     if sum(len(push.data) for push in pushes) < size:
         return False
 

@@ -76,7 +76,7 @@ async def test_a_module_that_knows_no_markers_is_examined_all_the_same() -> None
     assert report.profile.markers == ()
 
 
-@pytest.mark.parametrize(("seconds", "gap"), [(0.01, 0.02), (0.03, 0.05), (0.15, 0.2)])
+@pytest.mark.parametrize(("seconds", "gap"), [(0.01, 0.02), (0.03, 0.05), (0.09, 0.1)])
 async def test_a_pause_that_a_module_needs_is_found(seconds: float, gap: float) -> None:
     report = await look(be_deaf, seconds)
 

@@ -1,0 +1,206 @@
+import asyncio
+import contextlib
+import json
+import pty
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bc260y_aio import Modem, Profile
+from bc260y_aio.cli import build_parser, doctor
+from bc260y_aio.doctor import Harm
+from bc260y_aio.emulator import EchoPeer, Emulator
+from tests.cli.running import finished, run, started, until
+from tests.guide.conftest import QuickLoop
+from tests.loops import LoopFactory
+
+
+@pytest.fixture(autouse=True)
+def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
+    """Let the clock jump, but where there is another process."""
+    return asyncio.new_event_loop if "process" in request.function.__name__ else QuickLoop
+
+
+def module(**settings: Any) -> Emulator:
+    emulator = Emulator(line="memory", **settings)
+    emulator.network.add_host("echo.example", EchoPeer())
+    return emulator
+
+
+async def test_what_agrees_and_what_differs_is_shown_with_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("doctor", "--port", "emulator://?firmware=R01A02") == 3
+
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[:2] == ["port          emulator://?firmware=R01A02", "firmware      BC260YCNAAR01A02"]
+    assert "agrees        sockets: there are 5 connectIDs (guide 2.2.2): 5 of them" in shown
+    assert [line for line in shown if line.startswith("differs")] == [
+        "differs       stray_nul: no NUL stands between responses (guide 2.1.2): after AT+QICLOSE",
+        "differs       largest_ping: a ping may have 1500 bytes (guide 2.2.8): 200 bytes",
+    ]
+    assert "not checked   ping_ttl: a reply to a ping tells its TTL (guide 2.2.8): it takes consent: data" in shown
+    assert shown[-4].endswith("2 differ, 29 not checked. The profile, for Modem(port, profile=...):")
+    assert shown[-2:] == ["# BC260YCNAAR01A02", "largest_ping = 200"]
+
+
+async def test_nothing_differs_in_a_module_as_the_guide_describes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    async with module() as emulator:
+        server = ("--server", "echo.example:7", "--time-server", "ntp.example")
+        assert await run("doctor", "--port", emulator.url, "--yes", *server) == 0
+
+    shown = capsys.readouterr().out.splitlines()
+    assert "47 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
+    assert shown[-2:] == ["# BC260YCNAAR01A03", "quoted_data = true"]
+
+
+async def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "emulator://?sockets=3&baudrate=115200"
+    assert await run("doctor", "--port", url, "--json", "--allow", "sleep") == 3
+
+    found = json.loads(capsys.readouterr().out)
+    assert (found["port"], found["baudrate"], found["firmware"]) == (url, 115200, "BC260YCNAAR01A03")
+    assert found["profile"] == {"sockets": 3}
+    (different,) = (one for one in found["findings"] if one["outcome"] == "differs")
+    assert different == {
+        "key": "sockets",
+        "outcome": "differs",
+        "assumes": "there are 5 connectIDs",
+        "guide": "2.2.2",
+        "seen": "3 of them",
+        "note": "Give the profile to the modem.",
+    }
+    outcomes = {one["key"]: one["outcome"] for one in found["findings"]}
+    assert (outcomes["wake_time"], outcomes["boot_time"]) == ("agrees", "not checked")
+
+
+async def test_a_profile_is_saved_as_a_modem_takes_it(tmp_path: Path) -> None:
+    file = tmp_path / "module.toml"
+    async with module(sockets=3, boot_time=20.0) as emulator:
+        await run("doctor", "--port", emulator.url, "--allow", "restart", "--save", str(file))
+        async with Modem(emulator.url, profile=file) as modem:
+            assert repr(modem).endswith("sockets=0/3>")
+
+    assert file.read_text() == "# BC260YCNAAR01A03\nsockets = 3\nboot_time = 30.0\n"
+    assert Profile.load(file) == Profile(sockets=3, boot_time=30.0)
+
+
+# Consent
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        ((), set()),
+        (("--allow", "none"), set()),
+        (("--allow", "data,nvram"), {Harm.DATA, Harm.NVRAM}),
+        (("--yes",), set(Harm)),
+    ],
+)
+async def test_consent_is_given_on_the_command_line_and_asked_of_nobody_without_a_terminal(
+    arguments: tuple[str, ...], allowed: set[Harm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = []
+
+    async def examine(port: str, **options: Any) -> Any:
+        orders.append(options["order"])
+        raise OSError("enough")
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    assert await run("doctor", "--port", "emulator://", *arguments) == 1
+    assert [set(order.allowed) for order in orders] == [allowed]
+
+
+WRONG: list[tuple[str, ...]] = [
+    ("--allow", "everything"),
+    ("--yes", "--allow", "data"),
+    ("--server", "example.com"),
+    ("--server", "example.com:0"),
+    ("--server", "example.com:http"),
+    ("--server", 'exa"mple:7'),
+    ("--time-server", "example.com:x"),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+async def test_wrong_arguments_are_refused_before_anything_is_opened(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        await run("doctor", "--port", "/dev/there-is-no-such-port", *arguments)
+
+    assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("ntp.example", ("ntp.example", 123)),
+        ("ntp.example:1123", ("ntp.example", 1123)),
+        ("[2001:db8::1]:124", ("2001:db8::1", 124)),
+    ],
+)
+async def test_a_time_server_has_a_port_or_the_usual_one(text: str, address: tuple[str, int]) -> None:
+    options = build_parser().parse_args(["doctor", "--port", "emulator://", "--time-server", text])
+    assert options.time_server == address
+
+
+async def test_help_tells_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        await run("doctor", "--help")
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "The exit status is 0 when nothing differs, 3 when something does, 1 for a failure." in told
+
+
+@contextlib.contextmanager
+def person_typing(typed: bytes) -> Iterator[Callable[[], str]]:
+    """Let standard input and error be a terminal at which this has been typed; yield what returns what it shows."""
+    ours, theirs = pty.openpty()
+    with (
+        open(ours, "r+b", buffering=0) as person,
+        open(theirs, "r+b", buffering=0) as stdin,
+        open(theirs, "w", closefd=False) as stderr,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        person.write(typed)
+        patch.setattr("sys.stdin", stdin)
+        patch.setattr("sys.stderr", stderr)
+        yield lambda: person.read(4096).decode()
+
+
+async def test_each_question_is_asked_at_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with person_typing(b"\ny\nno\nn\n") as shown:
+        assert await run("doctor", "--port", "emulator://", "--json") == 0
+        asked = shown()
+
+    for what in ("send it some 6 KB?", "to the module's NVRAM, and back?", "wake it (half a minute)?", "restart the"):
+        assert what in asked
+
+    outcomes = {one["key"]: one["outcome"] for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert outcomes["format_set"] == "agrees"
+    assert {outcomes[key] for key in ("open", "wake_time", "boot_time")} == {"not checked"}
+
+
+# In a process of its own
+
+
+async def test_a_process_that_is_interrupted_leaves_the_module_as_it_was() -> None:
+    async with Emulator(line="tcp", answer_delay=0.02) as emulator:
+        emulator.module.sleep.allow(2)
+        async with started("doctor", "--port", emulator.url, "--yes") as process:
+            await until(lambda: emulator.module.commands["+QIOPEN"] > 0)
+            assert emulator.module.sleep.mode == 0
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 130
+
+        assert emulator.module.sleep.mode == 2
+        assert emulator.module._dce.echo_ending == b""
+
+
+async def test_a_process_without_a_module_fails() -> None:
+    status, printed, complained = await finished("doctor", "--port", "/dev/there-is-no-such-port")
+
+    assert (status, printed) == (1, b"")
+    assert b"/dev/there-is-no-such-port" in complained

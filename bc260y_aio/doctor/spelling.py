@@ -33,13 +33,19 @@ def _colons(record: Record) -> Verdict:
 
 
 def _without_payload(exchange: Exchange) -> bytes:
-    """Return what was heard, with each push cut off after its header."""
-    heard = exchange.heard
+    """Return what was heard, without what peers sent."""
+    kept, rest = b"", exchange.heard
     for push in exchange.all_of(DataReceived):
-        for payload in (push.data, push.data.hex().upper().encode()):
-            heard = heard.replace(payload, b"") if len(payload) > 1 else heard
+        if (header := _PUSH.search(rest)) is None:
+            break
 
-    return heard
+        kept += rest[: header.end()]
+        rest = rest[header.end() :]
+        digits = push.data.hex().encode()
+        is_hex = rest[: len(digits)].lower() == digits
+        rest = rest[len(digits) if is_hex else len(push.data) :]
+
+    return kept + rest
 
 
 def _nuls(record: Record) -> Verdict:

@@ -10,6 +10,7 @@ from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
 from bc260y_aio.doctor import CHECKS, LOOKS, Outcome
 from bc260y_aio.emulator import Options
 from bc260y_aio.emulator.faults import KINDS
+from bc260y_aio.emulator.network.conditions import FIGURES, figures_of
 from tests.doctor.practice import look, seen, unchecked
 
 
@@ -135,13 +136,14 @@ UNSEEN: Final = {
     "port": "where the host's end of the line is",
     "link": "where the host's end of the line is",
     "baudrate_strict": "what a host's wrong rate does; the right one is found first",
-    "latency": "the network's; told within its bound, and tested below",
-    "jitter": "the network's",
-    "loss": "the network's; what is lost is not checked",
+    **dict.fromkeys(FIGURES, "the network's; within their bounds they are told, and some are tested below"),
+    "network": "the network's: names for the figures above",
+    "blackout": "the network's",
     "names": "the network's; a name that does not resolve is not checked",
     "nvram": "where the settings last",
     "imei": "who the module is",
     "address": "who the module is",
+    "currents": "what the radio draws does not show on the line",
     "dialect": "each of its fields stands above",
     "faults": "each of its fields stands here or above",
     "open_timeout": "it takes a host that does not answer: a packet to a stranger",
@@ -169,8 +171,15 @@ def test_every_check_has_a_look_and_a_key_of_its_own() -> None:
 
 
 async def test_a_network_that_takes_longer_than_is_waited_for_is_named() -> None:
-    assert (await look(latency=0.8, jitter=0.4)).differences == set()
     assert (await look(latency=12.0)).differences == {"latency"}
+    assert (await look(**figures_of("edge"))).differences == {"latency"}
+
+
+@pytest.mark.parametrize(
+    "figures", [figures_of("good"), figures_of("average"), {"latency": 0.8, "jitter": 0.4}], ids=str
+)
+async def test_a_network_that_is_slow_as_networks_are_is_no_difference(figures: dict[str, Any]) -> None:
+    assert (await look(**figures)).differences == set()
 
 
 async def test_lost_packets_and_datagrams_are_no_differences() -> None:

@@ -30,9 +30,7 @@ def _depth(record: Record) -> Verdict:
     if not (lost := _lost(record)):
         return agrees("it did not sleep")
 
-    before_ok = _heard(record).partition(b"OK")[0]
-    is_light = before_ok.startswith(b"\r\n") and b"+" not in before_ok and not before_ok.startswith(b"\r\n\r\n\r\n")
-    is_light = is_light and len(before_ok) > len(b"\r\n")
+    is_light = record.fact(_waking(record) + ".bare")
     note = "Nothing to do: AT is repeated until it is answered, and TCP connections are looked for."
     return either(not is_light, f"{shown(_heard(record))} after {lost} AT without an answer", note)
 

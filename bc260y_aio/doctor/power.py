@@ -74,9 +74,14 @@ async def _wake(visit: Visit, name: str) -> None:
 
         lost += 1
 
-    visit.record.facts[f"{name}.lost"] = lost
-    visit.record.facts[f"{name}.took"] = loop.time() - started
-    visit.record.facts[f"{name}.heard"] = b"".join(one.heard for one in visit.line.exchanges[before:])
+    probes = visit.line.exchanges[before:]
+    visit.record.facts |= {
+        f"{name}.lost": lost,
+        f"{name}.took": loop.time() - started,
+        f"{name}.heard": b"".join(one.heard for one in probes),
+        # So a module answers that is in light sleep.
+        f"{name}.bare": any(one.heard and not one.lines for one in probes),
+    }
     await visit.line.synchronise()
 
 

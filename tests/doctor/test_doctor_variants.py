@@ -80,6 +80,12 @@ VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
         {"stray_nul", "compact", "blank_lines", "echo_ending", "sockets"},
         {"sockets": 4},
     ),
+    (
+        {"blank_lines": 2, "light_sleep": True, "sleep_after": 10.0, "chunk": 1},
+        {"blank_lines", "light_sleep"},
+        {},
+    ),
+    ({"blank_lines": 1, "sleep_after": 10.0}, {"blank_lines"}, {}),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import textwrap
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..emulator import Emulator, Options
@@ -13,6 +14,8 @@ from .serving import add_line_options, announce, check_link, stopped
 # How the options are listed.
 _INDENT: Final = " " * 6
 _WIDTH: Final = 100
+# The options of the module, among those of the command line.
+_PREFIX: Final = "option "
 
 
 def add_to(commands: Subparsers) -> None:
@@ -41,7 +44,28 @@ def add_to(commands: Subparsers) -> None:
         metavar="URL",
         help='how the module is, such as "emulator://?baudrate=9600&latency=0.3"',
     )
+    group = parser.add_argument_group(
+        "options", "the same by name, and before what the URL says; bc260y_aio.emulator.Options and Faults explain them"
+    )
+    for name, reader in Options.readers().items():
+        if name not in ("line", "link", "network"):
+            group.add_argument(_flag(name), dest=_PREFIX + name, type=_checked(reader), metavar="VALUE")
+
     parser.set_defaults(run=run)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _checked(reader: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return reader(text)
+        except ValueError as exc:
+            raise argparse.ArgumentTypeError(f"cannot be {text!r}") from exc
+
+    return read
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -90,7 +114,8 @@ def _emulated(options: argparse.Namespace) -> Options:
         url = f"{scheme}?network={options.network}" + (f"&{query}" if query else "")
 
     emulated = Options.from_url(url)
-    settings: dict[str, Any] = {}
+    named = {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}
+    settings: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if options.line is not None or emulated.line == "memory":
         settings["line"] = options.line or "pty"
 

@@ -81,6 +81,7 @@ class Emulator:
         self.nvram = nvram or _nvram(self.options)
         self._end: End | None = None
         self._blackout: list[asyncio.TimerHandle] = []
+        self._plugging: asyncio.Task[None] | None = None
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -155,8 +156,10 @@ class Emulator:
             size=_sizes(options),
             is_strict=options.baudrate_strict,
             noise=random.Random(f"{options.seed}.line"),
+            faults=self.faults,
         )
         self.module = Module(options, self.line, self.network, self.nvram, self.faults)
+        self.module.mishaps.unplug = self._unplug
         if options.boot:
             self.line.connected = self._boot
         else:
@@ -191,6 +194,10 @@ class Emulator:
 
         for timer in self._blackout:
             timer.cancel()
+
+        if self._plugging is not None:
+            self._plugging.cancel()
+            await asyncio.wait({self._plugging})
 
         await self.module.close()
         self.line.close()
@@ -245,6 +252,15 @@ class Emulator:
             await self._started.plug_in()
         except OSError as exc:
             raise PortError(f"the emulator's line could not be made: {exc}", number=exc.errno) from exc
+
+    def _unplug(self) -> None:
+        self.hang_up()
+        if self._plugging is None or self._plugging.done():
+            self._plugging = asyncio.get_running_loop().create_task(self._plug_in_again(), name="bc260y-emulator.plug")
+
+    async def _plug_in_again(self) -> None:
+        await asyncio.sleep(self.faults.unplugged_for)
+        await self.plug_in()
 
 
 def _network(options: Options) -> Network:

@@ -5,16 +5,33 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-# The fields that are probabilities, 0 to 1; the others are seconds.
+# What befalls bytes on the line, either way; the probability is that of each byte.
+NOISES: Final = ("noise_lost", "noise_damaged", "noise_doubled")
+
+# The fields that are probabilities, 0 to 1; the others say how long, or how far apart.
 KINDS: Final = (
     "send_fail_taken",
     "send_fail_dropped",
     "send_ok_lost",
     "ok_lost",
+    "answer_lost",
     "open_lost",
+    "close_ok_lost",
     "answer_late",
     "urc_late",
+    "urc_inside",
     "closed",
+    "broken_receiving",
+    "broken_sending",
+    "session_lost",
+    "outage",
+    "restart",
+    "deep_sleep",
+    "unplugged",
+    "stalled",
+    *NOISES,
+    "noise_delayed",
+    "noise_split",
 )
 
 
@@ -30,12 +47,35 @@ class Faults:
         send_fail_dropped: AT+QISEND ends in ``SEND FAIL``, and the data was not taken.
         send_ok_lost: the data goes out, but ``SEND OK`` is never said.
         ok_lost: a command is carried out, but its final result code is never said.
+        answer_lost: a command is carried out, but nothing of its answer is said.
         open_lost: the outcome of AT+QIOPEN is never told.
+        close_ok_lost: a socket is closed, but ``CLOSE OK`` is never said.
         answer_late: a command is answered ``answer_late_by`` seconds later than usual.
         answer_late_by: see there; seconds.
         urc_late: a URC comes ``urc_late_by`` seconds late, and so do those behind it.
         urc_late_by: see there; seconds.
+        urc_inside: a URC stands between the lines of an answer, or before it.
         closed: a TCP connection breaks when data has just come from the peer.
+        broken_receiving: it breaks between two bytes of what has just come from the peer, and what came after is lost.
+        broken_sending: it breaks between two bytes of what AT+QISEND has just brought; ``SEND OK`` is said.
+        session_lost: the network forgets a TCP connection, with what AT+QISEND has just brought, and nobody is told.
+        outage: the network falls silent for ``outage_for`` seconds when something is sent.
+        outage_for: see there; seconds.
+        restart: the module restarts between two bytes of what it says.
+        deep_sleep: the module falls asleep between two bytes of what it says, where AT+QSCLK allows it.
+        unplugged: the line is gone, between two bytes of what the module says, for ``unplugged_for`` seconds.
+        unplugged_for: see there; seconds.
+        stalled: the host does not read for ``stalled_by`` seconds; what the module says meanwhile is kept for it.
+        stalled_by: see there; seconds.
+        noise_lost: a byte is lost on the line, either way.
+        noise_damaged: a byte becomes one that is not ASCII.
+        noise_doubled: a byte comes twice.
+        noise_gap: that does not befall two bytes with less than so many bytes between them. A byte lost and one doubled
+            in the same push, or a digit that becomes another digit, would be told by nothing: AT commands have no
+            checksums.
+        noise_delayed: bytes come ``noise_delayed_by`` seconds late, and so do those behind them.
+        noise_delayed_by: see there; seconds.
+        noise_split: bytes that belong together come one by one.
         counts: how often each kind was done.
     """
 
@@ -43,13 +83,35 @@ class Faults:
     send_fail_dropped: float = 0.0
     send_ok_lost: float = 0.0
     ok_lost: float = 0.0
+    answer_lost: float = 0.0
     open_lost: float = 0.0
+    close_ok_lost: float = 0.0
     answer_late: float = 0.0
     answer_late_by: float = 1.0
     urc_late: float = 0.0
     urc_late_by: float = 1.0
+    urc_inside: float = 0.0
     closed: float = 0.0
+    broken_receiving: float = 0.0
+    broken_sending: float = 0.0
+    session_lost: float = 0.0
+    outage: float = 0.0
+    outage_for: float = 30.0
+    restart: float = 0.0
+    deep_sleep: float = 0.0
+    unplugged: float = 0.0
+    unplugged_for: float = 5.0
+    stalled: float = 0.0
+    stalled_by: float = 1.0
+    noise_lost: float = 0.0
+    noise_damaged: float = 0.0
+    noise_doubled: float = 0.0
+    noise_gap: int = 4096
+    noise_delayed: float = 0.0
+    noise_delayed_by: float = 0.1
+    noise_split: float = 0.0
     counts: Counter[str] = field(default_factory=Counter, init=False, compare=False)
+    _seed: int = field(default=0, init=False, compare=False, repr=False)
     _dice: dict[str, random.Random] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -57,22 +119,33 @@ class Faults:
             if not 0.0 <= getattr(self, kind) <= 1.0:
                 raise ValueError(f"{kind} is a probability, 0 to 1, not {getattr(self, kind)!r}")
 
-        self.reseed(0)
-
     def reseed(self, seed: int) -> None:
         """Begin the random sequences, and the counts, anew."""
         self.counts.clear()
-        self._dice = {kind: random.Random(f"{seed}.{kind}") for kind in KINDS}
+        self._seed = seed
+        self._dice.clear()
+
+    def die(self, name: str) -> random.Random:
+        """Return a random sequence of its own: a kind's, or any other."""
+        die = self._dice.get(name)
+        if die is None:
+            die = self._dice[name] = random.Random(f"{self._seed}.{name}")
+
+        return die
 
     def strikes(self, kind: str) -> bool:
         """Tell whether a fault of this kind is due on this occasion; if so, count it."""
         probability: float = getattr(self, kind)
-        if not probability or self._dice[kind].random() >= probability:
+        if not probability or self.die(kind).random() >= probability:
             return False
 
         self.counts[kind] += 1
         return True
 
     def delay(self, kind: str) -> float:
-        """Return how late something shall be: 0, or the seconds of ``answer_late`` or ``urc_late``."""
+        """Return how late something shall be: 0, or the seconds that the kind's ``_by`` tells."""
         return getattr(self, f"{kind}_by") if self.strikes(kind) else 0.0
+
+    def cut(self, kind: str, data: bytes) -> bytes:
+        """Return what comes before a place between any two bytes of some data, or at either end of it."""
+        return data[: self.die(f"{kind}.place").randrange(len(data) + 1)]

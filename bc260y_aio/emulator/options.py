@@ -186,6 +186,11 @@ class Options(Conditions):
             faults=dataclasses.replace(faults, **wrong),
         )
 
+    @staticmethod
+    def readers() -> "dict[str, Callable[[str], Any]]":
+        """Return, for each plain name, what reads its value from text; it raises ValueError where it cannot."""
+        return {name: _CONVERTERS[hint] for name, hint in _HINTS.items()}
+
     # URLs
 
     @classmethod

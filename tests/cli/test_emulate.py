@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -6,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from serial import serial_for_url
 
 from tests.cli.running import run, started
 
@@ -84,7 +86,37 @@ async def test_the_options_of_a_url_are_listed(capsys: pytest.CaptureFixture[str
     assert max(map(len, printed.splitlines())) <= 100
 
 
+async def test_every_option_of_the_module_can_be_named_and_goes_before_the_url() -> None:
+    async with started(
+        "emulate", "--answer-lost=1", "--noise-gap", "0", "emulator://?line=tcp&answer_lost=0&imei=490154203237518"
+    ) as process:
+        port = await read_port(process)
+        with serial_for_url(port, timeout=0.2) as line:
+            line.write(b"AT\r")
+            assert await asyncio.to_thread(line.read, 10) == b"AT"
+
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+
+
 # What cannot be
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--latency", "soon"), "argument --latency: cannot be 'soon'"),
+        (("--ok-lost", "2"), "ok_lost is a probability, 0 to 1, not 2.0"),
+        (("--line", "tcp", "--sockets", "0"), "sockets must be 1 to 256, not 0"),
+    ],
+)
+async def test_an_option_that_cannot_be_is_wrong_usage(
+    arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.suppress(SystemExit):
+        assert await run("emulate", *arguments) == 2
+
+    assert complaint in capsys.readouterr().err
 
 
 async def test_a_file_is_not_overwritten_by_a_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

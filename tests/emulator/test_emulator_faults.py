@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.emulator import EchoPeer, Faults, SinkPeer, SourcePeer
-from tests.emulator.terminal import Bench, on_line
+from bc260y_aio.emulator import EchoPeer, Faults, Power, SinkPeer, SourcePeer
+from bc260y_aio.errors import PortLost, PortNotFound
+from tests.emulator.terminal import Bench, Terminal, on_line
 
 SEND = b'AT+QISEND=0,3,"abc"'
 
@@ -91,6 +92,155 @@ async def test_a_connection_may_break_with_the_data_that_came() -> None:
         await terminal.open(0, "source.example")
         assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n\r\n+QIURC: "closed",0\r\n'
         assert await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
+
+
+async def test_a_whole_answer_may_be_lost() -> None:
+    async with on_line() as (emulator, terminal):
+        emulator.faults.answer_lost = 1.0
+        terminal.type(b"AT+CSQ", b"AT+FOO")
+        assert await terminal.hear() == b""
+        assert emulator.faults.counts == {"answer_lost": 2}
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.5])
+async def test_the_outcome_of_a_close_may_be_lost(delay: float) -> None:
+    async with opened(SinkPeer(), completion_delay=delay) as (emulator, terminal):
+        emulator.faults.close_ok_lost = 1.0
+        terminal.type(b"AT+QICLOSE=0")
+        assert await terminal.hear() == b"\r\nOK\r\n"
+        assert emulator.module.sockets == {}
+        assert emulator.faults.counts == {"close_ok_lost": 1}
+
+
+async def test_a_urc_may_stand_inside_an_answer() -> None:
+    async with on_line(urc_inside=1.0) as (_, terminal):
+        answers = {await terminal.ask(b"AT+CSQ") for _ in range(50)}
+        urcs = {one.replace(b"\r\n+CSQ: 23,0\r\n", b"").removesuffix(b"\r\nOK\r\n") for one in answers}
+        assert b"\r\n+CSCON: 1\r\n" in urcs
+        assert b'\r\n+QNBIOTEVENT: "EXIT PSM"\r\n' in urcs
+        assert b"\r\n+CSQ: 23,0\r\n\r\n+CSCON: 1\r\n\r\nOK\r\n" in answers
+        assert b"\r\n+CSCON: 1\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n" in answers
+
+
+async def test_a_connection_may_break_between_two_bytes_that_come() -> None:
+    lengths = set()
+    for seed in range(12):
+        async with on_line(seed=seed, broken_receiving=1.0) as (emulator, terminal):
+            emulator.network.add_host("source.example", SourcePeer(b"abc", stays_open=True))
+            await terminal.open(0, "source.example")
+            heard = await terminal.hear()
+            pushed, closed, _ = heard.partition(b'\r\n+QIURC: "closed",0\r\n')
+            assert closed
+            lengths.add(pushed)
+
+    pushes = {b'\r\n+QIURC: "recv",0,%d,"%b"\r\n' % (len(data), data) for data in (b"a", b"ab", b"abc")}
+    assert lengths == {b"", *pushes}
+
+
+async def test_a_connection_may_break_between_two_bytes_that_are_sent() -> None:
+    arrived = set()
+    for seed in range(12):
+        sink = SinkPeer()
+        async with opened(sink, seed=seed, broken_sending=1.0) as (_, terminal):
+            terminal.type(SEND)
+            assert await terminal.hear() == b'\r\nOK\r\n\r\nSEND OK\r\n\r\n+QIURC: "closed",0\r\n'
+            arrived.add(sink.data)
+
+    assert arrived == {b"", b"a", b"ab", b"abc"}
+
+
+async def test_a_session_may_be_forgotten_without_a_word() -> None:
+    sink = SinkPeer()
+    async with opened(sink) as (emulator, terminal):
+        emulator.faults.session_lost = 1.0
+        terminal.type(SEND)
+        assert await terminal.hear(1000) == b"\r\nOK\r\n\r\nSEND OK\r\n"
+        assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 3,0,3\r\n\r\nOK\r\n"
+        assert emulator.faults.counts == {"session_lost": 1}
+
+    assert sink.data == b""
+
+
+async def test_the_network_may_fall_silent_for_a_while() -> None:
+    sink = SinkPeer()
+    async with opened(sink, outage_for=40.0) as (emulator, terminal):
+        emulator.faults.outage = 1.0
+        terminal.type(SEND)
+        await terminal.hear(39)
+        assert (emulator.network.outage, sink.data) == (True, b"")
+        await terminal.hear(2)
+        assert (emulator.network.outage, sink.data) == (False, b"abc")
+        assert emulator.faults.counts == {"outage": 1}
+
+
+async def test_an_outage_ends_with_the_emulator() -> None:
+    async with opened(SinkPeer(), outage=1.0) as (emulator, terminal):
+        terminal.type(SEND)
+        await terminal.hear()
+        assert emulator.network.outage
+
+    assert not emulator.network.outage
+
+
+async def test_the_module_may_restart_between_two_bytes_that_it_says() -> None:
+    told = set()
+    for seed in range(30):
+        async with on_line(seed=seed, boot_time=1.0) as (emulator, terminal):
+            emulator.faults.restart = 1.0
+            terminal.type(b"AT")
+            told.add(await terminal.hear(0.5))
+            emulator.faults.restart = 0.0
+            assert (await terminal.hear()).startswith(b"\r\nRDY\r\n\r\n+CFUN: 1\r\n")
+            assert emulator.faults.counts == {"restart": 1}
+
+    assert told == {b"\r\nOK\r\n"[:size] for size in range(7)}
+
+
+async def test_the_module_may_fall_asleep_between_two_bytes_where_it_is_allowed_to() -> None:
+    async with on_line() as (emulator, terminal):
+        assert await terminal.ask(b"AT+QSCLK=0") == b"\r\nOK\r\n"
+        emulator.faults.deep_sleep = 1.0
+        assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
+        terminal.type(b"AT+QSCLK=1")
+        assert b"\r\nOK\r\n".startswith(await terminal.hear())
+        assert emulator.faults.counts == {"deep_sleep": 1}
+        assert emulator.module.sleep.state is Power.DEEP_SLEEP
+
+
+async def test_the_line_may_be_gone_for_a_while() -> None:
+    async with on_line(unplugged_for=5.0) as (emulator, terminal):
+        emulator.faults.unplugged = 1.0
+        terminal.type(b"AT")
+        assert isinstance(await terminal.lost, PortLost)
+        assert b"\r\nOK\r\n".startswith(terminal.heard[-6:]) or terminal.heard.endswith(b"OK\r\n")
+        emulator.faults.unplugged = 0.0
+        with pytest.raises(PortNotFound):
+            await emulator.connect(Terminal())
+
+        await asyncio.sleep(5.1)
+        again = Terminal()
+        transport = await emulator.connect(again)
+        assert await again.ask(b"AT") == b"\r\nOK\r\n"
+        transport.abort()
+
+
+async def test_an_emulator_may_be_closed_while_its_line_is_gone() -> None:
+    async with on_line(unplugged_for=5.0) as (emulator, terminal):
+        emulator.faults.unplugged = 1.0
+        terminal.type(b"AT")
+        await terminal.lost
+
+
+async def test_a_host_that_does_not_read_gets_everything_later() -> None:
+    async with on_line(stalled_by=8.0) as (emulator, terminal):
+        emulator.faults.stalled = 1.0
+        terminal.type(b"AT")
+        await asyncio.sleep(1)
+        emulator.faults.stalled = 0.0
+        terminal.type(b"AT+CSQ")
+        assert await terminal.hear(6) == b""
+        assert emulator.line.backlog == 6 + 20
+        assert await terminal.hear(2) == b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
 
 
 async def test_faults_can_be_options() -> None:

@@ -16,6 +16,9 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from ..faults import Faults
+from .noise import Noise
+
 # A byte on the wire: start bit, eight data bits, stop bit.
 BITS_PER_BYTE: Final = 10
 
@@ -187,6 +190,7 @@ class Line:
         size: draws the size of the next piece that the host hears, in bytes; None for no cutting.
         is_strict: a host that has set another rate hears garbage, and is heard as garbage.
         noise: the random sequence that garbage is made of.
+        faults: what befalls bytes on the way.
 
     Attributes:
         received: takes what the host wrote; to be set.
@@ -208,6 +212,7 @@ class Line:
         size: Callable[[], int] | None = None,
         is_strict: bool = False,
         noise: random.Random | None = None,
+        faults: Faults | None = None,
     ) -> None:
         rate = baudrate / BITS_PER_BYTE if is_paced else None
         self._end = end
@@ -217,6 +222,9 @@ class Line:
         self._noise = noise or random.Random(0)
         self._outgoing = Paced(self._transmit, rate, size)
         self._incoming = Paced(self._receive, rate)
+        faults = faults or Faults()
+        self._way_out = Noise(faults, "out", self._say, "noise_delayed", "stalled")
+        self._way_in = Noise(faults, "in", self._hear, "noise_delayed")
         self._next_baudrate: int | None = None
         self.received: Callable[[bytes], None] = lambda data: None
         self.drained: Callable[[], None] = lambda: None
@@ -239,12 +247,12 @@ class Line:
     @property
     def backlog(self) -> int:
         """How many bytes the module has said that the host has not heard yet."""
-        return len(self._outgoing) + self._end.held
+        return len(self._outgoing) + self._way_out.waiting + self._end.held
 
     @property
     def unread(self) -> int:
         """How many bytes the host has written that have not arrived yet."""
-        return len(self._incoming)
+        return len(self._incoming) + self._way_in.waiting
 
     # The module's side
 
@@ -272,25 +280,34 @@ class Line:
 
     def _transmit(self, data: bytes) -> None:
         self.bytes_out += len(data)
-        data = self._garbled(data)
+        self._way_out.carry(self._garbled(data))
+        if self._next_baudrate is not None and not self._outgoing:
+            self._change_rate()
+
+        self.drained()
+
+    def _say(self, data: bytes) -> None:
         if self.transmit_filter is not None:
             data = self.transmit_filter(data)
 
         if not self._end.send(data):
             self.bytes_lost += len(data)
 
-        if self._next_baudrate is not None and not self._outgoing:
-            self._change_rate()
-
         self.drained()
 
     def _receive(self, data: bytes) -> None:
         self.bytes_in += len(data)
-        data = self._garbled(data)
+        self._way_in.carry(self._garbled(data))
+        self._release()
+
+    def _hear(self, data: bytes) -> None:
         if self.receive_filter is not None:
             data = self.receive_filter(data)
 
         self.received(data)
+        self._release()
+
+    def _release(self) -> None:
         if len(self._incoming) <= UNREAD_LIMIT // 2:
             self._end.brake(on=False)
 
@@ -317,7 +334,8 @@ class Line:
 
     def forget(self) -> None:
         """Drop what is under way in either direction: the line is gone."""
-        self._incoming.clear()
-        self._outgoing.clear()
+        for way in (self._incoming, self._outgoing, self._way_in, self._way_out):
+            way.clear()
+
         if self._next_baudrate is not None:
             self._change_rate()

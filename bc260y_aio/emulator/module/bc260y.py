@@ -37,6 +37,7 @@ from ..options import ECHO_ENDINGS, FIRMWARES, Firmware, Options
 from ..radio.radio import SIGNALLING
 from . import services, settings
 from .air import Air
+from .mishaps import Mishaps
 from .nvram import Nvram
 from .power import Power, Sleep
 from .sockets import ModuleSocket
@@ -58,6 +59,7 @@ class Module:
 
     Attributes:
         tcpip: its sockets.
+        mishaps: what befalls it by chance.
         sleep: how awake it is.
         air: what joins it to its radio.
         radio: what its radio does, and has done.
@@ -80,6 +82,7 @@ class Module:
         self.tcpip = TcpIp(self)
         self.air = Air(self)
         self.radio = self.air.radio
+        self.mishaps = Mishaps(self)
         self.sleep = Sleep(options, self._sleep_changed, self.say, self.air.lets_sleep)
         self.registration = RegistrationStatus.NOT_REGISTERED
         self.commands: Counter[str] = Counter()
@@ -174,6 +177,7 @@ class Module:
         self.sleep.stop()
         self.tcpip.stop()
         self.radio.close()
+        self.mishaps.stop()
         for timer in (self._startup, self._thinking):
             if timer is not None:
                 timer.cancel()
@@ -189,6 +193,7 @@ class Module:
     async def close(self) -> None:
         """Lose power for good, and leave nothing behind: no task, no timer, no descriptor."""
         self.stop()
+        self.mishaps.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -345,10 +350,19 @@ class Module:
 
     def answer(self, *responses: Response) -> None:
         """Answer the command at hand: information, the final result code, and perhaps what completes it."""
+        if self.faults.strikes("answer_lost"):
+            return
+
         if self.faults.strikes("ok_lost"):
             responses = tuple(one for one in responses if not isinstance(one, Success | Failure))
 
-        self.say(self._dce.send(*responses))
+        if responses and self.faults.strikes("urc_inside"):
+            place, urc = self.mishaps.unasked(len(responses))
+            data = self._dce.send(*responses[:place]) + self._aside.send(urc) + self._dce.send(*responses[place:])
+        else:
+            data = self._dce.send(*responses)
+
+        self.say(data)
 
     def refuse(self, code: int, text: str = "") -> None:
         """Answer the command at hand with an error."""
@@ -374,7 +388,7 @@ class Module:
         """Write bytes to the line. A module that sleeps deeply says nothing."""
         if data and self.sleep.state in (Power.AWAKE, Power.LIGHT_SLEEP):
             self.sleep.touch()
-            self.line.write(data)
+            self.line.write(self.mishaps.cut(data))
 
     # Settings that show on the line
 

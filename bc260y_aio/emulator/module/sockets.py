@@ -99,7 +99,18 @@ class ModuleSocket:
     def send(self, data: bytes, rai: int = 0) -> None:
         """Send bytes, or a datagram, with a release assistance indication."""
         self.sent += len(data)
-        if self._path is not None and not self.is_cut:
+        if self._path is None:
+            return
+
+        faults, is_tcp = self._module.faults, self.service_type == "TCP"
+        self.is_cut = self.is_cut or (is_tcp and faults.strikes("session_lost"))
+        if faults.strikes("outage"):
+            self._module.mishaps.fall_silent()
+
+        if is_tcp and not self.is_cut and faults.strikes("broken_sending"):
+            self._path.send(faults.cut("broken_sending", data), rai)
+            self._break()
+        elif not self.is_cut:
             self._path.send(data, rai)
 
     def consumed(self, size: int) -> None:
@@ -152,12 +163,23 @@ class ModuleSocket:
             self.consumed(len(data))
             return
 
-        for start in range(0, max(len(data), 1), LARGEST_PUSH):
-            self._module.tcpip.push(self, data[start : start + LARGEST_PUSH])
+        faults, is_tcp = self._module.faults, self.service_type == "TCP"
+        whole = data
+        if is_broken := is_tcp and faults.strikes("broken_receiving"):
+            data = faults.cut("broken_receiving", whole)
 
-        if self.service_type == "TCP" and self._module.faults.strikes("closed"):
-            self.abort()
-            self._module.tcpip.push(self, None)
+        for start in range(0, max(len(data), 1), LARGEST_PUSH):
+            if data or not is_tcp:
+                self._module.tcpip.push(self, data[start : start + LARGEST_PUSH])
+
+        if is_broken or (is_tcp and faults.strikes("closed")):
+            self.consumed(len(whole) - len(data))
+            self._break()
+
+    def _break(self) -> None:
+        """Be over, for the connection broke; the module says so."""
+        self.abort()
+        self._module.tcpip.push(self, None)
 
     def acked(self, size: int) -> None:
         """Hear that the peer has so many bytes more."""

@@ -124,9 +124,15 @@ class TcpIp:
         self._remove(socket)
         if delay := self._module.options.completion_delay:
             self._module.answer(Success())
-            self._tell_later(delay, partial(self._module.complete, SocketClosed()))
+            self._tell_later(delay, self._tell_closed)
+        elif self._module.faults.strikes("close_ok_lost"):
+            self._module.answer(Success())
         else:
             self._module.answer(Success(), SocketClosed())
+
+    def _tell_closed(self) -> None:
+        if not self._module.faults.strikes("close_ok_lost"):
+            self._module.complete(SocketClosed())
 
     def _remove(self, socket: ModuleSocket) -> None:
         del self.sockets[socket.connect_id]

@@ -1,0 +1,102 @@
+"""What befalls bytes on one way of a line: some are lost, damaged or doubled, some come late, or one by one."""
+
+import math
+from collections.abc import Callable
+
+from ..faults import NOISES, Faults
+from ..lag import Lag
+
+
+class Noise:
+    """One way of a line, with the faults that it has.
+
+    Args:
+        faults: which, and how often.
+        way: what its random sequences are called after.
+        deliver: takes what comes out.
+        late: the kinds of faults that hold everything up.
+
+    Attributes:
+        waiting: how many bytes are held up.
+    """
+
+    def __init__(self, faults: Faults, way: str, deliver: Callable[[bytes], None], *late: str) -> None:
+        self._faults = faults
+        self._way = way
+        self._deliver = deliver
+        self._lag = Lag(lambda: sum(faults.delay(kind) for kind in late))
+        # How likely each kind was when it was last drawn how many bytes it lets pass; and these.
+        self._rates = dict.fromkeys(NOISES, 0.0)
+        self._ahead = dict.fromkeys(NOISES, 0)
+        self._spared = 0
+        self.waiting = 0
+
+    def carry(self, data: bytes) -> None:
+        """Let bytes through, as well as it goes."""
+        data = self._disturbed(data)
+        if self._faults.strikes("noise_split"):
+            for index in range(len(data)):
+                self._pass_on(data[index : index + 1])
+        elif data:
+            self._pass_on(data)
+
+    def clear(self) -> None:
+        """Drop what is held up."""
+        self._lag.clear()
+        self.waiting = 0
+
+    def _pass_on(self, data: bytes) -> None:
+        self.waiting += len(data)
+        self._lag.call(self._arrive, data)
+
+    def _arrive(self, data: bytes) -> None:
+        self.waiting -= len(data)
+        self._deliver(data)
+
+    def _disturbed(self, data: bytes) -> bytes:
+        places = sorted((place, kind) for kind in NOISES for place in self._places(kind, len(data)))
+        pieces, start, clear = [], 0, self._spared
+        for place, kind in places:
+            if place < clear:
+                continue
+
+            self._faults.counts[kind] += 1
+            pieces.append(data[start:place] + self._instead(kind, data[place : place + 1]))
+            start = place + 1
+            clear = start + self._faults.noise_gap
+
+        self._spared = max(clear - len(data), 0)
+        return b"".join([*pieces, data[start:]]) if pieces else data
+
+    def _places(self, kind: str, size: int) -> list[int]:
+        """Return where a kind strikes among the next bytes: one draw for each such place, and none for a byte."""
+        rate: float = getattr(self._faults, kind)
+        if rate != self._rates[kind]:
+            self._rates[kind] = rate
+            self._ahead[kind] = self._distance(kind, rate)
+
+        if not rate:
+            return []
+
+        places = []
+        while self._ahead[kind] < size:
+            places.append(self._ahead[kind])
+            self._ahead[kind] += 1 + self._distance(kind, rate)
+
+        self._ahead[kind] -= size
+        return places
+
+    def _distance(self, kind: str, rate: float) -> int:
+        if not 0.0 < rate < 1.0:
+            return 0
+
+        return int(math.log(1.0 - self._faults.die(f"{kind}.{self._way}").random()) / math.log1p(-rate))
+
+    def _instead(self, kind: str, byte: bytes) -> bytes:
+        match kind:
+            case "noise_lost":
+                return b""
+            case "noise_doubled":
+                return byte * 2
+            case _:
+                return bytes([self._faults.die(f"{kind}.{self._way}.byte").getrandbits(8) | 0x80])

@@ -27,6 +27,7 @@ from .errors import (
     ModuleRestarted,
     ModuleSlept,
     NotAcknowledged,
+    PayloadDamaged,
     SendFailed,
 )
 from .inbox import Inbox
@@ -317,7 +318,7 @@ class ModuleSocket:
                 return None
 
             left = deadline - asyncio.get_running_loop().time()
-            if not status.unacked or left <= 0 or self.inbox.is_ended:
+            if not status.unacked or left <= 0 or self._is_over:
                 return status.unacked
 
             await asyncio.sleep(min(pause, left))
@@ -348,20 +349,34 @@ class ModuleSocket:
     async def check_acks(self, timeout: float) -> Exception | None:
         """Make the check before a close that the guide advises (4.2.9): return the error to close with, if any.
 
+        A peer that closes first leaves nothing to check: the counters begin anew.
+
         Args:
             timeout: how long to wait for the peer to acknowledge, in seconds.
         """
-        if self.service_type != "TCP" or not self.sent or self.inbox.is_ended:
+        if self.service_type != "TCP" or not self.sent:
             return None
+
+        if self._is_over:
+            return self.inbox.error
 
         try:
             unacked = await self.wait_acked(timeout)
-        except CommandFailed:
-            return None
+        except CommandFailed as exc:
+            gone = None if self.inbox.is_ended else SendFailed(f"the socket is gone: {exc}")
+            return self.inbox.error or gone
         except BC260YError as exc:
             return exc
 
-        return NotAcknowledged(unacked) if unacked and not self.inbox.is_ended else None
+        if unacked == 0:
+            return None
+
+        return self.inbox.error if unacked is None or self._is_over else NotAcknowledged(unacked)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the connection has ended. A damaged push is the end of what is received, not of the connection."""
+        return self.inbox.is_ended and not isinstance(self.inbox.error, PayloadDamaged)
 
 
 class _Sending(Turn):

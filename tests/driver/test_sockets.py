@@ -20,6 +20,7 @@ from bc260y_aio.errors import (
     ConnectionLost,
     ModuleRestarted,
     NotAcknowledged,
+    PayloadDamaged,
     PortLost,
     SendFailed,
 )
@@ -533,6 +534,54 @@ async def test_the_check_before_a_close_tells_what_was_not_acknowledged(clock: C
         error = await hurry(clock, socket.check_acks(5.0))
         assert isinstance(error, NotAcknowledged)
         assert (error.unacked, str(error)) == (2, "closed with 2 bytes that the peer has not acknowledged")
+
+
+async def test_a_restart_during_the_check_before_a_close_is_told() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        checking = asyncio.ensure_future(socket.check_acks(5.0))
+        await settle()
+        module.sockets.clear()
+        module.say(b"\r\nRDY\r\n")
+        await settle()
+        assert isinstance(await checking, ModuleRestarted)
+        assert isinstance(await socket.check_acks(5.0), ModuleRestarted)
+
+
+async def test_a_damaged_push_does_not_end_the_check_before_a_close(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        checking = asyncio.ensure_future(socket.check_acks(5.0))
+        await settle()
+        module.say(b'\r\n+QIURC: "rec~",0,2,"6869"\r\n')
+        await settle()
+        assert isinstance(socket.inbox.error, PayloadDamaged)
+        assert not checking.done()
+        error = await hurry(clock, checking)
+        assert isinstance(error, NotAcknowledged)
+        module.sockets[0].unacked = 0
+        assert await socket.check_acks(5.0) is None
+
+
+async def test_a_socket_that_the_module_has_lost_without_a_word_is_told_by_the_check_before_a_close() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets.clear()
+        assert isinstance(await socket.check_acks(5.0), SendFailed)
+
+
+async def test_after_the_peer_has_closed_the_check_before_a_close_tells_nothing() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.end(0)
+        await settle()
+        assert await socket.check_acks(5.0) is None
 
 
 # Closing

@@ -43,7 +43,7 @@ from .tracing import Trace
 from .turns import Answer, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
-_LATE_ANSWER_WINDOW: Final = 60.0
+LATE_ANSWER_WINDOW: Final = 60.0
 
 
 class Channel:
@@ -230,7 +230,7 @@ class Channel:
                     self._at_rest.remove(waiter)
 
         now = self._loop.time()
-        if self._gave_up_at is not None and now - self._gave_up_at > _LATE_ANSWER_WINDOW:
+        if self._gave_up_at is not None and now - self._gave_up_at > LATE_ANSWER_WINDOW:
             self._gave_up_at = None
             self._dte.forgive()
 

@@ -3,12 +3,13 @@
 The rule of sending: what the module took is never sent again, and what it did not take is never dropped. After SEND OK
 that is plain. After SEND FAIL, a refusal, a lost answer, or an answer that may belong to an earlier command,
 ``AT+QISEND=<id>,0`` tells how many bytes the module has taken since the socket was opened, and the difference to what
-we know of is what it took. A module may also take data long after we gave its answer up. So until every answer has come
-or is past coming, the counters are asked for before each send and after it, and where they could mean two things the
-connection ends with an error.
+we know of is what it took. A module may also take data long after we gave its answer up. So the same data is not sent
+again before that answer has come or is past coming; until then the counters are asked for before each send and after
+it, and where they could mean two things the connection ends with an error.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Container
 from typing import Final
@@ -16,8 +17,10 @@ from typing import Final
 from .at.commands import CloseSocket, QueryAcks, SendData
 from .at.completions import SendResult
 from .at.information import AckStatus
+from .at.responses import Response
 from .at.syntax import PayloadFormat
-from .channel import Channel
+from .at.urcs import LateAnswer
+from .channel import LATE_ANSWER_WINDOW, Channel
 from .dataformat import PayloadFormats
 from .errors import (
     BC260YError,
@@ -33,6 +36,7 @@ from .errors import (
 from .inbox import Inbox
 from .outbox import Outbox
 from .rai import RAI
+from .sending import Sending
 from .tasks import TaskSet
 from .turns import Answer, Outcome, Turn
 
@@ -146,9 +150,9 @@ class ModuleSocket:
         self.channel.trace.watch(self.connect_id, outbox, self.inbox)
         for attempt in range(_ATTEMPTS):
             if attempt:
-                await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
+                await self._pause(attempt)
 
-            async with _Sending(self, outbox, on_taken) as sending:
+            async with Sending(self, outbox, on_taken) as sending:
                 taken = sending.taken
                 if sending.is_open:
                     taken += await self._attend(sending, outbox)
@@ -158,6 +162,21 @@ class ModuleSocket:
 
         self._in_doubt.clear()
         raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
+
+    async def _pause(self, attempt: int) -> None:
+        """Wait before the next attempt; and if the module may yet take what it was given, until it has or will not."""
+        if not self._in_doubt:
+            await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
+            return
+
+        is_told = asyncio.Event()
+        unsubscribe = self.channel.subscribe(lambda late: is_told.set() if _is_of_a_send(late) else None, LateAnswer)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LATE_ANSWER_WINDOW):
+                    await is_told.wait()
+        finally:
+            unsubscribe()
 
     def next_piece(self, outbox: Outbox) -> SendData | None:
         """Return the command that sends the next piece; None when something has to be asked or set before."""
@@ -189,7 +208,7 @@ class ModuleSocket:
         self.wire_bytes += command.wire_size
         return command
 
-    async def _attend(self, sending: "_Sending", outbox: Outbox) -> int:
+    async def _attend(self, sending: Sending, outbox: Outbox) -> int:
         """Go on with a turn in which something has to be asked or set; return how many bytes the module took."""
         if sending.command is not None and sending.outcome is not None:
             taken = await self._settle(sending, sending.command, sending.outcome)
@@ -379,72 +398,8 @@ class ModuleSocket:
         return self.inbox.is_ended and not isinstance(self.inbox.error, PayloadDamaged)
 
 
-class _Sending(Turn):
-    """Pieces that go out one after the other, each in a turn of its own.
-
-    As long as all goes well nobody is woken: the next piece leaves while the answer to the one before is being read.
-    Whoever waits has the turn when something has to be seen to, and does not when there is nothing more to send.
-
-    Attributes:
-        taken: how many bytes the module took.
-        command: the last that was sent.
-        outcome: what came of it, where that has to be seen to.
-    """
-
-    def __init__(self, socket: ModuleSocket, outbox: Outbox, on_taken: Callable[[], None] | None) -> None:
-        """Describe it.
-
-        Args:
-            socket: the socket.
-            outbox: what waits.
-            on_taken: is called after each piece; None to send one piece only.
-        """
-        super().__init__(socket.channel.turns, socket.channel.continue_turn, urgent=False)
-        self.taken = 0
-        self.command: SendData | None = None
-        self.outcome: Outcome | None = None
-        self._socket = socket
-        self._outbox = outbox
-        self._on_taken = on_taken
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it has the turn."""
-        return self._has_turn
-
-    def take(self) -> bool:
-        channel = self._socket.channel
-        if not self._is_awaited:
-            return False
-
-        self.command = self._socket.next_piece(self._outbox) if channel.is_ready else None
-        if self.command is None:
-            return super().take()
-
-        self._has_turn = True
-        channel.begin(self.command, None, None, self._ended)
-        return True
-
-    def _ended(self, outcome: Outcome) -> None:
-        # Whoever was cancelled has given up the answer, and may have thrown away what waited.
-        if self.command is None or not self._is_awaited:
-            return
-
-        if not self._socket.has_taken(self.command, outcome):
-            self.outcome = outcome
-            self._grant()
-            return
-
-        size = len(self.command.data)
-        self.taken += size
-        self._outbox.drop(size)
-        self.command = None
-        self._leave()
-        if self._on_taken is None or not self._outbox.is_due:
-            self._grant()
-        else:
-            self._on_taken()
-            self._turns.line_up(self)
+def _is_of_a_send(late: Response) -> bool:
+    return isinstance(late, LateAnswer) and isinstance(late.response, SendResult)
 
 
 async def close_connect_id(channel: Channel, connect_id: int) -> None:

@@ -23,7 +23,7 @@ FLOORS: Final = (
     {"port"},
     {"profile", "recording", "tracing"},
     {"channel", "dataformat", "inbox", "outbox", "rai", "recovery", "standin", "subscribers", "tasks", "turns"},
-    {"sockets"},
+    {"sending", "sockets"},
     {"tls", "transports"},
     {"routing"},
     {"bridge", "ends"},

@@ -1,14 +1,14 @@
 """Nothing lost, nothing forged, nothing stuck: five sockets at once, with faults, for as many records as you like.
 
-Each byte arrives once and in order, or its stream ends with an error; a datagram may be lost by the network, but is never
-damaged, repeated or moved. That is checked at both ends of every connection, byte by byte. Afterwards nothing may be
-left: no connectID, in the module's view or in the modem's, no task, no descriptor, no memory.
+Each byte arrives once and in order, or its stream ends with an error; a datagram may be lost, but is never damaged,
+repeated or moved. That is checked at both ends of every connection, byte by byte. Afterwards nothing may be left: no
+connectID, in the module's view or in the modem's, no task, no descriptor, no memory.
 
     python -m tests.soak --records 1000000
     python -m tests.soak --seconds 30 --seed 7 --faults noise_lost=1e-5,restart=0.001
 
-It runs on a loop whose clock jumps, so that a timeout costs nothing. What is counted are records, of some 25 bytes; many
-of them go in one AT+QISEND, and many in one push.
+It runs on a loop whose clock jumps, so that a timeout costs nothing. What is counted are records, of some 25 bytes:
+many of them go in one AT+QISEND, and many in one push.
 """
 
 import argparse
@@ -53,9 +53,7 @@ def print_report(report: Report) -> None:
     ):
         print(f"{title} ({sum(counts.values())}): " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
 
-    print(
-        f"records of datagrams missing: {report.datagrams_missing}; datagrams lost by the network: {report.datagrams_lost}"
-    )
+    print(f"datagrams lost by the network: {report.datagrams_lost}; records missing: {report.datagrams_missing}")
     if report.memory:
         step = max(len(report.memory) // 8, 1)
         looks = [f"{size / 2**20:.1f} MB/{objects}" for size, objects in report.memory[::step]]
@@ -76,7 +74,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="end after so many real seconds")
     parser.add_argument("--seed", type=int, help="where the random sequences begin; a random one by default")
     parser.add_argument("--faults", type=read_faults, default=ALL, help="all, none, or names: restart=0.01,ok_lost")
-    parser.add_argument("--loss", type=float, default=0.01, help="how likely the network loses a datagram (%(default)s)")
+    parser.add_argument(
+        "--loss", type=float, default=0.01, help="how likely the network loses a datagram (%(default)s)"
+    )
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     logging.getLogger("bc260y_aio").setLevel(logging.ERROR)

@@ -50,6 +50,9 @@ ALL: Final[dict[str, float]] = {
 }
 assert ALL.keys() == set(KINDS)
 
+# What ends a connection with `closed`, which a peer's proper end is told by, too.
+BREAKS: Final = ("closed", "broken_receiving", "broken_sending")
+
 # How long things take; late answers come after the driver has given them up, and before.
 SETTINGS: Final[dict[str, Any]] = {
     "line": "memory",
@@ -185,6 +188,11 @@ class Soak:
         report.datagrams_missing = world.datagrams_missing
         report.datagrams_lost = self._network.datagrams_lost
         report.faults = Counter(self._emulator.faults.counts)
+        broken = sum(report.faults[kind] for kind in BREAKS)
+        if report.ends["EOF"] > broken:
+            told = f"{report.ends['EOF']} streams ended too soon with EOF, and {broken} connections were broken"
+            report.violations.append(Violation("lost", told))
+
         report.wall = time.monotonic() - began
         return report
 

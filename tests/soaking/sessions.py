@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from bc260y_aio import DatagramEndpoint, Modem, ModemTransport
+from bc260y_aio.at.responses import Response
+from bc260y_aio.at.urcs import PeerClosed
 from bc260y_aio.emulator import PeerConnection
 from tests.soaking.records import ALIVE, DOWN, HEADER, UP, Log, Violation, datagrams, record, records
 
@@ -53,7 +55,7 @@ class Session:
         up: what has arrived at the peer.
         down: what has arrived here.
         error: what told the program that something went wrong; None when nothing did.
-        has_eof: the peer's end came before all that was to come.
+        has_eof: the peer's end came before all that was to come, or while this end closed.
     """
 
     socket: int
@@ -127,7 +129,7 @@ class World:
         """Judge a session that is over."""
         # What is still on its way to the peer is checked when it arrives; only the latest sessions are known there.
         self._open.pop(session.number - 100, None)
-        told = session.error is not None or session.has_eof
+        told = session.error is not None or (session.has_eof and session.kind is not Kind.CHECKED_UPLOAD)
         for log, expected in zip((session.up, session.down), session.expected, strict=True):
             with contextlib.suppress(ConnectionError):
                 self._end(log)
@@ -139,7 +141,7 @@ class World:
         self.datagrams_missing += session.up.missing + session.down.missing
         if session.error is not None:
             self.ends[type(session.error).__name__] += 1
-        elif session.has_eof:
+        elif session.has_eof and (session.up.count, session.down.count) != session.expected:
             self.ends["EOF"] += 1
 
     def _end(self, log: Log) -> None:
@@ -213,6 +215,7 @@ async def run_session(world: World, modem: Modem, session: Session, dice: random
 async def _run_stream(world: World, modem: Modem, session: Session, dice: random.Random) -> None:
     reader, writer = await modem.open_connection(HOST, PORT)
     transport = cast("ModemTransport", writer.transport)
+    unsubscribe = modem.subscribe(lambda urc: _note_end(session, transport, urc), PeerClosed)
     transport.set_keepalive(_KEEPALIVE, record(session.socket, ALIVE, session.number, 0))
     try:
         match session.kind:
@@ -226,16 +229,20 @@ async def _run_stream(world: World, modem: Modem, session: Session, dice: random
                 writer.write(record(session.socket, UP, session.number, 0))
                 await _read(world, session, reader)
 
-        session.has_eof = session.has_eof or (reader.at_eof() and session.kind is not Kind.DOWNLOAD)
-    except BaseException:
-        writer.close()
+        transport.close()
+        await writer.wait_closed()
+    finally:
+        transport.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
 
-        raise
+        unsubscribe()
 
-    transport.close()
-    await writer.wait_closed()
+
+def _note_end(session: Session, transport: ModemTransport, urc: Response) -> None:
+    # Nothing but this tells a program that closes that the connection broke before all was acknowledged.
+    if isinstance(urc, PeerClosed) and urc.connect_id == transport.get_extra_info("connect_id"):
+        session.has_eof = True
 
 
 async def _write(session: Session, writer: asyncio.StreamWriter, dice: random.Random) -> None:
@@ -248,9 +255,8 @@ async def _write(session: Session, writer: asyncio.StreamWriter, dice: random.Ra
 
 async def _read(world: World, session: Session, reader: asyncio.StreamReader) -> None:
     if session.kind is Kind.UNREAD:
-        # Somebody who has stopped reading: that ends with an error, and not by itself.
-        while not (reader.exception() or reader.at_eof()):
-            await asyncio.sleep(5)
+        # Somebody who has stopped reading; the connection ends before the hour is over.
+        await asyncio.sleep(3600)
 
     while session.down.count < session.size:
         data = await reader.read(64 * 1024)

@@ -295,7 +295,8 @@ async def _run_datagrams(world: World, modem: Modem, session: Session, dice: ran
     finally:
         endpoint.close()
         await endpoint.wait_closed()
-        await asyncio.wait([reading])
+        # What it raises, the endpoint raises for whoever sends, too.
+        await asyncio.gather(reading, return_exceptions=True)
 
     reading.result()
 

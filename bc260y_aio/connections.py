@@ -5,6 +5,7 @@ import contextlib
 import socket
 import weakref
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .addresses import Address, check_family, host_name, local_port, port_number
@@ -37,10 +38,12 @@ class Connections(ModemCore):
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
         super().__init__(name, options, formats)
         self._leftovers: dict[Address, tuple[SocketInfo, Inbox]] = {}
-        self._open_transports: weakref.WeakSet[Any] = weakref.WeakSet()
+        # By number, so that they are closed in the order in which they were opened.
+        self._open_transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._numbers = count()
 
     def _transports(self) -> list[ModemTransport | ModemDatagramTransport | UnconnectedDatagramTransport]:
-        return list(self._open_transports)
+        return [transport for _, transport in sorted(self._open_transports.items())]
 
     # Streams
 
@@ -226,7 +229,7 @@ class Connections(ModemCore):
             extra={"sockname": ("0.0.0.0", port), "modem": self},
         )
         channel.attach(lifeline, lifeline)
-        self._open_transports.add(transport)
+        self._open_transports[next(self._numbers)] = transport
         try:
             # Programs rely on `connection_made` having been called.
             await asyncio.sleep(0)
@@ -285,7 +288,7 @@ class Connections(ModemCore):
         }
         closing = Closing(self._options.close_timeout, self._options.rai_on_close)
         transport = kind(loop, module_socket, protocol, extra=extra, closing=closing, waiter=waiter)
-        self._open_transports.add(transport)
+        self._open_transports[next(self._numbers)] = transport
         try:
             await waiter
         except BaseException:

@@ -11,7 +11,7 @@ class TaskSet:
     def __init__(self, name: str) -> None:
         """Make an empty set; ``name`` is what its tasks are called after."""
         self._name = name
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
@@ -25,8 +25,8 @@ class TaskSet:
         """Start a task. It is kept until it is done."""
         task = (self._loop or asyncio.get_running_loop()).create_task(work, name=f"bc260y[{self._name}].{name}")
         if not task.done():
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
 
         return task
 

@@ -87,7 +87,7 @@ class Module:
         self.registration = RegistrationStatus.NOT_REGISTERED
         self.commands: Counter[str] = Counter()
         self._urcs = Lag(lambda: faults.delay("urc_late"))
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._startup: asyncio.TimerHandle | None = None
         self._thinking: asyncio.TimerHandle | None = None
         self._reset()
@@ -343,8 +343,8 @@ class Module:
     def _begin(self, command: Command, work: Coroutine[Any, Any, None]) -> None:
         self.answer(Success())
         task = asyncio.get_running_loop().create_task(work, name=f"bc260y-emulator.module{command.name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     # Saying
 

@@ -55,7 +55,7 @@ class TcpIp:
 
     def __init__(self, module: "Module") -> None:
         self._module = module
-        self._paths: set[Path] = set()
+        self._paths: dict[Path, None] = {}
         self._outbox: deque[tuple[ModuleSocket, bytes | None]] = deque()
         self._is_pumping = False
         self._closed_ports: dict[tuple[str, int], float] = {}
@@ -110,8 +110,8 @@ class TcpIp:
 
     def adopt(self, path: Path) -> None:
         """Keep an eye on a path until nothing is left of it."""
-        self._paths.add(path)
-        path.gone.add_done_callback(lambda _: self._paths.discard(path))
+        self._paths[path] = None
+        path.gone.add_done_callback(lambda _: self._paths.pop(path, None))
 
     def close_socket(self, command: CloseSocket) -> None:
         """Carry out AT+QICLOSE (guide 2.2.3)."""

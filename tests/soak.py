@@ -6,6 +6,7 @@ connectID, in the module's view or in the modem's, no task, no descriptor, no me
 
     python -m tests.soak --records 1000000
     python -m tests.soak --seconds 30 --seed 7 --faults noise_lost=1e-5,restart=0.001
+    python -m tests.soak --table
 
 It runs on a loop whose clock jumps, so that a timeout costs nothing. What is counted are records, of some 25 bytes:
 many of them go in one AT+QISEND, and many in one push.
@@ -18,6 +19,7 @@ import sys
 
 from bc260y_aio.emulator.faults import KINDS
 from tests.soaking.run import ALL, Report, Soak
+from tests.soaking.table import HEAD, RULE, rows
 
 
 def read_faults(text: str) -> dict[str, float]:
@@ -67,6 +69,19 @@ def print_report(report: Report) -> None:
     print("good" if report.is_good else "NOT GOOD")
 
 
+def print_table() -> bool:
+    """Print the table of README.md, and return whether every run for it was good."""
+    print(f"{HEAD}\n{RULE}")
+    is_good = True
+    for row, report in rows():
+        print(row, flush=True)
+        if not report.is_good:
+            print_report(report)
+            is_good = False
+
+    return is_good
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run it, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=(__doc__ or "").partition("\n\n")[0])
@@ -77,9 +92,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--loss", type=float, default=0.01, help="how likely the network loses a datagram (%(default)s)"
     )
+    parser.add_argument("--table", action="store_true", help="print a table: one run for each kind of fault, alone")
     options = parser.parse_args(arguments)
-    seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     logging.getLogger("bc260y_aio").setLevel(logging.ERROR)
+    if options.table:
+        return 0 if print_table() else 1
+
+    seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     soak = Soak(seed, options.faults, records=options.records, seconds=options.seconds, loss=options.loss)
     print(f"seed {seed}", flush=True)
     report = soak.run()

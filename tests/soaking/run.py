@@ -14,10 +14,10 @@ from bc260y_aio import BC260YError, Modem
 from bc260y_aio.at.responses import Response
 from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, Restarted, Resynchronised
 from bc260y_aio.emulator import Emulator, Network
-from bc260y_aio.emulator.faults import KINDS, NOISES
+from bc260y_aio.emulator.faults import KINDS
 from tests.emulator.fake_clock import FakeClockLoop
 from tests.soaking.records import Violation
-from tests.soaking.sessions import HOST, STUCK, World, choose, run_session
+from tests.soaking.sessions import HOST, STUCK, Kind, World, choose, run_session
 
 SOCKETS: Final = 5
 
@@ -136,7 +136,7 @@ class Soak:
         records: how many records shall arrive.
         seconds: how long it may take, in real seconds; None for as long as it takes.
         loss: the probability that the network loses a datagram, each way.
-        settings: further options of the emulator.
+        kinds: what the sessions do; by default, everything.
     """
 
     def __init__(
@@ -147,19 +147,17 @@ class Soak:
         records: int,
         seconds: float | None = None,
         loss: float = 0.0,
-        settings: dict[str, Any] | None = None,
+        kinds: tuple[Kind, ...] | None = None,
     ) -> None:
         self._records = records
         self._end = None if seconds is None else time.monotonic() + seconds
         self._faults = faults
         self._dice = random.Random(f"{seed}.soak")
         self._world = World()
-        chosen = SETTINGS | (settings or {})
-        self._network = Network(
-            latency=chosen["latency"], jitter=chosen["jitter"], loss=loss, names=chosen["names"], seed=seed
-        )
+        self._kinds = kinds
+        self._network = Network(loss=loss, seed=seed)
         self._network.add_host(HOST, self._world.serve)
-        self._emulator = Emulator(network=self._network, seed=seed, **chosen)
+        self._emulator = Emulator(network=self._network, seed=seed, **SETTINGS)
         self.report = Report(seed)
 
     @property
@@ -236,7 +234,7 @@ class Soak:
 
     async def _work(self, modem: Modem, socket: int) -> None:
         while modem.is_open and not self._is_done:
-            kind, size = choose(self._dice)
+            kind, size = choose(self._dice, self._kinds)
             session = self._world.begin(socket, kind, size)
             try:
                 await run_session(self._world, modem, session, self._dice)
@@ -305,9 +303,3 @@ def _descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))
 
     return 0
-
-
-def loses_datagrams(faults: dict[str, float]) -> bool:
-    """Tell whether a datagram may be lost otherwise than by the network: on the line, or with the socket."""
-    noisy = {*NOISES, "restart", "deep_sleep", "unplugged"}
-    return any(rate and kind in noisy for kind, rate in faults.items())

@@ -6,7 +6,7 @@ import enum
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from bc260y_aio import DatagramEndpoint, Modem, ModemTransport
 from bc260y_aio.at.responses import Response
@@ -306,18 +306,13 @@ async def _receive(world: World, session: Session, endpoint: DatagramEndpoint) -
         world.feed(session.down, datagram)
 
 
-def choose(dice: random.Random) -> tuple[Kind, Any]:
+def choose(dice: random.Random, kinds: tuple[Kind, ...] | None = None) -> tuple[Kind, int]:
     """Choose a kind of session, and how many records it carries."""
-    kinds = [
-        Kind.UPLOAD,
-        Kind.CHECKED_UPLOAD,
-        Kind.ECHO,
-        Kind.DOWNLOAD,
-        Kind.REPORTS,
-        Kind.PINGS,
-    ]
-    kind = Kind.UNREAD if dice.random() < 0.01 else dice.choice(kinds)
-    if kind is Kind.UNREAD:
-        return kind, 20_000
+    usual = [kind for kind in kinds or Kind if kind is not Kind.UNREAD]
+    is_unread = dice.random() < (0.01 if kinds is None else 0.1 * (Kind.UNREAD in kinds))
+    if is_unread:
+        # More than fits between a peer and a program that does not read.
+        return Kind.UNREAD, 20_000
 
+    kind = dice.choice(usual)
     return kind, dice.choice((1, 10, 300, 1000, 3000) if kind.is_stream else (1, 10, 100, 400))

@@ -1,0 +1,109 @@
+"""The table of faults in README.md: one run for each kind of fault, with that one alone."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from bc260y_aio.emulator.faults import KINDS
+from tests.soaking.run import ALL, Report, Soak
+from tests.soaking.sessions import Kind
+
+
+class Scenario(NamedTuple):
+    """A run for one row.
+
+    Attributes:
+        rate: how likely the fault is, on each of its occasions.
+        occasion: what these are.
+        does: what the library does.
+    """
+
+    rate: float
+    occasion: str
+    does: str
+
+
+_SEND: Final = "AT+QISEND"
+_COMMAND: Final = "command"
+_SAYING: Final = "thing the module says"
+_BYTE: Final = "byte on the line"
+_PIECE: Final = "write to the line, either way"
+_ASKS: Final = "asks what the module took, and sends the rest"
+_RESENDS: Final = "brings the line into step, asks what the module took, and sends the rest"
+
+SCENARIOS: Final[dict[str, Scenario]] = {
+    "send_fail_taken": Scenario(0.1, _SEND, _ASKS),
+    "send_fail_dropped": Scenario(0.1, _SEND, _ASKS),
+    "send_ok_lost": Scenario(0.05, _SEND, _RESENDS),
+    "ok_lost": Scenario(0.02, _COMMAND, _RESENDS),
+    "answer_lost": Scenario(0.02, _COMMAND, _RESENDS),
+    "open_lost": Scenario(0.2, "AT+QIOPEN", "`ConnectTimeout`, and closes the socket"),
+    "close_ok_lost": Scenario(0.2, "AT+QICLOSE", "closes it again"),
+    "answer_late": Scenario(0.02, _COMMAND, "gives it up after 5 s, and sends nothing twice that may still be taken"),
+    "urc_late": Scenario(0.05, "URC", "waits"),
+    "urc_inside": Scenario(0.2, _COMMAND, "tells it from the answer"),
+    "closed": Scenario(0.05, "arrival of data", "delivers what came, then EOF, or an error to who still writes"),
+    "broken_receiving": Scenario(
+        0.05, "arrival of data", "delivers what came, then EOF, or an error to who still writes"
+    ),
+    "broken_sending": Scenario(0.02, _SEND, "EOF, or an error to who still writes or waits for acknowledgement"),
+    "session_lost": Scenario(0.01, _SEND, "with a keepalive, `NotAcknowledged`"),
+    "outage": Scenario(0.01, _SEND, "waits for 30 s"),
+    "restart": Scenario(0.005, _SAYING, "`ModuleRestarted`; sets the module up again"),
+    "deep_sleep": Scenario(0.01, _SAYING, "wakes it; streams end with `ModuleSlept`"),
+    "unplugged": Scenario(0.003, _SAYING, "`PortLost`; the modem can be opened again"),
+    "stalled": Scenario(0.02, _SAYING, "waits for 2 s"),
+    "noise_lost": Scenario(
+        3e-5, _BYTE, "`PayloadDamaged` for streams; a datagram is lost; a command is repeated if it may be"
+    ),
+    "noise_damaged": Scenario(3e-5, _BYTE, "the same"),
+    "noise_doubled": Scenario(3e-5, _BYTE, "the same"),
+    "noise_delayed": Scenario(0.05, _PIECE, "waits"),
+    "noise_split": Scenario(0.05, _PIECE, "puts them together"),
+}
+assert SCENARIOS.keys() == set(KINDS)
+
+# What else goes wrong, and is not the module's doing.
+LOSS: Final = "datagrams lost by the network"
+UNREAD: Final = "a program that stops reading"
+TOGETHER: Final = "all of these at once"
+
+RECORDS: Final = 50_000
+SEED: Final = 1
+
+
+def rows() -> Iterator[tuple[str, Report]]:
+    """Run each scenario, and yield a row of the table and the report it stands on."""
+    for kind in KINDS:
+        scenario = SCENARIOS[kind]
+        report = Soak(SEED, {kind: scenario.rate}, records=RECORDS).run()
+        how = f"{report.faults[kind]} (1 in {1 / scenario.rate:,.0f}: each {scenario.occasion})"
+        yield _row(f"`{kind}`", how, scenario.does, report), report
+
+    report = Soak(SEED, {}, records=RECORDS, loss=0.05).run()
+    yield _row(LOSS, f"{report.datagrams_lost} (1 in 20)", "nothing", report), report
+    report = Soak(SEED, {}, records=RECORDS, kinds=(Kind.UNREAD, Kind.UPLOAD, Kind.ECHO)).run()
+    unread = report.sessions[Kind.UNREAD.value]
+    yield _row(UNREAD, f"{unread} connections", "`ReceiveOverflow` for that one", report), report
+    report = Soak(SEED, ALL, records=4 * RECORDS, loss=0.01).run()
+    yield _row(TOGETHER, f"{report.faults.total()}", "all of that", report), report
+
+
+def _row(fault: str, how: str, does: str, report: Report) -> str:
+    ends = ", ".join(f"{name} {count}" for name, count in sorted(report.ends.items())) or "none"
+    cells = (
+        fault,
+        how,
+        does,
+        f"{ends}, of {report.sessions.total()}",
+        f"{report.datagrams_missing}",
+        f"{report.count('lost') + report.count('forged')}",
+        f"{report.count('repeated')}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+HEAD: Final = (
+    "| fault | how often | what the library does | connections that ended early | missing datagrams, in records "
+    "| bytes lost or forged | bytes repeated |"
+)
+RULE: Final = "|---" * 7 + "|"

@@ -149,7 +149,7 @@ class ModuleSocket:
     async def _send(self, outbox: Outbox, on_taken: Callable[[], None] | None) -> int:
         self.channel.trace.watch(self.connect_id, outbox, self.inbox)
         for attempt in range(_ATTEMPTS):
-            if attempt:
+            if attempt or self._in_doubt:
                 await self._pause(attempt)
 
             async with Sending(self, outbox, on_taken) as sending:

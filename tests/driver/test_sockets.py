@@ -372,6 +372,7 @@ async def test_what_went_before_does_not_hasten_data_that_may_be_taken_late(cloc
         while outbox:
             await hurry(clock, socket.send_waiting(outbox, lambda: None))
 
+        await clock.advance(30.0)
         assert module.sockets[0].taken == bytes(512) + b"abc"
 
 

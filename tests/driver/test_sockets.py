@@ -366,14 +366,14 @@ async def test_data_that_may_be_taken_late_is_not_sent_again_before_it_is_past_c
 
 
 async def test_what_went_before_does_not_hasten_data_that_may_be_taken_late(clock: Clock) -> None:
-    module = FaultyModule(Fault(takes=1.0), Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
+    module = FaultyModule(Fault(takes=1.0), Fault(takes=1.0), Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
     async with open_socket(module) as socket:
-        outbox = filled(bytes(512), b"abc")
+        outbox = filled(bytes(1024), b"abc")
         while outbox:
             await hurry(clock, socket.send_waiting(outbox, lambda: None))
 
         await clock.advance(30.0)
-        assert module.sockets[0].taken == bytes(512) + b"abc"
+        assert module.sockets[0].taken == bytes(1024) + b"abc"
 
 
 async def test_a_send_cut_short_by_a_restart_or_a_lost_port_says_so() -> None:

@@ -69,12 +69,12 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 _LIMIT: Final = 64 * 1024
 
-# How often, in records, memory is looked at; and how much it may grow between a quarter of the run and its end.
-_LOOKS: Final = 40
+# After how many records memory is looked at again; and how much it may grow between a quarter of the run and its end.
+_LOOK: Final = 25_000
 _MORE_OBJECTS: Final = 5000
 _MORE_MEMORY: Final = 24 * 1024 * 1024
-# Below so many records, memory is not in question.
-_WARM: Final = 100_000
+# With fewer looks, memory is not in question.
+_LOOKS: Final = 16
 
 
 @dataclass
@@ -274,13 +274,13 @@ class Soak:
 
     def _look_at_memory(self) -> None:
         memory = self.report.memory
-        if self._world.verified >= self._records * len(memory) / _LOOKS:
+        if self._world.verified >= _LOOK * len(memory):
             gc.collect()
             memory.append((_resident(), len(gc.get_objects())))
 
     def _judge_memory(self) -> None:
         memory = self.report.memory
-        if self._world.verified < _WARM or len(memory) < 8:
+        if len(memory) < _LOOKS:
             return
 
         # The least of a few looks, for what is under way at the moment comes and goes.

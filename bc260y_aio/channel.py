@@ -57,7 +57,7 @@ class Channel:
         sends: how many commands were written, by name.
         turns: whose turn it is.
         recovery: what brings the line into step.
-        strays: how many payloads came for a connectID that nobody has.
+        inboxes: what has come, by connectID.
         may_sleep: the module is allowed to sleep, so a command may find it asleep.
         trace: hears of all that happens.
     """
@@ -86,14 +86,13 @@ class Channel:
         self.trace = trace or Trace(name)
         self.wire_bytes = 0
         self.sends: dict[str, int] = {}
-        self.strays = 0
         self._loop = asyncio.get_running_loop()
         self._dte = DTE(markers=profile.markers, quoted_data=profile.quoted_data)
         self._dialogue: Dialogue | None = None
         self._is_dispatching = False
         self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching, self.trace)
         self._at_rest: deque[asyncio.Future[None]] = deque()
-        self._inboxes = Inboxes()
+        self.inboxes = Inboxes()
         self._subscribers = Subscribers()
         self._reader: asyncio.Task[None] | None = None
         gap = profile.command_gap
@@ -289,13 +288,8 @@ class Channel:
             self._come_to_rest()
 
     def _deliver(self, connect_id: int, data: bytes) -> None:
-        inbox = self._inboxes.get(connect_id)
-        if inbox is None:
-            self.strays += 1
-        else:
-            inbox.put(data)
-
-        self.trace.arrived(connect_id, data, is_stray=inbox is None)
+        is_stray = not self.inboxes.deliver(connect_id, data)
+        self.trace.arrived(connect_id, data, is_stray=is_stray)
 
     def _progress(self, response: Response) -> None:
         dialogue = self._dialogue
@@ -352,7 +346,7 @@ class Channel:
 
     def _react(self, event: Unsolicited) -> None:
         self.trace.heard(event)
-        self._inboxes.hear(event)
+        self.inboxes.hear(event)
         match event:
             case ProbeAnswered() | Resynchronised():
                 self.recovery.hear()
@@ -411,7 +405,7 @@ class Channel:
 
         self.turns.end(error)
         self._come_to_rest()
-        self._inboxes.end_all(error)
+        self.inboxes.end_all(error)
         self.recovery.cancel()
 
     @property
@@ -423,15 +417,15 @@ class Channel:
 
     def end_streams(self, error: Exception, *, spared: Container[Hashable] = ()) -> None:
         """Tell the inboxes of streams that nothing more will come; see :meth:`bc260y_aio.inbox.Inboxes.end_streams`."""
-        self._inboxes.end_streams(error, spared)
+        self.inboxes.end_streams(error, spared)
 
     def attach(self, key: Hashable, inbox: Inbox) -> None:
         """Let payload for a connectID go into an inbox; with any other key it only hears of the end."""
-        self._inboxes[key] = inbox
+        self.inboxes[key] = inbox
 
     def detach(self, key: Hashable) -> None:
         """Stop that."""
-        self._inboxes.pop(key, None)
+        self.inboxes.pop(key, None)
 
     def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
         """Call back for every URC of these kinds, but for payload; return what ends that.

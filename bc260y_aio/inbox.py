@@ -1,5 +1,6 @@
 """What has come for one connectID, in order, until its transport takes it."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Container, Hashable
 
@@ -155,22 +156,53 @@ class Inbox:
 
 
 class Inboxes(dict[Hashable, Inbox]):
-    """The inboxes of one channel, by connectID; those that only want to hear of the end have other keys."""
+    """The inboxes of one channel, by connectID; those that only want to hear of the end have other keys.
+
+    Attributes:
+        sockets: how many sockets the module has. What is said of others is damaged: it was said of one of these.
+        strays: how many payloads came for a connectID that nobody has.
+    """
+
+    def __init__(self) -> None:
+        """Make an empty collection."""
+        super().__init__()
+        self.sockets = sys.maxsize
+        self.strays = 0
+
+    def deliver(self, connect_id: int, payload: bytes) -> bool:
+        """Put a payload where it belongs; return whether somebody has that connectID."""
+        inbox = self.get(connect_id)
+        if inbox is not None:
+            inbox.put(payload)
+            return True
+
+        self.strays += 1
+        self._doubt(connect_id)
+        return False
 
     def hear(self, event: Unsolicited) -> None:
         """Tell those that a URC is about."""
         match event:
             case DamagedPayload(connect_id=connect_id, announced=announced, reason=reason):
+                self._doubt(connect_id)
                 if (inbox := self.get(connect_id)) is not None:
                     inbox.put_damage(PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}"))
             case DamagedLine():
-                # It may have been anybody's data; a datagram may get lost, a stream may not have a hole.
-                self.end_streams(PayloadDamaged("a line was damaged that may have held data of this connection"))
+                self._damage_any()
             case PeerClosed(connect_id=connect_id):
+                self._doubt(connect_id)
                 if (inbox := self.get(connect_id)) is not None:
                     inbox.end()
             case Restarted():
                 self.end_all(ModuleRestarted("the module restarted"))
+
+    def _doubt(self, connect_id: int) -> None:
+        if connect_id >= self.sockets:
+            self._damage_any()
+
+    def _damage_any(self) -> None:
+        # It may have been anybody's data; a datagram may get lost, a stream may not have a hole.
+        self.end_streams(PayloadDamaged("a line was damaged that may have held data of this connection"))
 
     def end_all(self, error: Exception) -> None:
         """Tell all of them that nothing more will come."""

@@ -187,6 +187,7 @@ class Modem(Connections, Services, Power):
             profile=options.profile,
             trace=self._trace,
         )
+        channel.inboxes.sockets = options.profile.sockets
         self._ids = ConnectIDs(options.profile.sockets)
         self._leftovers.clear()
         self._opened = channel

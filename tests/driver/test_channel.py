@@ -746,7 +746,7 @@ async def test_payload_for_a_connect_id_that_nobody_has_disturbs_nobody() -> Non
         asked = start(channel, Attention())
         await far.answer(b"AT\r", b'\r\n+QIURC: "recv",4,2,"6869"\r\n', OK)
         await asked
-        assert channel.strays == 1
+        assert channel.inboxes.strays == 1
 
 
 async def test_payload_that_spells_an_answer_is_no_answer() -> None:

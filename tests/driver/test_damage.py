@@ -1,8 +1,10 @@
 """What the driver makes of a line that cannot be read, and may have been somebody's data."""
 
+import pytest
+
 from bc260y_aio.errors import PayloadDamaged
 from bc260y_aio.inbox import Inbox
-from tests.driver.scripted import FarEnd, open_channel, settle
+from tests.driver.scripted import FarEnd, Module, open_channel, open_modem, settle
 
 
 async def test_a_damaged_header_ends_every_stream_for_it_may_have_been_anybodys() -> None:
@@ -29,6 +31,33 @@ async def test_a_line_of_noise_that_looks_like_nobodys_data_ends_nothing() -> No
         await settle()
 
         assert not inbox.is_ended
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'+QIURC: "recv",11,2,"6869"', b'+QIURC: "recv",11,2,"686"', b'+QIURC: "closed",11'],
+    ids=["data", "damaged data", "end"],
+)
+async def test_what_is_said_of_a_socket_that_there_cannot_be_was_said_of_another(line: bytes) -> None:
+    far = Module()
+    async with open_modem(far) as modem:
+        reader, writer = await modem.open_connection("a.b", 7)
+        far.say(b"\r\n" + line + b"\r\n")
+        with pytest.raises(PayloadDamaged):
+            await reader.read()
+
+        with pytest.raises(PayloadDamaged):
+            await writer.wait_closed()
+
+
+async def test_what_is_said_of_a_socket_that_nobody_has_is_nobodys() -> None:
+    far = Module()
+    async with open_modem(far) as modem:
+        reader, writer = await modem.open_connection("a.b", 7)
+        far.say(b'\r\n+QIURC: "recv",4,2,"6869"\r\n\r\n+QIURC: "closed",4\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n')
+        assert await reader.read(2) == b"hi"
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_after_damaged_text_the_line_is_brought_into_step_before_anybody_asks() -> None:

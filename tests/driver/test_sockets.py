@@ -608,7 +608,7 @@ async def test_closing_closes_the_connect_id_once_and_gives_it_back() -> None:
         assert (module.lines, module.sockets) == (["AT+QICLOSE=0"], {})
         module.push(0, b"abc")
         await settle()
-        assert socket.channel.strays == 1
+        assert socket.channel.inboxes.strays == 1
 
 
 async def test_after_a_restart_there_is_nothing_to_close() -> None:

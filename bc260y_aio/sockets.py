@@ -278,9 +278,12 @@ class ModuleSocket:
         return status.sent - before
 
     async def _insist_on_status(self, turn: Turn) -> AckStatus:
-        for _ in range(_QUESTIONS):
+        for attempt in range(_QUESTIONS):
             try:
-                return await self.ack_status(turn)
+                status = await self.ack_status(turn)
+                # A digit may have been lost on the line.
+                if self.service_type == "UDP" or status.sent == status.acked + status.unacked or attempt:
+                    return status
             except (CommandTimeout, ModuleSlept) as exc:
                 self._note_retry(exc, "asking again")
             except CommandFailed as exc:

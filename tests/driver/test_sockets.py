@@ -301,6 +301,21 @@ async def test_a_question_about_the_counters_is_asked_again_when_it_is_lost(cloc
         assert module.sockets[0].taken == b"0123456789"
 
 
+@pytest.mark.parametrize("told", [b"1,0,12", b"112,0,12", b"12,0,2"])
+async def test_counters_that_do_not_add_up_are_asked_for_again(told: bytes) -> None:
+    module = FaultyModule(Fault(SEND_FAIL, 1.0))
+    play, left = module.instead, [b"\r\n+QISEND: " + told + OK]
+
+    def instead(command: Command) -> bytes | None:
+        return left.pop() if isinstance(command, QueryAcks) and left else play(command)
+
+    module.instead = instead
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"twelve bytes"))
+        assert module.sockets[0].taken == b"twelve bytes"
+        assert module.count("AT+QISEND=0,0") == 2
+
+
 async def test_counters_that_are_never_told_end_with_an_error(clock: Clock) -> None:
     module = FaultyModule(Fault(SEND_FAIL))
     play = module.instead

@@ -103,6 +103,7 @@ class ModuleSocket:
         self._is_unsettled = False
         # How many of the bytes that would be sent next an earlier command may bring yet.
         self._in_doubt: set[int] = set()
+        self._may_come_late = False
 
     def __repr__(self) -> str:
         return f"<ModuleSocket connectID={self.connect_id} {self.service_type.lower()} {self.host}:{self.port}>"
@@ -149,7 +150,7 @@ class ModuleSocket:
     async def _send(self, outbox: Outbox, on_taken: Callable[[], None] | None) -> int:
         self.channel.trace.watch(self.connect_id, outbox, self.inbox)
         for attempt in range(_ATTEMPTS):
-            if attempt or self._in_doubt:
+            if attempt or self._may_come_late:
                 await self._pause(attempt)
 
             async with Sending(self, outbox, on_taken) as sending:
@@ -165,10 +166,11 @@ class ModuleSocket:
 
     async def _pause(self, attempt: int) -> None:
         """Wait before the next attempt; and if the module may yet take what it was given, until it has or will not."""
-        if not self._in_doubt:
+        if not self._may_come_late:
             await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
             return
 
+        self._may_come_late = False
         is_told = asyncio.Event()
         unsubscribe = self.channel.subscribe(lambda late: is_told.set() if _is_of_a_send(late) else None, LateAnswer)
         try:
@@ -262,6 +264,8 @@ class ModuleSocket:
 
         if is_doubtful and taken < size:
             self._in_doubt.add(size - taken)
+            # What a module has not carried out when it falls asleep, it forgets.
+            self._may_come_late = not isinstance(outcome, ModuleSlept)
 
         return taken
 

@@ -43,10 +43,10 @@ def meddle(patch: pytest.MonkeyPatch, method: str, change: Any) -> None:
     original = getattr(ModuleSocket, method)
     calls = 0
 
-    def meddling(socket: ModuleSocket, data: bytes) -> None:
+    def meddling(socket: ModuleSocket, data: bytes, *arguments: Any) -> None:
         nonlocal calls
         calls += 1
-        original(socket, change(data) if calls % 50 == 49 else data)
+        original(socket, change(data) if calls % 50 == 49 else data, *arguments)
 
     patch.setattr(ModuleSocket, method, meddling)
 

@@ -15,7 +15,7 @@ from bc260y_aio.at.responses import Response
 from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, Restarted, Resynchronised
 from bc260y_aio.emulator import Emulator, Network
 from bc260y_aio.emulator.faults import KINDS
-from tests.emulator.fake_clock import FakeClockLoop
+from bc260y_aio.testing import ControlledClockLoop
 from tests.soaking.records import Violation
 from tests.soaking.sessions import HOST, STUCK, Kind, World, choose, run_session
 
@@ -169,7 +169,7 @@ class Soak:
         """Run it, on a loop of its own, whose clock jumps."""
         report, began = self.report, time.monotonic()
         before = _descriptors()
-        with asyncio.Runner(loop_factory=FakeClockLoop) as runner:
+        with asyncio.Runner(loop_factory=ControlledClockLoop) as runner:
             runner.get_loop().set_exception_handler(self._note_exception)
             runner.run(self._run())
             report.emulated = runner.get_loop().time()

@@ -94,7 +94,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--table", action="store_true", help="print a table: one run for each kind of fault, alone")
     options = parser.parse_args(arguments)
-    logging.getLogger("bc260y_aio").setLevel(logging.ERROR)
     if options.table:
         return 0 if print_table() else 1
 
@@ -107,4 +106,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    logging.getLogger("bc260y_aio").setLevel(logging.ERROR)
     sys.exit(main())

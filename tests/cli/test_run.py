@@ -370,6 +370,7 @@ async def test_a_signal_does_what_it_does_by_python_and_leaves_the_module_in_ord
 
 REOPENED = """
     import asyncio
+    import sys
 
     async def ask():
         reader, writer = await asyncio.open_connection("echo.example", 7)
@@ -384,6 +385,8 @@ REOPENED = """
         except ConnectionResetError as exc:
             print(exc, flush=True)
 
+        # It goes on once the line is back.
+        await asyncio.to_thread(sys.stdin.readline)
         await ask()
 
     asyncio.run(main())
@@ -394,11 +397,13 @@ async def test_a_modem_that_was_lost_is_opened_again_for_the_next_connection(wri
     async with Emulator(line="tcp") as emulator:
         emulator.network.add_host("echo.example", EchoPeer())
         async with started("run", "--port", emulator.url, write(REOPENED)) as process:
+            assert process.stdin is not None
             assert process.stdout is not None
             assert await process.stdout.readline() == b"b'question'\n"
             emulator.hang_up()
             await emulator.plug_in()
             assert await process.stdout.readline() == b"[Errno 104] Connection reset by peer\n"
+            process.stdin.write(b"\n")
             assert await process.stdout.readline() == b"b'question'\n"
             _, complained = await process.communicate()
 

@@ -2,6 +2,7 @@
 
 import functools
 import ssl
+from pathlib import Path
 from typing import Final
 
 import trustme
@@ -21,6 +22,16 @@ def server_context() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     _authority().issue_cert(*NAMES).configure_cert(context)
     return context
+
+
+def write_server_files(folder: Path) -> tuple[Path, Path]:
+    """Write what such a server needs that takes files: the certificate with its chain, and the key, for its eyes only."""
+    issued = _authority().issue_cert(*NAMES)
+    certificate, key = folder / "server.pem", folder / "server.key"
+    certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    key.touch(mode=0o600)
+    key.write_bytes(issued.private_key_pem.bytes())
+    return certificate, key
 
 
 @functools.cache

@@ -65,14 +65,18 @@ async def test_paho_hears_what_it_publishes_in_its_own_thread(broker: Ports) -> 
         loop = asyncio.get_running_loop()
         heard: asyncio.Future[tuple[str, bytes]] = loop.create_future()
 
+        def on_connect(session: paho.Client, *_: Any) -> None:
+            session.subscribe("meter/+", qos=1)
+
+        def on_subscribe(session: paho.Client, *_: Any) -> None:
+            session.publish("meter/7", b"\x00\xff 21.5", qos=1)
+
         def on_message(session: paho.Client, data: Any, message: Any) -> None:
             loop.call_soon_threadsafe(heard.set_result, (message.topic, message.payload))
 
         session = paho.Client(CallbackAPIVersion.VERSION2, "paho-on-a-modem", protocol=paho.MQTTv5)
         session.proxy_set(proxy_type=socks.SOCKS5, proxy_addr=LOCAL, proxy_port=front)
-        session.on_connect = lambda *_: session.subscribe("meter/+", qos=1)
-        session.on_subscribe = lambda *_: session.publish("meter/7", b"\x00\xff 21.5", qos=1)
-        session.on_message = on_message
+        session.on_connect, session.on_subscribe, session.on_message = on_connect, on_subscribe, on_message
         await asyncio.to_thread(session.connect, HOST, broker.v5, bind_address=LOCAL)
         session.loop_start()
         assert await heard == ("meter/7", b"\x00\xff 21.5")

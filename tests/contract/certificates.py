@@ -25,7 +25,7 @@ def server_context() -> ssl.SSLContext:
 
 
 def write_server_files(folder: Path) -> tuple[Path, Path]:
-    """Write what such a server needs that takes files: the certificate with its chain, and the key, for its eyes only."""
+    """Write what such a server needs that takes files: its certificate with the chain, and its key."""
     issued = _authority().issue_cert(*NAMES)
     certificate, key = folder / "server.pem", folder / "server.key"
     certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))

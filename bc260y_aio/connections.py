@@ -19,7 +19,7 @@ from .endpoint import DatagramEndpoint, EndpointProtocol
 from .errors import CommandTimeout, ConnectTimeout, ErrorCode, SocketError, socket_error
 from .inbox import Inbox
 from .sockets import ModuleSocket
-from .tls import Handshake
+from .tls import Handshake, StreamWriter
 from .transports import Closing, ModemDatagramTransport, ModemTransport, UnconnectedDatagramTransport
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Connections(ModemCore):
         reader = asyncio.StreamReader(limit=limit, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         transport, _ = await self.create_connection(lambda: protocol, host, port, **kwds)
-        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        writer = StreamWriter(transport, protocol, reader, loop)
         return reader, writer
 
     async def create_connection(

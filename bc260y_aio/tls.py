@@ -125,6 +125,47 @@ class Handshake:
             raise
 
 
+class StreamWriter(asyncio.StreamWriter):
+    """asyncio's writer, which starts TLS also on loops that know no transports but their own, as uvloop."""
+
+    async def start_tls(
+        self,
+        sslcontext: ssl.SSLContext,
+        *,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+    ) -> None:
+        """Put TLS on the connection, as :meth:`asyncio.StreamWriter.start_tls` does.
+
+        Args:
+            sslcontext: the context.
+            server_hostname: the name that the certificate must bear.
+            ssl_handshake_timeout: in seconds; 60 by default.
+            ssl_shutdown_timeout: in seconds; 30 by default. asyncio's own has it since Python 3.12.
+
+        Raises:
+            ssl.SSLError: the handshake failed; the connection is closed.
+            ConnectionError: the connection ended first, or the handshake took too long.
+        """
+        own: Any = self
+        protocol = own._protocol
+        await self.drain()
+        own._transport = await start_tls(
+            own._transport,
+            protocol,
+            sslcontext,
+            server_hostname=server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        )
+        if hasattr(protocol, "_replace_transport"):
+            protocol._replace_transport(own._transport)
+        else:
+            # Before Python 3.13.
+            protocol._replace_writer(self)
+
+
 async def start_tls(
     transport: asyncio.Transport,
     protocol: asyncio.BaseProtocol,

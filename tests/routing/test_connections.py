@@ -321,7 +321,8 @@ async def test_a_handshake_that_takes_too_long_is_given_up() -> None:
         await free(modem)
 
 
-async def test_tls_can_be_started_on_the_streams_of_a_routed_client() -> None:
+@pytest.mark.parametrize("is_routed", [True, False])
+async def test_tls_can_be_started_on_streams(is_routed: bool) -> None:
     async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         assert await reader.readline() == b"STARTTLS\r\n"
         writer.write(b"220 go\r\n")
@@ -331,8 +332,8 @@ async def test_tls_can_be_started_on_the_streams_of_a_routed_client() -> None:
         await reader.read()
 
     async with routable() as modem, serving(upgrade) as port:
-        with modem.route():
-            reader, writer = await asyncio.open_connection(PEER, port)
+        with modem.route() if is_routed else contextlib.nullcontext():
+            reader, writer = await (asyncio if is_routed else modem).open_connection(PEER, port)
             writer.write(b"STARTTLS\r\n")
             assert await reader.readline() == b"220 go\r\n"
 

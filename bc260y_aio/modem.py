@@ -315,9 +315,10 @@ class Modem(Connections, Services, Power):
         """Send asyncio's own calls over the modem inside a ``with`` block, so that clients need not know of it.
 
         That is ``asyncio.open_connection``, ``loop.create_connection`` (with ``sock=`` after ``loop.sock_connect``
-        too), ``create_datagram_endpoint``, ``getaddrinfo``, ``sock_connect`` and ``start_tls``. Inside the block, and
-        in the tasks that are started there until it ends; elsewhere nothing changes. Where blocks are nested, the inner
-        one is asked first; what it does not take is for the one around it. Listening sockets stay on the host.
+        too), ``create_datagram_endpoint``, ``getaddrinfo``, ``getnameinfo``, ``sock_connect``, ``start_tls`` and
+        ``sendfile``. Inside the block, and in the tasks that are started there until it ends; elsewhere nothing
+        changes. Where blocks are nested, the inner one is asked first; what it does not take is for the one around it.
+        Listening sockets stay on the host.
 
             with modem.route():
                 reader, writer = await asyncio.open_connection("example.com", 7)

@@ -8,6 +8,7 @@ loop's own method, with the arguments exactly as they came, so that its own erro
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import ssl
 from asyncio.sslproto import _SSLProtocolTransport
@@ -18,11 +19,15 @@ from typing import Any, Final
 from ..tls import start_tls
 from ..transports import ModemTransport
 from .destinations import bound_address, host_text, is_local, literal, port_number
+from .files import send_file
 from .pump import Pump
 from .rules import ANY, Router, Rule, SocketRouter, names_of, rules_around
 from .takeover import take_over
 
-_METHODS: Final = ("create_connection", "create_datagram_endpoint", "getaddrinfo", "sock_connect", "start_tls")
+_METHODS: Final = (
+    *("create_connection", "create_datagram_endpoint", "getaddrinfo", "getnameinfo"),
+    *("sock_connect", "sock_sendto", "start_tls", "sendfile"),
+)
 
 # Where a loop keeps its RoutedLoop.
 _PLACE: Final = "_bc260y_aio_routed"
@@ -249,23 +254,45 @@ class RoutedLoop:
         if router is not None:
             rows = await router.getaddrinfo(host, port, **kwds)
         else:
-            self._check_query_allowed(host, port)
+            if _is_name(host):
+                self._check_query_allowed(host, port)
+
             rows = await own(host, port, **kwds)
 
-        if isinstance(host, str | bytes | bytearray) and literal(host_text(host)) is None:
+        if _is_name(host):
             for rule in self.rules():
                 rule.remember(host_text(host), names_of(rows))
 
         return rows
 
     def _check_query_allowed(self, host: Any, port: Any) -> None:
-        if isinstance(host, str | bytes | bytearray) and literal(host_text(host)) is not None:
-            return
-
         try:
             self._check_allowed(host, port)
         except OSError as exc:
             raise socket.gaierror(socket.EAI_FAIL, exc.strerror) from None
+
+    async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
+        """Return the names of an address and a port as :meth:`asyncio.loop.getnameinfo` does.
+
+        A module cannot ask for the name of an address; so it is as if there were none.
+
+        Raises:
+            socket.gaierror: the address is for the modem, and ``flags`` demand a name; or it is not an address.
+        """
+        own = self._own["getnameinfo"]
+        if not isinstance(sockaddr, tuple) or len(sockaddr) < 2 or flags & socket.NI_NUMERICHOST:
+            return await own(sockaddr, flags)  # type: ignore[no-any-return]
+
+        host, port = sockaddr[:2]
+        if self._router(host, port) is None:
+            self._check_query_allowed(host, port)
+            return await own(sockaddr, flags)  # type: ignore[no-any-return]
+
+        if _is_name(host) or flags & socket.NI_NAMEREQD:
+            raise socket.gaierror(socket.EAI_NONAME, "a module cannot ask for the name of an address")
+
+        _, service = await own(("127.0.0.1", port), flags | socket.NI_NUMERICHOST)
+        return host_text(host), service
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect a socket as :meth:`asyncio.loop.sock_connect` does."""
@@ -312,16 +339,67 @@ class RoutedLoop:
             pump.transport.abort()
             raise
 
+    async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
+        """Send a datagram as :meth:`asyncio.loop.sock_sendto` does, from a socket that was connected over the modem.
+
+        Raises:
+            OSError: EOPNOTSUPP, the socket is not connected and its datagram is for the modem; EISCONN, it is connected
+                to another peer.
+        """
+        peer = address[:2] if isinstance(address, tuple) and len(address) > 1 else None
+        if (pump := Pump.behind(sock, self._loop)) is not None:
+            if _comparable(peer) != _comparable(pump.transport.get_extra_info("peername")):
+                raise OSError(errno.EISCONN, os.strerror(errno.EISCONN))
+
+            await self._loop.sock_sendall(sock, data)
+            return len(memoryview(data).cast("B"))
+
+        if sock.family in _INTERNET and peer is not None and not self._passes(peer):
+            if self._router(*peer) is not None:
+                raise OSError(
+                    errno.EOPNOTSUPP,
+                    "over a modem a datagram needs a socket that is connected (sock_connect), or an endpoint of the "
+                    "loop's (create_datagram_endpoint)",
+                )
+
+            self._check_allowed(*peer)
+
+        return await self._own["sock_sendto"](sock, data, address)  # type: ignore[no-any-return]
+
     async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **kwds: Any) -> Any:
         """Put TLS on a connection as :meth:`asyncio.loop.start_tls` does."""
-        below = transport
-        while isinstance(below, _SSLProtocolTransport) and below._ssl_protocol is not None:
-            below = below._ssl_protocol._transport
-
-        if isinstance(below, ModemTransport):
+        if _is_ours(transport):
             return await start_tls(transport, protocol, sslcontext, **kwds)
 
         return await self._own["start_tls"](transport, protocol, sslcontext, **kwds)
+
+    async def sendfile(
+        self, transport: Any, file: Any, offset: int = 0, count: int | None = None, *, fallback: bool = True
+    ) -> int:
+        """Send a file over a connection as :meth:`asyncio.loop.sendfile` does.
+
+        Raises:
+            RuntimeError: it is a connection of a modem's, and ``fallback`` is False.
+        """
+        if not _is_ours(transport):
+            return await self._own["sendfile"](transport, file, offset, count, fallback=fallback)  # type: ignore[no-any-return]
+
+        if not fallback:
+            raise RuntimeError(f"fallback is disabled, and the kernel sends no files over a modem: {transport!r}")
+
+        return await send_file(transport, file, offset, count)
+
+
+def _is_ours(transport: Any) -> bool:
+    """Tell whether a transport is the module's, or a TLS transport above it."""
+    while isinstance(transport, _SSLProtocolTransport) and transport._ssl_protocol is not None:
+        transport = transport._ssl_protocol._transport
+
+    return isinstance(transport, ModemTransport)
+
+
+def _is_name(host: Any) -> bool:
+    return isinstance(host, str | bytes | bytearray) and literal(host_text(host)) is None
 
 
 def _is_pair(address: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import socket
 import ssl
@@ -259,6 +260,32 @@ async def test_a_datagram_socket_can_be_used_raw() -> None:
                 received = {await loop.sock_recv(sock, 100) for _ in range(3)}
 
             assert received == {b"one", b"two", b"three"}
+
+        await free(modem)
+
+
+# uvloop has no `sock_sendto`.
+@pytest.mark.loops("asyncio", "eager")
+async def test_a_datagram_with_an_address_goes_out_from_a_socket_that_is_connected_and_from_no_other() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving_datagrams() as port:
+        with modem.route(), made(socket.SOCK_DGRAM) as sock, made(socket.SOCK_DGRAM) as other:
+            await loop.sock_connect(sock, (PEER, port))
+            assert await loop.sock_sendto(sock, b"one", (PEER, port)) == 3
+            async with asyncio.timeout(10):
+                assert await loop.sock_recv(sock, 100) == b"one"
+
+            with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is looked at
+                await loop.sock_sendto(sock, b"two", (PEER, port + 1))
+
+            assert caught.value.errno == errno.EISCONN
+            with pytest.raises(OSError, match=r"create_datagram_endpoint") as caught:
+                await loop.sock_sendto(other, b"two", ("198.51.100.1", port))
+
+            assert caught.value.errno == errno.EOPNOTSUPP
+            assert await loop.sock_sendto(other, b"three", ("127.0.0.1", port)) == 5
+            async with asyncio.timeout(10):
+                assert await loop.sock_recvfrom(other, 100) == (b"three", ("127.0.0.1", port))
 
         await free(modem)
 

@@ -17,7 +17,10 @@ from .stage import PEER, ask, routable, serving
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 
-NAMES = ("create_connection", "create_datagram_endpoint", "getaddrinfo", "sock_connect", "start_tls")
+NAMES = (
+    *("create_connection", "create_datagram_endpoint", "getaddrinfo", "getnameinfo"),
+    *("sock_connect", "sock_sendto", "start_tls", "sendfile"),
+)
 
 
 def attributes() -> dict[str, Any]:
@@ -383,6 +386,26 @@ async def test_an_exclusive_route_refuses_what_would_go_over_the_hosts_network()
             assert await ask(port) is modem
             await try_everything()
             assert await loop.getaddrinfo("198.51.100.1", 80)
+
+
+async def test_the_host_is_not_asked_for_the_name_of_an_address_behind_the_modem() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem:
+        with modem.route(exclusive=True):
+            assert await loop.getnameinfo(("198.51.100.1", 80), socket.NI_NUMERICSERV) == ("198.51.100.1", "80")
+            assert await loop.getnameinfo(("198.51.100.1", 80), 0) == ("198.51.100.1", "http")
+            with pytest.raises(socket.gaierror) as caught:
+                await loop.getnameinfo(("198.51.100.1", 80), socket.NI_NAMEREQD)
+
+            assert caught.value.errno == socket.EAI_NONAME
+            with pytest.raises(socket.gaierror):
+                await loop.getnameinfo((PEER, 80), 0)
+
+            numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+            assert await loop.getnameinfo(("127.0.0.1", 80), numeric) == ("127.0.0.1", "80")
+
+        with modem.route(match=lambda *_: False, exclusive=True), pytest.raises(socket.gaierror, match="out of bounds"):
+            await loop.getnameinfo(("198.51.100.1", 80), 0)
 
 
 # The module-level functions

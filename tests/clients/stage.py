@@ -5,7 +5,6 @@ import concurrent.futures
 import contextlib
 import functools
 import gc
-import ipaddress
 import socket
 import sys
 import threading
@@ -146,7 +145,8 @@ def port_of(sock: Any) -> int:
     return port
 
 
-# The witness: an audit hook sees what goes to the kernel, and asks who it was
+# The witness: an audit hook sees who connects to this machine itself. What goes further than that, and what is asked of
+# the host's resolver, is refused everywhere (tests/guard.py).
 
 
 _servers: Final[set[int]] = set()
@@ -167,7 +167,7 @@ def _unwatched(thread: threading.Thread) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _witnessed(doors: Collection[int]) -> Iterator[list[str]]:
-    """Collect what is asked of the host's network and resolver meanwhile, but by this package and by servers."""
+    """Collect what is connected or sent over the host's network meanwhile, but by this package and by servers."""
     global _seen, _doors
     _install()
     _seen, _doors = [], doors
@@ -186,33 +186,18 @@ def _witness(event: str, arguments: tuple[Any, ...]) -> None:
     if _seen is None or not event.startswith("socket.") or threading.get_ident() in _servers:
         return
 
-    if _is_of_the_host(event, arguments) and not _is_ours():
+    if _is_of_a_client(event, arguments) and not _is_ours():
         _seen.append(f"{event}{arguments!r}")
 
 
-def _is_of_the_host(event: str, arguments: tuple[Any, ...]) -> bool:
+def _is_of_a_client(event: str, arguments: tuple[Any, ...]) -> bool:
     match event, arguments:
         case "socket.connect", (_, ("127.0.0.1", port)) if port in _doors:
             return False
-        case "socket.bind", (_, ("127.0.0.1", _)):
-            return False
-        case ("socket.connect" | "socket.sendto" | "socket.sendmsg" | "socket.bind", (sock, *_)):
+        case (("socket.connect" | "socket.sendto" | "socket.sendmsg"), (sock, *_)):
             return sock.family in (socket.AF_INET, socket.AF_INET6)
-        case ("socket.getaddrinfo" | "socket.gethostbyname", (host, *_)):
-            return not _is_numeric(host)
-        case ("socket.gethostbyaddr" | "socket.getnameinfo", _):
-            return True
         case _:
             return False
-
-
-def _is_numeric(host: Any) -> bool:
-    try:
-        ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host)
-    except ValueError:
-        return False
-
-    return True
 
 
 def _is_ours() -> bool:

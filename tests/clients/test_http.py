@@ -17,7 +17,9 @@ pytestmark = pytest.mark.loops("asyncio", "uvloop")
 
 async def test_aiohttp_gets_and_posts() -> None:
     async def client() -> None:
-        async with aiohttp.ClientSession(f"http://{HOST}:{port}") as session:
+        # The default, unless aiodns is installed.
+        connector = aiohttp.TCPConnector(resolver=aiohttp.ThreadedResolver())
+        async with aiohttp.ClientSession(f"http://{HOST}:{port}", connector=connector) as session:
             async with session.get("/hello") as response:
                 assert (response.status, await response.text()) == (200, "hello")
 

@@ -14,7 +14,8 @@ The rules:
 3. Destinations on this machine stay on it, for no radio leads there; ``match`` replaces that rule. It is asked about
    the name that a program resolved, also when the program then connects to the address it got.
 4. What listens is on the host: a module has no listening sockets.
-5. The loop's own methods call each other; a destination that one of them was given is not asked about again.
+5. Of a name's addresses a program is told one, for there are too few sockets to race several.
+6. The loop's own methods call each other; a destination that one of them was given is not asked about again.
 """
 
 from .births import route_new_loops

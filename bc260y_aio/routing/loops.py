@@ -239,7 +239,7 @@ class RoutedLoop:
         return router
 
     async def getaddrinfo(self, host: Any, port: Any, **kwds: Any) -> list[Any]:
-        """Resolve a name as :meth:`asyncio.loop.getaddrinfo` does."""
+        """Resolve a name as :meth:`asyncio.loop.getaddrinfo` does, but to one address at most where a modem does it."""
         own = self._own["getaddrinfo"]
         if self._passes((host, port)):
             passage = _passage.get()
@@ -253,6 +253,8 @@ class RoutedLoop:
         router = None if kwds.get("flags", 0) & socket.AI_PASSIVE else self._router(host, port)
         if router is not None:
             rows = await router.getaddrinfo(host, port, **kwds)
+            # Programs race the addresses of a name, and each would take one of five sockets for as long as it waits.
+            rows = [row for row in rows if row[4][0] == rows[0][4][0]]
         else:
             if _is_name(host):
                 self._check_query_allowed(host, port)

@@ -74,16 +74,18 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def on_stage(network: Network | None = None, **emulation: Any) -> AsyncIterator[Stage]:
+async def on_stage(
+    network: Network | None = None, *, modem: type[Modem] = Modem, **emulation: Any
+) -> AsyncIterator[Stage]:
     """Open a modem on an emulator with these options."""
     # What is there already need not be looked at each time that a client's leftovers are collected.
     gc.freeze()
     try:
         async with (
             Emulator(network=network, line="memory", **emulation) as emulator,
-            Modem(emulator.url, close_timeout=2.0, nvram_gap=0.0) as modem,
+            modem(emulator.url, close_timeout=2.0, nvram_gap=0.0) as opened,
         ):
-            yield Stage(emulator, modem)
+            yield Stage(emulator, opened)
     finally:
         gc.unfreeze()
 

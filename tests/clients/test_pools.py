@@ -11,6 +11,7 @@ import httpx
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from bc260y_aio import Modem
 from bc260y_aio.emulator import Network
 
 from .stage import HOST, Stage, elsewhere, on_stage
@@ -127,8 +128,17 @@ async def test_aiohttp_races_three_addresses_and_takes_two_sockets_at_most() -> 
         assert stage.opened <= 2
 
 
-async def test_a_name_has_one_address_so_that_there_is_nothing_to_race() -> None:
-    async with elsewhere(web_server()) as port, on_stage(latency=0.05) as stage:
+class WellKnown(Modem):
+    """A modem in whose network names have five addresses."""
+
+    async def resolve(self, host: str | bytes) -> list[str]:
+        addresses = await super().resolve(host)
+        return addresses + [f"203.0.113.{number}" for number in range(4)]
+
+
+async def test_of_a_name_with_five_addresses_one_is_told_so_that_there_is_nothing_to_race() -> None:
+    async with elsewhere(web_server()) as port, on_stage(modem=WellKnown, latency=0.05) as stage:
+        assert len(await stage.modem.getaddrinfo(HOST, port, type=socket.SOCK_STREAM)) == 5
         async with stage.routed(), await anyio.connect_tcp(HOST, port, happy_eyeballs_delay=0.001) as stream:
             await stream.send(b"GET /hello HTTP/1.0\r\n\r\n")
             assert (await stream.receive()).startswith(b"HTTP/1.0 200 OK")

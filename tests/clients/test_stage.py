@@ -9,25 +9,23 @@ import pytest
 
 from tests.guard import LeftLoopback
 
-from .stage import HOST, elsewhere, on_stage
-from .web_servers import web_server
+from .stage import HOST, listening, on_stage, port_of
 
 pytestmark = pytest.mark.loops("asyncio", "uvloop")
 
 
 async def test_a_socket_that_a_client_connects_by_itself_is_seen() -> None:
-    async with elsewhere(web_server()) as port, on_stage() as stage:
-        with pytest.raises(AssertionError, match=r"socket\.connect"):  # noqa: PT012 - what ends the inner block
+    async with on_stage() as stage:
+        with listening() as server, pytest.raises(AssertionError, match=r"socket\.connect"):
             async with stage.routed():
-                with socket.create_connection(("127.0.0.1", port)):
-                    pass
+                socket.create_connection(("127.0.0.1", port_of(server))).close()
 
 
 async def test_a_client_that_never_uses_the_modem_is_seen() -> None:
-    async with elsewhere(web_server()) as port, on_stage() as stage:
-        with pytest.raises(AssertionError):  # noqa: PT012 - what ends the inner block
+    async with on_stage() as stage:
+        with listening() as server, pytest.raises(AssertionError):  # noqa: PT012 - what ends the inner block
             async with stage.routed():
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                _, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
                 writer.close()
                 await writer.wait_closed()
 

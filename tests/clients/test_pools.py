@@ -49,10 +49,10 @@ async def test_httpx_makes_ten_requests_on_one_connection() -> None:
 
 
 async def test_httpx_opens_a_new_connection_after_the_server_has_closed_the_idle_one() -> None:
-    async with elsewhere(web_server(keepalive=0.05)) as port, on_stage() as stage:
+    async with elsewhere(web_server()) as port, on_stage() as stage:
         async with stage.routed(), httpx.AsyncClient(trust_env=False) as session:
             async with closed_by_the_server(stage):
-                assert (await session.get(f"http://{HOST}:{port}/hello")).text == "hello"
+                assert (await session.get(f"http://{HOST}:{port}/once")).text == "hello"
 
             assert (await session.get(f"http://{HOST}:{port}/hello")).text == "hello"
 
@@ -70,9 +70,9 @@ async def test_aiohttp_makes_ten_requests_on_one_connection() -> None:
 
 
 async def test_aiohttp_opens_a_new_connection_after_the_server_has_closed_the_idle_one() -> None:
-    async with elsewhere(web_server(keepalive=0.05)) as port, on_stage() as stage:
+    async with elsewhere(web_server()) as port, on_stage() as stage:
         async with stage.routed(), aiohttp.ClientSession(f"http://{HOST}:{port}") as session:
-            async with closed_by_the_server(stage), session.get("/hello") as response:
+            async with closed_by_the_server(stage), session.get("/once") as response:
                 assert await response.text() == "hello"
 
             async with session.get("/hello") as response:

@@ -20,6 +20,13 @@ async def greet(request: web.Request) -> web.Response:
     return web.Response(text="hello")
 
 
+async def greet_once(request: web.Request) -> web.Response:
+    """Answer as if the connection were kept, and close it a little later."""
+    assert request.transport is not None
+    asyncio.get_running_loop().call_later(0.05, request.transport.close)
+    return web.Response(text="hello")
+
+
 async def echo(request: web.Request) -> web.Response:
     return web.Response(body=await request.read())
 
@@ -34,12 +41,13 @@ async def converse(request: web.Request) -> web.WebSocketResponse:
 
 
 @contextlib.asynccontextmanager
-async def web_server(context: ssl.SSLContext | None = None, keepalive: float = 60.0) -> AsyncIterator[int]:
+async def web_server(context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     application = web.Application(client_max_size=1 << 20)
     application.router.add_get("/hello", greet)
+    application.router.add_get("/once", greet_once)
     application.router.add_post("/echo", echo)
     application.router.add_get("/socket", converse)
-    runner = web.AppRunner(application, keepalive_timeout=keepalive, shutdown_timeout=1.0, access_log=None)
+    runner = web.AppRunner(application, shutdown_timeout=1.0, access_log=None)
     await runner.setup()
     sock = listening()
     try:

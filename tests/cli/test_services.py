@@ -6,9 +6,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bc260y_aio.emulator import Emulator
+from bc260y_aio.testing import virtual_clock
 from tests.cli.running import run
+from tests.loops import LoopFactory
 
 PORT = "emulator://?latency=0.005"
+
+
+@pytest.fixture
+def loop_factory() -> LoopFactory:
+    """Make loops by whose clock a round trip takes just as long as the network says."""
+    return virtual_clock()
 
 
 # Ping

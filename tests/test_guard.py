@@ -115,7 +115,7 @@ def test_a_refusal_that_the_code_swallows_fails_the_test_all_the_same(pytester: 
         """
     )
 
-    result = pytester.runpytest_inprocess("-p", "tests.conftest")
+    result = pytester.runpytest_inprocess("-p", "tests.conftest", "-p", "no:asyncio")
 
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines("*socket.getaddrinfo was asked to leave the loopback interface for 'example.com'")

@@ -150,8 +150,12 @@ def _failure(record: Record) -> Verdict:
     if not failed.all_of(SocketOpened):
         raise NotSeen("the outcome of the open was not told")
 
-    is_blocked = bool(closed.all_of(SocketClosed))
-    return either(is_blocked, f"after {shown(failed.lines[-1])}, {closed.command} brought {shown(closed.lines[-1])}")
+    if not closed.lines:
+        raise NotSeen("its close was not answered")
+
+    return either(
+        not closed.is_refused, f"after {shown(failed.lines[-1])}, {closed.command} brought {shown(closed.lines[-1])}"
+    )
 
 
 def _unknown_name(record: Record) -> Verdict:
@@ -230,6 +234,20 @@ def _send(record: Record) -> Verdict:
             return differs(f"{exchange.command} brought {told or 'no answer'}", note)
 
     return agrees(f"{len(_sends(record))} times")
+
+
+def _close(record: Record) -> Verdict:
+    names = ("stream.close", "datagram.close", "close.nowhere")
+    closes = [record[name] for name in names if name in record.exchanges and not record[name].is_refused]
+    if not closes:
+        raise NotSeen(record.skipped.get("open.nowhere", "nothing was closed"))
+
+    for exchange in closes:
+        if not exchange.all_of(SocketClosed):
+            note = "A close takes all the time that it is given; then its connectID is free."
+            return differs(f"{exchange.command} brought {shown(exchange.heard)}", note)
+
+    return agrees(f"{len(closes)} times")
 
 
 def _completions(record: Record) -> Verdict:
@@ -386,6 +404,7 @@ BEHAVIOUR: Final = (
     Check("data_format", "the payload formats can be asked for", "2.2.1", "commands", _formats),
     Check("registration", f"it registers within {REGISTRATION_TIMEOUT:g} s", "4.1", "registration", _registration),
     Check("open", "the outcome of an open is told, after OK, within 65 s", "2.2.2", "failure", _opens),
+    Check("close", "a close ends in CLOSE OK", "2.2.3", "failure", _close),
     Check("close_after_failure", "a failed open blocks its connectID until it is closed", "2.2.2", "failure", _failure),
     Check("unknown_name", "a name that does not exist is error 565", "2.2.6, 3", "failure", _unknown_name),
     Check("name", "a name resolves to an address", "2.2.6", "names", _name),

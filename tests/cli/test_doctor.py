@@ -41,7 +41,7 @@ async def test_what_agrees_and_what_differs_is_shown_with_a_profile(capsys: pyte
         "differs       largest_ping: a ping may have 1500 bytes (guide 2.2.8): 200 bytes",
     ]
     assert "not checked   ping_ttl: a reply to a ping tells its TTL (guide 2.2.8): it takes consent: data" in shown
-    assert shown[-4].endswith("2 differ, 29 not checked. The profile, for Modem(port, profile=...):")
+    assert shown[-4].endswith("2 differ, 30 not checked. The profile, for Modem(port, profile=...):")
     assert shown[-2:] == ["# BC260YCNAAR01A02", "largest_ping = 200"]
 
 
@@ -51,7 +51,7 @@ async def test_nothing_differs_in_a_module_as_the_guide_describes_it(capsys: pyt
         assert await run("doctor", "--port", emulator.url, "--yes", *server) == 0
 
     shown = capsys.readouterr().out.splitlines()
-    assert "47 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
+    assert "48 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
     assert shown[-2:] == ["# BC260YCNAAR01A03", "quoted_data = true"]
 
 

@@ -9,7 +9,7 @@ from bc260y_aio import Profile
 from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
 from bc260y_aio.doctor import CHECKS, LOOKS, Outcome
 from bc260y_aio.emulator import Options
-from bc260y_aio.emulator.faults import KINDS
+from bc260y_aio.emulator.faults import KINDS, NOISES
 from bc260y_aio.emulator.network.conditions import FIGURES, figures_of
 from tests.doctor.practice import look, seen, unchecked
 
@@ -73,6 +73,7 @@ VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
     ({"urc_late": 1.0, "urc_late_by": 5.0}, set(), {}),
     ({"send_fail_taken": 1.0}, {"send"}, {}),
     ({"send_ok_lost": 1.0}, {"send"}, {}),
+    ({"close_ok_lost": 1.0}, {"close"}, {}),
     ({"closed": 1.0}, {"connection"}, {}),
     # Several at once
     (
@@ -156,7 +157,13 @@ UNSEEN: Final = {
     "send_buffer": "it takes a peer that acknowledges nothing",
     "send_timeout": "it takes a peer that acknowledges nothing",
     "push_window": "what waits inside of the module",
-    "ok_lost": "no command is answered then: the module is not found",
+    **dict.fromkeys(("ok_lost", "answer_lost"), "no command is answered then: the module is not found"),
+    **dict.fromkeys(
+        ("urc_inside", "broken_receiving", "broken_sending", "session_lost", "outage", "stalled"),
+        "what happens to any module now and then, not a kind of module",
+    ),
+    **dict.fromkeys(("restart", "deep_sleep", "unplugged"), "the same; an examination does not survive it"),
+    **dict.fromkeys([*NOISES, "noise_delayed", "noise_split"], "the line's, not the module's"),
 }
 
 

@@ -326,16 +326,17 @@ class ModuleSocket:
 
         Raises:
             CommandFailed: the socket is gone.
-            CommandTimeout: the module does not tell.
+            NotAcknowledged: the module does not tell, or no more.
         """
         deadline = asyncio.get_running_loop().time() + timeout
         pause = _FIRST_LOOK
+        acked = 0
         while True:
             try:
                 status = await self.ack_status()
             except CommandTimeout as exc:
                 if asyncio.get_running_loop().time() >= deadline:
-                    raise
+                    raise NotAcknowledged(self.sent - acked) from exc
 
                 self._note_retry(exc, "asking again")
                 continue
@@ -343,6 +344,7 @@ class ModuleSocket:
             if status.sent < self.sent:
                 return None
 
+            acked = status.acked
             left = deadline - asyncio.get_running_loop().time()
             if not status.unacked or left <= 0 or self._is_over:
                 return status.unacked

@@ -17,6 +17,7 @@ from bc260y_aio.channel import Channel
 from bc260y_aio.dataformat import PayloadFormats
 from bc260y_aio.errors import (
     CommandFailed,
+    CommandTimeout,
     ConnectionLost,
     ModuleRestarted,
     NotAcknowledged,
@@ -610,6 +611,17 @@ async def test_after_the_peer_has_closed_the_check_before_a_close_tells_nothing(
         module.end(0)
         await settle()
         assert await socket.check_acks(5.0) is None
+
+
+async def test_what_the_module_does_not_tell_is_not_acknowledged(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.instead = lambda command: b"" if isinstance(command, QueryAcks) else None
+        error = await hurry(clock, socket.check_acks(2.0))
+        assert isinstance(error, NotAcknowledged)
+        assert isinstance(error.__cause__, CommandTimeout)
+        assert error.unacked == 3
 
 
 # Closing

@@ -13,6 +13,7 @@ from .at.commands import OpenSocket, QuerySocket
 from .at.completions import SocketOpened
 from .at.information import SocketInfo, SocketState
 from .bridge import open_socket
+from .channel import Channel
 from .core import ModemCore, Options
 from .dataformat import PayloadFormats
 from .endpoint import DatagramEndpoint, EndpointProtocol
@@ -363,11 +364,11 @@ class Connections(ModemCore):
 
     # Sockets that an earlier program left open
 
-    def _keep_leftover(self, info: SocketInfo) -> None:
+    def _keep_leftover(self, channel: Channel, info: SocketInfo) -> None:
         """Keep a UDP socket that is open in the module until somebody opens one to the same peer."""
         inbox = Inbox(self._options.receive_limit, keeps_order=False)
         self._ids.take(info.connect_id)
-        self._channel.attach(info.connect_id, inbox)
+        channel.attach(info.connect_id, inbox)
         self._leftovers[info.host, info.remote_port] = info, inbox
 
     def _take_leftover(self, service_type: str, remote: Address, local: int) -> tuple[SocketInfo, Inbox] | None:

@@ -96,7 +96,7 @@ class Modem(Connections, Services, Power):
         self._port_url = port
         self._baudrate = baudrate
         self._opened: Channel | None = None
-        self._is_closing = False
+        self._is_opening = self._is_closing = False
         options = Options(
             profile=known,
             receive_limit=receive_limit,
@@ -135,7 +135,7 @@ class Modem(Connections, Services, Power):
     @property
     def is_open(self) -> bool:
         """Whether the modem is open and its port is there."""
-        return self._opened is not None and self._opened.error is None and not self._is_closing
+        return self._opened is not None and self._opened.error is None and not (self._is_opening or self._is_closing)
 
     # Life
 
@@ -176,7 +176,12 @@ class Modem(Connections, Services, Power):
             await port.close()
             raise
 
-        await self._begin(port)
+        # Until the leftovers are closed, nobody can tell which connectIDs are free.
+        self._is_opening = True
+        try:
+            await self._begin(port)
+        finally:
+            self._is_opening = False
 
     async def _begin(self, port: Port) -> None:
         options = self._options
@@ -202,7 +207,7 @@ class Modem(Connections, Services, Power):
             keep = [info for info in leftovers if options.adopt_udp and _can_be_adopted(info)]
             await close_leftovers(channel, [info for info in leftovers if info not in keep])
             for info in keep:
-                self._keep_leftover(info)
+                self._keep_leftover(channel, info)
         except BaseException:
             try:
                 await self._take_leave(channel)
@@ -300,8 +305,8 @@ class Modem(Connections, Services, Power):
         if self._opened.error is not None:
             raise self._opened.error.with_traceback(None)
 
-        if self._is_closing:
-            raise ModemClosed("the modem is being closed")
+        if self._is_opening or self._is_closing:
+            raise ModemClosed(f"the modem is being {'opened' if self._is_opening else 'closed'}")
 
         return self._opened
 

@@ -24,6 +24,10 @@ guard.install()
 
 # On a build machine the examples are the same each time, and a failure there is a failure everywhere.
 hypothesis.settings.register_profile("bc260y", deadline=None, max_examples=60, derandomize="CI" in os.environ)
+# For a long look: `pytest -n 0 tests/properties --hypothesis-profile=long`, with HYPOTHESIS_EXAMPLES examples a test.
+hypothesis.settings.register_profile(
+    "long", deadline=None, max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5000")), report_multiple_bugs=False
+)
 hypothesis.settings.load_profile("bc260y")
 
 # Where Linux lists what a process has open; elsewhere open descriptors go unnoticed.

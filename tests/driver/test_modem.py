@@ -608,6 +608,29 @@ async def test_a_cancelled_close_closes_the_port_all_the_same() -> None:
     assert point >= 4
 
 
+async def test_nothing_is_opened_before_the_sockets_of_an_earlier_program_are_closed() -> None:
+    module = Module()
+    left = OpenSocket(0, "TCP", "old.example", 7)
+    module.sockets[0] = Socket(left)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bc260y_aio.modem.open_port", module.open_port)
+        modem = Modem("script://module", nvram_gap=0.0)
+        opening = asyncio.ensure_future(modem.open())
+        while not module.count("AT+QISTATE?"):
+            await settle(1)
+
+        assert not modem.is_open
+        with pytest.raises(ModemClosed, match="being opened"):
+            await modem.create_connection(asyncio.Protocol, "a.b", 7)
+
+        await opening
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        assert [socket.opened.host for socket in module.sockets.values()] == ["a.b"]
+        assert modem.is_open
+        transport.abort()
+        await modem.close()
+
+
 async def test_no_task_is_left_when_a_modem_is_closed() -> None:
     module = Module()
     async with open_modem(module) as modem:

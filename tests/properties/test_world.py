@@ -1,0 +1,196 @@
+"""Nothing lost, nothing forged, nothing stuck: whatever is done, in whatever order, and whatever goes wrong meanwhile.
+
+A longer look: ``pytest -n 0 tests/properties --hypothesis-profile=long``.
+"""
+
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import hypothesis
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bc260y_aio.emulator.faults import KINDS
+from tests.guide.conftest import QuickLoop
+from tests.properties.world import World
+
+T = TypeVar("T")
+
+MODEMS: Final = st.fixed_dictionaries(
+    {
+        "data_format": st.sampled_from(["hex", "text", "auto"]),
+        "receive_limit": st.sampled_from([256 * 1024, 2048]),
+        "connect_id_timeout": st.sampled_from([5.0, 60.0]),
+        "close_timeout": st.sampled_from([2.0, 10.0]),
+        "recovery_timeout": st.just(60.0),
+        "wait_for_local_port": st.booleans(),
+    }
+)
+MODULES: Final = st.fixed_dictionaries(
+    {
+        "baudrate": st.sampled_from([None, 115200]),
+        "chunks": st.sampled_from([None, (1, 50)]),
+        "answer_delay": st.sampled_from([0.0, 0.02]),
+        "completion_delay": st.sampled_from([0.0, 0.05]),
+        "boot_time": st.sampled_from([0.5, 3.0]),
+        "registration_delay": st.sampled_from([0.0, 4.0]),
+        "light_sleep": st.booleans(),
+        "answer_late_by": st.sampled_from([1.0, 7.0, 30.0]),
+        "urc_late_by": st.sampled_from([1.0, 10.0]),
+    }
+)
+SIZES: Final = st.sampled_from([1, 100, 512, 513, 1024, 1500, 3000])
+WHICH: Final = st.integers(0, 7)
+# More than once stands what is to happen more often.
+OF_SENDS: Final = ("send_fail_taken", "send_fail_dropped", "send_ok_lost")
+TROUBLES: Final = (*("restart", "outage", "off the air", "on the air") * 2, "hang up", "close", *("open",) * 3)
+
+
+class Machine(RuleBasedStateMachine):
+    """What may happen, and what must be so then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contexts: list[dict[str, Any]] = []
+        self.loop = QuickLoop()
+        self.loop.set_exception_handler(lambda _, context: self.contexts.append(context))
+        self.world: World | None = None
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    def do(self, act: Callable[..., None], *args: Any, **kwds: Any) -> None:
+        async def do() -> None:
+            act(*args, **kwds)
+
+        self.run(do())
+
+    @property
+    def now(self) -> World:
+        assert self.world is not None
+        return self.world
+
+    def has(self, what: str) -> bool:
+        return self.world is not None and bool(getattr(self.world, what))
+
+    # What may happen
+
+    @initialize(modem=MODEMS, module=MODULES, latency=st.sampled_from([0.0, 0.4]), streams=st.integers(0, 4))
+    def begin(self, modem: dict[str, Any], module: dict[str, Any], latency: float, streams: int) -> None:
+        self.world = World(modem=modem, module=module, latency=latency)
+        self.run(self.world.begin())
+        for _ in range(streams):
+            self.open("tcp", port=0, stays=True)
+
+        self.wait(10.0)
+
+    @rule(kind=st.sampled_from(["tcp", "tcp", "udp"]), port=st.sampled_from([0, 0, 0, 40000]), stays=st.booleans())
+    def open(self, kind: str, port: int, stays: bool) -> None:
+        self.now.has_trouble |= bool(port) or len(self.now.nears) > 4
+        self.do(self.now.open, kind, local_port=port, stays_open=stays)
+
+    @precondition(lambda self: self.has("up"))
+    @rule(writes=st.lists(st.tuples(WHICH, SIZES), min_size=1, max_size=5))
+    def write(self, writes: list[tuple[int, int]]) -> None:
+        for which, size in writes:
+            if up := self.now.up:
+                self.do(up[which % len(up)].write, size)
+
+    @precondition(lambda self: self.has("nears"))
+    @rule(says=st.lists(st.tuples(WHICH, SIZES), min_size=1, max_size=5))
+    def say(self, says: list[tuple[int, int]]) -> None:
+        self.now.has_trouble |= self.now.modem._options.receive_limit < 4096
+        for which, size in says:
+            near = self.now.nears[-1 - which % len(self.now.nears)]
+            self.do(near.far.say, size if near.is_stream else min(size, 1024))
+
+    @precondition(lambda self: self.has("up"))
+    @rule(which=WHICH, how=st.sampled_from(["pause", "resume"]))
+    def read(self, which: int, how: str) -> None:
+        self.do(getattr(self.now.up[which % len(self.now.up)], how))
+
+    @precondition(lambda self: self.has("up"))
+    @rule(which=WHICH, how=st.sampled_from(["close", "abort"]))
+    def end(self, which: int, how: str) -> None:
+        self.do(self.now.up[which % len(self.now.up)].end, how)
+
+    @precondition(lambda self: self.has("nears"))
+    @rule(which=WHICH)
+    def end_far(self, which: int) -> None:
+        self.do(self.now.nears[-1 - which % len(self.now.nears)].far.close)
+
+    @rule(what=st.sampled_from(["signal", "revision", "resolve", "ping", "time", "sockets", "sleep", "wake"]))
+    def ask(self, what: str) -> None:
+        self.do(self.now.ask, what)
+
+    @precondition(lambda self: self.has("up"))
+    @rule(which=WHICH, what=st.sampled_from(["acknowledged", "counters"]))
+    def ask_about(self, which: int, what: str) -> None:
+        self.do(self.now.ask_about, self.now.up[which % len(self.now.up)], what)
+
+    @precondition(lambda self: self.has("errands"))
+    @rule(which=WHICH)
+    def cancel(self, which: int) -> None:
+        self.do(self.now.cancel, which)
+
+    @rule(kind=st.sampled_from([*KINDS, *OF_SENDS, *OF_SENDS]), times=st.integers(1, 3))
+    def break_next(self, kind: str, times: int) -> None:
+        self.do(self.now.break_next, kind, times)
+
+    @rule(what=st.sampled_from(TROUBLES))
+    def trouble(self, what: str) -> None:
+        self.do(self.now.trouble, what)
+
+    @rule()
+    def plug_in(self) -> None:
+        self.run(self.now.plug_in())
+
+    @rule(turns=st.integers(1, 40))
+    def go_on(self, turns: int) -> None:
+        async def go_on() -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+        self.run(go_on())
+
+    @rule(seconds=st.sampled_from([0.01, 0.1, 0.5, 2.0, 10.0, 30.0, 80.0]))
+    def wait(self, seconds: float) -> None:
+        self.run(asyncio.sleep(seconds))
+
+    @rule()
+    def rest(self) -> None:
+        self.run(self.now.rest())
+
+    # What must be so
+
+    @invariant()
+    def nothing_is_lost_or_forged(self) -> None:
+        if self.world is not None:
+            self.world.look()
+            assert self.world.complaints == []
+            assert self.contexts == []
+
+    def teardown(self) -> None:
+        try:
+            if self.world is not None:
+                self.run(self.world.rest())
+                self.run(self.world.end())
+                self.world.look()
+                gc.collect(1)
+                assert self.world.complaints == []
+                assert self.contexts == []
+        finally:
+            self.loop.close()
+
+
+def test_nothing_is_lost_forged_or_stuck() -> None:
+    run_state_machine_as_test(Machine, settings=hypothesis.settings(stateful_step_count=60))

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from bc260y_aio.emulator.faults import KINDS
 from tests.guide.conftest import QuickLoop
-from tests.properties.world import World
+from tests.properties.world import REST, World
 
 T = TypeVar("T")
 
@@ -45,14 +45,19 @@ MODULES: Final = st.fixed_dictionaries(
         "registration_delay": st.sampled_from([0.0, 4.0]),
         "light_sleep": st.booleans(),
         "answer_late_by": st.sampled_from([1.0, 7.0, 30.0]),
-        "urc_late_by": st.sampled_from([1.0, 10.0]),
+        "urc_late_by": st.sampled_from([1.0, 10.0, 80.0]),
+        "send_buffer": st.sampled_from([16384, 1024]),
+        "send_timeout": st.sampled_from([10.0, 30.0, 50.0]),
     }
 )
 SIZES: Final = st.sampled_from([1, 100, 512, 513, 1024, 1500, 3000])
 WHICH: Final = st.integers(0, 7)
+WORDS: Final = st.lists(st.tuples(WHICH, SIZES), min_size=1, max_size=5)
 # More than once stands what is to happen more often.
-OF_SENDS: Final = ("send_fail_taken", "send_fail_dropped", "send_ok_lost")
-TROUBLES: Final = (*("restart", "outage", "off the air", "on the air") * 2, "hang up", "close", *("open",) * 3)
+OF_SENDS: Final = st.lists(
+    st.sampled_from(["send_fail_taken", "send_fail_taken", "send_fail_dropped", "send_ok_lost", "ok_lost"]), max_size=3
+)
+OF_OPENS: Final = st.lists(st.sampled_from(["open_lost", "ok_lost", "answer_late", "urc_late"]), max_size=1)
 
 
 class Machine(RuleBasedStateMachine):
@@ -79,80 +84,107 @@ class Machine(RuleBasedStateMachine):
         assert self.world is not None
         return self.world
 
+    def have_a_stream(self) -> None:
+        """Open one when nothing is open, so that something can happen to it."""
+        if not self.now.up and self.now.modem.is_open:
+            self.do(self.now.open, "tcp", local_port=0, stays_open=True)
+            self.run(asyncio.sleep(2.0))
+
     def has(self, what: str) -> bool:
         return self.world is not None and bool(getattr(self.world, what))
 
     # What may happen
 
-    @initialize(modem=MODEMS, module=MODULES, latency=st.sampled_from([0.0, 0.4]), streams=st.integers(0, 4))
+    @initialize(modem=MODEMS, module=MODULES, latency=st.sampled_from([0.0, 0.4]), streams=st.integers(1, 4))
     def begin(self, modem: dict[str, Any], module: dict[str, Any], latency: float, streams: int) -> None:
         self.world = World(modem=modem, module=module, latency=latency)
         self.run(self.world.begin())
         for _ in range(streams):
-            self.open("tcp", port=0, stays=True)
+            self.do(self.world.open, "tcp", local_port=0, stays_open=True)
 
         self.wait(10.0)
 
-    @rule(kind=st.sampled_from(["tcp", "tcp", "udp"]), port=st.sampled_from([0, 0, 0, 40000]), stays=st.booleans())
-    def open(self, kind: str, port: int, stays: bool) -> None:
+    @rule(
+        kind=st.sampled_from(["tcp", "tcp", "udp"]),
+        port=st.sampled_from([0, 0, 0, 40000]),
+        stays=st.booleans(),
+        faults=OF_OPENS,
+    )
+    def open(self, kind: str, port: int, stays: bool, faults: list[str]) -> None:
+        self.break_next(faults)
         self.now.has_trouble |= bool(port) or len(self.now.nears) > 4
         self.do(self.now.open, kind, local_port=port, stays_open=stays)
 
-    @precondition(lambda self: self.has("up"))
-    @rule(writes=st.lists(st.tuples(WHICH, SIZES), min_size=1, max_size=5))
-    def write(self, writes: list[tuple[int, int]]) -> None:
-        for which, size in writes:
-            if up := self.now.up:
-                self.do(up[which % len(up)].write, size)
+    @rule(writes=WORDS, closes=st.sampled_from([False, False, True]), faults=OF_SENDS)
+    def write(self, writes: list[tuple[int, int]], closes: bool, faults: list[str]) -> None:
+        self.have_a_stream()
+        up = self.now.up
+        self.break_next(faults)
+        for which, size in writes if up else ():
+            self.do(up[which % len(up)].write, size)
+
+        if closes and up and up[writes[0][0] % len(up)].is_up:
+            self.do(up[writes[0][0] % len(up)].end, "close")
+
+    @rule(writes=WORDS, faults=OF_SENDS)
+    def write_more(self, writes: list[tuple[int, int]], faults: list[str]) -> None:
+        self.write(writes, closes=False, faults=faults)
 
     @precondition(lambda self: self.has("nears"))
-    @rule(says=st.lists(st.tuples(WHICH, SIZES), min_size=1, max_size=5))
-    def say(self, says: list[tuple[int, int]]) -> None:
+    @rule(says=WORDS, closes=st.sampled_from([False, False, True]))
+    def say(self, says: list[tuple[int, int]], closes: bool) -> None:
+        self.have_a_stream()
         self.now.has_trouble |= self.now.modem._options.receive_limit < 4096
         for which, size in says:
             near = self.now.nears[-1 - which % len(self.now.nears)]
             self.do(near.far.say, size if near.is_stream else min(size, 1024))
 
-    @precondition(lambda self: self.has("up"))
-    @rule(which=WHICH, how=st.sampled_from(["pause", "resume"]))
-    def read(self, which: int, how: str) -> None:
-        self.do(getattr(self.now.up[which % len(self.now.up)], how))
+        if closes:
+            self.do(self.now.nears[-1 - says[0][0] % len(self.now.nears)].far.close)
 
     @precondition(lambda self: self.has("up"))
-    @rule(which=WHICH, how=st.sampled_from(["close", "abort"]))
-    def end(self, which: int, how: str) -> None:
-        self.do(self.now.up[which % len(self.now.up)].end, how)
-
-    @precondition(lambda self: self.has("nears"))
-    @rule(which=WHICH)
-    def end_far(self, which: int) -> None:
-        self.do(self.now.nears[-1 - which % len(self.now.nears)].far.close)
+    @rule(which=WHICH, how=st.sampled_from(["pause", "resume", "close", "abort", "acknowledged", "counters"]))
+    def use(self, which: int, how: str) -> None:
+        near = self.now.up[which % len(self.now.up)]
+        match how:
+            case "pause" | "resume":
+                self.do(getattr(near, how))
+            case "close" | "abort":
+                self.do(near.end, how)
+            case _:
+                self.do(self.now.ask_about, near, how)
 
     @rule(what=st.sampled_from(["signal", "revision", "resolve", "ping", "time", "sockets", "sleep", "wake"]))
     def ask(self, what: str) -> None:
         self.do(self.now.ask, what)
-
-    @precondition(lambda self: self.has("up"))
-    @rule(which=WHICH, what=st.sampled_from(["acknowledged", "counters"]))
-    def ask_about(self, which: int, what: str) -> None:
-        self.do(self.now.ask_about, self.now.up[which % len(self.now.up)], what)
 
     @precondition(lambda self: self.has("errands"))
     @rule(which=WHICH)
     def cancel(self, which: int) -> None:
         self.do(self.now.cancel, which)
 
-    @rule(kind=st.sampled_from([*KINDS, *OF_SENDS, *OF_SENDS]), times=st.integers(1, 3))
-    def break_next(self, kind: str, times: int) -> None:
-        self.do(self.now.break_next, kind, times)
+    @rule(kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3))
+    def break_next(self, kinds: list[str]) -> None:
+        for kind in kinds:
+            self.do(self.now.break_next, kind)
 
-    @rule(what=st.sampled_from(TROUBLES))
+    @rule(seconds=st.sampled_from([1.0, 15.0, 60.0]))
+    def nap(self, seconds: float) -> None:
+        self.have_a_stream()
+        self.ask("sleep")
+        self.wait(seconds)
+
+    @rule(what=st.sampled_from(["restart", "restart", "outage", "outage", "off the air", "on the air"]))
     def trouble(self, what: str) -> None:
+        self.have_a_stream()
         self.do(self.now.trouble, what)
 
-    @rule()
-    def plug_in(self) -> None:
-        self.run(self.now.plug_in())
+    @rule(what=st.sampled_from(["hang up", "close", "open", "open"]))
+    def port(self, what: str) -> None:
+        if what == "open":
+            self.run(self.now.plug_in())
+
+        self.do(self.now.trouble, what)
 
     @rule(turns=st.integers(1, 40))
     def go_on(self, turns: int) -> None:
@@ -162,13 +194,9 @@ class Machine(RuleBasedStateMachine):
 
         self.run(go_on())
 
-    @rule(seconds=st.sampled_from([0.01, 0.1, 0.5, 2.0, 10.0, 30.0, 80.0]))
+    @rule(seconds=st.sampled_from([0.01, 0.1, 0.3, 0.5, 1.0, 2.0, 10.0, 25.0, 80.0, REST]))
     def wait(self, seconds: float) -> None:
-        self.run(asyncio.sleep(seconds))
-
-    @rule()
-    def rest(self) -> None:
-        self.run(self.now.rest())
+        self.run(self.now.rest() if seconds == REST else asyncio.sleep(seconds))
 
     # What must be so
 
@@ -193,4 +221,5 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_nothing_is_lost_forged_or_stuck() -> None:
-    run_state_machine_as_test(Machine, settings=hypothesis.settings(stateful_step_count=60))
+    examples = 2 * hypothesis.settings().max_examples
+    run_state_machine_as_test(Machine, settings=hypothesis.settings(max_examples=examples, stateful_step_count=60))

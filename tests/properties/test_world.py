@@ -31,7 +31,7 @@ MODEMS: Final = st.fixed_dictionaries(
         "receive_limit": st.sampled_from([256 * 1024, 2048]),
         "connect_id_timeout": st.sampled_from([5.0, 60.0]),
         "close_timeout": st.sampled_from([2.0, 10.0]),
-        "recovery_timeout": st.just(60.0),
+        "recovery_timeout": st.just(300.0),
         "wait_for_local_port": st.booleans(),
     }
 )

@@ -19,7 +19,6 @@ from bc260y_aio import (
     ConnectionLost,
     Modem,
     ModemClosed,
-    ModemNotResponding,
     NotRegistered,
     PortLost,
     SocketError,
@@ -37,8 +36,8 @@ _TO_TEXT: Final = bytes(0x20 + code % 95 for code in range(256))
 # Long enough for everything that has been begun to come to its end, in seconds.
 REST: Final = 900.0
 
-# What `connection_lost` may be told: the README's table.
-LOSSES: Final = (ConnectionLost, ModemClosed, ModemNotResponding, PortLost)
+# What `connection_lost` may be told: the README's table. That the module is silent for minutes does not happen here.
+LOSSES: Final = (ConnectionLost, ModemClosed, PortLost)
 # What opening a connection may raise.
 REFUSALS: Final = (*LOSSES, NotRegistered, SocketError)
 

@@ -7,8 +7,9 @@ import os
 import random
 import select
 import socket
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -40,6 +41,19 @@ async def opened(
     assert isinstance(sock, BridgedSocket)
     with sock:
         yield sock
+
+
+async def begun(program: Callable[[int], bytes], size: int) -> asyncio.Task[bytes]:
+    """Start a blocking program in a thread, and return once it runs."""
+    runs = threading.Event()
+
+    def run() -> bytes:
+        runs.set()
+        return program(size)
+
+    task = asyncio.create_task(in_thread(run))
+    await asyncio.to_thread(runs.wait, 10)
+    return task
 
 
 def inbox_of(bench: Bench) -> Inbox:
@@ -214,8 +228,7 @@ async def test_a_lost_connection_is_a_reset_whoever_holds_the_descriptor(
 ) -> None:
     async with station() as bench, opened(bench, "echo.example") as sock:
         used = socket.socket(fileno=os.dup(sock.fileno())) if is_bare else sock
-        reading = asyncio.create_task(in_thread(used.recv, 1))
-        await asyncio.sleep(0.01)
+        reading = await begun(used.recv, 1)
         bench.emulator.restart()
 
         with used, pytest.raises(ConnectionResetError):
@@ -349,8 +362,7 @@ async def test_a_datagram_that_is_too_long_is_lost_and_the_next_is_not(caplog: p
 
 async def test_a_lost_datagram_socket_ends_who_receives_from_it() -> None:
     async with station() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
-        receiving = asyncio.create_task(in_thread(sock.recv, 512))
-        await asyncio.sleep(0.01)
+        receiving = await begun(sock.recv, 512)
         bench.emulator.restart()
 
         with pytest.raises(ConnectionResetError):

@@ -399,6 +399,7 @@ async def check_nothing_left(bench: Bench, before: set[asyncio.Task[Any]]) -> No
     await quiet(5.0)
     assert await bench.modem.sockets() == []
     assert (bench.emulator.module.sockets, bench.modem._ids.taken) == ({}, frozenset())
+    assert [transport for transport in bench.modem._transports() if not transport.is_closing()] == []
     assert tasks() == before
 
 

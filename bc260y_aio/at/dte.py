@@ -18,7 +18,7 @@ The rules, which the table below only spells out:
 
 import enum
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -56,6 +56,7 @@ NEED_DATA: Final = NeedData.NEED_DATA
 
 # A module that refuses this many markers does not know them. When some are unanswered still, an AT goes after them.
 _REFUSALS: Final = 3
+_LONE_ANSWERS: Final = 2
 
 
 class DTE:
@@ -90,6 +91,11 @@ class DTE:
         self._marker = ""
         self._marker_seen = False
         self._markers_sent = 0
+        # How many markers of each name have yet to be answered. There are few names, and a module may take its time.
+        self._markers_due: Counter[str] = Counter()
+        # How often in a row an answer to the latest marker, or to an earlier one of its name, was the last to come.
+        self._lone_answers = 0
+        self._is_alone = False
         self._unanswered = 0
         self._refusals = 0
 
@@ -181,10 +187,17 @@ class DTE:
         if not self._listening or self._refusals >= _REFUSALS:
             return self._line(Attention().encode())
 
+        # A module that is behind goes on answering. Twice silence after an answer: those before it were lost.
+        self._lone_answers = self._lone_answers + 1 if self._is_alone else 0
+        self._is_alone = False
+        if self._lone_answers >= _LONE_ANSWERS:
+            self._markers_due.clear()
+
         given_up = str(self._command).upper()
         markers = [name for name in self._markers if name not in given_up] or self._markers
         self._marker = markers[self._markers_sent % len(markers)]
         self._markers_sent += 1
+        self._markers_due[self._marker] += 1
         self._unanswered += 1
         self._marker_seen = False
         return self._line(Test(self._marker).encode())
@@ -211,6 +224,8 @@ class DTE:
         self._listening = False
         self._marker = ""
         self._marker_seen = False
+        self._markers_due.clear()
+        self._lone_answers, self._is_alone = 0, False
         self._unanswered = 0
         self._refusals = 0
         self._push.unsettle()
@@ -398,7 +413,12 @@ class DTE:
                 self._refusals += 1
                 return self._in_step() if self._refusals >= _REFUSALS and not self._unanswered else self._answered()
             # The parenthesis is what an answer to a test command has, and no other answer of that name.
-            case _ if self._marker and text.startswith(self._marker + ":") and "(" in text:
+            case _ if "(" in text and self._markers_due[name := text.partition(":")[0]]:
+                self._markers_due[name] -= 1
+                self._is_alone = name == self._marker
+                if not self._is_alone or self._markers_due[name]:
+                    return None
+
                 self._marker_seen = True
                 return Text(text)
             case _:

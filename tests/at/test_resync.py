@@ -205,6 +205,27 @@ def test_each_marker_is_another_one() -> None:
     assert hear(dte, healthy(second))[-1] == Resynchronised()
 
 
+def test_a_marker_is_not_taken_for_an_earlier_one_of_its_name() -> None:
+    dte = listening()
+    markers = [dte.probe()]
+    while markers.count(markers[-1]) == 1:
+        markers.append(dte.probe())
+
+    for marker in markers[:-1]:
+        hear(dte, healthy(marker))
+        assert state_of(dte) is State.UNSYNCHRONISED
+
+    assert hear(dte, healthy(markers[-1]))[-1] == Resynchronised()
+
+
+def test_markers_that_were_lost_are_not_waited_for_when_the_module_answers_one_by_one() -> None:
+    dte = listening()
+    for _ in range(30):
+        dte.probe()
+
+    bring_into_step(dte, 5)
+
+
 def test_the_marker_of_an_earlier_time_says_nothing() -> None:
     dte = given_up()
     bring_into_step(dte, 2)

@@ -310,6 +310,7 @@ class World:
         """Begin to open a connection to a far host of its own."""
         name = f"{kind}{len(self.nears)}.example"
         far = Far(name, is_text=self.is_text)
+        far.is_cut_off = bool(self.faults.due["closed"])
         self.network.add_host(name, far)
         near = Near(far, self.complain, is_text=self.is_text, stays_open=stays_open)
         self.nears.append(near)

@@ -85,6 +85,18 @@ async def test_a_urc_may_be_late_and_those_behind_it_wait() -> None:
         assert await terminal.hear(2) == b"\r\n+FIRST: 1\r\n\r\n+SECOND: 1\r\n"
 
 
+async def test_what_is_late_about_a_socket_is_not_told_once_that_is_closed() -> None:
+    async with on_line() as (emulator, terminal):
+        emulator.network.add_host("echo.example", EchoPeer())
+        await terminal.open(0, "echo.example")
+        emulator.faults.urc_late, emulator.faults.urc_late_by = 1.0, 5.0
+        await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
+        assert await terminal.hear(6) == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
+        await terminal.ask(b'AT+QISEND=0,3,"def"', b"SEND OK\r\n")
+        await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
+        assert await terminal.hear(60) == b""
+
+
 async def test_a_connection_may_break_with_the_data_that_came() -> None:
     async with on_line() as (emulator, terminal):
         emulator.network.add_host("source.example", SourcePeer(b"abc", stays_open=True))

@@ -374,11 +374,14 @@ class Module:
         is_result = any(isinstance(one, SendResult | SocketClosed) for one in completions)
         self.say(data + b"\0" if is_result and self.options.dialect.stray_nul else data)
 
-    def tell(self, urc: Response) -> None:
-        """Say a URC."""
-        self._urcs.call(self._tell, urc)
+    def tell(self, urc: Response, about: ModuleSocket | None = None) -> None:
+        """Say a URC; about a socket, unless that is closed before its time comes."""
+        self._urcs.call(self._tell, urc, about)
 
-    def _tell(self, urc: Response) -> None:
+    def _tell(self, urc: Response, about: ModuleSocket | None) -> None:
+        if about is not None and self.sockets.get(about.connect_id) is not about:
+            return
+
         if isinstance(urc, DataReceived):
             urc = replace(urc, form=self.nvram.receive_format)
 

@@ -254,10 +254,10 @@ class TcpIp:
                     continue
 
                 if data is not None:
-                    module.tell(DataReceived(socket.connect_id, data))
+                    module.tell(DataReceived(socket.connect_id, data), about=socket)
                 else:
                     socket.end_by_peer()
-                    module.tell(PeerClosed(socket.connect_id))
+                    module.tell(PeerClosed(socket.connect_id), about=socket)
         finally:
             self._is_pumping = False
 

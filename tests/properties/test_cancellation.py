@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import inspect
+import io
 import itertools
 import socket
 import ssl
@@ -237,6 +238,24 @@ async def connected() -> socket.socket:
     return sock
 
 
+async def sent_to() -> None:
+    """Send a datagram on a socket of this machine that is connected over the routed modem."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, PEER)
+        await loop.sock_sendto(sock, b"hello", PEER)
+
+
+async def file_sent() -> None:
+    """Send a file over the routed modem."""
+    _, writer = await asyncio.open_connection(*PEER)
+    try:
+        await asyncio.get_running_loop().sendfile(writer.transport, io.BytesIO(bytes(3000)))
+    finally:
+        writer.transport.abort()
+
+
 async def tls_started() -> None:
     """Start TLS with a peer that does not speak it."""
     _, writer = await asyncio.open_connection(*PEER)
@@ -344,6 +363,9 @@ ROWS: Final[dict[str, Row]] = {
     ),
     "loop.getaddrinfo": Row(a_route, lambda _: asyncio.get_running_loop().getaddrinfo(a_name(), 7)),
     "loop.sock_connect": Row(a_route, lambda _: connected(), grace=0.01),
+    "loop.sock_sendto": Row(a_route, lambda _: sent_to(), grace=0.01),
+    "loop.getnameinfo": Row(a_route, lambda _: asyncio.get_running_loop().getnameinfo(("198.51.100.1", 7))),
+    "loop.sendfile": Row(a_route, lambda _: file_sent()),
     "loop.start_tls": Row(a_route, lambda _: tls_started(), OSError),
 }
 

@@ -19,9 +19,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bc260y_aio.emulator.faults import KINDS
 from tests.guide.conftest import QuickLoop
-from tests.properties.world import REST, World
+from tests.properties.world import FAULTS, REST, World
 
 T = TypeVar("T")
 
@@ -45,6 +44,7 @@ MODULES: Final = st.fixed_dictionaries(
         "registration_delay": st.sampled_from([0.0, 4.0]),
         "light_sleep": st.booleans(),
         "answer_late_by": st.sampled_from([1.0, 7.0, 30.0]),
+        "stalled_by": st.sampled_from([1.0, 30.0]),
         "urc_late_by": st.sampled_from([1.0, 10.0, 80.0]),
         "send_buffer": st.sampled_from([16384, 1024]),
         "send_timeout": st.sampled_from([10.0, 30.0, 50.0]),
@@ -163,7 +163,7 @@ class Machine(RuleBasedStateMachine):
     def cancel(self, which: int) -> None:
         self.do(self.now.cancel, which)
 
-    @rule(kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=3))
+    @rule(kinds=st.lists(st.sampled_from(FAULTS), min_size=1, max_size=3))
     def break_next(self, kinds: list[str]) -> None:
         for kind in kinds:
             self.do(self.now.break_next, kind)

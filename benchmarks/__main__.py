@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from .common import ROUNDS, Measure, Table, plot
+from .common import ROUNDS, Measure, Table, plot, promised
 
 _README: Final = Path(__file__).with_name("README.md")
 _FIGURE: Final = Path(__file__).with_name("figures.svg")
@@ -23,16 +23,8 @@ _END: Final = "<!-- figures: end -->"
 NAMES: Final = ("parse", "round_trip", "goodput", "echo", "scale", "radio", "idle")
 
 
-def _find(name: str) -> Measure | None:
-    try:
-        module = importlib.import_module(f".{name}", __package__)
-    except ModuleNotFoundError as exc:
-        if exc.name != f"{__package__}.{name}":
-            raise
-
-        return None
-
-    measure: Measure = module.measure
+def _find(name: str) -> Measure:
+    measure: Measure = importlib.import_module(f".{name}", __package__).measure
     return measure
 
 
@@ -45,7 +37,7 @@ def _machine() -> str:
 
 def write(tables: list[Table]) -> None:
     """Put tables, and a figure where matplotlib is to be had, into the README."""
-    parts = [_BEGIN, _machine(), *map(str, tables)]
+    parts = [_BEGIN, _machine(), *map(str, [promised(tables), *tables])]
     try:
         plot(tables, _FIGURE)
     except ImportError:
@@ -72,15 +64,11 @@ def main() -> None:
     tables = []
     for name in arguments.names or NAMES:
         began = time.monotonic()
-        measure = _find(name)
-        if measure is None:
-            print(f"{name} is not there", file=sys.stderr)
-            continue
-
-        tables.append(measure(arguments.rounds, brief=not arguments.full))
+        tables.append(_find(name)(arguments.rounds, brief=not arguments.full))
         print(f"{tables[-1]}\n")
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
 
+    print(promised(tables))
     if not arguments.names:
         write(tables)
 

@@ -36,6 +36,34 @@ class Chart:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """A figure that is promised, and what was found.
+
+    Attributes:
+        what: what it is.
+        found: what was found.
+        bound: what it may be at the most, or at the least.
+        at_least: it must not be less than the bound, rather than not more.
+    """
+
+    what: str
+    found: float
+    bound: float
+    at_least: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what was found is within the bound."""
+        return self.found >= self.bound if self.at_least else self.found <= self.bound
+
+    @property
+    def cells(self) -> list[str]:
+        """The row of a table."""
+        bound = f"{'at least' if self.at_least else 'at most'} {self.bound:g}"
+        return [self.what, bound, f"{self.found:.3g}", "yes" if self.is_kept else "no"]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """What a benchmark found.
 
@@ -45,6 +73,7 @@ class Table:
         rows: the cells, as they are shown.
         notes: what has to be known to read it.
         chart: the same as a figure.
+        promises: what is promised of it.
     """
 
     title: str
@@ -52,6 +81,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
     chart: Chart | None = None
+    promises: Sequence[Promise] = ()
 
     def __str__(self) -> str:
         """Write it as Markdown, aligned so that it can be read as it is."""
@@ -79,13 +109,19 @@ class Measure(Protocol):
         """
 
 
-def interleaved(contenders: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+def promised(tables: Sequence[Table]) -> Table:
+    """Return a table of all that is promised, and of what was found."""
+    rows = [promise.cells for table in tables for promise in table.promises]
+    return Table("What is promised", ["", "promised", "found", "kept"], rows)
+
+
+def interleaved(contenders: Mapping[str, Callable[[], T]], rounds: int, *, is_warm: bool = False) -> dict[str, list[T]]:
     """Let contenders run in turns, so that what else the machine does hits all of them alike.
 
-    Each runs once before that, to be warm.
+    Each runs once before that, to be warm, unless that makes no difference.
     """
     found: dict[str, list[T]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
+    for number in range(int(is_warm), rounds + 1):
         for name, run in contenders.items():
             gc.collect()
             result = run()
@@ -124,6 +160,9 @@ def script(measure: Measure, description: str | None) -> None:
     arguments = parser.parse_args()
     table = measure(arguments.rounds, brief=arguments.brief)
     print(table)
+    if table.promises:
+        print(f"\n{promised([table])}")
+
     if arguments.plot is not None:
         try:
             plot([table], arguments.plot)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from bc260y_aio import Modem
 
-from .common import ROUNDS, Chart, Table, interleaved, median, micro, ratios, script
+from .common import ROUNDS, Chart, Promise, Table, interleaved, median, micro, ratios, script
 from .cores import keep_apart
 from .fake import SENT, push
 from .ptys import Ptys, Setup
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 SIZE: Final = 512
 _BAUDRATE: Final = 921600
+_OURS: Final = "bc260y_aio over the pty"
+_TCP: Final = "asyncio over loopback TCP"
 
 _ECHO_SERVER: Final = """
 import socket, sys
@@ -111,16 +113,17 @@ def measure(rounds: int = ROUNDS, *, brief: bool = False) -> Table:
     count = 300 if brief else 1500
     contenders: dict[str, Callable[[], float]] = {
         "raw pty": lambda: over_raw_pty(count),
-        "bc260y_aio over the pty": lambda: over_module(count),
-        "asyncio over loopback TCP": lambda: over_tcp(count),
+        _OURS: lambda: over_module(count),
+        _TCP: lambda: over_tcp(count),
     }
     found = interleaved(contenders, rounds)
-    tcp = found["asyncio over loopback TCP"]
+    tcp = found[_TCP]
     return Table(
         f"An echo of {SIZE} bytes",
         ["", "time, µs", "of TCP"],
         [[name, micro(median(times)), f"{ratios(times, tcp):.2f}"] for name, times in found.items()],
         chart=Chart("", "microseconds", {"": [(name, median(times) * 1e6) for name, times in found.items()]}),
+        promises=[Promise("time of an echo, of asyncio's over TCP", ratios(found[_OURS], tcp), 1.5)],
     )
 
 

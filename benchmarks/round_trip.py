@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias
 
 from bc260y_aio import Modem
 
-from .common import ROUNDS, Chart, Table, interleaved, median, micro, ratios, script
+from .common import ROUNDS, Chart, Promise, Table, interleaved, median, micro, ratios, script
 from .ptys import Ptys
 
 COMMAND: Final = "AT+CSQ"
@@ -186,8 +186,10 @@ def _contenders(*, brief: bool) -> tuple[dict[str, Callable[[], Cost]], dict[str
         count = max(3, count // 3) if brief else count
         try:
             round_trips(peer, 1)
+        except ModuleNotFoundError:
+            unable[name] = "not installed; it comes with the extra `bench`"
         except Exception as exc:
-            unable[name] = f"{type(exc).__name__}: {exc}"
+            unable[name] = f"did not run here: {type(exc).__name__}: {exc}"
         else:
             able[name] = lambda peer=peer, count=count: round_trips(peer, count)  # type: ignore[misc]
 
@@ -207,7 +209,7 @@ def measure(rounds: int = ROUNDS, *, brief: bool = False) -> Table:
             beside = [f"{ratios(kind[name], kind['raw add_reader']):.2f}" for kind in (wall, cpu)]
             rows.append([name, speaks, micro(median(wall[name])), beside[0], micro(median(cpu[name])), beside[1]])
         else:
-            rows.append([name, speaks, "-", "-", "-", "-"])
+            rows.append([name, speaks, "not installed" if "not installed" in unable[name] else "-", "-", "-", "-"])
 
     bars = {
         what: [(name, median(values) * 1e6) for name, values in kind.items()]
@@ -217,9 +219,23 @@ def measure(rounds: int = ROUNDS, *, brief: bool = False) -> Table:
         "An AT command and its answer, over a pty",
         ["", "speaks AT", "time, µs", "of raw", "CPU, µs", "of raw"],
         rows,
-        [f"{name} did not run here: {reason}" for name, reason in unable.items()],
+        [f"{name}: {reason}" for name, reason in unable.items()],
         Chart("", "microseconds a round trip", bars, logarithmic=True),
+        _promises(wall, cpu),
     )
+
+
+def _promises(wall: dict[str, list[float]], cpu: dict[str, list[float]]) -> list[Promise]:
+    ours, raw = "bc260y_aio", "raw add_reader"
+    speakers = [name for name, (speaks_at, _, _) in PEERS.items() if speaks_at and name in cpu and name != ours]
+    promises = [Promise("time of an AT round trip, of raw add_reader's", ratios(wall[ours], wall[raw]), 1.5)]
+    if speakers:
+        best = min(speakers, key=lambda name: median(cpu[name]))
+        promises.append(
+            Promise(f"its CPU time, of {best}'s, the best that speaks AT", ratios(cpu[ours], cpu[best]), 0.5)
+        )
+
+    return promises
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+"""The benchmarks run: each in a tiny form, and nothing is said of how fast. What they check of results is checked."""
+
+import importlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from bc260y_aio.at.syntax import PayloadFormat
+from benchmarks import __main__ as all_of_them
+from benchmarks import echo, goodput, idle, parse, round_trip, scale
+from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
+from benchmarks.fake import Module, push, send_size
+from benchmarks.memory import run
+
+ROOT: Final = Path(__file__).parents[2]
+
+# What each of the peers is imported as.
+EXTRA: Final = {
+    "pyserial-asyncio-fast": "serial_asyncio_fast",
+    "serialx": "serialx",
+    "pyatcommand": "pyatcommand",
+    "async-gsm-modem": "async_gsm_modem",
+    "python-gsmmodem-new": "gsmmodem",
+}
+
+
+@pytest.fixture(autouse=True)
+def _cores() -> Iterator[None]:
+    """Let this process have the cores back that it had: a benchmark keeps to one."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    yield
+    if cores:
+        os.sched_setaffinity(0, cores)
+
+
+# Each of them
+
+
+@pytest.mark.parametrize("feed", parse.FEEDS)
+@pytest.mark.parametrize("form", PayloadFormat)
+def test_parse_finds_every_push_however_it_is_cut(feed: int, form: PayloadFormat) -> None:
+    assert parse.parse(parse.cut(parse.push(512, form) * 3, feed), form) == 3
+
+
+def test_parse_counts_the_same_with_its_plain_peer() -> None:
+    assert parse.split(parse.cut(parse.push(512, PayloadFormat.HEX) * 3, 64)) == 3
+
+
+@pytest.mark.parametrize("name", sorted(round_trip.PEERS.keys() - EXTRA.keys()))
+def test_round_trip_asks_and_is_answered(name: str) -> None:
+    assert round_trip.round_trips(round_trip.PEERS[name][2], 2).wall > 0
+
+
+@pytest.mark.parametrize("name", EXTRA)
+def test_round_trip_asks_a_peer_that_is_installed_and_is_answered(name: str) -> None:
+    if importlib.util.find_spec(EXTRA[name]) is None:
+        pytest.skip(f"{name} comes with the extra `bench`")
+
+    # Not every peer closes all that it opened, nor tells of all that it does without warning.
+    code = f"from benchmarks.round_trip import *; print(round_trips(PEERS[{name!r}][2], 1).wall > 0)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split()[-1] == "True"
+
+
+@pytest.mark.parametrize("payload", goodput.PAYLOADS, ids=lambda payload: str(payload.name))
+@pytest.mark.parametrize("is_reading", [False, True], ids=["writing", "reading"])
+def test_goodput_checks_what_came_and_finds_no_more_than_the_wire_has_room_for(
+    payload: goodput.Payload, is_reading: bool
+) -> None:
+    case = goodput.Case(9600, payload, record=50, sockets=2, is_reading=is_reading)
+    assert 0 < run(goodput.measure_case(case, 10)) <= case.limit * 1.001
+
+
+def test_echo_brings_the_same_bytes_back_over_everything() -> None:
+    assert min(echo.over_module(2), echo.over_tcp(2), echo.over_raw_pty(2)) > 0
+
+
+@pytest.mark.parametrize("name", scale.PORTS)
+def test_scale_checks_every_byte_of_every_modem(name: str) -> None:
+    load = scale.serve(2, 0.2, scale.PORTS[name])
+    assert load.down > 0
+    assert load.lost == 0
+
+
+def test_idle_finds_no_wake_ups_and_a_modem_on_a_high_descriptor() -> None:
+    assert idle.wakes_when_idle(0.3) == 0
+    assert idle.stall_when_unread() > 0
+    assert idle.works_above(1030)
+
+
+# What they stand on
+
+
+def test_the_wire_on_paper_is_that_of_the_guide() -> None:
+    there, back = send_size(512)
+    assert (there, back) == (len(b'AT+QISEND=0,512,""\r') + 1024, len(b"\r\nOK\r\n\r\nSEND OK\r\n"))
+    assert len(push(0, bytes(512))) == len(b'\r\n+QIURC: "recv",0,512,""\r\n') + 1024
+
+
+def test_the_fake_module_counts_what_it_takes_and_echoes_it() -> None:
+    module = Module(echoes=True)
+    module.feed(b'AT+QIOPEN=0,0,"TCP","a.b",7,0,1\r')
+    assert module.feed(b'AT+QISEND=0,2,"61') == b""
+    assert module.feed(b'62"\r') == b"\r\nOK\r\n\r\nSEND OK\r\n" + push(0, b"ab")
+    assert module.feed(b"AT+QISEND=0,0\r") == b"\r\n+QISEND: 2,2,0\r\n\r\nOK\r\n"
+
+
+def test_contenders_run_in_turns_and_are_warm() -> None:
+    order: list[str] = []
+    contenders = {name: lambda name=name: order.append(name) for name in "ab"}
+    found = interleaved(contenders, 2)
+    assert order == ["a", "b"] * 3
+    assert found == {"a": [None, None], "b": [None, None]}
+    assert ratios([2.0, 6.0, 9.0], [1.0, 2.0, 1.0]) == 3.0
+
+
+def table() -> Table:
+    promises = [Promise("kept", 1.0, 2.0), Promise("not kept", 1.0, 2.0, at_least=True)]
+    chart = Chart("", "y", {"one": [("a", 1.0)], "two": [("b", 2.0)]})
+    return Table("A table", ["", "figure"], [["row", "1"]], ["A note."], chart, promises)
+
+
+def test_a_table_is_markdown_and_tells_what_is_promised() -> None:
+    assert str(table()) == ("**A table**\n\n|     | figure |\n| --- | -----: |\n| row |      1 |\n\nA note.")
+    assert promised([table()]).rows == [["kept", "at most 2", "1", "yes"], ["not kept", "at least 2", "1", "no"]]
+
+
+def test_all_tables_and_a_figure_go_into_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- figures: begin -->\nold\n<!-- figures: end -->\nafter\n")
+    monkeypatch.setattr(all_of_them, "_README", readme)
+    monkeypatch.setattr(all_of_them, "plot", lambda tables, file: None)
+    all_of_them.write([table()])
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- figures: begin -->\n")
+    assert text.endswith("<!-- figures: end -->\nafter\n")
+    assert "| row |      1 |" in text
+    assert "](figures.svg)" in text
+    assert "old" not in text
+
+
+def test_a_benchmark_is_a_script_that_prints_its_table_and_draws_its_figure(tmp_path: Path) -> None:
+    figure = ["--plot", str(tmp_path / "radio.svg")] if importlib.util.find_spec("matplotlib") else []
+    command = [sys.executable, "-m", "benchmarks.radio", "--rounds", "1", *figure]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("**The radio")
+    assert all(b"<svg" in file.read_bytes() for file in tmp_path.iterdir())
+    assert len(list(tmp_path.iterdir())) == bool(figure)
+
+
+@pytest.mark.parametrize("name", all_of_them.NAMES)
+def test_every_benchmark_can_be_imported(name: str) -> None:
+    assert callable(importlib.import_module(f"benchmarks.{name}").measure)
+
+
+def test_a_benchmark_that_is_not_there_is_wrong_usage() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert "unknown: nothing" in ran.stderr

@@ -16,14 +16,13 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Container, Hashable
-from functools import partial
 from typing import Final
 
 from .at.commands import Command, SetDataFormat
 from .at.dte import DTE, NEED_DATA
 from .at.responses import Completion, Failure, Information, Response, Success, Unsolicited
 from .at.states import State
-from .at.urcs import DataReceived, PowerChanged, ProbeAnswered, Restarted, Resynchronised
+from .at.urcs import DataReceived, LateAnswer, PowerChanged, ProbeAnswered, Restarted, Resynchronised
 from .errors import (
     BC260YError,
     CommandFailed,
@@ -40,10 +39,12 @@ from .profile import USUAL, Profile
 from .recovery import Recovery
 from .subscribers import Subscribers
 from .tracing import Trace
-from .turns import Answer, Dialogue, Outcome, Turn, TurnQueue, Watcher
+from .turns import Answer, Answered, Asking, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
 LATE_ANSWER_WINDOW: Final = 60.0
+_FOR_THE_READER: Final = contextlib.suppress(PortLost)
+_ENGAGED: Final = (State.AWAITING_RESULT, State.AWAITING_COMPLETION)
 
 
 class Channel:
@@ -76,7 +77,7 @@ class Channel:
         Args:
             port: the port; the channel closes it.
             name: what tasks and log lines call it.
-            recovery_timeout: how long to probe for a module that does not answer, in seconds.
+            recovery_timeout: after how long without any answer a module is taken for lost, in seconds.
             profile: what is known of the module; the gaps between commands are in it.
             trace: hears of all that happens; one that nobody listens to by default.
         """
@@ -142,7 +143,7 @@ class Channel:
         Args:
             command: the command.
             timeout: for its final result code and again for its completion, in seconds; the command's own by default.
-            watch: is called with each completion as it comes.
+            watch: is called with each information response and each completion as it comes, while the caller waits.
 
         Raises:
             CommandFailed: the module said ERROR.
@@ -152,27 +153,31 @@ class Channel:
             PortLost: the port went away.
             ModemClosed: the modem was closed.
         """
-        opening = partial(self.begin, command, timeout, watch)
-        async with Turn(self.turns, self.continue_turn, urgent=False, opening=opening) as turn:
-            return await turn.execute(command, timeout, watch)
+        async with Asking(self, command, timeout, watch) as asking:
+            return asking.answer or await self.continue_turn(command, timeout, watch)
 
     def begin(
-        self, command: Command, timeout: float | None, watch: Watcher | None, on_end: Callable[[Outcome], None]
-    ) -> Dialogue | None:
-        """Write a command at once, for somebody whose turn it is; return None if something has to be done before.
+        self,
+        command: Command,
+        timeout: float | None = None,
+        watch: Watcher | None = None,
+        *,
+        answered: Answered | None = None,
+        on_end: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        """Write a command, for somebody whose turn it is and when the line is ready; see also :meth:`execute`.
 
-        Args:
-            command: the command.
-            timeout: for its answer, in seconds; its own by default.
-            watch: is called with each completion.
-            on_end: is called with the outcome, before the next command is written.
+        Who awaits ``answered`` gets the outcome; or ``on_end`` is called with it, before the next command is written.
         """
-        if not self.is_ready:
-            return None
-
-        dialogue = self._begin(command, timeout, watch)
-        dialogue.on_end = on_end
-        return dialogue
+        result_timeout = command.result_timeout if timeout is None else timeout
+        completion_timeout = command.completion_timeout if timeout is None else timeout
+        line, now = self._dte.send(command), self._loop.time()
+        dialogue = Dialogue(command, answered, now, result_timeout, completion_timeout, watch, on_end)
+        self._dialogue = dialogue
+        self._write(line)
+        dialogue.deadline = self._loop.call_at(now + result_timeout, self._expire, dialogue)
+        self.sends[command.name] = self.sends.get(command.name, 0) + 1
+        self.trace.sent(command, line, len(self.turns))
 
     @property
     def is_ready(self) -> bool:
@@ -182,28 +187,20 @@ class Channel:
             and self._error is None
             and self.recovery.task is None
             and self._gave_up_at is None
-            and not self._may_be_asleep
+            and not (self.may_sleep and self._may_be_asleep)
             and (not self._not_before or self._not_before <= self._loop.time())
         )
 
-    async def continue_turn(self, command: Command, timeout: float | None, watch: Watcher | None) -> Answer:
+    async def continue_turn(
+        self, command: Command, timeout: float | None = None, watch: Watcher | None = None
+    ) -> Answer:
         """Execute a command for somebody whose turn it is; see :meth:`execute`."""
         await self._rest()
-        answered: asyncio.Future[Answer] = self._loop.create_future()
-        self._begin(command, timeout, watch).answered = answered
-        return await answered
-
-    def _begin(self, command: Command, timeout: float | None, watch: Watcher | None) -> Dialogue:
-        result_timeout = command.result_timeout if timeout is None else timeout
-        completion_timeout = command.completion_timeout if timeout is None else timeout
-        line = self._dte.send(command)
-        now = self._loop.time()
-        self._dialogue = dialogue = Dialogue(command, None, now, result_timeout, completion_timeout, watch)
-        self._write(line)
-        dialogue.deadline = self._loop.call_at(now + result_timeout, self._expire, dialogue)
-        self.sends[command.name] = self.sends.get(command.name, 0) + 1
-        self.trace.sent(command, line, len(self.turns))
-        return dialogue
+        answered: Answered = self._loop.create_future()
+        self.begin(command, timeout, watch, answered=answered)
+        answer = await answered
+        assert answer is not None
+        return answer
 
     async def _rest(self) -> None:
         """Wait until a command may be written."""
@@ -214,11 +211,11 @@ class Channel:
             if self._dialogue is None and self.recovery.task is None:
                 if self._dte.state is not State.IDLE or self._may_be_asleep:
                     self.recover()
-                elif (gap := self._not_before - self._loop.time()) > 0:
+                elif (gap := self._not_before - self._loop.time()) <= 0:
+                    break
+                else:
                     await asyncio.sleep(gap)
                     continue
-                else:
-                    break
 
             waiter = self._loop.create_future()
             self._at_rest.append(waiter)
@@ -240,7 +237,7 @@ class Channel:
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
         # That the port was lost is for the reader to tell, after what came before.
-        with contextlib.suppress(PortLost):
+        with _FOR_THE_READER:
             self.port.write(line)
 
     # Hearing
@@ -299,10 +296,11 @@ class Channel:
         match response:
             case Information():
                 dialogue.information.append(response)
+                dialogue.show(response)
+                return
             case Completion():
                 dialogue.completions.append(response)
-                if dialogue.watch is not None and dialogue.is_awaited:
-                    dialogue.watch(response)
+                dialogue.show(response)
             case Failure(code=code, text=text):
                 self._finish(CommandFailed(str(dialogue.command), code=code, text=text))
                 return
@@ -350,6 +348,8 @@ class Channel:
         match event:
             case ProbeAnswered() | Resynchronised():
                 self.recovery.hear()
+            case LateAnswer():
+                self.recovery.hear_late()
             case Restarted():
                 # A module that starts may be deaf for a while yet.
                 self.recovery.hear()
@@ -435,6 +435,3 @@ class Channel:
             kinds: classes of :mod:`bc260y_aio.at.urcs`; all when there are none.
         """
         return self._subscribers.add(callback, kinds)
-
-
-_ENGAGED: Final = (State.AWAITING_RESULT, State.AWAITING_COMPLETION)

@@ -12,7 +12,7 @@ from .channel import Channel
 from .errors import ErrorCode, socket_error
 
 if TYPE_CHECKING:
-    from .at.responses import Completion
+    from .at.responses import Completion, Information
 
 # The module does nothing else while it pings. Packets that may take longer than this go out by a command each, in
 # seconds.
@@ -82,7 +82,7 @@ async def ping_replies(
 
 
 async def _ping_once(channel: Channel, command: Ping) -> AsyncIterator[PingReply | PingLost]:
-    outcomes: asyncio.Queue[Completion | None] = asyncio.Queue()
+    outcomes: asyncio.Queue[Information | Completion | None] = asyncio.Queue()
     asking = asyncio.ensure_future(channel.execute(command, watch=outcomes.put_nowait))
     asking.add_done_callback(lambda _: outcomes.put_nowait(None))
     told = 0

@@ -12,13 +12,16 @@ from .errors import BC260YError, ModemNotResponding, RemoteProtocolError
 # The module wakes or answers within this time of an AT, in seconds; a marker may stand behind a lot of pushed data.
 _PROBE_INTERVAL: Final = 0.3
 _MARKER_INTERVAL: Final = 5.0
+# After so many ATs without an answer, and from the first marker on, each probe is given twice the time of the one
+# before: a module that answers late would never come to the end of what it was asked meanwhile.
+_QUICK_PROBES: Final = 4
 
 
 class Recovery:
     """The probing of one line, when there is need of it.
 
     Attributes:
-        timeout: how long to probe for a module that does not answer, in seconds.
+        timeout: after how long without any answer the module is taken for lost, in seconds.
         task: what probes, while it does.
     """
 
@@ -38,7 +41,7 @@ class Recovery:
             dte: tells what to write, and when the line is in step.
             write: writes it.
             name: what messages call the port.
-            timeout: how long to probe, in seconds.
+            timeout: after how long without any answer the module is taken for lost, in seconds.
             gap: how long to wait before each probe, in seconds.
             on_end: is called when it is over: with None when the line is in step, else with what went wrong.
         """
@@ -50,6 +53,7 @@ class Recovery:
         self._on_end = on_end
         self._gap = gap
         self._answered = asyncio.Event()
+        self._heard_at = 0.0
 
     def begin(self, task_name: str) -> None:
         """Begin to probe, unless that is under way."""
@@ -59,7 +63,12 @@ class Recovery:
 
     def hear(self) -> None:
         """Hear that a probe was answered, or that it is time for the next."""
+        self.hear_late()
         self._answered.set()
+
+    def hear_late(self) -> None:
+        """Hear an answer to something asked before: it tells that the module is there, and no more."""
+        self._heard_at = asyncio.get_running_loop().time()
 
     def cancel(self) -> None:
         """Stop probing."""
@@ -67,25 +76,29 @@ class Recovery:
             self.task.cancel()
 
     async def _probe(self) -> Exception | None:
+        self.hear_late()
+        unanswered = 0
         try:
-            async with asyncio.timeout(self.timeout):
-                while True:
-                    if self._gap:
-                        await asyncio.sleep(self._gap)
+            # A timer may ring a moment early.
+            while (left := self._heard_at + self.timeout - asyncio.get_running_loop().time()) > 0.001:
+                if self._gap:
+                    await asyncio.sleep(self._gap)
 
-                    self._answered.clear()
-                    probe = self._dte.probe()
-                    self._write(probe)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL):
-                            await self._answered.wait()
+                self._answered.clear()
+                probe = self._dte.probe()
+                self._write(probe)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(min(_interval(probe, unanswered), left)):
+                        await self._answered.wait()
 
-                    if self._dte.state is State.IDLE:
-                        return None
-        except TimeoutError:
-            return ModemNotResponding(f"{self._name}: no answer for {self.timeout:g} s")
+                if self._dte.state is State.IDLE:
+                    return None
+
+                unanswered = 0 if self._answered.is_set() else unanswered + 1
         except BC260YError as exc:
             return exc
+
+        return ModemNotResponding(f"{self._name}: no answer for {self.timeout:g} s")
 
     def _over(self, task: asyncio.Task[Exception | None]) -> None:
         self.task = None
@@ -99,3 +112,11 @@ class Recovery:
             error = RemoteProtocolError(f"recovery failed: {failure!r}")
             error.__cause__ = failure
             self._on_end(error)
+
+
+def _interval(probe: bytes, unanswered: int) -> float:
+    """Return how long a probe is given, in seconds, when so many before it had no answer."""
+    if probe == b"AT\r":
+        return float(_PROBE_INTERVAL * 2 ** max(0, unanswered - _QUICK_PROBES + 1))
+
+    return float(_MARKER_INTERVAL * 2**unanswered)

@@ -1,4 +1,4 @@
-"""Sending without a pause: the next piece leaves while the answer to the one before is being read."""
+"""Pieces of payload on their way, one after the other, for as long as all goes well."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,12 +9,13 @@ from .outbox import Outbox
 from .turns import Outcome, Turn
 
 
-class Sender(Protocol):
-    """Whoever has something to send."""
+class Sendable(Protocol):
+    """What a sending asks of its socket."""
 
-    @property
-    def channel(self) -> Channel:
-        """Over which it goes."""
+    channel: Channel
+
+    def attend_to(self, outbox: Outbox) -> None:
+        """Take note that what waits here begins to be sent."""
 
     def next_piece(self, outbox: Outbox) -> SendData | None:
         """Return the command that sends the next piece; None when something has to be asked or set before."""
@@ -26,66 +27,97 @@ class Sender(Protocol):
 class Sending(Turn):
     """Pieces that go out one after the other, each in a turn of its own.
 
-    As long as all goes well nobody is woken: the next piece leaves while the answer to the one before is being read.
-    Whoever waits has the turn when something has to be seen to, and does not when there is nothing more to send.
+    As long as all goes well nobody is woken, and no task runs: the next piece leaves while the answer to the one before
+    is being read. It stops when there is nothing more to send, and when something has to be seen to: then it has the
+    turn, or an error.
 
     Attributes:
-        taken: how many bytes the module took.
+        outbox: what waits.
+        taken: how many bytes the module took since it was started.
         command: the last that was sent.
         outcome: what came of it, where that has to be seen to.
+        error: why there will be no turn.
     """
 
-    def __init__(self, socket: Sender, outbox: Outbox, on_taken: Callable[[], None] | None) -> None:
-        """Describe it.
+    def __init__(
+        self,
+        socket: Sendable,
+        outbox: Outbox,
+        on_stop: Callable[[], None],
+        on_taken: Callable[[], None] | None = None,
+    ) -> None:
+        """Describe it; nothing is sent yet.
 
         Args:
             socket: the socket.
             outbox: what waits.
-            on_taken: is called after each piece; None to send one piece only.
+            on_stop: is called when it has stopped by itself.
+            on_taken: is called when a piece has gone and the next is about to; None to send one piece only.
         """
-        super().__init__(socket.channel.turns, socket.channel.continue_turn, urgent=False)
+        super().__init__(socket.channel.turns, socket.channel.continue_turn)
+        self.outbox = outbox
         self.taken = 0
         self.command: SendData | None = None
         self.outcome: Outcome | None = None
+        self.error: Exception | None = None
         self._socket = socket
-        self._outbox = outbox
+        self._on_stop = on_stop
         self._on_taken = on_taken
+        self._is_active = False
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it has the turn."""
-        return self._has_turn
+    def start(self) -> None:
+        """Stand in line."""
+        self._is_active = True
+        self.taken = 0
+        self.command = self.outcome = self.error = None
+        self._socket.attend_to(self.outbox)
+        self._turns.line_up(self)
+
+    def stop(self) -> None:
+        """Send nothing more, and give the turn back; a piece under way is not called back, and its answer given up."""
+        self._is_active = False
+        self._leave()
 
     def take(self) -> bool:
-        channel = self._socket.channel
-        if not self._is_awaited:
+        if not self._is_active:
             return False
 
-        self.command = self._socket.next_piece(self._outbox) if channel.is_ready else None
-        if self.command is None:
-            return super().take()
+        channel = self._socket.channel
+        self.command = self._socket.next_piece(self.outbox) if channel.is_ready else None
+        if self.command is not None:
+            channel.begin(self.command, on_end=self._ended)
 
-        self._has_turn = True
-        channel.begin(self.command, None, None, self._ended)
+        self.has_turn = True
+        if self.command is None:
+            self._stopped()
+
         return True
 
+    def refuse(self, error: Exception) -> None:
+        if self._is_active:
+            self.error = error
+            self._stopped()
+
     def _ended(self, outcome: Outcome) -> None:
-        # Whoever was cancelled has given up the answer, and may have thrown away what waited.
-        if self.command is None or not self._is_awaited:
+        if not self._is_active or self.command is None:
+            self._leave()
             return
 
         if not self._socket.has_taken(self.command, outcome):
             self.outcome = outcome
-            self._grant()
+            self._stopped()
             return
 
         size = len(self.command.data)
         self.taken += size
-        self._outbox.drop(size)
-        self.command = None
+        self.outbox.drop(size)
         self._leave()
-        if self._on_taken is None or not self._outbox.is_due:
-            self._grant()
+        if self._on_taken is None or not self.outbox.is_due:
+            self._stopped()
         else:
             self._on_taken()
             self._turns.line_up(self)
+
+    def _stopped(self) -> None:
+        self._is_active = False
+        self._on_stop()

@@ -122,47 +122,67 @@ class ModuleSocket:
         if self.inbox.is_ended:
             raise ConnectionLost("the peer has closed the connection")
 
-    async def send_next(self, outbox: Outbox) -> int:
+    async def send_next(self, outbox: Outbox, *, refused: int = 0) -> int:
         """Send the next piece of what waits, and return how many bytes of it the module took.
 
         The piece is chosen when the line is free, not before, so that what was written meanwhile goes with it.
+
+        Args:
+            outbox: what waits.
+            refused: how often the module has refused it already.
 
         Raises:
             ConnectionLost: the socket is gone, or the module keeps refusing.
             PortLost: so is the port.
         """
-        return await self._send(outbox, None)
+        for attempt in range(refused, _ATTEMPTS):
+            if attempt or self._may_come_late:
+                await self._pause(attempt)
 
-    async def send_waiting(self, outbox: Outbox, on_taken: Callable[[], None]) -> int:
-        """Send what waits, piece by piece, each in a turn of its own; return how many bytes the module took.
+            stopped = asyncio.Event()
+            sending = Sending(self, outbox, stopped.set)
+            sending.start()
+            try:
+                await stopped.wait()
+                taken = sending.taken + await self._see_to(sending)
+            finally:
+                sending.stop()
 
-        It returns early when something has gone wrong, and been put right: there may be more to send.
+            if taken:
+                return taken
 
-        Args:
-            outbox: what waits.
-            on_taken: is called after each piece.
+        self._in_doubt.clear()
+        raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
+
+    async def put_right(self, sending: Sending) -> None:
+        """Go on where a sending stopped because something has to be asked, set or put right; end its turn.
 
         Raises:
             ConnectionLost, PortLost: as :meth:`send_next` does.
         """
-        return await self._send(outbox, on_taken)
+        if self._may_come_late and sending.outcome is None and sending.error is None:
+            # It may not be sent yet, and others may meanwhile.
+            sending.stop()
+            await self.send_next(sending.outbox)
+            return
 
-    async def _send(self, outbox: Outbox, on_taken: Callable[[], None] | None) -> int:
+        try:
+            taken = sending.taken + await self._see_to(sending)
+        finally:
+            sending.stop()
+
+        if not taken:
+            await self.send_next(sending.outbox, refused=1)
+
+    async def _see_to(self, sending: Sending) -> int:
+        if sending.error is not None:
+            raise sending.error
+
+        return await self._attend(sending, sending.outbox) if sending.has_turn else 0
+
+    def attend_to(self, outbox: Outbox) -> None:
+        """Take note that what waits here begins to be sent."""
         self.channel.trace.watch(self.connect_id, outbox, self.inbox)
-        for attempt in range(_ATTEMPTS):
-            if attempt or self._may_come_late:
-                await self._pause(attempt)
-
-            async with Sending(self, outbox, on_taken) as sending:
-                taken = sending.taken
-                if sending.is_open:
-                    taken += await self._attend(sending, outbox)
-
-                if taken:
-                    return taken
-
-        self._in_doubt.clear()
-        raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
 
     async def _pause(self, attempt: int) -> None:
         """Wait before the next attempt; and if the module may yet take what it was given, until it has or will not."""

@@ -28,8 +28,17 @@ class Answer:
 
 
 Outcome = Answer | Exception
-Watcher = Callable[[Completion], None]
-Executor = Callable[[Command, float | None, Watcher | None], Awaitable[Answer]]
+Answered = asyncio.Future[Answer | None]
+Watcher = Callable[[Information | Completion], None]
+
+
+class Executor(Protocol):
+    """Sends a command for somebody whose turn it is."""
+
+    def __call__(
+        self, command: Command, timeout: float | None = None, watch: Watcher | None = None
+    ) -> Awaitable[Answer]:
+        """Send it, and return what it brought."""
 
 
 # A deadline that traffic keeps pushing back ends after so many times its length.
@@ -42,35 +51,35 @@ class Dialogue:
 
     Attributes:
         command: the command.
-        answered: the answer, or why there is none; None when nobody awaits it.
+        answered: what somebody awaits for the outcome, if anybody does; whoever was cancelled has given it up.
         started: when the present deadline began to run, on the loop's clock.
         timeout: how long it runs, in seconds.
         completion_timeout: how long that for the completion will, in seconds.
-        watch: is called with each completion.
+        watch: is called with each information response and each completion.
+        on_end: is called with the outcome, before the next command is written; None to tell it to ``answered``.
         information: the information responses so far.
         completions: the completions so far.
         deadline: the deadline's timer.
-        on_end: is called with the outcome, before the next command is written.
     """
 
     command: Command
-    answered: asyncio.Future[Answer] | None
+    answered: Answered | None
     started: float
     timeout: float
     completion_timeout: float
-    watch: Watcher | None
+    watch: Watcher | None = None
+    on_end: Callable[[Outcome], None] | None = None
     information: list[Information] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
-    on_end: Callable[[Outcome], None] | None = None
 
     def __repr__(self) -> str:
         return f"<Dialogue {self.command}>"
 
-    @property
-    def is_awaited(self) -> bool:
-        """Whether somebody still waits for the outcome."""
-        return self.answered is None or not self.answered.done()
+    def show(self, response: Information | Completion) -> None:
+        """Show a part of the answer to whoever watches it, and waits for it still."""
+        if self.watch is not None and (self.answered is None or not self.answered.done()):
+            self.watch(response)
 
     def due(self, heard_at: float) -> float:
         """Return when the deadline is, on the loop's clock.
@@ -90,17 +99,19 @@ class Dialogue:
         if self.on_end is not None:
             on_end, self.on_end = self.on_end, None
             on_end(outcome)
-
-        if self.answered is None or self.answered.done():
-            return
-
-        if isinstance(outcome, Answer):
-            self.answered.set_result(outcome)
-        else:
-            self.answered.set_exception(outcome)
+        elif self.answered is not None:
+            tell(self.answered, outcome)
 
 
-Opening = Callable[[Callable[[Outcome], None]], Dialogue | None]
+def tell(answered: Answered, outcome: Outcome) -> None:
+    """Tell an outcome to whoever awaits it still."""
+    if answered.done():
+        return
+
+    if isinstance(outcome, Answer):
+        answered.set_result(outcome)
+    else:
+        answered.set_exception(outcome)
 
 
 class Waiter(Protocol):
@@ -156,10 +167,15 @@ class TurnQueue:
     def pass_on(self) -> None:
         """Let the next one have the line, if it is free and at rest."""
         while self._waiting and not self._taken and self._is_at_rest():
-            self._taken = True
             waiter = self._waiting.popleft()
+            self._taken = True
             self._trace.granted(waiter)
-            self._taken = waiter.take()
+            try:
+                self._taken = waiter.take()
+            except Exception as exc:
+                # Nobody but the one whose turn it was has made the mistake.
+                self._taken = False
+                waiter.refuse(exc)
 
     def end(self, error: Exception) -> None:
         """Tell everybody who waits, now or later, that no turn will come."""
@@ -169,29 +185,30 @@ class TurnQueue:
 
 
 class Turn:
-    """The right to use the line; an async context manager."""
+    """The right to use the line; an async context manager.
 
-    def __init__(self, turns: TurnQueue, execute: Executor, *, urgent: bool, opening: Opening | None = None) -> None:
+    Attributes:
+        has_turn: it has come, and is not over.
+        execute: sends a command and returns what it brought; see :meth:`bc260y_aio.channel.Channel.execute`.
+    """
+
+    def __init__(self, turns: TurnQueue, execute: Executor, *, urgent: bool = False) -> None:
         """Describe a turn.
 
         Args:
             turns: the queue.
             execute: sends a command in a turn.
             urgent: it comes before all others that wait.
-            opening: begins the only dialogue of the turn, the moment it comes and if the line allows. The turn is over
-                with that dialogue, whether or not the one whose turn it is has run meanwhile.
         """
         self._turns = turns
-        self._execute = execute
         self._urgent = urgent
-        self._opening = opening
-        self._granted: asyncio.Future[None] | None = None
-        self._opened: asyncio.Future[Answer] | None = None
-        self._has_turn = False
+        self.has_turn = False
+        self._granted: Answered | None = None
+        self.execute = execute
 
     # Standing in line
 
-    def queue(self) -> asyncio.Future[None]:
+    def queue(self) -> Answered:
         """Stand in line now rather than when entered; the future is done when the turn has come, or will not come."""
         if self._granted is None:
             self._granted = asyncio.get_running_loop().create_future()
@@ -201,28 +218,18 @@ class Turn:
 
     def take(self) -> bool:
         """Grant the turn; see :class:`Waiter`."""
-        if not self._is_awaited:
+        granted = self._granted
+        if granted is None or granted.done():
             return False
 
-        self._has_turn = True
-        if self._opening is not None and (dialogue := self._opening(self._leave)) is not None:
-            dialogue.answered = self._opened = asyncio.get_running_loop().create_future()
-
-        self._grant()
+        self.has_turn = True
+        granted.set_result(None)
         return True
 
     def refuse(self, error: Exception) -> None:
         """Do not grant it, ever; see :class:`Waiter`."""
-        if self._granted is not None and not self._granted.done():
-            self._granted.set_exception(error)
-
-    @property
-    def _is_awaited(self) -> bool:
-        return self._granted is not None and not self._granted.done()
-
-    def _grant(self) -> None:
-        assert self._granted is not None
-        self._granted.set_result(None)
+        if self._granted is not None:
+            tell(self._granted, error)
 
     # Having it
 
@@ -231,9 +238,6 @@ class Turn:
         try:
             await granted
         except asyncio.CancelledError:
-            if self._opened is not None:
-                self._opened.cancel()
-
             self._leave()
             raise
 
@@ -244,14 +248,71 @@ class Turn:
     ) -> None:
         self._leave()
 
-    def _leave(self, outcome: Outcome | None = None) -> None:
-        if self._has_turn:
-            self._has_turn = False
+    def _leave(self) -> None:
+        if self.has_turn:
+            self.has_turn = False
             self._turns.leave()
 
-    async def execute(self, command: Command, timeout: float | None = None, watch: Watcher | None = None) -> Answer:
-        """Send a command and return what it brought; see :meth:`bc260y_aio.channel.Channel.execute`."""
-        if self._opened is not None:
-            return await self._opened
 
-        return await self._execute(command, timeout, watch)
+class Line(Protocol):
+    """What an asking needs of the channel."""
+
+    turns: TurnQueue
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a command may be written without anything having to be done before."""
+
+    def begin(
+        self,
+        command: Command,
+        timeout: float | None = None,
+        watch: Watcher | None = None,
+        *,
+        answered: Answered | None = None,
+        on_end: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        """Write a command, for somebody whose turn it is, when the line is ready."""
+
+    async def continue_turn(
+        self, command: Command, timeout: float | None = None, watch: Watcher | None = None
+    ) -> Answer:
+        """Execute a command for somebody whose turn it is."""
+        raise NotImplementedError
+
+
+class Asking(Turn):
+    """A turn for a single command, which is written the moment that the turn comes, if the line allows.
+
+    The turn is over with the answer, whether or not the one who asked has run meanwhile. What is awaited is the answer,
+    or, if something has to be done before the command, the turn.
+
+    """
+
+    def __init__(self, line: Line, command: Command, timeout: float | None, watch: Watcher | None) -> None:
+        """Describe it; the arguments are those of :meth:`bc260y_aio.channel.Channel.execute`."""
+        super().__init__(line.turns, line.continue_turn)
+        self._line = line
+        self._asked = command, timeout, watch
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer, or None when there is the turn instead."""
+        return self._granted.result() if self._granted is not None else None
+
+    def take(self) -> bool:
+        granted = self._granted
+        if granted is None or granted.done():
+            return False
+
+        if not self._line.is_ready:
+            return super().take()
+
+        self._line.begin(*self._asked, answered=granted, on_end=self._ended)
+        self.has_turn = True
+        return True
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._leave()
+        if self._granted is not None:
+            tell(self._granted, outcome)

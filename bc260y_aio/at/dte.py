@@ -268,9 +268,8 @@ class DTE:
         if not buffer.has_line():
             return None
 
-        echo = len(self._echo)
-        if echo and buffer.data.startswith(self._echo) and buffer.data[echo] in BLANKS:
-            buffer.drop(echo)
+        if (echo := self._echo) and buffer.data.startswith(echo) and buffer.data[len(echo)] in BLANKS:
+            buffer.drop(len(echo))
             self._echo = b""
             return None
 
@@ -288,7 +287,7 @@ class DTE:
             return answer
 
         match response:
-            case Text() if self._push.suspects(line) and text.partition(":")[0] not in str(self._command):
+            case Text() if not self._is_asked_for(text) and self._push.suspects(line):
                 return self._unread(line)
             case Information() if self._state is State.AWAITING_RESULT:
                 self._inform(response)
@@ -316,6 +315,9 @@ class DTE:
                 return LateAnswer(response)
 
         return response
+
+    def _is_asked_for(self, text: str) -> bool:
+        return self._command is not None and text.partition(":")[0] in self._command.write()
 
     def _distrust(self) -> None:
         if self._state is not State.UNSYNCHRONISED:

@@ -27,15 +27,12 @@ _WORDS: Final[dict[str, Response]] = {
     "RDY": Restarted(),
 }
 
-_COMPLETIONS: Final[dict[str, tuple[type[Line], ...]]] = {
+_COMPLETIONS_AND_URCS: Final[dict[str, tuple[type[Line], ...]]] = {
     "+QIOPEN": (SocketOpened,),
     "+QIDNSGIP": (Resolution, ResolvedAddress),
     "+QPING": (PingFinished, PingReply, PingError),
     "+QNTP": (NetworkTime,),
     "+QNTIP": (NetworkTime,),  # so misprinted in the guide's example (4.7)
-}
-
-_URCS: Final[dict[str, tuple[type[Line], ...]]] = {
     "+QIURC": (PeerClosed,),
     "+IP": (AddressAssigned,),
     "+CEREG": (RegistrationChanged,),
@@ -61,14 +58,15 @@ def read_response(text: str, command: Command | None) -> Response:
         return Failure(int(reason)) if is_number else Failure(text=reason)
 
     prefix, colon, rest = text.partition(":")
-    parameters = Parameters(rest.strip()) if colon else None
-    other = _first(_COMPLETIONS.get(prefix, ()) + _URCS.get(prefix, ()), parameters) if parameters is not None else None
+    parameters = rest.strip() if colon else None
+    kinds = _COMPLETIONS_AND_URCS.get(prefix)
+    other = _first(kinds, parameters) if kinds is not None and parameters is not None else None
     information = _read_information(text, prefix, parameters, command, other) if command is not None else None
     return information or other or Unrecognised(text)
 
 
 def _read_information(
-    text: str, prefix: str, parameters: Parameters | None, command: Command, other: Line | None
+    text: str, prefix: str, parameters: str | None, command: Command, other: Line | None
 ) -> Information | None:
     """Return what a line says as an answer to the command; ``other`` is what it says if it is none."""
     match command:
@@ -88,7 +86,8 @@ def _read_information(
             return None
 
 
-def _first(kinds: tuple[type[Line], ...], parameters: Parameters) -> Line | None:
+def _first(kinds: tuple[type[Line], ...], text: str) -> Line | None:
+    parameters = Parameters(text)
     for kind in kinds:
         try:
             return kind.read(parameters)

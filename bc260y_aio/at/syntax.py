@@ -104,7 +104,10 @@ class Parameters:
     __slots__ = ("_tokens",)
 
     def __init__(self, text: str) -> None:
-        self._tokens = tuple(_tokens(text)) if text else ()
+        if '"' in text:
+            self._tokens = tuple(_tokens(text))
+        else:
+            self._tokens = tuple([token.strip(" ") for token in text.split(",")]) if text else ()
 
     def __len__(self) -> int:
         return len(self._tokens)

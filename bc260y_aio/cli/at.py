@@ -10,7 +10,7 @@ from typing import Final
 
 from ..at.commands import read_verbatim
 from ..at.completions import SendResult
-from ..at.responses import STANDARD, Completion, Response, Success
+from ..at.responses import STANDARD, Completion, Information, Response, Success
 from ..at.syntax import PayloadFormat, is_text
 from ..at.urcs import DamagedLine, DamagedPayload, DataReceived, LateAnswer, ProbeAnswered, Resynchronised
 from ..errors import CommandFailed, CommandTimeout
@@ -176,15 +176,17 @@ class Conversation:
 
         completions: list[Completion] = []
 
-        def hear(completion: Completion) -> None:
-            if not completions:
-                self._say(Success())
+        def hear(response: Information | Completion) -> None:
+            if isinstance(response, Completion):
+                if not completions:
+                    self._say(Success())
 
-            completions.append(completion)
-            self._say(completion)
+                completions.append(response)
+
+            self._say(response)
 
         try:
-            answer = await self._guest.ask(line, self._timeout, hear)
+            await self._guest.ask(line, self._timeout, hear)
         except CommandFailed as exc:
             self._has_failed = True
             self._heard.put_nowait(_final_result(exc))
@@ -192,9 +194,6 @@ class Conversation:
             self._has_failed = True
             self._complain(reason(exc))
         else:
-            for information in answer.information:
-                self._say(information)
-
             if not completions:
                 self._say(Success())
 

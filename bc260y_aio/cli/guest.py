@@ -63,7 +63,7 @@ class Guest(Modem):
         Args:
             line: the line.
             timeout: for its final result code and again for its completion, in seconds; what it is given by default.
-            watch: is called with each completion as it comes.
+            watch: is called with each information response and each completion as it comes.
 
         Raises:
             ValueError: it is no command line.

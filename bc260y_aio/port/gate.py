@@ -17,7 +17,7 @@ _SHORTEST_EVIDENCE: Final = 0.008
 # So many times in a row a line must have been as slow as its rate says before it is slept on; and one in so many times
 # it is watched again.
 _TRUSTED: Final = 2
-_WATCHED: Final = 64
+_WATCHED: Final = 256
 
 
 class Gate:

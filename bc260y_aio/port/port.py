@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import types
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from ..errors import PortLost, PortNotFound
 from .border import check_baudrate, checked_scheme
@@ -123,7 +124,7 @@ class Port:
         """How many bytes have arrived and are not read yet."""
         return self._receiver.size
 
-    async def read(self) -> bytes:
+    def read(self) -> Coroutine[Any, Any, bytes]:
         """Return everything that has arrived since the last read, at least one byte; wait for it.
 
         A cancelled read loses nothing. Without a reader the port takes 256 KiB and leaves the rest to the kernel.
@@ -133,7 +134,7 @@ class Port:
                 read raises it again.
             LocalProtocolError: another task is reading.
         """
-        return await self._receiver.read()
+        return self._receiver.read()
 
     def pause(self, seconds: float) -> None:
         """Stop watching the port for a while, so that what arrives meanwhile costs one wake-up; never lose a byte.
@@ -163,7 +164,9 @@ class Port:
         Raises:
             PortLost: the port went away or was closed.
         """
-        self._writable().write(data)
+        self._receiver.check()
+        assert self._transport is not None
+        self._transport.write(data)
 
     async def set_baudrate(self, baudrate: int) -> None:
         """Change the rate of the open port, in baud. Bytes that have not left yet go out at the new rate.
@@ -175,7 +178,7 @@ class Port:
             ValueError: the device does not know this rate; it keeps the one it had.
         """
         check_baudrate(baudrate)
-        self._writable()
+        self._receiver.check()
         if not (isinstance(self._line, Device) and self._line.has_baudrate):
             return
 
@@ -185,11 +188,6 @@ class Port:
         except (PortLost, ValueError):
             self.baudrate = before
             raise
-
-    def _writable(self) -> asyncio.Transport:
-        self._receiver.check()
-        assert self._transport is not None
-        return self._transport
 
     # Opening and closing
 

@@ -58,6 +58,9 @@ class Receiver(asyncio.Protocol):
 
         while not self._chunks:
             self.check()
+            if not self._watching:
+                self._watch()
+
             self._reader = self._loop.create_future()
             try:
                 await self._reader
@@ -68,9 +71,6 @@ class Receiver(asyncio.Protocol):
         self._chunks.clear()
         self.read_total += self.size
         self.size = 0
-        if not self._watching:
-            self._watch()
-
         return data
 
     def check(self) -> None:
@@ -92,8 +92,15 @@ class Receiver(asyncio.Protocol):
         if self._pause is not None:
             self._pause.cancel()
 
-        self._pause = self._loop.call_later(seconds, self.pause, 0) if seconds > 0 else None
+        self._pause = self._loop.call_later(seconds, self._look) if seconds > 0 else None
         self._watch()
+
+    def _look(self) -> None:
+        """End a pause: take what has come without waiting for it, for the reader may want the next pause at once."""
+        self._pause = None
+        fetch = getattr(self._transport, "fetch", None)
+        if self._reader is None or fetch is None or not fetch():
+            self._watch()
 
     def _watch(self) -> None:
         wanted = self._pause is None and self.size <= RECEIVE_LIMIT

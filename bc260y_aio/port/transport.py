@@ -64,6 +64,10 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
 
         return True
 
+    def fetch(self) -> bool:
+        """Hand on what has come, also while reading is paused; return whether that was anything."""
+        return not self._closing and self._read_ready()
+
     def write(self, data: bytes) -> None:
         if self._closing or not data:
             return

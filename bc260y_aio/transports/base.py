@@ -12,6 +12,7 @@ from ..at.information import AckStatus
 from ..errors import ConnectionLost, ModemClosed
 from ..outbox import DatagramOutbox, StreamOutbox
 from ..rai import RAI
+from ..sending import Sending
 from ..sockets import ModuleSocket
 from ..standin import SocketStandIn
 from .flow import FlowControl
@@ -94,7 +95,11 @@ class SocketTransport(FlowControl):
         self._lost = False
         self._paused = False
         self._delivery: asyncio.Handle | None = None
+        self._sending = Sending(socket, self._outbox, self._stopped_sending, self._on_taken)
+        self._is_sending = False
+        # What sees to it when sending has stopped for another reason than that all has gone.
         self._sender: asyncio.Task[None] | None = None
+        self._drained: list[asyncio.Future[None]] = []
         self._finisher: asyncio.Task[None] | None = None
         # Why data was thrown away, if it was; and what `connection_lost` will tell.
         self._failure: BaseException | None = None
@@ -137,7 +142,7 @@ class SocketTransport(FlowControl):
 
     def __repr__(self) -> str:
         state = " closed" if self._lost else " closing" if self._closing else ""
-        sending = "sending" if self._sender is not None else "idle"
+        sending = "sending" if self._is_sending else "idle"
         socket = self._socket
         return (
             f"<{type(self).__name__} connectID={socket.connect_id} {socket.service_type.lower()} "
@@ -251,15 +256,32 @@ class SocketTransport(FlowControl):
         return False
 
     def _start_sending(self) -> None:
-        if self._sender is None and not self._lost:
-            sender = self._socket.tasks.spawn(self._send(), f"{self._socket.connect_id}.sender")
-            self._sender = None if sender.done() else sender
+        if not self._is_sending and not self._lost:
+            self._is_sending = True
+            # What else is written in this turn of the loop goes along.
+            self._loop.call_soon(self._begin_sending)
 
-    async def _send(self) -> None:
+    def _begin_sending(self) -> None:
+        if not self._lost:
+            self._sending.start()
+
+    def _on_taken(self) -> None:
+        # The reader task has no time for what a protocol does.
+        if self._protocol_paused:
+            self._loop.call_soon(self._maybe_resume, context=self._context)
+
+    def _stopped_sending(self) -> None:
+        sending = self._sending
+        if sending.has_turn or sending.error is not None:
+            sender = self._socket.tasks.spawn(self._go_on_sending(), f"{self._socket.connect_id}.sender")
+            self._sender = None if sender.done() else sender
+        else:
+            self._on_taken()
+            self._sent()
+
+    async def _go_on_sending(self) -> None:
         try:
-            while self._outbox.is_due:
-                await self._send_piece()
-                self._context.run(self._maybe_resume)
+            await self._put_right()
         except asyncio.CancelledError:
             self._force_close(ModemClosed("the modem was closed before everything was sent"))
             raise
@@ -269,21 +291,36 @@ class SocketTransport(FlowControl):
             return
 
         self._sender = None
+        self._context.run(self._maybe_resume)
+        if self._lost:
+            return
+
+        if self._outbox.is_due:
+            self._sending.start()
+        else:
+            self._sent()
+
+    async def _put_right(self) -> None:
+        await self._socket.put_right(self._sending)
+
+    def _sent(self) -> None:
+        self._is_sending = False
+        self._tell_drained()
         if self._closing:
             self._finish()
 
     async def drained(self) -> None:
         """Wait until the module has taken all that was written, or the transport is lost."""
-        while (sender := self._sender) is not None:
-            await asyncio.wait([sender])
+        while self._is_sending:
+            drained = self._loop.create_future()
+            self._drained.append(drained)
+            await drained
 
-    async def _send_piece(self) -> None:
-        await self._socket.send_waiting(self._outbox, self._on_taken)
-
-    def _on_taken(self) -> None:
-        # The reader task has no time for what a protocol does.
-        if self._protocol_paused:
-            self._loop.call_soon(self._maybe_resume, context=self._context)
+    def _tell_drained(self) -> None:
+        drained, self._drained = self._drained, []
+        for waiter in drained:
+            if not waiter.done():
+                waiter.set_result(None)
 
     # Closing
 
@@ -297,8 +334,18 @@ class SocketTransport(FlowControl):
         if self._close_options.rai:
             self._outbox.mark_end(RAI.NO_FURTHER_DATA)
 
-        if self._sender is None:
+        if self._is_sending:
+            self._socket.tasks.spawn(self._flush(), f"{self._socket.connect_id}.flush")
+        else:
             self._finish()
+
+    async def _flush(self) -> None:
+        """Keep the modem from being closed before everything was sent, for as long as it may wait."""
+        try:
+            await SocketTransport.drained(self)
+        except asyncio.CancelledError:
+            self._force_close(ModemClosed("the modem was closed before everything was sent"))
+            raise
 
     def abort(self) -> None:
         """Close at once; what waits is thrown away."""
@@ -342,6 +389,9 @@ class SocketTransport(FlowControl):
         self._failure = exc or ConnectionLost("the connection was aborted")
         self._cancel_delivery()
         self._outbox.clear()
+        self._is_sending = False
+        self._tell_drained()
+        self._sending.stop()
         if self._sender is not None:
             self._sender.cancel()
             self._sender = None

@@ -78,9 +78,9 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         self._start_sending()
         self._maybe_pause()
 
-    async def _send_piece(self) -> None:
+    async def _put_right(self) -> None:
         try:
-            await super()._send_piece()
+            await super()._put_right()
         except BC260YError as exc:
             self._socket.check_open()
             self._outbox.drop(1)

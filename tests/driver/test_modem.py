@@ -647,9 +647,9 @@ async def test_tasks_are_named_after_the_modem() -> None:
         assert modem.name == "module"
         transport, _ = await connect(modem)
         transport.write(b"abc")
-        names = {task.get_name() for task in asyncio.all_tasks()}
-        assert {"bc260y[module].reader", "bc260y[module].0.sender"} <= names
         transport.close()
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert {"bc260y[module].reader", "bc260y[module].0.flush"} <= names
         await settle()
 
 

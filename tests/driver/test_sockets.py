@@ -28,6 +28,7 @@ from bc260y_aio.errors import (
 from bc260y_aio.inbox import Inbox
 from bc260y_aio.outbox import DatagramOutbox, StreamOutbox
 from bc260y_aio.rai import RAI
+from bc260y_aio.sending import Sending
 from bc260y_aio.sockets import ModuleSocket, close_connect_id
 from bc260y_aio.tasks import TaskSet
 from tests.driver.scripted import (
@@ -381,12 +382,22 @@ async def test_data_that_may_be_taken_late_is_not_sent_again_before_it_is_past_c
         assert clock.time() - began == pytest.approx(25.0 if then else 80.0, abs=1.0)
 
 
+async def send_waiting(socket: ModuleSocket, outbox: StreamOutbox) -> None:
+    """Send as a transport does: piece after piece, until nothing waits or something has to be put right."""
+    stopped = asyncio.Event()
+    sending = Sending(socket, outbox, stopped.set, lambda: None)
+    sending.start()
+    await stopped.wait()
+    if sending.has_turn:
+        await socket.put_right(sending)
+
+
 async def test_what_went_before_does_not_hasten_data_that_may_be_taken_late(clock: Clock) -> None:
     module = FaultyModule(Fault(takes=1.0), Fault(takes=1.0), Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
     async with open_socket(module) as socket:
         outbox = filled(bytes(1024), b"abc")
         while outbox:
-            await hurry(clock, socket.send_waiting(outbox, lambda: None))
+            await hurry(clock, send_waiting(socket, outbox))
 
         await clock.advance(30.0)
         assert module.sockets[0].taken == bytes(1024) + b"abc"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.at.commands import QueryAcks
-from bc260y_aio.at.information import AckStatus
-from bc260y_aio.errors import ConnectionLost
+from bc260y_aio.at.commands import Command, QueryAcks, QuerySockets
+from bc260y_aio.at.information import AckStatus, SocketInfo
+from bc260y_aio.errors import ConnectionLost, ModuleRestarted
 from bc260y_aio.modem import Modem
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import CLOSE_OK, OK, SEND_FAIL, SEND_OK, FarEnd, Module, open_channel, open_modem, settle
@@ -136,6 +136,54 @@ async def test_a_caller_that_was_cancelled_unheard_leaves_no_answer_unseen() -> 
         assert (await after).information == [AckStatus(1, 0, 0)]
 
 
+class Unwritable(Command):
+    """A command that cannot be written down."""
+
+    def write(self) -> str:
+        raise ValueError("unwritable")
+
+
+async def test_a_command_that_cannot_be_written_down_fails_its_caller_and_nobody_else() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        first, clumsy, last = (
+            asyncio.ensure_future(channel.execute(command)) for command in (QueryAcks(0), Unwritable(), QueryAcks(1))
+        )
+        await far.answer(b"AT+QISEND=0,0\r", acks(0))
+        await far.answer(b"AT+QISEND=1,0\r", acks(1))
+        assert (await first).information == [AckStatus(0, 0, 0)]
+        assert (await last).information == [AckStatus(1, 0, 0)]
+        with pytest.raises(ValueError, match=r"^unwritable$"):
+            await clumsy
+
+
+async def test_what_a_command_brings_is_shown_as_it_comes_and_to_nobody_who_has_gone() -> None:
+    far = FarEnd()
+    shown: list[object] = []
+    async with open_channel(far) as channel:
+        asking = asyncio.ensure_future(channel.execute(QuerySockets(), watch=shown.append))
+        await far.answer(b"AT+QISTATE?\r", b'\r\n+QISTATE: 0,"TCP","a.b",7,0,2,0,1\r\n')
+        assert [info.connect_id for info in shown if isinstance(info, SocketInfo)] == [0]
+        asking.cancel()
+        await settle()
+        far.say(b'\r\n+QISTATE: 1,"TCP","a.b",7,0,2,0,1\r\n', OK)
+        await asyncio.wait([asking])
+        assert len(shown) == 1
+
+
+async def test_a_caller_cancelled_in_the_moment_of_its_failure_leaves_no_error_unseen() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        asking = asyncio.ensure_future(channel.execute(QueryAcks(0)))
+        await far.expect(b"AT+QISEND=0,0\r")
+        far.say(b"\r\nERROR\r\n")
+        # The reader task has its turn, the caller has not.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+
+
 # Pieces of payload
 
 
@@ -227,6 +275,49 @@ async def test_an_abort_with_a_piece_under_way_sends_nothing_after_it_but_the_cl
         module.say(SEND_OK)
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
         await module.expect_nothing()
+
+
+async def test_a_restart_in_the_moment_of_a_send_ends_the_connection_and_leaves_the_line_free() -> None:
+    module = Silent()
+    async with connected(module) as (modem, (transport,)):
+        transport.set_protocol(listener := Listener(module))
+        transport.write(bytes(1024))
+        await module.expect(piece(0, bytes(512)))
+        module.say(b"\r\nOK\r\n", b"\r\nRDY\r\n")
+        assert isinstance(await listener.lost, ModuleRestarted)
+        module.recover()
+        async with asyncio.timeout(5.0):
+            assert await modem.execute("AT+CSQ") == []
+
+
+async def test_what_is_written_just_before_a_close_goes_out_before_it() -> None:
+    module = Silent()
+    async with connected(module) as (_, (transport,)):
+        transport.write(b"last")
+        transport.close()
+        await module.answer(piece(0, b"last"), SEND_OK)
+        await module.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 4,4,0\r\n", OK)
+        await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
+
+
+async def test_whoever_waits_for_all_to_be_taken_is_told_when_it_is_and_when_it_never_will_be() -> None:
+    module = Silent()
+    async with connected(module) as (_, (transport,)):
+        transport.write(bytes(512))
+        first, cancelled = (asyncio.ensure_future(transport.drained()) for _ in range(2))
+        await module.expect(piece(0, bytes(512)))
+        cancelled.cancel()
+        await settle()
+        assert not first.done()
+        module.say(SEND_OK)
+        await first
+        transport.write(bytes(512))
+        second = asyncio.ensure_future(transport.drained())
+        await module.expect(piece(0, bytes(512)))
+        transport.abort()
+        await second
+        module.say(SEND_OK)
+        await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
 
 
 async def test_a_paused_protocol_is_resumed_when_the_next_piece_is_on_its_way() -> None:

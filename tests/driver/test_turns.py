@@ -22,7 +22,7 @@ class Line:
         self.order: list[str] = []
 
     def turn(self, *, urgent: bool = False) -> Turn:
-        async def execute(*_: object) -> Answer:
+        async def execute(*_: object, **__: object) -> Answer:
             return Answer([], [])
 
         return Turn(self.turns, execute, urgent=urgent)
@@ -128,8 +128,33 @@ async def test_an_exception_inside_a_turn_ends_it() -> None:
     assert line.order == ["next"]
 
 
+class Clumsy:
+    """One that cannot take its turn."""
+
+    def __init__(self) -> None:
+        self.refused: list[Exception] = []
+
+    def take(self) -> bool:
+        raise ZeroDivisionError("clumsy")
+
+    def refuse(self, error: Exception) -> None:
+        self.refused.append(error)
+
+
+async def test_one_that_fails_to_take_its_turn_hears_of_it_and_holds_nobody_up() -> None:
+    line, clumsy = Line(), Clumsy()
+    async with line.turn():
+        line.turns.line_up(clumsy)
+        waiting = asyncio.ensure_future(line.take("next"))
+        await settle()
+
+    await waiting
+    assert line.order == ["next"]
+    assert [str(error) for error in clumsy.refused] == ["clumsy"]
+
+
 async def test_a_dialogue_tells_its_outcome_once() -> None:
-    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
     dialogue = Dialogue(Attention(), answered, 0.0, 1.0, 1.0, None)
     dialogue.deadline = asyncio.get_running_loop().call_later(60, print)
     dialogue.end(Answer([], []))

@@ -1,0 +1,71 @@
+"""A module that answers late, or hardly, is found all the same, and one that says nothing is given up in time."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from bc260y_aio.at.commands import QueryAcks
+from bc260y_aio.at.information import AckStatus
+from bc260y_aio.errors import CommandTimeout, ModemNotResponding
+from tests.driver.scripted import OK, FarEnd, hurry, open_channel, settle
+from tests.loops import Clock
+
+pytestmark = pytest.mark.loops("asyncio", "eager")
+
+
+class Late(FarEnd):
+    """A module that answers everything it is asked, in order, but late.
+
+    Attributes:
+        asked: the command lines that were heard, and when.
+    """
+
+    def __init__(self, seconds: float, *, one_by_one: bool) -> None:
+        """Make one; with ``one_by_one`` it begins with a command only when it is done with the one before."""
+        super().__init__()
+        self.asked: list[tuple[float, bytes]] = []
+        self._seconds = seconds
+        self._one_by_one = one_by_one
+        self._busy_until = 0.0
+
+    def hear(self, data: bytes) -> None:
+        super().hear(data)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for line in data.split(b"\r")[:-1]:
+            self.asked.append((now, line))
+            begins = max(now, self._busy_until) if self._one_by_one else now
+            self._busy_until = begins + self._seconds
+            loop.call_at(self._busy_until, self.say, self._answer(line))
+
+    def _answer(self, line: bytes) -> bytes:
+        if line.endswith(b"=?"):
+            return b"\r\n%b: (0-4)\r\n" % line[2:-2] + OK
+
+        return b"\r\n+QISEND: %b,0\r\n" % line.partition(b"=")[2] + OK if b"=" in line else OK
+
+
+@pytest.mark.parametrize(("seconds", "one_by_one"), [(2.0, True), (20.0, True), (30.0, False), (40.0, False)])
+async def test_a_module_that_answers_late_is_brought_into_step(clock: Clock, seconds: float, one_by_one: bool) -> None:
+    far = Late(seconds, one_by_one=one_by_one)
+    async with open_channel(far) as channel:
+        with pytest.raises(CommandTimeout):
+            await hurry(clock, channel.execute(QueryAcks(0), 1.0))
+
+        answer = await hurry(clock, channel.execute(QueryAcks(1), 10 * seconds))
+        assert answer.information == [AckStatus(1, 0, 0)]
+        assert sum(line == b"AT" for _, line in far.asked) <= 12
+
+
+async def test_a_module_that_may_only_be_asleep_is_asked_often_at_first_and_then_ever_more_seldom(clock: Clock) -> None:
+    far = Late(1000.0, one_by_one=False)
+    async with open_channel(far, recovery_timeout=30.0) as channel:
+        channel.recover()
+        await settle()
+        with pytest.raises(ModemNotResponding, match=r"no answer for 30 s$"):
+            await hurry(clock, channel.execute(QueryAcks(0)))
+
+        times = [time for time, _ in far.asked]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert gaps == pytest.approx([0.3, 0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 4.8, 9.6], abs=0.1)

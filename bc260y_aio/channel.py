@@ -247,8 +247,9 @@ class Channel:
             while True:
                 data = await self.port.read()
                 self._heard_at = self._loop.time()
-                self._dte.receive_data(data)
-                self._dispatch()
+                if self._dte.receive_data(data):
+                    self._dispatch()
+
                 if self.recovery.task is None:
                     # Silence that is asked for is none.
                     self._heard_at += self.port.expect(self._dte.missing)

@@ -16,6 +16,7 @@ from typing import Final, Literal, get_args
 from .at.commands import QueryDataFormat, SetDataFormat
 from .at.information import DataFormat
 from .at.syntax import PayloadFormat, is_text
+from .outbox import Outbox
 from .turns import Turn
 
 Mode = Literal["hex", "text", "auto"]
@@ -24,6 +25,7 @@ Mode = Literal["hex", "text", "auto"]
 # The switch itself costs about 35 wire bytes, and an NVRAM write, which is the dearer of the two.
 _FIRST_PRICE: Final = 256
 _DEARER: Final = 4
+_LARGEST_PIECE: Final = PayloadFormat.TEXT.largest_send
 
 
 class PayloadFormats:
@@ -143,11 +145,15 @@ class PayloadFormats:
         await self._set(turn, DataFormat(chosen, current.receive))
         return chosen, self._limit(chosen, waiting)
 
-    def ready(self, waiting: bytes, *, whole: bool) -> tuple[PayloadFormat, int] | None:
+    def ready(self, outbox: Outbox, *, whole: bool) -> tuple[PayloadFormat, int] | None:
         """Choose as :meth:`prepare` does; return None if the setting must be asked for or changed before."""
         if (current := self._current) is None:
             return None
 
+        if self.mode != "auto":
+            return current.send, current.send.largest_send
+
+        waiting = outbox.peek(_LARGEST_PIECE)
         chosen = self._choose(current.send, waiting, whole=whole)
         if chosen is not current.send:
             return None

@@ -205,7 +205,7 @@ class ModuleSocket:
         if self._is_unsettled or self.inbox.is_ended or not outbox:
             return None
 
-        choice = self.formats.ready(outbox.peek(1024), whole=self.service_type == "UDP")
+        choice = self.formats.ready(outbox, whole=self.service_type == "UDP")
         if choice is None:
             return None
 

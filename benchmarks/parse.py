@@ -66,9 +66,9 @@ def parse(pieces: list[bytes], form: PayloadFormat) -> int:
     dte = dte_for(form)
     count = 0
     for piece in pieces:
-        dte.receive_data(piece)
-        while dte.next_event() is not NEED_DATA:
-            count += 1
+        if dte.receive_data(piece):
+            while dte.next_event() is not NEED_DATA:
+                count += 1
 
     return count
 

@@ -45,12 +45,14 @@ class ReceiveBuffer:
     def __len__(self) -> int:
         return len(self.data)
 
-    def feed(self, data: bytes) -> None:
-        """Add received bytes."""
+    def feed(self, data: bytes) -> bool:
+        """Add received bytes; return whether it is worth looking again."""
         buffered = self.data
         buffered += data
         if self._terminator in data or len(buffered) >= self._needed:
             self.short = False
+
+        return not self.short
 
     def require(self, size: int) -> bool:
         """Tell whether ``size`` bytes are there; if not, be short until they are."""

@@ -77,7 +77,7 @@ class DTE:
         self._buffer = ReceiveBuffer(ord("\n"), LONGEST_LINE)
         # No method of its own, for it is called for every read.
         self.receive_data = self._buffer.feed
-        """Take in bytes as they came; events are then to be had from :meth:`next_event`."""
+        """Take in bytes as they came; return whether events may be had from :meth:`next_event`."""
         self._events: deque[Response] = deque()
         self._push = PushReader(self._buffer, self._events, self._distrust, quoted=quoted_data)
         self._state = State.IDLE

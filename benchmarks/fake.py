@@ -149,8 +149,8 @@ class PacedModule:
         self._answers.append((max(now, self._answers[-1][0] if self._answers else now), data))
 
     def begin(self, now: float) -> None:
-        """Begin to ask the source."""
-        self._began = max(self._began, now)
+        """Begin to ask the source, once what was heard has been answered."""
+        self._began = max(self._began, self._heard_at, now)
 
     def when(self) -> float | None:
         """Tell when there will be something to hand out, or None when nothing is coming."""

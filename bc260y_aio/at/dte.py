@@ -54,6 +54,9 @@ class NeedData(enum.Enum):
 
 NEED_DATA: Final = NeedData.NEED_DATA
 
+# The lines that come most often, as the guide frames them: to know them by sight costs a third of reading them.
+_FRAMED: Final = (b"\r\nOK\r\n", b"\r\nSEND OK\r\n")
+
 # A module that refuses this many markers does not know them. When some are unanswered still, an AT goes after them.
 _REFUSALS: Final = 3
 _LONE_ANSWERS: Final = 2
@@ -260,10 +263,15 @@ class DTE:
         return self._push.begin(connect_id, length)
 
     def _read_line(self) -> Response | None:
+        buffer = self._buffer
+        for framed in _FRAMED:
+            if buffer.data.startswith(framed) and not buffer.skipping:
+                buffer.drop(len(framed))
+                return self._interpret(framed[2:-2])
+
         if (header := self._header) is not None:
             return self._begin_push(header)
 
-        buffer = self._buffer
         buffer.skip_blanks()
         if not buffer.has_line():
             return None

@@ -24,6 +24,7 @@ from typing import Final
 
 from .buffer import BLANKS, ReceiveBuffer
 from .commands import TESTABLE, Attention, Command, Raw, SetDataFormat, Test
+from .debts import Debts, could_be
 from .information import DataFormat
 from .lines import read_response
 from .push import HEADER, PushReader
@@ -88,7 +89,7 @@ class DTE:
         self._informed = False
         self._completions: list[Completion] = []
         self._echo = b""
-        self._owed: list[Command] = []
+        self._debts = Debts()
         self._doubtful = False
         self._listening = False
         self._marker = ""
@@ -165,9 +166,7 @@ class DTE:
         """
         self._move(Trigger.GAVE_UP)
         assert self._command is not None
-        if self._command.awaited:
-            self._owed.append(self._command)
-
+        self._debts.add(self._command)
         self._see_push()
         self._push.give_up()
         self._begin_probing()
@@ -207,7 +206,7 @@ class DTE:
 
     def forgive(self) -> None:
         """Stop expecting the completions of commands that were given up: they will not come any more."""
-        self._owed.clear()
+        self._debts.forgive()
 
     def close(self) -> None:
         """End the dialogue for good: the line is gone."""
@@ -309,7 +308,7 @@ class DTE:
                 self._move(Trigger.RESTARTED)
                 self._begin_probing()
                 self._push.form = None
-                self._owed.clear()
+                self._debts.forgive()
             case PowerChanged(event=PowerEvent.ENTER_DEEP_SLEEP):
                 self._move(Trigger.FELL_ASLEEP)
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
@@ -319,7 +318,7 @@ class DTE:
             case Unsolicited():
                 pass
             case _:
-                self._settle_debt(response)
+                self._debts.settle(response)
                 return LateAnswer(response)
 
         return response
@@ -347,7 +346,7 @@ class DTE:
 
     def _awaits(self, completion: Completion) -> bool:
         command = self._command
-        return self._state is State.AWAITING_COMPLETION and command is not None and _could_be(completion, command)
+        return self._state is State.AWAITING_COMPLETION and command is not None and could_be(completion, command)
 
     def _ends_instead(self, completion: Completion) -> bool:
         """Tell whether a completion stands in place of the ``OK`` of the command under way."""
@@ -357,7 +356,7 @@ class DTE:
             and self._informed
             and command is not None
             and command.is_ended_by(completion)
-            and not self._owes(completion)
+            and not self._debts.include(completion)
         )
 
     def _inform(self, information: Information) -> None:
@@ -388,21 +387,10 @@ class DTE:
         assert command is not None
         self._completions.append(completion)
         if command.is_complete(self._completions):
-            self._doubtful = self._owes(completion)
+            self._doubtful = self._debts.include(completion)
             self._move(Trigger.COMPLETED)
         else:
             self._move(Trigger.PARTLY_COMPLETED)
-
-    # What is owed
-
-    def _owes(self, completion: Completion) -> bool:
-        return any(_could_be(completion, command) for command in self._owed)
-
-    def _settle_debt(self, response: Response) -> None:
-        for command in self._owed:
-            if isinstance(response, command.awaited[0]) and _could_be(response, command):
-                self._owed.remove(command)
-                return
 
     # Getting into step
 
@@ -446,10 +434,3 @@ class DTE:
 
 def _meaning(command: Command) -> Command:
     return command.like or command if isinstance(command, Raw) else command
-
-
-def _could_be(response: Response, command: Command) -> bool:
-    """Tell whether a response could be what a command awaits after ``OK``."""
-    return (
-        isinstance(response, Completion) and isinstance(response, command.awaited) and command.is_answered_by(response)
-    )

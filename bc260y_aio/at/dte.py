@@ -257,19 +257,20 @@ class DTE:
         return None if self._buffer.skipping else HEADER.match(self._buffer.data)
 
     def _begin_push(self, header: re.Match[bytes]) -> Response | None:
-        connect_id, length = map(int, header.groups())
+        connect_id, length = int(header[1]), int(header[2])
         self._buffer.drop(header.end())
         return self._push.begin(connect_id, length)
 
     def _read_line(self) -> Response | None:
         buffer = self._buffer
-        for framed in _FRAMED:
-            if buffer.data.startswith(framed) and not buffer.skipping:
+        if not buffer.skipping:
+            if (header := HEADER.match(buffer.data)) is not None:
+                return self._begin_push(header)
+
+            if buffer.data.startswith(_FRAMED):
+                framed = next(filter(buffer.data.startswith, _FRAMED))
                 buffer.drop(len(framed))
                 return self._interpret(framed[2:-2])
-
-        if (header := self._header) is not None:
-            return self._begin_push(header)
 
         buffer.skip_blanks()
         if not buffer.has_line():

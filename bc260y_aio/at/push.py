@@ -40,6 +40,8 @@ _TRACES: Final = re.compile(
 # The opening quote, or, if the comma before it came twice, the second one with it.
 _BEGINS_QUOTED: Final = re.compile(rb',?"')
 _CR, _LF, _QUOTE = b'\r\n"'
+# To look a member up in its class takes as long as a call.
+_HEX, _TEXT = PayloadFormat.HEX, PayloadFormat.TEXT
 _ENDS: Final = b"\r\n\0"
 # What may stand after hex digits, without quotes and with them.
 _BARE_TAILS: Final = (b"\r\n", b"\n", b"\r\r\n", b"\0\r\n")
@@ -90,7 +92,7 @@ class PushReader:
 
     def rest(self, length: int, come: int) -> int:
         """Return how many bytes of a payload have yet to come, at the least, when so many have."""
-        width = 2 if self.form is PayloadFormat.HEX else 1
+        width = 2 if self.form is _HEX else 1
         return max(0, width * length - come) if length <= LARGEST_PUSH else 0
 
     # Reading
@@ -111,10 +113,10 @@ class PushReader:
         if not self._buffer.has_line():
             return None
 
-        if self.form is PayloadFormat.HEX:
+        if self.form is _HEX:
             return self._read_hex(length) or self._damaged()
 
-        if self.form is PayloadFormat.TEXT:
+        if self.form is _TEXT:
             return self._read_text(length)
 
         return self._read_hex(length) or self._read_text(length)
@@ -133,7 +135,7 @@ class PushReader:
             return None
 
         self._bare_seen = self._bare_seen or not quoted
-        return self._done(end + 1, payload, PayloadFormat.HEX)
+        return self._done(end + 1, payload, _HEX)
 
     def _read_text(self, length: int) -> Response | None:
         buffer, data = self._buffer, self._buffer.data
@@ -148,7 +150,7 @@ class PushReader:
                 return None
 
             if data[length + 2] in _ENDS:
-                return self._done(length + 2, bytes(data[1 : length + 1]), PayloadFormat.TEXT)
+                return self._done(length + 2, bytes(data[1 : length + 1]), _TEXT)
 
         # So may a payload look that lost two bytes between its quotes. A module that writes none shows in other pushes.
         elif (
@@ -158,7 +160,7 @@ class PushReader:
             and (self._bare_seen or not _BEGINS_QUOTED.match(data))
         ):
             self._bare_seen = True
-            return self._done(length, bytes(data[:length]), PayloadFormat.TEXT)
+            return self._done(length, bytes(data[:length]), _TEXT)
 
         return self._damaged()
 
@@ -176,19 +178,19 @@ class PushReader:
             return False
 
         # So ends the header of a text, when nothing else of it can be made out.
-        is_torn = self.form is PayloadFormat.TEXT and (line.count(b'"') % 2 == 1 or not is_text(line))
+        is_torn = self.form is _TEXT and (line.count(b'"') % 2 == 1 or not is_text(line))
         return is_torn or (_TRACES.search(line) or _HEX_REST.match(line)) is not None
 
     def distrust(self) -> None:
         """Discard what may be the rest of a payload; of hex there is none."""
-        if self.form is not PayloadFormat.HEX:
+        if self.form is not _HEX:
             self._limit = self._buffer.taken + LARGEST_PUSH + 2
             self.busy = True
             self._on_distrust()
 
     def give_up(self) -> None:
         """Give up the payload under way. Hex goes on: the line after it shows when there is no more to come."""
-        if self._length is not None and self.form is not PayloadFormat.HEX:
+        if self._length is not None and self.form is not _HEX:
             self._tell(self._damaged("the rest did not come"))
 
     def settle(self) -> None:
@@ -206,7 +208,7 @@ class PushReader:
     def _damaged(self, reason: str = "its end is not where it was announced") -> DamagedPayload:
         """Give up the payload under way, and whatever may belong to it."""
         begins_like_hex = self.form is None and _HEX_START.match(self._buffer.data)
-        if begins_like_hex or self.form is PayloadFormat.HEX:
+        if begins_like_hex or self.form is _HEX:
             self.busy = False
             self._buffer.has_line()
             self._tell(_trace(self._buffer.take_line()))

@@ -15,7 +15,7 @@ The rules:
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Container, Hashable, Iterator
 from typing import Final
 
 from .at.commands import Command, SetDataFormat
@@ -71,6 +71,7 @@ class Channel:
         recovery_timeout: float,
         profile: Profile = USUAL,
         trace: Trace | None = None,
+        numbers: Iterator[int] | None = None,
     ) -> None:
         """Make a channel on an open port; :meth:`start` sets it going.
 
@@ -80,6 +81,7 @@ class Channel:
             recovery_timeout: after how long without any answer a module is taken for lost, in seconds.
             profile: what is known of the module; the gaps between commands are in it.
             trace: hears of all that happens; one that nobody listens to by default.
+            numbers: count the markers that show the line to be in step; shared by the channels of one modem.
         """
         self.port = port
         self.name = name
@@ -88,7 +90,7 @@ class Channel:
         self.wire_bytes = 0
         self.sends: dict[str, int] = {}
         self._loop = asyncio.get_running_loop()
-        self._dte = DTE(markers=profile.markers, quoted_data=profile.quoted_data)
+        self._dte = DTE(markers=profile.markers, numbers=numbers, quoted_data=profile.quoted_data)
         self._dialogue: Dialogue | None = None
         self._is_dispatching = False
         self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching, self.trace)

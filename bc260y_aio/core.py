@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import dataclass
 
 from .allocation import ConnectIDs, LocalPorts
@@ -58,6 +59,8 @@ class ModemCore:
         self._conditions = Conditions(formats, options.profile)
         self._tasks = TaskSet(name)
         self._trace = Trace(name)
+        # What an earlier opening asked last may be answered yet, and must not be taken for an answer to a later one.
+        self._marker_numbers = itertools.count()
         self._ids = ConnectIDs(options.profile.sockets)
         self._local_ports = LocalPorts()
         self._registration_changed: asyncio.Event | None = None

@@ -191,6 +191,7 @@ class Modem(Connections, Services, Power):
             recovery_timeout=options.open_timeout,
             profile=options.profile,
             trace=self._trace,
+            numbers=self._marker_numbers,
         )
         channel.inboxes.sockets = options.profile.sockets
         self._ids = ConnectIDs(options.profile.sockets)

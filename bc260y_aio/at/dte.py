@@ -19,7 +19,8 @@ The rules, which the table below only spells out:
 import enum
 import re
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Final
 
 from .buffer import BLANKS, ReceiveBuffer
@@ -60,7 +61,6 @@ _FRAMED: Final = (b"\r\nOK\r\n", b"\r\nSEND OK\r\n")
 
 # A module that refuses this many markers does not know them. When some are unanswered still, an AT goes after them.
 _REFUSALS: Final = 3
-_LONE_ANSWERS: Final = 2
 
 
 class DTE:
@@ -70,11 +70,18 @@ class DTE:
     :meth:`send` and :meth:`probe` return. It never waits and knows no time: a deadline reaches it as :meth:`give_up`.
     """
 
-    def __init__(self, *, markers: Sequence[str] = TESTABLE, quoted_data: bool | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        markers: Sequence[str] = TESTABLE,
+        numbers: Iterator[int] | None = None,
+        quoted_data: bool | None = None,
+    ) -> None:
         """Make one.
 
         Args:
             markers: the names of commands whose test form the module answers; none are tried when there are none.
+            numbers: count the markers; shared by those that follow one another on a line, for answers may come late.
             quoted_data: whether the module writes payload between quotes; None when that is not known.
         """
         self._markers = tuple(markers)
@@ -94,12 +101,11 @@ class DTE:
         self._listening = False
         self._marker = ""
         self._marker_seen = False
-        self._markers_sent = 0
+        self._numbers = count() if numbers is None else numbers
         # How many markers of each name have yet to be answered. There are few names, and a module may take its time.
         self._markers_due: Counter[str] = Counter()
         # How often in a row an answer to the latest marker, or to an earlier one of its name, was the last to come.
-        self._lone_answers = 0
-        self._is_alone = False
+        self._lone_answers, self._is_alone = 0, False
         self._unanswered = 0
         self._refusals = 0
 
@@ -192,13 +198,12 @@ class DTE:
         # A module that is behind goes on answering. Twice silence after an answer: those before it were lost.
         self._lone_answers = self._lone_answers + 1 if self._is_alone else 0
         self._is_alone = False
-        if self._lone_answers >= _LONE_ANSWERS:
+        if self._lone_answers >= 2:
             self._markers_due.clear()
 
         given_up = str(self._command).upper()
         markers = [name for name in self._markers if name not in given_up] or self._markers
-        self._marker = markers[self._markers_sent % len(markers)]
-        self._markers_sent += 1
+        self._marker = markers[next(self._numbers) % len(markers)]
         self._markers_due[self._marker] += 1
         self._unanswered += 1
         self._marker_seen = False

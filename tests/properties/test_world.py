@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -217,9 +218,14 @@ class Machine(RuleBasedStateMachine):
                 assert self.world.complaints == []
                 assert self.contexts == []
         finally:
+            if self.world is not None:
+                self.world.leave()
+
             self.loop.close()
 
 
+# What it finds is first made as short as it can be, which takes minutes.
+@pytest.mark.timeout(1200)
 def test_nothing_is_lost_forged_or_stuck() -> None:
     examples = 2 * hypothesis.settings().max_examples
     run_state_machine_as_test(Machine, settings=hypothesis.settings(max_examples=examples, stateful_step_count=60))

@@ -302,6 +302,10 @@ class World:
         self.modem = Modem(self.emulator.url, **self._modem_options)
         await self.modem.open()
 
+    def leave(self) -> None:
+        """Leave the process as it was, whatever has become of this."""
+        self._exits.close()
+
     @property
     def faults(self) -> DueFaults:
         """What goes wrong next."""
@@ -561,7 +565,6 @@ class World:
             await asyncio.wait([errand.task for errand in self.errands], timeout=REST)
 
         await self.emulator.close()
-        self._exits.close()
         left = asyncio.all_tasks() - {asyncio.current_task()}
         if left:
             await asyncio.wait(left, timeout=1.0)

@@ -30,8 +30,8 @@ def _find(name: str) -> Measure:
 
 def _machine() -> str:
     return (
-        f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}, {os.cpu_count()} cores; "
-        f"medians of {ROUNDS} rounds. `python -m benchmarks` writes this section anew."
+        f"Python {platform.python_version()}, {platform.system()} on {platform.machine()}, {os.cpu_count()} cores, "
+        f"load {os.getloadavg()[0]:.1f}; medians of {ROUNDS} rounds. `python -m benchmarks` writes this section anew."
     )
 
 

@@ -99,9 +99,8 @@ class DTE:
         self._echo = b""
         self._debts = Debts()
         self._doubtful = False
-        self._listening = False
+        self._listening = self._marker_seen = False
         self._marker = ""
-        self._marker_seen = False
         self._numbers = count() if numbers is None else numbers
         # How many markers of each name have yet to be answered. There are few names, and a module may take its time.
         self._markers_due: Counter[str] = Counter()

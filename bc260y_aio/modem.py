@@ -205,6 +205,8 @@ class Modem(Connections, Services, Power):
             async with channel.turn(urgent=True) as turn:
                 leftovers = await self._conditions.establish(channel, turn)
 
+            # From here on a module that restarts has to be told all of that again.
+            channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
             keep = [info for info in leftovers if options.adopt_udp and _can_be_adopted(info)]
             await close_leftovers(channel, [info for info in leftovers if info not in keep])
             for info in keep:
@@ -219,7 +221,6 @@ class Modem(Connections, Services, Power):
             raise
 
         channel.recovery.timeout = options.recovery_timeout
-        channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
 
     @classmethod
     async def reconnecting(

@@ -156,6 +156,26 @@ async def test_leftover_sockets_are_closed() -> None:
         assert await bench.modem.sockets() == []
 
 
+async def test_a_module_that_restarts_while_leftovers_are_closed_is_told_everything_again() -> None:
+    async with on_air(boot_time=1.0) as bench:
+        await leave_sockets(bench)
+        emulator, note = bench.emulator, bench.emulator.line.receive_filter
+        assert note is not None
+
+        def hear(data: bytes) -> bytes:
+            if b"AT+QICLOSE=1" in data:
+                emulator.line.receive_filter = note
+                emulator.restart()
+
+            return note(data)
+
+        emulator.line.receive_filter = hear
+        await bench.modem.open()
+        assert await bench.modem.execute("AT+CSQ") == ["+CSQ: 23,0"]
+        assert emulator.module.sleep.mode == 0
+        assert await bench.modem.sockets() == []
+
+
 async def test_leftover_udp_sockets_can_be_adopted() -> None:
     async with on_air({"adopt_udp": True}) as bench:
         await leave_sockets(bench)

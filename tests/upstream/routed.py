@@ -26,6 +26,7 @@ class LazyModem:
     def __init__(self, uses: Counter[str]) -> None:
         self.uses = uses
         self._modem: Modem | None = None
+        self._opening = asyncio.Lock()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name == "sock_connect":
@@ -37,8 +38,9 @@ class LazyModem:
         if self._modem is None:
             self._modem = Modem(EMULATED, sockets=SOCKETS, close_timeout=1.0, nvram_gap=0.0)
 
-        if not self._modem.is_open:
-            await self._modem.open()
+        async with self._opening:
+            if not self._modem.is_open:
+                await self._modem.open()
 
         result = await getattr(self._modem, name)(*args, **kwds)
         self.uses[name] += 1

@@ -68,4 +68,5 @@ async def test_a_module_that_may_only_be_asleep_is_asked_often_at_first_and_then
 
         times = [time for time, _ in far.asked]
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-        assert gaps == pytest.approx([0.3, 0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 4.8, 9.6], abs=0.1)
+        # The last is for one that was woken by the AT before it, and would be asleep again by the next.
+        assert gaps == pytest.approx([0.3, 0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 4.8, 9.6, 1.2], abs=0.1)

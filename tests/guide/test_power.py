@@ -97,6 +97,17 @@ async def test_a_module_that_takes_its_time_to_wake_is_waited_for() -> None:
 # What sleep costs
 
 
+async def test_a_module_that_sleeps_again_before_it_has_answered_is_found() -> None:
+    async with on_air(sleep_after=10.0, answer_late_by=30.0) as bench:
+        await fall_asleep(bench)
+        bench.emulator.faults.answer_late = 1.0
+        asyncio.get_running_loop().call_later(1.5, setattr, bench.emulator.faults, "answer_late", 0.0)
+        began = now()
+        assert await bench.modem.execute("AT+CSQ") == ["+CSQ: 23,0"]
+        assert bench.emulator.faults.counts["answer_late"] == 1
+        assert 20 < now() - began < 60
+
+
 async def test_a_stream_that_was_open_ends_with_an_error_and_not_with_eof() -> None:
     async with on_air(**SLEEPY) as bench:
         reader, writer = await bench.modem.open_connection("echo.example", 7)

@@ -219,6 +219,15 @@ async def test_the_module_may_fall_asleep_between_two_bytes_where_it_is_allowed_
         assert emulator.module.sleep.state is Power.DEEP_SLEEP
 
 
+async def test_a_module_that_starts_says_so_at_once_and_whole_and_only_then_may_sleep() -> None:
+    for seed in range(10):
+        async with on_line(seed=seed, boot_time=1.0) as (emulator, terminal):
+            emulator.faults.deep_sleep = emulator.faults.urc_late = 1.0
+            emulator.restart()
+            assert (await terminal.hear(1.5)).startswith(b"\r\nRDY\r\n")
+            assert emulator.faults.counts["deep_sleep"] == 1
+
+
 async def test_the_line_may_be_gone_for_a_while() -> None:
     async with on_line(unplugged_for=5.0) as (emulator, terminal):
         emulator.faults.unplugged = 1.0

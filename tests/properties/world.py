@@ -43,9 +43,8 @@ LOSSES: Final = (ConnectionLost, ModemClosed, PortLost)
 REFUSALS: Final = (*LOSSES, NotRegistered, SocketError)
 
 
-# Not among them: what damages bytes, for AT commands have no checksums; and a restart between two bytes, for its RDY
-# would be as late as what comes from the network.
-FAULTS: Final = tuple(kind for kind in KINDS if kind not in (*NOISES, "restart"))
+# Not among them: what damages bytes, for AT commands have no checksums.
+FAULTS: Final = tuple(kind for kind in KINDS if kind not in NOISES)
 # After these, some of what either end said may never come.
 CUTS: Final = ("closed", "broken_receiving", "broken_sending", "session_lost")
 
@@ -416,9 +415,7 @@ class World:
     def break_next(self, kind: str) -> None:
         """Let a fault of the module strike on the next occasion."""
         self.has_trouble = True
-        if kind != "urc_late" or self._is_running:
-            self.faults.due[kind] += 1
-
+        self.faults.due[kind] += 1
         if kind in CUTS:
             self._cut_off()
 
@@ -436,8 +433,6 @@ class World:
         self.has_trouble = True
         match what:
             case "restart":
-                # That it restarts is not news from the network, which alone come late.
-                self.faults.due["urc_late"] = 0
                 self.emulator.restart()
             case "outage":
                 self.network.outage = not self.network.outage

@@ -202,8 +202,12 @@ class Module:
     def _booted(self) -> None:
         self._startup = None
         self.sleep.start()
-        for line in (Restarted(), Unrecognised("+CFUN: 1"), Unrecognised("+CPIN: READY")):
-            self.tell(line)
+        # Not before it has said that it has started does it sleep; and none of this is the network's news, to be late.
+        self.sleep.allow(0)
+        self.say(self._aside.send(Restarted()))
+        self.sleep.allow(1)
+        for line in (Unrecognised("+CFUN: 1"), Unrecognised("+CPIN: READY")):
+            self.say(self._aside.send(line))
 
         self.register_soon()
 

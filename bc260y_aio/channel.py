@@ -22,7 +22,7 @@ from .at.commands import Command, SetDataFormat
 from .at.dte import DTE, NEED_DATA
 from .at.responses import Completion, Failure, Information, Response, Success, Unsolicited
 from .at.states import State
-from .at.urcs import DataReceived, LateAnswer, PowerChanged, ProbeAnswered, Restarted, Resynchronised
+from .at.urcs import DataReceived, LateAnswer, PowerChanged, PowerEvent, ProbeAnswered, Restarted, Resynchronised
 from .errors import (
     BC260YError,
     CommandFailed,
@@ -357,6 +357,9 @@ class Channel:
                 # A module that starts may be deaf for a while yet.
                 self.recovery.hear()
                 self.recover()
+            case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
+                # What was said before it was awake is lost, and it may be asleep again before long.
+                self.recovery.hurry()
 
         self._subscribers.publish(event)
         if isinstance(event, Restarted) and self._dte.state not in _ENGAGED:

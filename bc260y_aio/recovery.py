@@ -68,6 +68,10 @@ class Recovery:
     def hear(self) -> None:
         """Hear that a probe was answered, or that it is time for the next."""
         self.hear_late()
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Send the next probe now. That is no answer, and the module is taken for lost no later than it would be."""
         self._answered.set()
 
     def hear_late(self) -> None:

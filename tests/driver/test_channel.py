@@ -543,6 +543,8 @@ async def test_a_module_that_sleeps_is_woken_before_the_next_command(clock: Cloc
         await clock.advance(0.31)
         await far.expect(b"AT\r")
         far.say(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
+        await settle()
+        await far.expect(b"AT\r")  # nor is it known whether it heard the second
         await far.expect_nothing()
         far.say(OK)
         await far.answer(MARKER, MARKED)

@@ -70,3 +70,23 @@ async def test_a_module_that_may_only_be_asleep_is_asked_often_at_first_and_then
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
         # The last is for one that was woken by the AT before it, and would be asleep again by the next.
         assert gaps == pytest.approx([0.3, 0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 4.8, 9.6, 1.2], abs=0.1)
+
+
+async def test_a_module_that_says_it_is_awake_is_asked_at_once_and_that_is_no_answer(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far, recovery_timeout=60.0) as channel:
+        began = asyncio.get_running_loop().time()
+        channel.recover()
+        for _ in range(9):
+            await far.expect(b"AT\r")
+            await clock.advance(4.8)
+
+        # Had it said nothing, the next one would be seconds away.
+        await far.expect_nothing()
+        far.say(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
+        await settle()
+        await far.expect(b"AT\r")
+        with pytest.raises(ModemNotResponding):
+            await hurry(clock, channel.execute(QueryAcks(0)))
+
+        assert asyncio.get_running_loop().time() - began == pytest.approx(60.0, abs=0.5)

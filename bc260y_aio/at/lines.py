@@ -39,6 +39,12 @@ _COMPLETIONS_AND_URCS: Final[dict[str, tuple[type[Line], ...]]] = {
     "+QNBIOTEVENT": (PowerChanged,),
 }
 
+# What a module also says unasked, and this package has no use for. To a command that is not known here any line may be
+# an answer, but one of these is so only to a command of its name.
+_OFTEN_UNASKED: Final = frozenset(
+    ("+CFUN", "+CGEV", "+CMTI", "+CPIN", "+CRTDCP", "+CSCON", "+CTZE", "+CTZEU", "+CTZV", "+QIND")
+)
+
 
 def read_response(text: str, command: Command | None) -> Response:
     """Return what a line says, in the light of the command under way.
@@ -73,7 +79,8 @@ def _read_information(
         case Test(tested=name):
             return Text(text) if prefix == name and other is None else None
         case Raw(like=None):
-            return Text(text) if other is None or command.line.upper().startswith("AT" + prefix) else None
+            may_be_unasked = other is not None or (parameters is not None and prefix in _OFTEN_UNASKED)
+            return Text(text) if not may_be_unasked or prefix in command.line.upper() else None
         case Raw(like=like):
             assert like is not None
             return Text(text) if _read_information(text, prefix, parameters, like, other) is not None else None

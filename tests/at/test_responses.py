@@ -332,6 +332,8 @@ def test_what_is_no_time_is_not_recognised(time: str) -> None:
         ("+QIOPEN: 1,0", SocketOpened(1)),
         ("SEND OK", SendResult(ok=True)),
         ("RDY", Restarted()),
+        ("+QIND: PB DONE", Unrecognised("+QIND: PB DONE")),
+        ("+CPIN: READY", Unrecognised("+CPIN: READY")),
     ],
 )
 def test_a_line_as_somebody_wrote_it_gets_what_is_not_known_to_be_another_s(line: str, response: Response) -> None:
@@ -342,6 +344,8 @@ def test_what_belongs_to_a_command_is_text_to_one_who_wrote_it_out() -> None:
     assert read_response("+CEREG: 0,1", read_verbatim("AT+CEREG?")) == Text("+CEREG: 0,1")
     assert read_response("+CEREG: 5", read_verbatim("AT+CEREG?")) == RegistrationChanged(ROAMING)
     assert read_response("+CEREG: 0,1", Raw("AT+CEREG?;+CSQ")) == Text("+CEREG: 0,1")
+    assert read_response("+CEREG: 0,1", Raw("at+csq;+cereg?")) == Text("+CEREG: 0,1")
+    assert read_response("+CPIN: READY", Raw("AT+CPIN?")) == Text("+CPIN: READY")
     assert read_response("+QIOPEN: 1,0", read_verbatim('AT+QIOPEN=0,1,"TCP","a",7')) == SocketOpened(1)
 
 

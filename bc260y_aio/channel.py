@@ -39,7 +39,7 @@ from .profile import USUAL, Profile
 from .recovery import Recovery
 from .subscribers import Subscribers
 from .tracing import Trace
-from .turns import Answer, Answered, Asking, Dialogue, Outcome, Turn, TurnQueue, Watcher
+from .turns import MOST_LINES, Answer, Answered, Asking, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
 LATE_ANSWER_WINDOW: Final = 60.0
@@ -149,7 +149,7 @@ class Channel:
 
         Raises:
             CommandFailed: the module said ERROR.
-            CommandTimeout: no answer came in time; what the module did is not known.
+            CommandTimeout: no answer came in time, or one without an end; what the module did is not known.
             ModuleRestarted: the module restarted meanwhile.
             ModuleSlept: the module fell asleep meanwhile.
             PortLost: the port went away.
@@ -297,13 +297,9 @@ class Channel:
             return
 
         match response:
-            case Information():
-                dialogue.information.append(response)
-                dialogue.show(response)
-                return
-            case Completion():
-                dialogue.completions.append(response)
-                dialogue.show(response)
+            case Information() | Completion():
+                if dialogue.bring(response) and self._dte.state is not State.IDLE:
+                    self._give_up(dialogue, f"{MOST_LINES} lines")
             case Failure(code=code, text=text):
                 self._finish(CommandFailed(str(dialogue.command), code=code, text=text))
                 return
@@ -375,12 +371,17 @@ class Channel:
             dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
             return
 
+        self._give_up(dialogue, f"{dialogue.timeout:g} s")
+
+    def _give_up(self, dialogue: Dialogue, within: str) -> None:
         awaiting = "outcome" if self._dte.state is State.AWAITING_COMPLETION else "result"
         self._dte.give_up()
-        self._gave_up_at = now
-        self._dispatch()
+        self._gave_up_at = self._loop.time()
+        if not self._is_dispatching:
+            self._dispatch()
+
         self.recover()
-        self._finish(CommandTimeout(str(dialogue.command), awaiting=awaiting, seconds=dialogue.timeout))
+        self._finish(CommandTimeout(str(dialogue.command), awaiting=awaiting, within=within))
 
     def recover(self) -> None:
         """Bring the line into step, waking the module if it sleeps; whoever has a turn waits meanwhile."""

@@ -254,12 +254,15 @@ class CommandFailed(CommandError):
 
 
 class CommandTimeout(CommandError, TimeoutError):
-    """Raised when the answer to a command did not come in time. What the module did with it is not known."""
+    """Raised when the answer to a command did not come to its end in time, or within as many lines as one may have.
+
+    What the module did with the command is not known.
+    """
 
     _errno = errno.ETIMEDOUT
 
-    def __init__(self, command: str, *, awaiting: str, seconds: float) -> None:
-        super().__init__(f"{command}: no {awaiting} within {seconds:g} s", command=command)
+    def __init__(self, command: str, *, awaiting: str, within: str) -> None:
+        super().__init__(f"{command}: no {awaiting} within {within}", command=command)
 
 
 # Opening sockets and looking names up

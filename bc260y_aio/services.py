@@ -292,7 +292,7 @@ class Services(ModemCore):
         Raises:
             ValueError: the line does not begin with AT, or holds anything but printable ASCII.
             CommandFailed: the module said ERROR.
-            CommandTimeout: it said nothing in time.
+            CommandTimeout: it said nothing in time, or more lines than any answer has.
         """
         command = read_verbatim(line)
         try:

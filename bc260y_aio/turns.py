@@ -43,6 +43,8 @@ class Executor(Protocol):
 
 # A deadline that traffic keeps pushing back ends after so many times its length.
 _PATIENCE: Final = 12
+# No answer of a module has nearly as many lines, though a list of all commands, or of messages, may have hundreds.
+MOST_LINES: Final = 2048
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -76,10 +78,20 @@ class Dialogue:
     def __repr__(self) -> str:
         return f"<Dialogue {self.command}>"
 
-    def show(self, response: Information | Completion) -> None:
-        """Show a part of the answer to whoever watches it, and waits for it still."""
+    def bring(self, response: Information | Completion) -> bool:
+        """Take a part of the answer; return whether that makes it longer than any answer is.
+
+        It is shown to whoever watches, and waits for the answer still.
+        """
+        if isinstance(response, Information):
+            self.information.append(response)
+        else:
+            self.completions.append(response)
+
         if self.watch is not None and (self.answered is None or not self.answered.done()):
             self.watch(response)
+
+        return len(self.information) + len(self.completions) > MOST_LINES
 
     def due(self, heard_at: float) -> float:
         """Return when the deadline is, on the loop's clock.

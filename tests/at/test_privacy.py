@@ -62,7 +62,7 @@ def test_payload_is_left_out(line: str, shown: str) -> None:
 def test_no_message_about_a_command_tells_what_is_nobodys_business(command: SendData | Raw | OpenSocket) -> None:
     dte = DTE()
     dte.send(command)
-    errors = (CommandFailed(str(command), code=50), CommandTimeout(str(command), awaiting="result", seconds=5))
+    errors = (CommandFailed(str(command), code=50), CommandTimeout(str(command), awaiting="result", within="5 s"))
     told = " ".join([str(command), repr(dte), *map(str, errors), *map(repr, errors), *(one.command for one in errors)])
     assert not [secret for secret in SECRETS if secret in told]
     assert any(secret.encode() in command.encode() for secret in SECRETS)

@@ -8,11 +8,13 @@ import pytest
 from bc260y_aio.at.commands import (
     Attention,
     CloseSocket,
+    Command,
     OpenSocket,
     Ping,
     QueryAcks,
     QueryRegistration,
     QuerySockets,
+    Raw,
     Resolve,
     SendData,
     SetDataFormat,
@@ -20,7 +22,7 @@ from bc260y_aio.at.commands import (
 )
 from bc260y_aio.at.completions import PingFinished, PingReply, Resolution, ResolvedAddress, SendResult, SocketOpened
 from bc260y_aio.at.information import AckStatus, Registration, RegistrationStatus
-from bc260y_aio.at.responses import Response
+from bc260y_aio.at.responses import Response, Text
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.at.urcs import (
     LateAnswer,
@@ -43,6 +45,7 @@ from bc260y_aio.errors import (
     PortLost,
 )
 from bc260y_aio.inbox import Inbox
+from bc260y_aio.turns import MOST_LINES
 from tests.driver.scripted import ERROR, MARKED, MARKER, OK, SEND_FAIL, SEND_OK, FarEnd, open_channel, settle
 from tests.loops import Clock, Contexts
 
@@ -350,6 +353,50 @@ async def test_a_caller_may_bring_a_timeout_of_its_own(clock: Clock) -> None:
         await clock.advance(1.1)
         with pytest.raises(CommandTimeout, match=r"within 1 s"):
             await asked
+
+
+# Too long an answer
+
+
+async def test_an_answer_may_have_as_many_lines_as_any_has() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        asked = start(channel, Raw("AT+CLAC"))
+        await far.answer(b"AT+CLAC\r", b"\r\nAT+CMD\r\n" * MOST_LINES, OK)
+        assert (await asked).information == [Text("AT+CMD")] * MOST_LINES
+
+
+@pytest.mark.parametrize(
+    ("command", "accepted", "line", "awaited"),
+    [
+        (Raw("AT+CLAC"), b"", b"\r\nAT+CMD\r\n", "result"),
+        (QueryAcks(0), b"", b"\r\n+QISEND: 1,1,0\r\n", "result"),
+        (Ping("a.b"), OK, b"\r\n+QPING: 0,1.2.3.4,32,369\r\n", "outcome"),
+    ],
+)
+async def test_an_answer_without_an_end_is_given_up_and_the_line_brought_into_step(
+    command: Command, accepted: bytes, line: bytes, awaited: str
+) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        seen: list[Response] = []
+        asked = asyncio.ensure_future(channel.execute(command, watch=seen.append))
+        await far.expect(command.encode() + b"\r")
+        following = start(channel, QueryAcks(1))
+        far.say(accepted)
+        for _ in range(4):
+            far.say(line * MOST_LINES)
+            await settle()
+
+        with pytest.raises(CommandTimeout, match=f"no {awaited} within {MOST_LINES} lines$"):
+            await asked
+
+        assert len(seen) == MOST_LINES + 1
+        far.say(line, OK)
+        await settle()
+        await far.resynchronise()
+        await far.answer(b"AT+QISEND=1,0\r", b"\r\n+QISEND: 7,7,0\r\n", OK)
+        assert (await following).information == [AckStatus(7, 7, 0)]
 
 
 # Into step again

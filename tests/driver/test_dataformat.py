@@ -38,7 +38,7 @@ class Setting:
             self.found = DataFormat(command.send, command.receive)
             if self.loses_an_answer:
                 self.loses_an_answer = False
-                raise CommandTimeout(str(command), awaiting="result", seconds=5)
+                raise CommandTimeout(str(command), awaiting="result", within="5 s")
 
         return Answer([self.found] if isinstance(command, QueryDataFormat) else [], [])
 

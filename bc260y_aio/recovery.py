@@ -15,8 +15,8 @@ _MARKER_INTERVAL: Final = 5.0
 # After so many ATs without an answer, and from the first marker on, each probe is given twice the time of the one
 # before: a module that answers late would never come to the end of what it was asked meanwhile.
 _QUICK_PROBES: Final = 4
-# A module that may sleep does so ten seconds after it was woken, and the AT that wakes it is lost. So from this many
-# doublings on, when the pauses are longer than that, every AT is followed by another while the module is awake.
+# A module that may sleep does so ten seconds after it was woken, and the probe that wakes it is lost. So when the
+# pauses are about that long, which ATs are after so many doublings, every probe is followed by another in time.
 _DOUBLINGS: Final = 4
 _SECOND_PROBE: Final = 1.2
 
@@ -124,12 +124,13 @@ class Recovery:
 
 def _interval(probe: bytes, unanswered: int) -> float:
     """Return how long a probe is given, in seconds, when so many before it had no answer."""
-    if probe != b"AT\r":
-        return float(_MARKER_INTERVAL * 2**unanswered)
+    if probe == b"AT\r":
+        interval, doublings, most = _PROBE_INTERVAL, max(0, unanswered - _QUICK_PROBES + 1), _DOUBLINGS
+    else:
+        interval, doublings, most = _MARKER_INTERVAL, unanswered, 0
 
-    doublings = max(0, unanswered - _QUICK_PROBES + 1)
-    beyond = doublings - _DOUBLINGS
-    if beyond > 0 and beyond % 2 == 0:
+    beyond = max(0, doublings - most)
+    if beyond and beyond % 2 == 0:
         return _SECOND_PROBE
 
-    return float(_PROBE_INTERVAL * 2 ** (doublings - max(0, beyond) // 2))
+    return float(interval * 2 ** (doublings - beyond // 2))

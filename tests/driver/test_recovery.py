@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Container
 
 import pytest
 
@@ -37,13 +38,37 @@ class Late(FarEnd):
             self.asked.append((now, line))
             begins = max(now, self._busy_until) if self._one_by_one else now
             self._busy_until = begins + self._seconds
-            loop.call_at(self._busy_until, self.say, self._answer(line))
+            loop.call_at(self._busy_until, self.say, answer(line))
 
-    def _answer(self, line: bytes) -> bytes:
-        if line.endswith(b"=?"):
-            return b"\r\n%b: (0-4)\r\n" % line[2:-2] + OK
 
-        return b"\r\n+QISEND: %b,0\r\n" % line.partition(b"=")[2] + OK if b"=" in line else OK
+class Sleepy(FarEnd):
+    """A module that falls asleep when it has heard nothing for ten seconds; the command line that wakes it is lost.
+
+    Args:
+        losing: of those that it hears awake, it forgets these, counted from 0.
+    """
+
+    def __init__(self, losing: Container[int]) -> None:
+        super().__init__()
+        self._losing = losing
+        self._lines = itertools.count()
+        self._asleep_at = 0.0
+
+    def hear(self, data: bytes) -> None:
+        super().hear(data)
+        loop = asyncio.get_running_loop()
+        is_awake = loop.time() < self._asleep_at
+        self._asleep_at = loop.time() + 10.0
+        if is_awake and next(self._lines) not in self._losing:
+            loop.call_soon(self.say, answer(data.removesuffix(b"\r")))
+
+
+def answer(line: bytes) -> bytes:
+    """Return what a module answers."""
+    if line.endswith(b"=?"):
+        return b"\r\n%b: (0-4)\r\n" % line[2:-2] + OK
+
+    return b"\r\n+QISEND: %b,0\r\n" % line.partition(b"=")[2] + OK if b"=" in line else OK
 
 
 @pytest.mark.parametrize(("seconds", "one_by_one"), [(2.0, True), (20.0, True), (30.0, False), (40.0, False)])
@@ -90,3 +115,13 @@ async def test_a_module_that_says_it_is_awake_is_asked_at_once_and_that_is_no_an
             await hurry(clock, channel.execute(QueryAcks(0)))
 
         assert asyncio.get_running_loop().time() - began == pytest.approx(60.0, abs=0.5)
+
+
+@pytest.mark.parametrize("losing", [range(4), range(1, 3), range(1, 5)])
+async def test_a_module_that_forgets_probes_in_its_sleep_is_found_while_it_is_awake(
+    clock: Clock, losing: Container[int]
+) -> None:
+    far = Sleepy(losing)
+    async with open_channel(far, recovery_timeout=300.0) as channel:
+        channel.recover()
+        assert (await hurry(clock, channel.execute(QueryAcks(1)))).information == [AckStatus(1, 0, 0)]

@@ -434,6 +434,10 @@ class Channel:
         """Stop that."""
         self.inboxes.pop(key, None)
 
+    def watch_echo(self, callback: Callable[[], None] | None) -> None:
+        """Call back when the module echoes a command line; None ends that."""
+        self._dte.on_echo = callback
+
     def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
         """Call back for every URC of these kinds, but for payload; return what ends that.
 

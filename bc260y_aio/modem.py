@@ -16,7 +16,7 @@ from .channel import Channel
 from .connections import Connections
 from .core import Options
 from .dataformat import Mode, PayloadFormats
-from .errors import BC260YError, ModemClosed, ModuleSlept
+from .errors import BC260YError, ModemClosed, ModuleRestarted, ModuleSlept
 from .port import Port, open_port
 from .power import Power
 from .profile import Profile
@@ -203,7 +203,7 @@ class Modem(Connections, Services, Power):
             # Whatever a wrong rate or an earlier program left behind must have been said before the first command.
             channel.recover()
             async with channel.turn(urgent=True) as turn:
-                leftovers = await self._conditions.establish(channel, turn)
+                leftovers = await self._conditions.establish(channel, turn, self._on_echo)
 
             # From here on a module that restarts has to be told all of that again.
             channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
@@ -374,9 +374,7 @@ class Modem(Connections, Services, Power):
         match event:
             case Restarted():
                 logger.warning("%s: the module restarted; every socket is gone", self.name)
-                turn = channel.turn(urgent=True)
-                turn.queue()
-                self._tasks.spawn(self._reestablish(channel, turn), "reestablish")
+                self._establish_again(channel)
             case RegistrationChanged():
                 self._note_registration(event)
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
@@ -384,10 +382,26 @@ class Modem(Connections, Services, Power):
             case LateAnswer(response=SocketOpened(connect_id=connect_id)) if connect_id not in self._ids.taken:
                 self._tasks.spawn(close_connect_id(channel, connect_id), f"{connect_id}.late")
 
+    def _on_echo(self) -> None:
+        if self._opened is not None:
+            logger.warning("%s: the module echoes again; it seems to have restarted", self.name)
+            self._establish_again(self._opened)
+
+    def _establish_again(self, channel: Channel) -> None:
+        channel.watch_echo(None)
+        turn = channel.turn(urgent=True)
+        turn.queue()
+        self._tasks.spawn(self._reestablish(channel, turn), "reestablish")
+
     async def _reestablish(self, channel: Channel, turn: Turn) -> None:
         try:
             async with turn:
-                await self._conditions.establish(channel, turn)
+                still_open = await self._conditions.establish(channel, turn, self._on_echo)
+                for connect_id in self._ids.taken - {info.connect_id for info in still_open}:
+                    # Where its RDY was lost on the line, this is the first that is heard of it.
+                    if (inbox := channel.inboxes.get(connect_id)) is not None:
+                        inbox.end(ModuleRestarted("the module restarted, and nothing told so"))
+
                 if channel.may_sleep:
                     await self._allow_sleep(channel, turn)
         except BC260YError as exc:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from .at.commands import (
@@ -91,8 +92,14 @@ class Conditions:
         self.sleep_found: SleepSetting | None = None
         self._formats = formats
 
-    async def establish(self, channel: Channel, turn: Turn) -> list[SocketInfo]:
+    async def establish(self, channel: Channel, turn: Turn, on_echo: Callable[[], None]) -> list[SocketInfo]:
         """Tell the module all that this package relies on, and return the sockets that are open in it.
+
+        Args:
+            channel: the channel.
+            turn: a turn on it.
+            on_echo: is called when the module echoes a command line after all, for it has restarted, and its ``RDY``
+                was lost on the line; never for a module that cannot be silent.
 
         Raises:
             CommandError: the module refuses what cannot be done without.
@@ -101,12 +108,14 @@ class Conditions:
         for _ in range(_ATTEMPTS - 1):
             # All of this may be said twice.
             with contextlib.suppress(CommandTimeout):
-                return await self._establish(turn)
+                return await self._establish(channel, turn, on_echo)
 
-        return await self._establish(turn)
+        return await self._establish(channel, turn, on_echo)
 
-    async def _establish(self, turn: Turn) -> list[SocketInfo]:
+    async def _establish(self, channel: Channel, turn: Turn, on_echo: Callable[[], None]) -> list[SocketInfo]:
         await turn.execute(SetEcho(on=False))
+        echoes: list[None] = []
+        channel.watch_echo(lambda: echoes.append(None))
         await self._tolerate(turn, SetErrorLevel(CmeLevel.NUMBER))
         if self.sleep_found is None and (answer := await self._tolerate(turn, QuerySleep())) is not None:
             self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)
@@ -115,6 +124,7 @@ class Conditions:
         await self._formats.establish(turn)
         await self.ask_registration(turn)
         answer = await turn.execute(QuerySockets())
+        channel.watch_echo(None if echoes else on_echo)
         return [info for info in answer.information if isinstance(info, SocketInfo)]
 
     async def ask_registration(self, turn: Turn) -> Registration | None:

@@ -19,7 +19,7 @@ The rules, which the table below only spells out:
 import enum
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
@@ -97,6 +97,8 @@ class DTE:
         self._informed = False
         self._completions: list[Completion] = []
         self._echo = b""
+        self.on_echo: Callable[[], None] | None = None
+        """Is called when a command line is echoed."""
         self._debts = Debts()
         self._doubtful = False
         self._listening = self._marker_seen = False
@@ -281,6 +283,9 @@ class DTE:
         if (echo := self._echo) and buffer.data.startswith(echo) and buffer.data[len(echo)] in BLANKS:
             buffer.drop(len(echo))
             self._echo = b""
+            if self.on_echo is not None:
+                self.on_echo()
+
             return None
 
         line = buffer.take_line()

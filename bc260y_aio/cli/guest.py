@@ -55,7 +55,7 @@ class Guest(Modem):
         with contextlib.suppress(BC260YError):
             channel = self._channel
             async with channel.turn(urgent=True) as turn:
-                await self._conditions.establish(channel, turn)
+                await self._conditions.establish(channel, turn, lambda: None)
 
     async def ask(self, line: str, timeout: float | None = None, watch: Watcher | None = None) -> Answer:
         """Send a command line as it is, and return what it brought.
@@ -104,8 +104,8 @@ class _Onlooker(Conditions):
         super().__init__(formats)
         self._stays_awake = stays_awake
 
-    async def establish(self, channel: Channel, turn: Turn) -> list[SocketInfo]:
-        # The payload of a push is read by it.
+    async def establish(self, channel: Channel, turn: Turn, on_echo: Callable[[], None]) -> list[SocketInfo]:
+        # The echo stays as it is, and tells nothing. The payload of a push is read by it.
         with contextlib.suppress(CommandError):
             await turn.execute(QueryDataFormat())
 

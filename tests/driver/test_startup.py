@@ -12,7 +12,7 @@ from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, PortLost
 from bc260y_aio.port import Port
 from bc260y_aio.startup import USUAL_RATES, find_rate
-from tests.driver.scripted import ERROR, FarEnd, Module, Socket, hurry, open_modem, settle
+from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, hurry, open_modem, settle
 from tests.loops import Clock
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
@@ -389,3 +389,24 @@ async def test_after_a_restart_nothing_else_is_sent_before_the_module_has_been_t
 
         await waiting
         assert module.lines[-2:] == ["AT+QISTATE?", "AT+CSQ"]
+
+
+async def test_an_echo_has_a_module_asked_what_has_become_of_its_sockets_unless_it_echoes_in_any_case() -> None:
+    for echoes_always in (False, True):
+        module = Module()
+        module.dce.echo_ending = b"\r\n"
+        if echoes_always:
+            module.instead = lambda command: OK if isinstance(command, SetEcho) else None
+
+        async with open_modem(module) as modem:
+            transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)
+            asked = len(module.lines)
+            module.dce.echo_ending = b"\r\n"
+            for _ in range(3):
+                await modem.execute("AT+CSQ")
+                await settle(100)
+
+            told = [] if echoes_always else [line for line in OPENING[2:] if line != "AT+QSCLK?"]
+            assert module.lines[asked:] == ["AT+CSQ", *told, "AT+CSQ", "AT+CSQ"]
+            assert not transport.is_closing()
+            transport.abort()

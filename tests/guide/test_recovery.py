@@ -42,6 +42,34 @@ async def test_a_restart_ends_every_transport_once_and_the_modem_is_usable_again
         assert [info.connect_id for info in await modem.sockets()] == [transport.get_extra_info("connect_id")]
 
 
+async def test_a_restart_of_which_nothing_was_heard_shows_in_the_echo_and_ends_every_transport() -> None:
+    async with on_air(boot_time=1.0) as bench:
+        modem = bench.modem
+        protocols = [(await stream(modem, "echo.example"))[1], (await datagrams(modem, "echo.example"))[1]]
+        endpoint = await modem.open_datagram_endpoint("echo.example", 7)
+        bench.emulator.line.transmit_filter = lambda data: data.replace(b"RDY", b"")
+        bench.emulator.restart()
+        await quiet(5)
+        assert [protocol.losses for protocol in protocols] == [[], []]
+        assert await modem.execute("AT+CSQ") == ["+CSQ: 23,0"]
+        await asyncio.gather(*(protocol.lost.wait() for protocol in protocols))
+        assert [[type(loss) for loss in protocol.losses] for protocol in protocols] == [[ModuleRestarted]] * 2
+        with pytest.raises(ModuleRestarted):
+            await endpoint.receive()
+
+        # It has been told everything again, and is watched for the next time.
+        for transport in [(await stream(modem, "echo.example"))[0], (await datagrams(modem, "echo.example"))[0]]:
+            assert bench.emulator.module.sleep.mode == 0
+            bench.emulator.module.set_echo(on=True)
+            await modem.execute("AT+CSQ")
+            await quiet(5)
+            # This time it has lost none.
+            assert not transport.is_closing()
+            assert (await modem.execute("ATI"))[-1].startswith("Revision: ")
+
+        assert len(await modem.sockets()) == 2
+
+
 async def test_a_restart_is_told_and_what_the_module_had_been_told_is_told_again() -> None:
     async with on_air(boot_time=3.0) as bench:
         told: list[Any] = []

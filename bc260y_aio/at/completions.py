@@ -1,5 +1,6 @@
 """What a DCE tells after ``OK``: the outcomes of the commands that take their time."""
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Self
@@ -79,8 +80,12 @@ class ResolvedAddress(Line, Completion):
     def read(cls, parameters: Parameters) -> Self:
         parameters.at_most(1)
         address = parameters.string(0)
-        if "." not in address and ":" not in address:
-            raise Malformed(f"not an address: {address!r}")
+        try:
+            octets = address.split(".")
+            # So TS 27.007 writes an IPv6 address.
+            ipaddress.ip_address(bytes(map(int, octets)) if len(octets) == 16 else address)
+        except ValueError as exc:
+            raise Malformed(f"not an address: {address!r}") from exc
 
         return cls(address)
 

@@ -117,6 +117,16 @@ def test_a_name_is_resolved_in_several_lines() -> None:
     assert state_of(dte) is State.IDLE
 
 
+@pytest.mark.parametrize("half", [b"198.51", b"198.51.", b"198.51.100", b"198", b"2001:db8:", b"198.51.100."])
+def test_the_beginning_of_an_address_is_no_answer(half: bytes) -> None:
+    dte = dte_with(command=Resolve("a"), accepted=True)
+    events = hear(dte, b"\r\n+QIDNSGIP: 0,1,0\r\n\r\n+QIDNSGIP: " + half + b"\r\n")
+    assert events[0] == Resolution(0, 1)
+    assert not any(isinstance(event, ResolvedAddress) for event in events)
+    assert state_of(dte) is State.AWAITING_COMPLETION
+    assert hear(dte, b"\r\n+QIDNSGIP: 198.51.100.12\r\n") == [ResolvedAddress("198.51.100.12")]
+
+
 def test_a_ping_may_lose_every_packet() -> None:
     dte = dte_with(command=Ping("a", count=2), accepted=True)
     assert hear(dte, b"\r\n+QPING: 569\r\n" * 2) == [PingError(569)] * 2

@@ -40,8 +40,8 @@ class Resolve(SetCommand):
 
     def is_complete(self, completions: Sequence[Completion]) -> bool:
         match completions:
-            case [Resolution(error=0, count=count), *addresses]:
-                return len(addresses) >= count
+            case [Resolution(error=0, count=count), *rest]:
+                return sum(isinstance(one, ResolvedAddress) for one in rest) >= count
             case [Resolution(), *_]:
                 return True
             case _:

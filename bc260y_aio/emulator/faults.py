@@ -52,7 +52,7 @@ class Faults:
         close_ok_lost: a socket is closed, but ``CLOSE OK`` is never said.
         answer_late: a command is answered ``answer_late_by`` seconds later than usual.
         answer_late_by: see there; seconds.
-        urc_late: a URC comes ``urc_late_by`` seconds late, and so do those behind it.
+        urc_late: a URC comes ``urc_late_by`` seconds late, and so do those behind it; its ``RDY`` does not.
         urc_late_by: see there; seconds.
         urc_inside: a URC stands between the lines of an answer, or before it.
         closed: a TCP connection breaks when data has just come from the peer.
@@ -62,7 +62,7 @@ class Faults:
         outage: the network falls silent for ``outage_for`` seconds when something is sent.
         outage_for: see there; seconds.
         restart: the module restarts between two bytes of what it says.
-        deep_sleep: the module falls asleep between two bytes of what it says, where AT+QSCLK allows it.
+        deep_sleep: the module falls asleep between two bytes of what it says, where AT+QSCLK allows it; not of ``RDY``.
         unplugged: the line is gone, between two bytes of what the module says, for ``unplugged_for`` seconds.
         unplugged_for: see there; seconds.
         stalled: the host does not read for ``stalled_by`` seconds; what the module says meanwhile is kept for it.

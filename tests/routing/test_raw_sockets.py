@@ -294,9 +294,13 @@ async def test_a_datagram_socket_can_be_handed_over() -> None:
     class Listener(asyncio.DatagramProtocol):
         def __init__(self) -> None:
             self.received: asyncio.Queue[bytes] = asyncio.Queue()
+            self.lost = asyncio.Event()
 
         def datagram_received(self, data: bytes, addr: Any) -> None:
             self.received.put_nowait(data)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.lost.set()
 
     loop = asyncio.get_running_loop()
     async with routable() as modem, serving_datagrams() as port:
@@ -310,8 +314,11 @@ async def test_a_datagram_socket_can_be_handed_over() -> None:
 
             assert transport.get_extra_info("modem") is modem
             transport.close()
-            await free(modem)
+            async with asyncio.timeout(10):
+                await protocol.lost.wait()
+
             assert sock.fileno() == -1
+            await free(modem)
 
 
 async def test_other_kinds_of_sockets_do_not_exist_on_a_module() -> None:

@@ -2,9 +2,9 @@
 
 The rules:
 
-1. One task reads. It feeds the DTE and deals with each event at once and in order, before it reads again: answers go to
-   the dialogue under way, payload to the inbox of its connectID, the rest to whoever subscribed. It awaits nothing but
-   the port, and its end, whatever the cause, is the end of the channel.
+1. One task reads. What comes is fed to the DTE the moment that it comes, and each event is dealt with at once and in
+   order: answers go to the dialogue under way, payload to the inbox of its connectID, the rest to whoever subscribed.
+   The task awaits nothing but the port, and its end, whatever the cause, is the end of the channel.
 2. Commands are executed in turns, first come, first served. A turn may hold several commands that belong together.
 3. Whoever is cancelled gives up its answer, never its turn: the bytes are on the wire, the module will answer. The turn
    passes on when the dialogue is over.
@@ -15,13 +15,14 @@ The rules:
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Container, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
+from .afterwards import Afterwards
 from .at.commands import Command, SetDataFormat
 from .at.dte import DTE, NEED_DATA
 from .at.responses import Completion, Failure, Information, Response, Success, Unsolicited
-from .at.states import State
+from .at.states import ENGAGED, State
 from .at.urcs import DataReceived, LateAnswer, PowerChanged, PowerEvent, ProbeAnswered, Restarted, Resynchronised
 from .errors import (
     BC260YError,
@@ -43,8 +44,6 @@ from .turns import MOST_LINES, Answer, Answered, Asking, Dialogue, Outcome, Turn
 
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
 LATE_ANSWER_WINDOW: Final = 60.0
-_FOR_THE_READER: Final = contextlib.suppress(PortLost)
-_ENGAGED: Final = (State.AWAITING_RESULT, State.AWAITING_COMPLETION)
 
 
 class Channel:
@@ -94,6 +93,7 @@ class Channel:
         self._dialogue: Dialogue | None = None
         self._is_dispatching = False
         self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching, self.trace)
+        self.afterwards = Afterwards()
         self._at_rest: deque[asyncio.Future[None]] = deque()
         self.inboxes = Inboxes()
         self._subscribers = Subscribers()
@@ -155,8 +155,11 @@ class Channel:
             PortLost: the port went away.
             ModemClosed: the modem was closed.
         """
-        async with Asking(self, command, timeout, watch) as asking:
-            return asking.answer or await self.continue_turn(command, timeout, watch)
+        asking = Asking(self, command, timeout, watch)
+        try:
+            return await asking.queue() or await self.continue_turn(command, timeout, watch)
+        finally:
+            asking.leave()
 
     def begin(
         self,
@@ -173,10 +176,12 @@ class Channel:
         """
         result_timeout = command.result_timeout if timeout is None else timeout
         completion_timeout = command.completion_timeout if timeout is None else timeout
-        line, now = self._dte.send(command), self._loop.time()
+        line = self._dte.send(command)
+        # The module is given its work first; what comes of it comes in a later turn of the loop.
+        self._write(line)
+        now = self._loop.time()
         dialogue = Dialogue(command, answered, now, result_timeout, completion_timeout, watch, on_end)
         self._dialogue = dialogue
-        self._write(line)
         dialogue.deadline = self._loop.call_at(now + result_timeout, self._expire, dialogue)
         self.sends[command.name] = self.sends.get(command.name, 0) + 1
         self.trace.sent(command, line, len(self.turns))
@@ -238,26 +243,17 @@ class Channel:
 
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
-        # That the port was lost is for the reader to tell, after what came before.
-        with _FOR_THE_READER:
+        try:
             self.port.write(line)
+        except PortLost:
+            # That is for the reader to tell, after what came before.
+            return
 
     # Hearing
 
     async def _read(self) -> None:
         try:
-            while True:
-                data = await self.port.read()
-                self._heard_at = self._loop.time()
-                if self._dte.receive_data(data):
-                    self._dispatch()
-
-                if self.recovery.task is None:
-                    # Silence that is asked for is none.
-                    self._heard_at += self.port.expect(self._dte.missing)
-                if self._dialogue is None and self._dte.state is State.UNSYNCHRONISED:
-                    # What comes is not believed until the line is in step again.
-                    self.recover()
+            await self.port.deliver(self._hear)
         except asyncio.CancelledError:
             self._end(ModemClosed("the modem was closed"))
             raise
@@ -268,6 +264,19 @@ class Channel:
             error.__cause__ = exc
             self._end(error)
             self._loop.call_exception_handler({"message": f"{self!r}: the reader failed", "exception": exc})
+
+    def _hear(self, data: bytes) -> None:
+        self._heard_at = self._loop.time()
+        with self.afterwards:
+            if self._dte.receive_data(data):
+                self._dispatch()
+
+            if self.recovery.task is None:
+                # Silence that is asked for is none.
+                self._heard_at += self.port.expect(self._dte.missing)
+            if self._dialogue is None and self._dte.state is State.UNSYNCHRONISED:
+                # What comes is not believed until the line is in step again.
+                self.recover()
 
     def _dispatch(self) -> None:
         # What has arrived before a command was written is no answer to it.
@@ -358,9 +367,9 @@ class Channel:
                 self.recovery.hurry()
 
         self._subscribers.publish(event)
-        if isinstance(event, Restarted) and self._dte.state not in _ENGAGED:
+        if isinstance(event, Restarted) and self._dte.state not in ENGAGED:
             self._finish(ModuleRestarted("the module restarted before it answered"))
-        elif isinstance(event, PowerChanged) and self._dte.state not in _ENGAGED:
+        elif isinstance(event, PowerChanged) and self._dte.state not in ENGAGED:
             self._finish(ModuleSlept("the module fell asleep before it answered"))
 
     # Deadlines and recovery
@@ -422,17 +431,9 @@ class Channel:
 
     # Inboxes and subscribers
 
-    def end_streams(self, error: Exception, *, spared: Container[Hashable] = ()) -> None:
-        """Tell the inboxes of streams that nothing more will come; see :meth:`bc260y_aio.inbox.Inboxes.end_streams`."""
-        self.inboxes.end_streams(error, spared)
-
     def attach(self, key: Hashable, inbox: Inbox) -> None:
         """Let payload for a connectID go into an inbox; with any other key it only hears of the end."""
         self.inboxes[key] = inbox
-
-    def detach(self, key: Hashable) -> None:
-        """Stop that."""
-        self.inboxes.pop(key, None)
 
     def watch_echo(self, callback: Callable[[], None] | None) -> None:
         """Call back when the module echoes a command line; None ends that."""

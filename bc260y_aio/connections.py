@@ -226,7 +226,7 @@ class Connections(ModemCore):
             check=self._formats.check_datagram,
             tasks=self._tasks,
             lifeline=lifeline,
-            on_lost=lambda: channel.detach(lifeline),
+            on_lost=lambda: channel.inboxes.forget(lifeline),
             extra={"sockname": ("0.0.0.0", port), "modem": self},
         )
         channel.attach(lifeline, lifeline)

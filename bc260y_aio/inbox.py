@@ -169,6 +169,10 @@ class Inboxes(dict[Hashable, Inbox]):
         self.sockets = sys.maxsize
         self.strays = 0
 
+    def forget(self, key: Hashable) -> None:
+        """Take an inbox away, if it is there."""
+        self.pop(key, None)
+
     def deliver(self, connect_id: int, payload: bytes) -> bool:
         """Put a payload where it belongs; return whether somebody has that connectID."""
         inbox = self.get(connect_id)

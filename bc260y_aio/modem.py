@@ -378,7 +378,7 @@ class Modem(Connections, Services, Power):
             case RegistrationChanged():
                 self._note_registration(event)
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
-                channel.end_streams(ModuleSlept("the module slept; TCP connections do not live through that"))
+                channel.inboxes.end_streams(ModuleSlept("the module slept; TCP connections do not live through that"))
             case LateAnswer(response=SocketOpened(connect_id=connect_id)) if connect_id not in self._ids.taken:
                 self._tasks.spawn(close_connect_id(channel, connect_id), f"{connect_id}.late")
 

@@ -119,7 +119,7 @@ class Power(ModemCore):
         """End the streams that the module has no more: not all firmware reports that it slept."""
         answer = await turn.execute(QuerySockets())
         found = {info.connect_id for info in answer.information if isinstance(info, SocketInfo)}
-        channel.end_streams(ModuleSlept("the module slept and lost the connection"), spared=found)
+        channel.inboxes.end_streams(ModuleSlept("the module slept and lost the connection"), spared=found)
 
     @contextlib.asynccontextmanager
     async def awake(self) -> AsyncIterator[None]:

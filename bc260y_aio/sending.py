@@ -76,7 +76,7 @@ class Sending(Turn):
     def stop(self) -> None:
         """Send nothing more, and give the turn back; a piece under way is not called back, and its answer given up."""
         self._is_active = False
-        self._leave()
+        self.leave()
 
     def take(self) -> bool:
         if not self._is_active:
@@ -100,7 +100,7 @@ class Sending(Turn):
 
     def _ended(self, outcome: Outcome) -> None:
         if not self._is_active or self.command is None:
-            self._leave()
+            self.leave()
             return
 
         if not self._socket.has_taken(self.command, outcome):
@@ -111,7 +111,7 @@ class Sending(Turn):
         size = len(self.command.data)
         self.taken += size
         self.outbox.drop(size)
-        self._leave()
+        self.leave()
         if self._on_taken is None or not self.outbox.is_due:
             self._stopped()
         else:

@@ -161,7 +161,9 @@ class TurnQueue:
 
     def line_up(self, waiter: Waiter, *, urgent: bool = False) -> None:
         """Let somebody stand in line; its turn may come at once."""
-        self._trace.lined_up(waiter)
+        if self._trace.is_on:
+            self._trace.lined_up(waiter)
+
         if self._error is not None:
             waiter.refuse(self._error.with_traceback(None))
         elif urgent:
@@ -250,7 +252,7 @@ class Turn:
         try:
             await granted
         except asyncio.CancelledError:
-            self._leave()
+            self.leave()
             raise
 
         return self
@@ -258,9 +260,10 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """End it, if it has come; an answer that is still due is given up."""
         if self.has_turn:
             self.has_turn = False
             self._turns.leave()
@@ -307,11 +310,6 @@ class Asking(Turn):
         self._line = line
         self._asked = command, timeout, watch
 
-    @property
-    def answer(self) -> Answer | None:
-        """The answer, or None when there is the turn instead."""
-        return self._granted.result() if self._granted is not None else None
-
     def take(self) -> bool:
         granted = self._granted
         if granted is None or granted.done():
@@ -325,6 +323,6 @@ class Asking(Turn):
         return True
 
     def _ended(self, outcome: Outcome) -> None:
-        self._leave()
+        self.leave()
         if self._granted is not None:
             tell(self._granted, outcome)

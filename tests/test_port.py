@@ -6,6 +6,7 @@ import itertools
 import os
 import resource
 import socket
+import struct
 import termios
 import threading
 import time
@@ -315,6 +316,97 @@ async def test_there_is_one_reader_at_a_time(line: Line) -> None:
 
 
 @any_line
+async def test_what_arrives_is_handed_on_until_the_port_ends(line: Line) -> None:
+    heard: list[bytes] = []
+    async with line() as (port, far):
+        await far.send(b"early ")
+        await until(lambda: port.in_waiting == 6)
+        delivery = asyncio.create_task(port.deliver(heard.append))
+        await until(lambda: heard == [b"early "])
+        await far.send(b"late")
+        await until(lambda: b"".join(heard) == b"early late")
+        assert port.in_waiting == 0
+        with pytest.raises(LocalProtocolError):
+            await port.read()
+
+        far.hang_up()
+        with pytest.raises(PortLost, match="was lost"):
+            await delivery
+
+
+async def test_what_came_before_a_loss_is_handed_on_before_it() -> None:
+    heard: list[bytes] = []
+    async with in_memory() as (port, far):
+        far.arrive(b"last")
+        far.hang_up()
+        with pytest.raises(PortLost, match="was lost"):
+            await port.deliver(heard.append)
+
+    assert heard == [b"last"]
+
+
+async def test_bytes_are_handed_on_in_the_moment_that_they_arrive() -> None:
+    heard: list[bytes] = []
+    async with in_memory() as (port, far):
+        delivery = asyncio.create_task(port.deliver(heard.append))
+        far.arrive(b"1")
+        await turns()
+        far.arrive(b"2")
+        assert heard == [b"1", b"2"]
+        delivery.cancel()
+        await asyncio.wait([delivery])
+        far.arrive(b"3")
+        assert await port.read() == b"3"
+        assert heard == [b"1", b"2"]
+
+
+async def test_a_delivery_ends_when_what_it_calls_fails_and_the_rest_waits_to_be_read() -> None:
+    def take(data: bytes) -> None:
+        if data == b"2":
+            raise ZeroDivisionError
+
+    async with in_memory() as (port, far):
+        delivery = asyncio.create_task(port.deliver(take))
+        far.arrive(b"1")
+        await turns()
+        far.arrive(b"2")
+        far.arrive(b"3")
+        with pytest.raises(ZeroDivisionError):
+            await delivery
+
+        assert await port.read() == b"3"
+
+
+async def test_a_delivery_ends_with_the_close_of_the_port() -> None:
+    async with in_memory() as (port, _):
+        delivery = asyncio.create_task(port.deliver(lambda _: None))
+        await turns()
+        await port.close()
+        with pytest.raises(PortLost, match="is closed"):
+            await delivery
+
+
+async def test_a_write_that_finds_the_other_end_gone_hands_nothing_on_before_it_returns() -> None:
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with await open_port(f"socket://127.0.0.1:{listener.getsockname()[1]}") as port:
+            far, _ = listener.accept()
+            delivery = asyncio.create_task(port.deliver(heard.append))
+            far.sendall(b"1")
+            await until(lambda: heard == [b"1"])
+            # To reset the connection, so that the next write fails.
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            far.sendall(b"2")
+            far.close()
+            port.write(b"AT\r")
+            assert heard == [b"1"]
+            with pytest.raises(PortLost):
+                await delivery
+
+    assert heard == [b"1", b"2"]
+
+
+@any_line
 async def test_what_came_before_a_loss_is_read_before_it(line: Line) -> None:
     async with line() as (port, far):
         await far.send(b"last")
@@ -494,7 +586,7 @@ async def test_closing_drops_what_a_far_end_that_does_not_read_leaves(
     monkeypatch.setattr(port_module, "CLOSE_TIMEOUT", 0.1)
     monkeypatch.setattr(device_module, "CLOSE_TIMEOUT", 0.1)
 
-    async with line() as (port, _), heartbeat(), asyncio.timeout(2):
+    async with line() as (port, _), heartbeat(), asyncio.timeout(10):
         for _ in range(64):
             port.write(bytes(256 * 1024))
 
@@ -569,7 +661,7 @@ async def test_closing_drops_what_the_kernel_cannot_send(monkeypatch: pytest.Mon
         port = await open_port(f"alt://{path}?class=QueueingSerial")
         reader = asyncio.create_task(port.read())
         await turns()
-        async with heartbeat(), asyncio.timeout(2):
+        async with heartbeat(), asyncio.timeout(10):
             closing = asyncio.create_task(port.close())
             with pytest.raises(PortLost):
                 await reader

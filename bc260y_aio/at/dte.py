@@ -30,7 +30,7 @@ from .information import DataFormat
 from .lines import read_response
 from .push import HEADER, PushReader
 from .responses import Completion, Failure, Information, Response, Success, Text, Unsolicited
-from .states import State, Trigger, after
+from .states import ENGAGED, State, Trigger, after
 from .syntax import PayloadFormat
 from .urcs import (
     DamagedLine,
@@ -56,8 +56,10 @@ class NeedData(enum.Enum):
 
 NEED_DATA: Final = NeedData.NEED_DATA
 
-# The lines that come most often, as the guide frames them.
-_FRAMED: Final = (b"\r\nOK\r\n", b"\r\nSEND OK\r\n")
+# How the lines begin that come most often, as the guide frames them; but for those that may be pushes.
+_FRAMED: Final = (b"\r\nOK\r\n", b"\r\nSEND OK\r\n", b"\r\n+")
+_PUSH: Final = b"\r\n+QIU"
+_OK: Final = Success()
 
 # A module that refuses this many markers does not know them. When some are unanswered still, an AT goes after them.
 _REFUSALS: Final = 3
@@ -68,6 +70,11 @@ class DTE:
 
     Feed it with :attr:`receive_data`, take :meth:`next_event` until it is :data:`NEED_DATA`, and write what
     :meth:`send` and :meth:`probe` return. It never waits and knows no time: a deadline reaches it as :meth:`give_up`.
+
+    Attributes:
+        state: where the dialogue stands.
+        is_doubtful: the completion that ended the last dialogue may be that of an earlier command, given up before.
+        on_echo: is called when a command line is echoed.
     """
 
     def __init__(
@@ -91,16 +98,15 @@ class DTE:
         """Take in bytes as they came; return whether events may be had from :meth:`next_event`."""
         self._events: deque[Response] = deque()
         self._push = PushReader(self._buffer, self._events, self._distrust, quoted=quoted_data)
-        self._state = State.IDLE
+        self.state = State.IDLE
         self._command: Command | None = None
         self._asked = ""
         self._informed = False
         self._completions: list[Completion] = []
         self._echo = b""
         self.on_echo: Callable[[], None] | None = None
-        """Is called when a command line is echoed."""
         self._debts = Debts()
-        self._doubtful = False
+        self.is_doubtful = False
         self._listening = self._marker_seen = False
         self._marker = ""
         self._numbers = count() if numbers is None else numbers
@@ -112,13 +118,8 @@ class DTE:
         self._refusals = 0
 
     def __repr__(self) -> str:
-        under_way = f" {self._command}" if self._is_engaged else ""
-        return f"<DTE {self._state.name}{under_way} buffered={len(self._buffer)}>"
-
-    @property
-    def state(self) -> State:
-        """Where the dialogue stands."""
-        return self._state
+        under_way = f" {self._command}" if self.state in ENGAGED else ""
+        return f"<DTE {self.state.name}{under_way} buffered={len(self._buffer)}>"
 
     @property
     def receive_format(self) -> PayloadFormat | None:
@@ -131,18 +132,13 @@ class DTE:
         if self._push.busy:
             return self._push.missing
 
-        header = self._header if self._buffer else None
+        header = self._header if self._buffer.data else None
         return self._push.rest(int(header[2]), len(self._buffer) - header.end()) if header is not None else 0
 
     @property
     def buffered(self) -> int:
         """How many bytes have come and not been read yet: less than a line may have, and a payload at the most."""
         return len(self._buffer)
-
-    @property
-    def is_doubtful(self) -> bool:
-        """Whether the completion that ended the last dialogue may be that of an earlier command, given up before."""
-        return self._doubtful
 
     # Sending
 
@@ -155,7 +151,7 @@ class DTE:
         line = command.encode()
         self._move(Trigger.SENT)
         self._command, self._asked = command, line.decode("ascii")
-        self._informed = self._doubtful = False
+        self._informed = self.is_doubtful = False
         self._completions.clear()
         meaning = _meaning(command)
         if isinstance(meaning, SetDataFormat) or (isinstance(meaning, Raw) and b"QICFG" in line.upper()):
@@ -187,7 +183,7 @@ class DTE:
         Raises:
             LocalProtocolError: a dialogue is under way.
         """
-        if self._state is not State.UNSYNCHRONISED:
+        if self.state is not State.UNSYNCHRONISED:
             self._begin_probing()
 
         self._move(Trigger.PROBED)
@@ -239,7 +235,7 @@ class DTE:
         self._push.unsettle()
 
     def _move(self, trigger: Trigger) -> None:
-        self._state = after(self._state, trigger)
+        self.state = after(self.state, trigger)
 
     # Receiving
 
@@ -270,11 +266,11 @@ class DTE:
     def _read_line(self) -> Response | None:
         buffer = self._buffer
         if not buffer.skipping:
-            if (header := HEADER.match(buffer.data)) is not None:
+            if buffer.data.startswith(_FRAMED) and not buffer.data.startswith(_PUSH):
+                if line := buffer.take_framed():
+                    return self._interpret(line)
+            elif (header := HEADER.match(buffer.data)) is not None:
                 return self._begin_push(header)
-
-            if buffer.data.startswith(_FRAMED):
-                return self._interpret(buffer.take_framed())
 
         buffer.skip_blanks()
         if not buffer.has_line():
@@ -296,17 +292,20 @@ class DTE:
         return self._interpret(line) if line else None
 
     def _interpret(self, line: bytes) -> Response:
+        if line == b"OK" and self.state is State.AWAITING_RESULT:
+            return self._result(_OK)
+
         text = line.decode("latin-1")
-        response = read_response(text, self._command if self._is_engaged else None)
-        if self._state is State.UNSYNCHRONISED and (answer := self._probed(text, response)) is not None:
+        response = read_response(text, self._command if self.state in ENGAGED else None)
+        if self.state is State.UNSYNCHRONISED and (answer := self._probed(text, response)) is not None:
             return answer
 
         match response:
             case Text() if text.partition(":")[0] not in self._asked and self._push.suspects(line):
                 return self._unread(line)
-            case Information() if self._state is State.AWAITING_RESULT:
+            case Information() if self.state is State.AWAITING_RESULT:
                 self._inform(response)
-            case Success() | Failure() if self._is_engaged:
+            case Success() | Failure() if self.state in ENGAGED:
                 return self._result(response)
             case Completion() if self._awaits(response):
                 self._complete(response)
@@ -332,7 +331,7 @@ class DTE:
         return response
 
     def _distrust(self) -> None:
-        if self._state is not State.UNSYNCHRONISED:
+        if self.state is not State.UNSYNCHRONISED:
             self._begin_probing()
 
         self._move(Trigger.DISTRUSTED)
@@ -345,19 +344,15 @@ class DTE:
         self._push.distrust()
         return DamagedLine(text)
 
-    @property
-    def _is_engaged(self) -> bool:
-        return self._state in (State.AWAITING_RESULT, State.AWAITING_COMPLETION)
-
     def _awaits(self, completion: Completion) -> bool:
         command = self._command
-        return self._state is State.AWAITING_COMPLETION and command is not None and could_be(completion, command)
+        return self.state is State.AWAITING_COMPLETION and command is not None and could_be(completion, command)
 
     def _ends_instead(self, completion: Completion) -> bool:
         """Tell whether a completion stands in place of the ``OK`` of the command under way."""
         command = self._command
         return (
-            self._state is State.AWAITING_RESULT
+            self.state is State.AWAITING_RESULT
             and self._informed
             and command is not None
             and command.is_ended_by(completion)
@@ -376,7 +371,7 @@ class DTE:
         self._echo = b""
         if isinstance(result, Failure):
             self._move(Trigger.FAILED)
-        elif self._state is State.AWAITING_COMPLETION:
+        elif self.state is State.AWAITING_COMPLETION:
             return LateAnswer(result)
         elif command.awaited:
             self._move(Trigger.ACCEPTED)
@@ -392,7 +387,7 @@ class DTE:
         assert command is not None
         self._completions.append(completion)
         if command.is_complete(self._completions):
-            self._doubtful = self._debts.include(completion)
+            self.is_doubtful = self._debts.include(completion)
             self._move(Trigger.COMPLETED)
         else:
             self._move(Trigger.PARTLY_COMPLETED)

@@ -26,6 +26,10 @@ class State(enum.Enum):
     __hash__ = object.__hash__
 
 
+ENGAGED: Final = (State.AWAITING_RESULT, State.AWAITING_COMPLETION)
+"""The states in which a command is under way."""
+
+
 class Trigger(enum.Enum):
     """What moves the dialogue."""
 

@@ -12,6 +12,8 @@ _LATENESS: Final = 0.0015
 _SHORTEST_ANSWER: Final = 6
 # A pause costs about as much as a wake-up, so a shorter one saves nothing, in seconds.
 _SHORTEST_PAUSE: Final = 0.003
+# To go on with one costs less than that, in seconds: nobody has to begin to watch the port, and to cease again.
+_SHORTEST_LOOK: Final = 0.001
 # Bytes that should take less time than this tell nothing about the line, in seconds: they may arrive in one go.
 _SHORTEST_EVIDENCE: Final = 0.008
 # So many times in a row a line must have been as slow as its rate says before it is slept on; and one in so many times
@@ -38,13 +40,14 @@ class Gate:
         self._seen_slow = 0
         self._count = 0
 
-    def expect(self, size: int, position: int, baudrate: int) -> float:
+    def expect(self, size: int, position: int, baudrate: int, *, is_paused: bool) -> float:
         """Know that so many bytes must come before anything of use.
 
         Args:
             size: how many; 0 when none.
             position: how many bytes have been read so far.
             baudrate: the rate, in baud.
+            is_paused: the port is not being watched, and need not be.
 
         Returns:
             How long the port is paused, in seconds.
@@ -62,7 +65,12 @@ class Gate:
             self._is_watching = self._seen_slow < _TRUSTED or self._count % _WATCHED == 0
 
         pause = wire_time - max(0.0, _LATENESS - _SHORTEST_ANSWER * BITS_PER_BYTE / baudrate)
-        if self._is_watching or pause < _SHORTEST_PAUSE:
+        if is_paused and size:
+            pause = max(pause, _SHORTEST_LOOK)
+        elif pause < _SHORTEST_PAUSE:
+            return 0.0
+
+        if self._is_watching:
             return 0.0
 
         self._pause(pause)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import types
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from ..errors import PortLost, PortNotFound
@@ -136,6 +136,22 @@ class Port:
         """
         return self._receiver.read()
 
+    def deliver(self, take: Callable[[bytes], None]) -> Coroutine[Any, Any, None]:
+        """Call back with everything that arrives, the moment that it does, until the port ends; see also :meth:`read`.
+
+        A :meth:`read` has its bytes a turn of the loop later. When this is cancelled, or the callback fails, what
+        arrives from then on waits for the next reader.
+
+        Args:
+            take: is called with at least one byte, never from inside :meth:`write`; it must not block.
+
+        Raises:
+            PortLost: the port went away or was closed, and everything that had arrived before has been handed on.
+            LocalProtocolError: another task is reading.
+            Exception: what the callback raised.
+        """
+        return self._receiver.deliver(take)
+
     def pause(self, seconds: float) -> None:
         """Stop watching the port for a while, so that what arrives meanwhile costs one wake-up; never lose a byte.
 
@@ -154,7 +170,11 @@ class Port:
         Returns:
             How long the port is paused, in seconds.
         """
-        return self._gate.expect(size, self._receiver.read_total, self.baudrate) if self.baudrate is not None else 0.0
+        if self.baudrate is None:
+            return 0.0
+
+        receiver = self._receiver
+        return self._gate.expect(size, receiver.read_total, self.baudrate, is_paused=not receiver.is_watching)
 
     # Sending
 

@@ -1,6 +1,7 @@
 """The one protocol above whatever transport a port stands on: a buffer, a brake, a pause and a loss."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, cast
 
 from ..errors import LocalProtocolError, PortLost
@@ -21,8 +22,9 @@ class Receiver(asyncio.Protocol):
         self.read_total = 0
         self._chunks: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
+        self._take: Callable[[bytes], None] | None = None
         self._transport: asyncio.Transport | None = None
-        self._watching = True
+        self.is_watching = True
         self._pause: asyncio.TimerHandle | None = None
         self._closed = False
         self._loss: Exception | None = None
@@ -33,6 +35,17 @@ class Receiver(asyncio.Protocol):
             self.made.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        if self._take is not None:
+            self.read_total += len(data)
+            try:
+                self._take(data)
+            except Exception as exc:
+                self._take = None
+                if self._reader is not None and not self._reader.done():
+                    self._reader.set_exception(exc)
+
+            return
+
         self._chunks.append(data)
         self.size += len(data)
         if self._reader is not None:
@@ -58,7 +71,7 @@ class Receiver(asyncio.Protocol):
 
         while not self._chunks:
             self.check()
-            if not self._watching:
+            if not self.is_watching:
                 self._watch()
 
             self._reader = self._loop.create_future()
@@ -72,6 +85,20 @@ class Receiver(asyncio.Protocol):
         self.read_total += self.size
         self.size = 0
         return data
+
+    async def deliver(self, take: Callable[[bytes], None]) -> None:
+        """Call back with what arrives, the moment that it does; see :meth:`bc260y_aio.port.Port.deliver`."""
+        take(await self.read())
+        self.check()
+        self._watch()
+        self._reader = self._loop.create_future()
+        self._take = take
+        try:
+            await self._reader
+        finally:
+            self._take = self._reader = None
+
+        self.check()
 
     def check(self) -> None:
         """Raise PortLost when the port has come to its end."""
@@ -99,15 +126,15 @@ class Receiver(asyncio.Protocol):
         """End a pause: take what has come without waiting for it, for the reader may want the next pause at once."""
         self._pause = None
         fetch = getattr(self._transport, "fetch", None)
-        if self._reader is None or fetch is None or not fetch():
+        if self._reader is None or fetch is None or not fetch() or self._take is not None:
             self._watch()
 
     def _watch(self) -> None:
         wanted = self._pause is None and self.size <= RECEIVE_LIMIT
-        if self._transport is None or wanted is self._watching or self.ended.done():
+        if self._transport is None or wanted is self.is_watching or self.ended.done():
             return
 
-        self._watching = wanted
+        self.is_watching = wanted
         if wanted:
             self._transport.resume_reading()
         else:

@@ -37,6 +37,8 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         release: Callable[[], None],
     ) -> None:
         self._ended = False
+        # The other end takes nothing any more.
+        self._is_deaf = False
         self._leaving: asyncio.TimerHandle | None = None
         self._release = release
         self._fd = instance.fileno()
@@ -69,14 +71,14 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         return not self._closing and self._read_ready()
 
     def write(self, data: bytes) -> None:
-        if self._closing or not data:
+        if self._closing or self._is_deaf or not data:
             return
 
         if self._spy is not None:
             self._spy.tx(data)
 
         sent = 0 if self._write_buffer else self._send(data)
-        if sent < len(data) and not self._ended:
+        if sent < len(data) and not self._is_deaf:
             self._write_buffer.append(bytes(data[sent:]))
             self._ensure_writer()
             self._maybe_pause_protocol()
@@ -85,7 +87,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         while self._write_buffer:
             chunk = self._write_buffer[0]
             sent = self._send(chunk)
-            if self._ended:
+            if self._is_deaf:
                 return
 
             if sent < len(chunk):
@@ -107,12 +109,18 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as exc:
-            # What the other end said before it went may still wait to be read.
-            while not self._closing and self._read_ready():
-                pass
-
-            self._abort(exc)
+            # What the other end said before it went may still wait to be read, but not in the middle of a write.
+            self._is_deaf = True
+            self._remove_writer()
+            self._write_buffer.clear()
+            self._loop.call_soon(self._wind_up, exc)
             return 0
+
+    def _wind_up(self, exc: OSError) -> None:
+        while not self._ended and self._read_ready():
+            pass
+
+        self._abort(exc)
 
     def _close(self, exc: Exception | None = None) -> None:
         self._closing = True

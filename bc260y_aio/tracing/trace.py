@@ -62,7 +62,11 @@ class Held(Protocol):
 
 
 class Trace:
-    """Tells whoever listens what a modem does."""
+    """Tells whoever listens what a modem does.
+
+    Attributes:
+        is_on: somebody listened when it was last looked. While nobody does, who stands in line need not be told.
+    """
 
     def __init__(self, name: str) -> None:
         """Make one that nobody listens to.
@@ -72,7 +76,7 @@ class Trace:
         """
         self._name = name
         self._callbacks: list[tuple[Callback, bool]] = []
-        self._is_on = False
+        self.is_on = False
         self._lined_up: dict[object, float] = {}
         self._waited = 0.0
         self._sent: CommandSent | None = None
@@ -94,7 +98,7 @@ class Trace:
         """
         entry = (callback, payload)
         self._callbacks.append(entry)
-        self._is_on = True
+        self.is_on = True
 
         def remove() -> None:
             if entry in self._callbacks:
@@ -127,8 +131,8 @@ class Trace:
 
     def opened(self, port: str, baudrate: int | None) -> None:
         """The port is open."""
-        self._is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
-        if self._is_on:
+        self.is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
+        if self.is_on:
             self._publish(LineOpened(time=time.monotonic(), port=port, baudrate=baudrate))
 
     def closed(self, error: Exception) -> None:
@@ -160,8 +164,7 @@ class Trace:
 
     def lined_up(self, waiter: object) -> None:
         """Somebody stands in line."""
-        if self._is_on:
-            self._lined_up[waiter] = time.monotonic()
+        self._lined_up[waiter] = time.monotonic()
 
     def granted(self, waiter: object) -> None:
         """It has the turn."""
@@ -171,8 +174,8 @@ class Trace:
 
     def sent(self, command: Command, line: bytes, waiting: int) -> None:
         """A command was written, while so many wait for a turn."""
-        self._is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
-        if not self._is_on:
+        self.is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
+        if not self.is_on:
             return
 
         now = time.monotonic()
@@ -260,7 +263,7 @@ class Trace:
 
     def arrived(self, connect_id: int, data: bytes, *, is_stray: bool) -> None:
         """A peer's data came."""
-        if self._is_on:
+        if self.is_on:
             now = time.monotonic()
             self._publish(DataArrived(time=now, connect_id=connect_id, size=len(data), is_stray=is_stray), bytes(data))
             self._look()

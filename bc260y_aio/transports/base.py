@@ -94,7 +94,7 @@ class SocketTransport(FlowControl):
         self._closing = False
         self._lost = False
         self._paused = False
-        self._delivery: asyncio.Handle | None = None
+        self._is_delivering = False
         self._sending = Sending(socket, self._outbox, self._stopped_sending, self._on_taken)
         self._is_sending = False
         # What sees to it when sending has stopped for another reason than that all has gone.
@@ -130,7 +130,7 @@ class SocketTransport(FlowControl):
             waiter: is done after that.
             unread: what the protocol before got and did not use: it is the first to be delivered, piece by piece.
         """
-        self._cancel_delivery()
+        self._is_delivering = False
         self._socket.inbox.on_arrival = None
         for payload in reversed(unread):
             self._socket.inbox.put_back(payload)
@@ -214,7 +214,7 @@ class SocketTransport(FlowControl):
         """
         if not self._closing and not self._paused:
             self._paused = True
-            self._cancel_delivery()
+            self._is_delivering = False
 
     def resume_reading(self) -> None:
         """Deliver again."""
@@ -223,11 +223,15 @@ class SocketTransport(FlowControl):
             self._arrived()
 
     def _arrived(self) -> None:
-        if self._delivery is None and not self._paused and not self._closing:
-            self._delivery = self._loop.call_soon(self._deliver, context=self._context)
+        if not (self._is_delivering or self._paused or self._closing):
+            self._is_delivering = True
+            self._socket.channel.afterwards.call(self._deliver, self._context)
 
     def _deliver(self) -> None:
-        self._delivery = None
+        if not self._is_delivering:
+            return
+
+        self._is_delivering = False
         inbox = self._socket.inbox
         while inbox and not self._paused and not self._closing:
             if not self._hand_over(inbox.take()):
@@ -266,9 +270,8 @@ class SocketTransport(FlowControl):
             self._sending.start()
 
     def _on_taken(self) -> None:
-        # The reader task has no time for what a protocol does.
         if self._protocol_paused:
-            self._loop.call_soon(self._maybe_resume, context=self._context)
+            self._socket.channel.afterwards.call(self._maybe_resume, self._context)
 
     def _stopped_sending(self) -> None:
         sending = self._sending
@@ -330,7 +333,7 @@ class SocketTransport(FlowControl):
             return
 
         self._closing = True
-        self._cancel_delivery()
+        self._is_delivering = False
         if self._close_options.rai:
             self._outbox.mark_end(RAI.NO_FURTHER_DATA)
 
@@ -387,7 +390,7 @@ class SocketTransport(FlowControl):
 
         self._closing = self._lost = True
         self._failure = exc or ConnectionLost("the connection was aborted")
-        self._cancel_delivery()
+        self._is_delivering = False
         self._outbox.clear()
         self._is_sending = False
         self._tell_drained()
@@ -398,11 +401,6 @@ class SocketTransport(FlowControl):
 
         self._socket.close()
         self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
-
-    def _cancel_delivery(self) -> None:
-        if self._delivery is not None:
-            self._delivery.cancel()
-            self._delivery = None
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         protocol, self._protocol = self._protocol, None

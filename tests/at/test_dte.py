@@ -179,6 +179,27 @@ def test_blank_lines_and_nuls_may_stand_anywhere_between_lines(blanks: bytes) ->
     assert hear(dte, data) == [Success(), SendResult(ok=True), Restarted()]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\r\n+A: 1\r\n",
+        b"\r\n+A: 1\r\r\n",
+        b"\r\n+A: 1 \r\n",
+        b"\r\n+A: 1\0\r\n",
+        b"\r\n+A: 1\n",
+        b"\r\n+A: 1\n+B: 2\r\n",
+        b"\r\n+\r\n",
+        b"\r\n+QIU\r\n",
+        b"\r\n+" + b"A" * (LONGEST_LINE - 1) + b"\r\n",
+        b"\r\n+" + b"A" * LONGEST_LINE + b"\r\n",
+    ],
+    ids=lambda line: ascii(line[:20]),
+)
+def test_a_line_is_the_same_whether_it_comes_at_once_or_byte_by_byte(line: bytes) -> None:
+    whole, cut = dte_with(command=Raw("AT+A")), dte_with(command=Raw("AT+A"))
+    assert hear(whole, line + OK) == [event for byte in line + OK for event in hear(cut, bytes([byte]))]
+
+
 def test_a_stray_nul_may_follow_a_result_code() -> None:
     for nul in (b"\r\nOK\r\n\0\r\nSEND OK\r\n\0", b"\r\nOK\0\r\n\r\nSEND OK\0\r\n"):
         dte = dte_with(command=SEND)

@@ -119,9 +119,9 @@ class FarEnd:
     # Saying
 
     def say(self, *data: bytes) -> None:
-        """Say bytes, in one read."""
+        """Say bytes, in one read, which comes in the loop's next turn."""
         if self._near is not None:
-            self._near.data_received(b"".join(data))
+            asyncio.get_running_loop().call_soon(self._near.data_received, b"".join(data))
 
     async def answer(self, command: bytes, *data: bytes) -> None:
         """Expect a command line and answer it."""
@@ -146,7 +146,7 @@ class FarEnd:
         """Let the line go away."""
         near, self._near = self._near, None
         if near is not None:
-            near.connection_lost(error)
+            asyncio.get_running_loop().call_soon(near.connection_lost, error)
 
 
 class _Line(asyncio.Transport):

@@ -94,11 +94,11 @@ class Line:
     async def push(self, size: int, seconds: float | None = None) -> list[float]:
         """Let a payload come within some time, by default its time on the wire; return the pauses."""
         self.pauses.clear()
-        pause = self.gate.expect(size, self.position, self.baudrate)
+        pause = self.gate.expect(size, self.position, self.baudrate, is_paused=False)
         assert self.pauses == ([pause] if pause else [])
         await self.clock.advance(self.wire_time(size) if seconds is None else seconds)
         self.position += size
-        assert self.gate.expect(0, self.position, self.baudrate) == 0.0
+        assert self.gate.expect(0, self.position, self.baudrate, is_paused=False) == 0.0
         return self.pauses.copy()
 
 
@@ -142,10 +142,21 @@ async def test_a_payload_that_is_not_over_is_slept_through_to_its_end(clock: Clo
     for _ in range(2):
         await line.push(1024)
 
-    line.gate.expect(1024, line.position, 9600)
+    line.gate.expect(1024, line.position, 9600, is_paused=False)
     await clock.advance(0.5)
     # Half of it has come.
-    assert line.gate.expect(512, line.position + 512, 9600) == pytest.approx(512 / 960)
+    assert line.gate.expect(512, line.position + 512, 9600, is_paused=True) == pytest.approx(512 / 960)
+
+
+async def test_for_the_last_bytes_a_port_that_is_paused_is_not_watched_again(clock: Clock) -> None:
+    line = Line(clock, 115200)
+    for _ in range(2):
+        await line.push(1024)
+
+    line.gate.expect(1024, line.position, 115200, is_paused=False)
+    await clock.advance(line.wire_time(1020))
+    assert line.gate.expect(4, line.position + 1020, 115200, is_paused=True) == 0.001
+    assert line.gate.expect(4, line.position + 1020, 115200, is_paused=False) == 0.0
 
 
 async def test_what_takes_no_time_is_not_worth_a_pause(clock: Clock) -> None:

@@ -1,0 +1,47 @@
+"""What is done once everything that was heard has been dealt with."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from types import TracebackType
+
+
+class Afterwards:
+    """Calls that wait until a read has been dealt with, and the next command, if one waits, is on the wire.
+
+    It is a context manager, around a read that is dealt with. What is asked for inside of it is done when it ends, in
+    the same turn of the loop; what is asked for at other times is done in the next, as by ``call_soon``.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._calls: list[tuple[Callable[[], None], contextvars.Context]] = []
+        self._is_held = False
+        self._is_due = False
+
+    def __enter__(self) -> None:
+        self._is_held = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._is_held = False
+        if self._calls:
+            self._run()
+
+    def call(self, callback: Callable[[], None], context: contextvars.Context) -> None:
+        """Call back, in a context, when it is time. A callback's mistake is told to the loop, and to nobody else."""
+        self._calls.append((callback, context))
+        if not (self._is_held or self._is_due):
+            self._is_due = True
+            self._loop.call_soon(self._run)
+
+    def _run(self) -> None:
+        self._is_due = False
+        # What is asked for by one of them comes in the next turn.
+        calls, self._calls = self._calls, []
+        for callback, context in calls:
+            try:
+                context.run(callback)
+            except Exception as exc:
+                self._loop.call_exception_handler({"message": f"{callback!r} failed", "exception": exc})

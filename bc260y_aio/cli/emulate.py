@@ -9,7 +9,7 @@ from ..emulator import Emulator, Options
 from ..emulator.describe import described
 from ..emulator.network.conditions import COVERAGES
 from .common import Subparsers, complain, say
-from .serving import add_line_options, announce, check_link, stopped
+from .serving import add_line_options, check_link, serve
 
 # How the options are listed.
 _INDENT: Final = " " * 6
@@ -76,8 +76,7 @@ async def run(options: argparse.Namespace) -> int:
 
     emulated = _emulated(options)
     async with Emulator(emulated) as emulator:
-        announce(emulator.url, emulated.link, "this is an emulated BC260Y-CN")
-        await stopped()
+        await serve(emulator.url, emulated.link, "this is an emulated BC260Y-CN")
 
     if options.ledger:
         complain(f"the radio: {emulator.radio.usage}")

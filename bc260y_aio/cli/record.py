@@ -3,8 +3,8 @@
 import argparse
 
 from ..recording import Recorder
-from .common import Subparsers, add_port_options, until_first
-from .serving import add_line_options, add_tcp_port_option, announce, check_link, stopped
+from .common import Subparsers, add_port_options
+from .serving import add_line_options, add_tcp_port_option, check_link, serve
 
 
 def add_to(commands: Subparsers) -> None:
@@ -44,7 +44,7 @@ async def run(options: argparse.Namespace) -> int:
         mask=options.mask,
     )
     async with recorder:
-        announce(recorder.url, options.link, f"{options.port} is recorded to {options.file}")
-        await until_first(stopped(), recorder.wait_ended())
+        what = f"{options.port} is recorded to {options.file}"
+        await serve(recorder.url, options.link, what, recorder.wait_ended())
 
     return 0

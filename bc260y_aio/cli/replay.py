@@ -6,8 +6,8 @@ import math
 from typing import Final
 
 from ..recording import Replay
-from .common import Subparsers, complain, until_first
-from .serving import add_line_options, add_tcp_port_option, announce, check_link, stopped
+from .common import Subparsers, complain
+from .serving import add_line_options, add_tcp_port_option, check_link, serve
 
 # How long the line stays after the last byte, for the program to read it, in seconds.
 _LINGER: Final = 1.0
@@ -86,8 +86,7 @@ async def run(options: argparse.Namespace) -> int:
         tcp_port=options.tcp_port,
     )
     async with replay:
-        announce(replay.url, options.link, f"this is the module of {options.file}")
-        await until_first(stopped(), _play(replay))
+        await serve(replay.url, options.link, f"this is the module of {options.file}", _play(replay))
 
     for unknown in replay.unknown:
         complain(f"the transcript does not have {unknown}")

@@ -7,9 +7,10 @@ import errno
 import os
 import signal
 import sys
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
-from .common import complain, say, whole_number
+from .common import complain, say, until_first, whole_number
 
 # What ends it, and is no failure.
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,19 +55,29 @@ def check_link(options: argparse.Namespace, line: str, link: str | None) -> None
         raise FileExistsError(errno.EEXIST, "there is something else than a symbolic link", link)
 
 
-def announce(url: str, link: str | None, what: str) -> None:
-    """Print the name of the line, and, for a person, what it is."""
+async def serve(url: str, link: str | None, what: str, *works: Coroutine[Any, Any, None]) -> None:
+    """Print the name of the line, and wait until a signal ends it, or one of these coroutines does.
+
+    Args:
+        url: the line.
+        link: the link to it, if there is one.
+        what: what a person is told about it.
+        works: run meanwhile.
+    """
+    stop = asyncio.Event()
+    # Whoever has read the name may end it, and what was started in the background is to ignore some of them.
+    for number in _ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
     say(link or url)
     if sys.stderr is not None and sys.stderr.isatty():
         at = f" ({url})" if link else ""
         complain(f"{what}{at}; Ctrl-C ends it")
 
+    await until_first(_come(stop), *works)
 
-async def stopped() -> None:
-    """Wait until a signal ends it."""
-    stop = asyncio.Event()
-    for number in _ENDINGS:
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-    await stop.wait()
+async def _come(event: asyncio.Event) -> None:
+    await event.wait()

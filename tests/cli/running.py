@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ ROOT: Final = Path(__file__).parents[2]
 # How long a process of ours may take, in seconds.
 PATIENCE: Final = 20.0
 _LOOK: Final = 0.01
+
+# The command, with warnings as errors.
+COMMAND: Final = (sys.executable, "-W", "error", "-m", "bc260y_aio")
 
 
 async def run(*arguments: str) -> int:
@@ -28,9 +32,9 @@ async def started(*arguments: str, **options: Any) -> AsyncIterator[Process]:
     """Run a command in a process of its own; one that is left over is killed."""
     environment = {name: value for name, value in os.environ.items() if name != "BC260Y_PORT"}
     usual: dict[str, Any] = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, "cwd": ROOT, "env": environment}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", "-m", "bc260y_aio", *arguments, **(usual | options)
-    )
+    with heeding(signal.SIGINT, signal.SIGHUP):
+        process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, **(usual | options))
+
     try:
         async with asyncio.timeout(PATIENCE):
             yield process
@@ -39,6 +43,20 @@ async def started(*arguments: str, **options: Any) -> AsyncIterator[Process]:
             process.kill()
 
         await process.communicate()
+
+
+@contextlib.contextmanager
+def heeding(*numbers: signal.Signals) -> Iterator[None]:
+    """Let a new process heed signals that this one ignores, as it does if it was started in the background."""
+    ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def finished(*arguments: str, given: bytes = b"", **options: Any) -> tuple[int | None, bytes, bytes]:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import pytest
 
 from bc260y_aio.emulator import EchoPeer, Emulator, PeerConnection, SinkPeer
-from tests.cli.running import finished, started
+from tests.cli.running import finished, heeding, started
 from tests.contract.certificates import NAMES, server_context
 
 Write: TypeAlias = Callable[[str], str]
@@ -38,9 +38,11 @@ def write(tmp_path: Path) -> Write:
 
 async def by_python(*arguments: str) -> Outcome:
     """Run a script by Python itself."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
+    with heeding(signal.SIGINT):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        )
+
     printed, complained = await process.communicate()
     return process.returncode, printed, complained
 

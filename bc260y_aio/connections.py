@@ -17,7 +17,7 @@ from .channel import Channel
 from .core import ModemCore, Options
 from .dataformat import PayloadFormats
 from .endpoint import DatagramEndpoint, EndpointProtocol
-from .errors import CommandTimeout, ConnectTimeout, ErrorCode, SocketError, socket_error
+from .errors import CommandTimeout, ConnectTimeout, ErrorCode, ModemClosed, SocketError, socket_error
 from .inbox import Inbox
 from .sockets import ModuleSocket
 from .tls import Handshake, StreamWriter
@@ -335,6 +335,9 @@ class Connections(ModemCore):
                 case [SocketOpened(error=ErrorCode.SUCCESS)]:
                     if answer.is_doubtful:
                         await self._confirm(module_socket, what)
+
+                    if not self._is_usable:
+                        raise ModemClosed("the modem was closed")
 
                     return module_socket
                 case [SocketOpened(error=code)]:

@@ -574,6 +574,23 @@ async def test_closing_a_modem_ends_an_open_that_is_under_way() -> None:
     assert len(asyncio.all_tasks()) == 1
 
 
+async def test_an_open_that_succeeds_while_the_modem_closes_is_ended_with_it() -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.expect(OPEN)
+        closing = asyncio.ensure_future(modem.close())
+        await settle()
+        # The peer has closed already: a half-open connection would not hear of the modem's end.
+        far.say(OK, b'\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "closed",0\r\n')
+        with pytest.raises(ModemClosed):
+            await opening
+
+        far.instead = lambda command: None
+        far.say(OK)
+        await closing
+        assert modem._ids.taken == frozenset()
+
+
 async def test_closing_a_modem_ends_an_open_that_waits_for_a_connect_id() -> None:
     module = Module()
     async with open_modem(module, sockets=1) as modem:

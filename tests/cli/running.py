@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,6 @@ ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 20.0
 _LOOK: Final = 0.01
 
-# The command, with warnings as errors.
-COMMAND: Final = (sys.executable, "-W", "error", "-m", "bc260y_aio")
-
 
 async def run(*arguments: str) -> int:
     """Run a command in this process, and return its exit status."""
@@ -28,12 +25,16 @@ async def run(*arguments: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def started(*arguments: str, **options: Any) -> AsyncIterator[Process]:
+async def started(
+    *arguments: str, heeds: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGHUP), **options: Any
+) -> AsyncIterator[Process]:
     """Run a command in a process of its own; one that is left over is killed."""
     environment = {name: value for name, value in os.environ.items() if name != "BC260Y_PORT"}
     usual: dict[str, Any] = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, "cwd": ROOT, "env": environment}
-    with heeding(signal.SIGINT, signal.SIGHUP):
-        process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, **(usual | options))
+    with heeding(*heeds):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-m", "bc260y_aio", *arguments, **(usual | options)
+        )
 
     try:
         async with asyncio.timeout(PATIENCE):

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from serial import serial_for_url
 
-from tests.cli.running import COMMAND, run, started
+from tests.cli.running import run, started
 
 # Another program, which has never heard of this package.
 STRANGER: Final = """
@@ -70,15 +70,14 @@ async def test_without_a_link_the_terminal_itself_is_named() -> None:
 async def test_what_was_started_to_outlive_the_terminal_does() -> None:
     heard_by_us = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        process = await asyncio.create_subprocess_exec(*COMMAND, "emulate", "emulator://?line=tcp", stdout=PIPE)
+        async with started("emulate", "emulator://?line=tcp", heeds=()) as process:
+            port = await read_port(process)
+            process.send_signal(signal.SIGHUP)
+            assert await run("at", "AT", "--port", port) == 0
+            process.send_signal(signal.SIGTERM)
+            assert await process.wait() == 0
     finally:
         signal.signal(signal.SIGHUP, heard_by_us)
-
-    port = await read_port(process)
-    process.send_signal(signal.SIGHUP)
-    assert await run("at", "AT", "--port", port) == 0
-    process.send_signal(signal.SIGTERM)
-    assert await process.wait() == 0
 
 
 async def test_the_network_and_the_ledger_are_on_the_command_line() -> None:

@@ -15,7 +15,7 @@ The rules:
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from .afterwards import Afterwards
@@ -34,7 +34,7 @@ from .errors import (
     PortLost,
     RemoteProtocolError,
 )
-from .inbox import Inbox, Inboxes
+from .inbox import Inboxes
 from .port import Port
 from .profile import USUAL, Profile
 from .recovery import Recovery
@@ -429,11 +429,7 @@ class Channel:
         """Why the channel ended, or None while it has not."""
         return self._error
 
-    # Inboxes and subscribers
-
-    def attach(self, key: Hashable, inbox: Inbox) -> None:
-        """Let payload for a connectID go into an inbox; with any other key it only hears of the end."""
-        self.inboxes[key] = inbox
+    # Subscribers
 
     def watch_echo(self, callback: Callable[[], None] | None) -> None:
         """Call back when the module echoes a command line; None ends that."""

@@ -226,10 +226,10 @@ class Connections(ModemCore):
             check=self._formats.check_datagram,
             tasks=self._tasks,
             lifeline=lifeline,
-            on_lost=lambda: channel.inboxes.forget(lifeline),
+            on_lost=lambda: channel.inboxes.detach(lifeline),
             extra={"sockname": ("0.0.0.0", port), "modem": self},
         )
-        channel.attach(lifeline, lifeline)
+        channel.inboxes.attach(lifeline, lifeline)
         self._open_transports[next(self._numbers)] = transport
         try:
             # Programs rely on `connection_made` having been called.
@@ -330,12 +330,13 @@ class Connections(ModemCore):
             # Data may come right behind the answer; what comes before it, a restart too, is about earlier sockets.
             command = OpenSocket(connect_id, service_type, *remote, local)
             channel = module_socket.channel
-            answer = await channel.execute(command, watch=lambda _: channel.attach(connect_id, inbox))
+            answer = await channel.execute(command, watch=lambda _: channel.inboxes.attach(connect_id, inbox))
             match answer.completions:
                 case [SocketOpened(error=ErrorCode.SUCCESS)]:
                     if answer.is_doubtful:
                         await self._confirm(module_socket, what)
 
+                    # What comes to be while the modem closes is not among what it closes.
                     if not self._is_usable:
                         raise ModemClosed("the modem was closed")
 
@@ -371,7 +372,7 @@ class Connections(ModemCore):
         """Keep a UDP socket that is open in the module until somebody opens one to the same peer."""
         inbox = Inbox(self._options.receive_limit, keeps_order=False)
         self._ids.take(info.connect_id)
-        channel.attach(info.connect_id, inbox)
+        channel.inboxes.attach(info.connect_id, inbox)
         self._leftovers[info.host, info.remote_port] = info, inbox
 
     def _take_leftover(self, service_type: str, remote: Address, local: int) -> tuple[SocketInfo, Inbox] | None:

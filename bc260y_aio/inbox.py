@@ -169,8 +169,12 @@ class Inboxes(dict[Hashable, Inbox]):
         self.sockets = sys.maxsize
         self.strays = 0
 
-    def forget(self, key: Hashable) -> None:
-        """Take an inbox away, if it is there."""
+    def attach(self, key: Hashable, inbox: Inbox) -> None:
+        """Let payload for a connectID go into an inbox; with any other key it only hears of the end."""
+        self[key] = inbox
+
+    def detach(self, key: Hashable) -> None:
+        """Stop that."""
         self.pop(key, None)
 
     def deliver(self, connect_id: int, payload: bytes) -> bool:

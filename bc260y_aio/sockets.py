@@ -390,7 +390,7 @@ class ModuleSocket:
     def _closed(self, closing: asyncio.Task[None]) -> None:
         # A task that is cancelled before it begins never runs; this is called all the same.
         self.inbox.end()
-        self.channel.inboxes.forget(self.connect_id)
+        self.channel.inboxes.detach(self.connect_id)
         self.channel.trace.unwatch(self.connect_id)
         self._on_closed()
 

@@ -94,7 +94,7 @@ class Guest(Modem):
         # The module may be asleep whenever the user comes back to it.
         channel.may_sleep = True
         for connect_id in range(self._profile.sockets):
-            channel.attach(connect_id, _Ear(channel, functools.partial(on_data, connect_id), on_loss))
+            channel.inboxes.attach(connect_id, _Ear(channel, functools.partial(on_data, connect_id), on_loss))
 
 
 class _Onlooker(Conditions):

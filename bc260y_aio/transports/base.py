@@ -94,7 +94,7 @@ class SocketTransport(FlowControl):
         self._closing = False
         self._lost = False
         self._paused = False
-        self._is_delivering = False
+        self._is_delivery_due = False
         self._sending = Sending(socket, self._outbox, self._stopped_sending, self._on_taken)
         self._is_sending = False
         # What sees to it when sending has stopped for another reason than that all has gone.
@@ -130,7 +130,7 @@ class SocketTransport(FlowControl):
             waiter: is done after that.
             unread: what the protocol before got and did not use: it is the first to be delivered, piece by piece.
         """
-        self._is_delivering = False
+        self._is_delivery_due = False
         self._socket.inbox.on_arrival = None
         for payload in reversed(unread):
             self._socket.inbox.put_back(payload)
@@ -214,7 +214,7 @@ class SocketTransport(FlowControl):
         """
         if not self._closing and not self._paused:
             self._paused = True
-            self._is_delivering = False
+            self._is_delivery_due = False
 
     def resume_reading(self) -> None:
         """Deliver again."""
@@ -223,15 +223,15 @@ class SocketTransport(FlowControl):
             self._arrived()
 
     def _arrived(self) -> None:
-        if not (self._is_delivering or self._paused or self._closing):
-            self._is_delivering = True
+        if not (self._is_delivery_due or self._paused or self._closing):
+            self._is_delivery_due = True
             self._socket.channel.afterwards.call(self._deliver, self._context)
 
     def _deliver(self) -> None:
-        if not self._is_delivering:
+        if not self._is_delivery_due:
             return
 
-        self._is_delivering = False
+        self._is_delivery_due = False
         inbox = self._socket.inbox
         while inbox and not self._paused and not self._closing:
             if not self._hand_over(inbox.take()):
@@ -333,7 +333,7 @@ class SocketTransport(FlowControl):
             return
 
         self._closing = True
-        self._is_delivering = False
+        self._is_delivery_due = False
         if self._close_options.rai:
             self._outbox.mark_end(RAI.NO_FURTHER_DATA)
 
@@ -390,7 +390,7 @@ class SocketTransport(FlowControl):
 
         self._closing = self._lost = True
         self._failure = exc or ConnectionLost("the connection was aborted")
-        self._is_delivering = False
+        self._is_delivery_due = False
         self._outbox.clear()
         self._is_sending = False
         self._tell_drained()

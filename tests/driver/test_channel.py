@@ -508,7 +508,7 @@ async def test_when_nothing_answers_for_the_recovery_timeout_everybody_is_told(c
     far = FarEnd()
     async with open_channel(far, recovery_timeout=10.0) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         first, second, third = (start(channel, QueryAcks(connect_id)) for connect_id in range(3))
         await far.expect(b"AT+QISEND=0,0\r")
         await clock.advance(5.1)
@@ -534,7 +534,7 @@ async def test_a_restart_ends_the_command_under_way_and_the_line_is_probed_befor
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         first, second = start(channel, OPEN), start(channel, Attention())
         await far.answer(b'AT+QIOPEN=0,0,"TCP","a.b",7\r', OK, b"\r\nRDY\r\n\r\n+CFUN: 1\r\n")
         with pytest.raises(ModuleRestarted):
@@ -634,7 +634,7 @@ async def test_a_lost_port_ends_the_command_under_way_those_that_wait_and_every_
     async with open_channel(far) as channel:
         inboxes = {connect_id: Inbox(1024, keeps_order=bool(connect_id)) for connect_id in range(3)}
         for connect_id, inbox in inboxes.items():
-            channel.attach(connect_id, inbox)
+            channel.inboxes.attach(connect_id, inbox)
 
         tasks = [start(channel, OPEN), start(channel, Attention())]
         await far.expect(b'AT+QIOPEN=0,0,"TCP","a.b",7\r')
@@ -673,7 +673,7 @@ async def test_a_port_lost_in_the_moment_of_a_write_is_told_after_what_came_befo
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         # The reader task has noticed neither when the command is written.
         far.say(b'\r\n+QIURC: "recv",0,2,"6869"\r\n')
         far.hang_up()
@@ -696,7 +696,7 @@ async def test_closing_a_channel_tells_those_who_wait() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         tasks = [start(channel, OPEN), start(channel, Attention())]
         await settle()
         await channel.close()
@@ -776,7 +776,7 @@ async def test_a_urc_in_the_same_read_as_a_result_is_dealt_with_in_its_order() -
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         asked = start(channel, OPEN)
         opened = b"\r\n+QIOPEN: 0,0\r\n"
         await far.answer(
@@ -802,7 +802,7 @@ async def test_payload_that_spells_an_answer_is_no_answer() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         asked = start(channel, SendData(1, b"a"))
         await far.answer(b'AT+QISEND=1,1,"61"\r', b'\r\n+QIURC: "recv",0,13,"\r\nOK\r\nSEND OK"\r\n')
         assert (inbox.take(), asked.done()) == (b"\r\nOK\r\nSEND OK", False)
@@ -814,8 +814,8 @@ async def test_damaged_payload_ends_a_stream_and_is_one_datagram_less() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         stream, datagrams = Inbox(1024, keeps_order=True), Inbox(1024, keeps_order=False)
-        channel.attach(0, stream)
-        channel.attach(1, datagrams)
+        channel.inboxes.attach(0, stream)
+        channel.inboxes.attach(1, datagrams)
         for connect_id in (0, 1):
             far.say(b'\r\n+QIURC: "recv",%d,4,"616x6364"\r\n' % connect_id)
             far.say(b'\r\n+QIURC: "recv",%d,1,"7A"\r\n' % connect_id)
@@ -830,7 +830,7 @@ async def test_a_payload_of_which_the_rest_never_comes_is_given_up_with_the_comm
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         asked = start(channel, Attention())
         await far.answer(b"AT\r", b'\r\n+QIURC: "recv",0,400,"6162')
         await clock.advance(1.1)
@@ -887,7 +887,7 @@ async def test_a_reader_that_fails_ends_the_channel_and_tells_the_loop(loop_erro
             raise ZeroDivisionError
 
         inbox.on_arrival = fail
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         asked = start(channel, Attention())
         await far.answer(b"AT\r", b'\r\n+QIURC: "recv",0,2,"6869"\r\n')
         with pytest.raises(ConnectionAbortedError):

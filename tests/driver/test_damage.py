@@ -13,7 +13,7 @@ async def test_a_damaged_header_ends_every_stream_for_it_may_have_been_anybodys(
         first, second = Inbox(2048, keeps_order=True), Inbox(2048, keeps_order=True)
         datagrams = Inbox(2048, keeps_order=False)
         for connect_id, inbox in enumerate((first, second, datagrams)):
-            channel.attach(connect_id, inbox)
+            channel.inboxes.attach(connect_id, inbox)
 
         far.say(b'\r\n+QIURC: "rec~",0,2,"6869"\r\n')
         await settle()
@@ -26,7 +26,7 @@ async def test_a_line_of_noise_that_looks_like_nobodys_data_ends_nothing() -> No
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(2048, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         far.say(b"\r\n~~noise~~\r\n")
         await settle()
 

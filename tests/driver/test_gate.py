@@ -247,7 +247,7 @@ async def test_the_port_is_left_alone_while_a_payload_is_on_the_wire(clock: Cloc
     far = GatedEnd()
     channel = await far.open_channel(9600)
     inbox = Inbox(65536, keeps_order=True)
-    channel.attach(0, inbox)
+    channel.inboxes.attach(0, inbox)
     await far.push(clock, 2)
     assert not far.is_paused
     far.say(HEADER)
@@ -322,7 +322,7 @@ async def test_what_came_during_a_pause_is_fetched_without_the_port_being_watche
     far = FetchedEnd()
     channel = await far.open_channel(9600)
     inbox = Inbox(65536, keeps_order=True)
-    channel.attach(0, inbox)
+    channel.inboxes.attach(0, inbox)
     await far.push(clock, 2)
     far.say(HEADER)
     await settle()

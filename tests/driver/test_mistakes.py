@@ -148,7 +148,7 @@ async def test_a_length_that_is_not_that_of_the_data_ends_the_stream_before_it_i
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
-        channel.attach(0, inbox)
+        channel.inboxes.attach(0, inbox)
         asked = asyncio.ensure_future(channel.execute(Attention()))
         await far.answer(b"AT\r", b'\r\n+QIURC: "recv",0,%d,"616263"\r\n' % length, OK)
         assert (inbox.count, type(inbox.error)) == (0, PayloadDamaged)

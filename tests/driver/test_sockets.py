@@ -68,7 +68,7 @@ def make_socket(
     channel: Channel, tasks: TaskSet, service_type: str, mode: Literal["hex", "text", "auto"]
 ) -> ModuleSocket:
     inbox = Inbox(1024, keeps_order=service_type == "TCP")
-    channel.attach(0, inbox)
+    channel.inboxes.attach(0, inbox)
     return ModuleSocket(
         channel,
         PayloadFormats(mode),

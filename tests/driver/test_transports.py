@@ -905,7 +905,7 @@ async def test_an_unclosed_transport_warns_when_it_is_dropped() -> None:
         transport, recorder = await modem.create_connection(Recorder, "a.b", 7)
         # As if everything had been dropped with its loop.
         modem._open_transports.clear()
-        modem._channel.inboxes.forget(0)
+        modem._channel.inboxes.detach(0)
         recorder.transport = None
         held = [transport]
         del transport

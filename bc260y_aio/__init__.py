@@ -1,8 +1,6 @@
 """asyncio sockets over a Quectel BC260Y-CN NB-IoT module."""
 
 from .at.information import AckStatus, DataFormat, DnsServers, Registration, RegistrationStatus, SocketInfo, SocketState
-from .delivery import wait_acked
-from .endpoint import DatagramEndpoint
 from .errors import (
     BC260YError,
     CommandError,
@@ -34,14 +32,16 @@ from .errors import (
     SendFailed,
     SocketError,
 )
-from .modem import Modem
-from .ping import PingLost, PingResult
-from .power import EdrxSetting, PsmSetting
-from .profile import Profile
-from .rai import RAI, rai
+from .line.profile import Profile
+from .modem.modem import Modem
+from .modem.ping import PingLost, PingResult
+from .modem.power import EdrxSetting, PsmSetting
+from .modem.streams import create_connection, create_datagram_endpoint, open_connection, open_datagram_endpoint
 from .routing import Route
-from .streams import create_connection, create_datagram_endpoint, open_connection, open_datagram_endpoint
+from .sockets.rai import RAI, rai
 from .transports import ModemDatagramTransport, ModemTransport, UnconnectedDatagramTransport
+from .transports.delivery import wait_acked
+from .transports.endpoint import DatagramEndpoint
 
 __all__ = [
     "RAI",

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from bc260y_aio import Modem
-from bc260y_aio.dataformat import Mode
+from bc260y_aio.sockets.dataformat import Mode
 
 from .common import ROUNDS, Chart, Promise, Table, interleaved, median, ratios, script
 from .fake import BITS_PER_BYTE, push, send_size

@@ -74,7 +74,7 @@ def test_bytes_lost_or_repeated_on_the_way_are_seen(change: Any, monkeypatch: py
 
 
 def test_what_is_left_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bc260y_aio.sockets.close_connect_id", lambda channel, connect_id: _nothing())
+    monkeypatch.setattr("bc260y_aio.sockets.module_socket.close_connect_id", lambda channel, connect_id: _nothing())
     report = Soak(1, {}, records=1).run()
     assert ["the module still holds" in leak for leak in report.leaks] == [True] * 5
     assert not report.is_good

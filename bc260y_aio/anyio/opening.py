@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import ByteStreamConnectable
 from anyio.streams.tls import TLSStream
 
-from ..ends import DatagramEnd, Opener, StreamEnd
+from ..transports.stream_ends import DatagramEnd, Opener, StreamEnd
 from .sockets import ModemConnectedUDPSocket, ModemSocketStream, ModemUDPSocket
 
 Host: TypeAlias = str | IPv4Address | IPv6Address

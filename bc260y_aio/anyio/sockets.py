@@ -8,7 +8,7 @@ import anyio
 from anyio.abc import ConnectedUDPSocket, SocketAttribute, SocketStream, UDPSocket
 from anyio.lowlevel import checkpoint
 
-from ..ends import DatagramEnd, StreamEnd
+from ..transports.stream_ends import DatagramEnd, StreamEnd
 
 E = TypeVar("E", StreamEnd, DatagramEnd)
 

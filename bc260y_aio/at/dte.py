@@ -25,9 +25,9 @@ from typing import Final
 
 from .buffer import BLANKS, ReceiveBuffer
 from .commands import TESTABLE, Attention, Command, Raw, SetDataFormat, Test
-from .debts import Debts, could_be
 from .information import DataFormat
 from .lines import read_response
+from .overdue import Debts, could_be
 from .push import HEADER, PushReader
 from .responses import Completion, Failure, Information, Response, Success, Text, Unsolicited
 from .states import ENGAGED, State, Trigger, after

@@ -16,8 +16,8 @@ What no bridge can hide:
 """
 
 from .descriptor import BridgedSocket, Holder
-from .door import open_ends, open_socket
 from .local import LocalStream
+from .opening import open_ends, open_socket
 from .pump import Remote, pump
 from .server import SocksServer
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any, Final, Protocol
 
-from ..ends import DatagramEnd
+from ..transports.stream_ends import DatagramEnd
 from .local import LocalStream
 
 logger = logging.getLogger("bc260y_aio")

@@ -9,9 +9,9 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Final, Self
 
-from ..ends import Opener, StreamEnd
 from ..errors import NoFreeConnectID, NotRegistered
-from ..tasks import TaskSet
+from ..sockets.tasks import TaskSet
+from ..transports.stream_ends import Opener, StreamEnd
 from .local import LocalStream
 from .pump import HIGH_WATER, pump
 from .socks import NEED_DATA, WELCOME, Code, Connect, Greeting, Negotiation, Refusal, reply

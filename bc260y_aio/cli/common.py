@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from ..errors import CommandError, NotRegistered
-from ..modem import Modem
+from ..modem.modem import Modem
 from ..tracing import ChromeTrace
 
 EXIT_FAILURE: Final = 1

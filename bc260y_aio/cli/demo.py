@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from ..at.syntax import is_text
-from ..delivery import modem_transport
-from ..modem import Modem
+from ..modem.modem import Modem
 from ..transports.base import SocketTransport, Traffic
+from ..transports.delivery import modem_transport
 from .common import (
     EXIT_FAILURE,
     Subparsers,

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..addresses import host_name, port_number
 from ..doctor import Finding, Harm, Look, Order, Outcome, Report, examine
+from ..sockets.addresses import host_name, port_number
 from .common import Subparsers, add_json_option, add_port_options, say, say_json, write
 from .stdio import Input
 

@@ -9,13 +9,13 @@ from ..at.commands import Command, QueryDataFormat, QuerySleep, SetSleep, read_v
 from ..at.information import SleepSetting, SocketInfo
 from ..at.responses import Information, Response
 from ..at.urcs import RegistrationChanged, Restarted
-from ..channel import Channel
-from ..dataformat import PayloadFormats
 from ..errors import BC260YError, CommandError
-from ..inbox import Inbox
-from ..modem import Modem
-from ..startup import Conditions
-from ..turns import Answer, Turn, Watcher
+from ..line.channel import Channel
+from ..line.inbox import Inbox
+from ..line.turns import Answer, Turn, Watcher
+from ..modem.modem import Modem
+from ..modem.startup import Conditions
+from ..sockets.dataformat import PayloadFormats
 
 _INBOX_LIMIT: Final = 1024
 

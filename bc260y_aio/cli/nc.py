@@ -5,9 +5,9 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final
 
-from ..delivery import modem_transport
-from ..modem import Modem
-from ..rai import RAI
+from ..modem.modem import Modem
+from ..sockets.rai import RAI
+from ..transports.delivery import modem_transport
 from .common import (
     Subparsers,
     add_data_format_option,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from ..at.completions import PingReply
-from ..ping import PingLost
+from ..modem.ping import PingLost
 from .common import (
     EXIT_FAILURE,
     Subparsers,

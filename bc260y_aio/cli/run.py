@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from ..modem import Modem
+from ..modem.modem import Modem
 from ..process import ModemThread, carry_everything
 from .common import EXIT_FAILURE, EXIT_USAGE, Subparsers, add_data_format_option, add_port_options, complain, reason
 

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Final
 
 from ..bridge import SocksServer
-from ..modem import Modem
+from ..modem.modem import Modem
 from .common import (
     EXIT_FAILURE,
     Subparsers,

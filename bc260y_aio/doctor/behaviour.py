@@ -8,7 +8,7 @@ from ..at.information import AckStatus, DataFormat, Registration, SocketInfo, So
 from ..at.syntax import PayloadFormat
 from ..at.urcs import DataReceived, PeerClosed
 from ..errors import ErrorCode
-from ..profile import USUAL
+from ..line.profile import USUAL
 from .checks import PROFILED, Check, Verdict, agrees, differs, either, shown
 from .line import Exchange
 from .looks import QUESTIONS

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..at.responses import Text
-from ..profile import USUAL, Profile
+from ..line.profile import USUAL, Profile
 from .behaviour import BEHAVIOUR
 from .checks import Check, Finding, Outcome
 from .life import LIFE

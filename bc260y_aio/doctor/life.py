@@ -4,7 +4,7 @@ from typing import Final
 
 from ..at.information import SleepSetting
 from ..at.urcs import AddressAssigned, PowerChanged, PowerEvent, Restarted, Unrecognised
-from ..profile import USUAL
+from ..line.profile import USUAL
 from .checks import Check, Verdict, agrees, differs, either, shown
 from .power import WAKING
 from .record import NotSeen, Record

@@ -13,7 +13,7 @@ from ..at.commands import (
     read_verbatim,
 )
 from ..at.urcs import AddressAssigned, PowerChanged, PowerEvent, Restarted
-from ..profile import USUAL
+from ..line.profile import USUAL
 from .record import Harm
 from .visit import Visit
 

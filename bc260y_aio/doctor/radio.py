@@ -19,7 +19,7 @@ from ..at.commands import (
 )
 from ..at.information import DataFormat, Registration
 from ..at.syntax import PayloadFormat
-from ..profile import USUAL
+from ..line.profile import USUAL
 from .record import NOWHERE, Harm
 from .visit import Visit
 

@@ -11,9 +11,9 @@ from ..at.commands import CloseSocket, Command, OpenSocket, QuerySockets, SetEch
 from ..at.completions import SocketOpened
 from ..at.information import DataFormat, SocketInfo
 from ..errors import BC260YError
+from ..line.profile import USUAL
+from ..modem.startup import USUAL_RATES, find_rate
 from ..port import open_port
-from ..profile import USUAL
-from ..startup import USUAL_RATES, find_rate
 from .line import Exchange, Line
 from .record import Harm, Record
 from .settings import read_settings, restore_settings

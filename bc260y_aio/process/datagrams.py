@@ -6,7 +6,7 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from ..rai import RAI, effective
+from ..sockets.rai import RAI, effective
 from ..transports import Buffer, FlowControl, checked_buffer
 
 

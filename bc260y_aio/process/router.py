@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..bridge import BridgedSocket
-from ..endpoint import DatagramEndpoint, EndpointProtocol
-from ..modem import Modem
+from ..modem.modem import Modem
+from ..transports.endpoint import DatagramEndpoint, EndpointProtocol
 from .datagrams import FarEnd, RelayedDatagrams
 from .thread import ModemThread
 

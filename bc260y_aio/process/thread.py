@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 from ..bridge import BridgedSocket, Holder, LocalStream, Remote, open_ends, pump
 from ..errors import ModemClosed
-from ..modem import Modem
-from ..tasks import TaskSet
+from ..modem.modem import Modem
+from ..sockets.tasks import TaskSet
 
 logger = logging.getLogger("bc260y_aio")
 

@@ -18,9 +18,9 @@ The rules:
 6. The loop's own methods call each other; a destination that one of them was given is not asked about again.
 """
 
-from .births import route_new_loops
 from .destinations import bound_address, is_local, literal
 from .loops import RoutedLoop
+from .new_loops import route_new_loops
 from .route import Route, Scope, routed
 from .rules import Match, Router
 

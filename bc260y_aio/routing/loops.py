@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
 
-from ..tls import start_tls
 from ..transports import ModemTransport
+from ..transports.tls import start_tls
+from .adoption import take_over
 from .destinations import bound_address, host_text, is_local, literal, port_number
 from .files import send_file
 from .pump import Pump
 from .rules import ANY, Router, Rule, SocketRouter, names_of, rules_around
-from .takeover import take_over
 
 _METHODS: Final = (
     *("create_connection", "create_datagram_endpoint", "getaddrinfo", "getnameinfo"),

@@ -23,7 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from ..emulator import Emulator
     from ..emulator.network.directory import Directory
-    from ..modem import Modem
+    from ..modem.modem import Modem
 
 _EMULATOR: Final = "bc260y_emulator"
 _MODEM: Final = "bc260y_modem"
@@ -137,7 +137,7 @@ async def _emulator(request: pytest.FixtureRequest) -> AsyncIterator["Emulator"]
 
 @contextlib.asynccontextmanager
 async def _modem(request: pytest.FixtureRequest) -> AsyncIterator["Modem"]:
-    from ..modem import Modem
+    from ..modem.modem import Modem
 
     url = request.config.getoption("--bc260y-port") or request.getfixturevalue(_EMULATOR).url
     async with Modem(url, **_options(request, _MODEM)) as modem:

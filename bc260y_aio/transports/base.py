@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from ..at.information import AckStatus
 from ..errors import ConnectionLost, ModemClosed
-from ..outbox import DatagramOutbox, StreamOutbox
-from ..rai import RAI
-from ..sending import Sending
-from ..sockets import ModuleSocket
-from ..standin import SocketStandIn
+from ..sockets.module_socket import ModuleSocket
+from ..sockets.outbox import DatagramOutbox, StreamOutbox
+from ..sockets.rai import RAI
+from ..sockets.sending import Sending
 from .flow import FlowControl
+from .socket_facade import SocketStandIn
 
 logger = logging.getLogger("bc260y_aio")
 

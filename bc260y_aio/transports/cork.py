@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
 
-from ..outbox import StreamOutbox
+from ..sockets.outbox import StreamOutbox
 
 
 class Cork:

@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 from ..errors import BC260YError
-from ..outbox import DatagramOutbox
-from ..rai import RAI, effective
-from ..sockets import ModuleSocket
+from ..sockets.module_socket import ModuleSocket
+from ..sockets.outbox import DatagramOutbox
+from ..sockets.rai import RAI, effective
 from .base import Buffer, Closing, SocketTransport, checked_buffer
 
 

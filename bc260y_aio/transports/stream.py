@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import BC260YError, CommandFailed, ConnectionLost, ModemClosed, NotAcknowledged
-from ..outbox import StreamOutbox
-from ..rai import RAI, effective
-from ..sockets import ModuleSocket
+from ..sockets.module_socket import ModuleSocket
+from ..sockets.outbox import StreamOutbox
+from ..sockets.rai import RAI, effective
 from .base import Buffer, Closing, SocketTransport, checked_buffer
 from .cork import Cork
 

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from ..errors import BC260YError, ConnectionLost
-from ..inbox import Inbox
-from ..outbox import DatagramOutbox
-from ..rai import RAI, effective
-from ..sockets import ModuleSocket
-from ..standin import SocketStandIn
-from ..tasks import TaskSet
+from ..line.inbox import Inbox
+from ..sockets.module_socket import ModuleSocket
+from ..sockets.outbox import DatagramOutbox
+from ..sockets.rai import RAI, effective
+from ..sockets.tasks import TaskSet
 from .base import Buffer, checked_buffer
 from .flow import FlowControl
+from .socket_facade import SocketStandIn
 
 Address = tuple[str, int]
 

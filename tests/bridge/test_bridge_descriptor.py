@@ -18,7 +18,7 @@ from bc260y_aio import ConnectRefused, Modem, ModemDatagramTransport, ModemTrans
 from bc260y_aio.bridge import BridgedSocket
 from bc260y_aio.bridge.descriptor import _accept
 from bc260y_aio.emulator import EchoPeer, PeerConnection, SourcePeer
-from bc260y_aio.inbox import Inbox
+from bc260y_aio.line.inbox import Inbox
 from tests.bridge.station import in_thread, station, until
 from tests.contract.certificates import client_context, server_context
 from tests.guide.bench import Bench

@@ -34,10 +34,10 @@ from bc260y_aio.at.information import AckStatus, DataFormat, Registration, Regis
 from bc260y_aio.at.responses import Failure, Response, Success, Text
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.at.urcs import DataReceived, PeerClosed
-from bc260y_aio.channel import Channel
-from bc260y_aio.modem import Modem
+from bc260y_aio.line.channel import Channel
+from bc260y_aio.line.profile import Profile
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.port import Port
-from bc260y_aio.profile import Profile
 from tests.loops import Clock
 
 T = TypeVar("T")
@@ -353,6 +353,6 @@ class Module(FarEnd):
 async def open_modem(far: FarEnd, **options: Any) -> AsyncIterator[Modem]:
     """Open a modem on a line."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bc260y_aio.modem.open_port", far.open_port)
+        patch.setattr("bc260y_aio.modem.modem.open_port", far.open_port)
         async with Modem("script://module", **{"nvram_gap": 0.0} | options) as modem:
             yield modem

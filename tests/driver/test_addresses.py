@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.addresses import check_family, host_name, local_port, port_number
+from bc260y_aio.sockets.addresses import check_family, host_name, local_port, port_number
 
 # Hosts
 

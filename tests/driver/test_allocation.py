@@ -5,8 +5,8 @@ import errno
 
 import pytest
 
-from bc260y_aio.allocation import ConnectIDs, LocalPorts
 from bc260y_aio.errors import LocalPortBusy, NoFreeConnectID
+from bc260y_aio.sockets.allocation import ConnectIDs, LocalPorts
 from tests.driver.scripted import settle
 from tests.loops import Clock
 

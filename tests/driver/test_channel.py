@@ -33,7 +33,6 @@ from bc260y_aio.at.urcs import (
     Resynchronised,
     Unrecognised,
 )
-from bc260y_aio.channel import Channel
 from bc260y_aio.errors import (
     CommandFailed,
     CommandTimeout,
@@ -44,8 +43,9 @@ from bc260y_aio.errors import (
     PayloadDamaged,
     PortLost,
 )
-from bc260y_aio.inbox import Inbox
-from bc260y_aio.turns import MOST_LINES
+from bc260y_aio.line.channel import Channel
+from bc260y_aio.line.inbox import Inbox
+from bc260y_aio.line.turns import MOST_LINES
 from tests.driver.scripted import ERROR, MARKED, MARKER, OK, SEND_FAIL, SEND_OK, FarEnd, open_channel, settle
 from tests.loops import Clock, Contexts
 

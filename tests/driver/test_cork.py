@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bc260y_aio.errors import ConnectionLost
-from bc260y_aio.rai import RAI
+from bc260y_aio.sockets.rai import RAI
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import Module, open_modem, settle
 from tests.loops import Clock

@@ -3,7 +3,7 @@
 import pytest
 
 from bc260y_aio.errors import PayloadDamaged
-from bc260y_aio.inbox import Inbox
+from bc260y_aio.line.inbox import Inbox
 from tests.driver.scripted import FarEnd, Module, open_channel, open_modem, settle
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from bc260y_aio.at.commands import Command, QueryDataFormat, SendData, SetDataFormat
 from bc260y_aio.at.information import DataFormat
 from bc260y_aio.at.syntax import PayloadFormat
-from bc260y_aio.dataformat import PayloadFormats
 from bc260y_aio.errors import CommandTimeout
-from bc260y_aio.outbox import DatagramOutbox, StreamOutbox
-from bc260y_aio.rai import RAI
-from bc260y_aio.turns import Answer
+from bc260y_aio.line.turns import Answer
+from bc260y_aio.sockets.dataformat import PayloadFormats
+from bc260y_aio.sockets.outbox import DatagramOutbox, StreamOutbox
+from bc260y_aio.sockets.rai import RAI
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 

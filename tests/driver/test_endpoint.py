@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bc260y_aio.at.commands import Command, SendData
-from bc260y_aio.endpoint import DatagramEndpoint
 from bc260y_aio.errors import ModemClosed, ModuleRestarted, PortLost, SendFailed
-from bc260y_aio.rai import RAI
+from bc260y_aio.sockets.rai import RAI
+from bc260y_aio.transports.endpoint import DatagramEndpoint
 from tests.driver.scripted import SEND_FAIL, Module, open_modem, settle
 from tests.loops import Clock
 

@@ -9,8 +9,8 @@ from bc260y_aio.at.commands import QueryAcks, SetDataFormat
 from bc260y_aio.at.dte import DTE, NEED_DATA
 from bc260y_aio.at.information import AckStatus
 from bc260y_aio.at.syntax import PayloadFormat
-from bc260y_aio.channel import Channel
-from bc260y_aio.inbox import Inbox
+from bc260y_aio.line.channel import Channel
+from bc260y_aio.line.inbox import Inbox
 from bc260y_aio.port import Port
 from bc260y_aio.port.gate import Gate
 from tests.driver.scripted import OK, FarEnd, settle

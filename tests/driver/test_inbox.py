@@ -3,7 +3,7 @@
 import pytest
 
 from bc260y_aio.errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
-from bc260y_aio.inbox import Inbox
+from bc260y_aio.line.inbox import Inbox
 
 
 def drain(inbox: Inbox) -> list[bytes]:

@@ -14,8 +14,8 @@ from bc260y_aio.at.information import AckStatus, RegistrationStatus
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.at.urcs import RegistrationChanged
 from bc260y_aio.errors import PayloadDamaged
-from bc260y_aio.inbox import Inbox
-from bc260y_aio.modem import Modem
+from bc260y_aio.line.inbox import Inbox
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import OK, SEND_OK, FarEnd, Module, open_channel, open_modem, settle
 from tests.loops import Clock

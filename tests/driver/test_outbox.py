@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bc260y_aio.outbox import DatagramOutbox, StreamOutbox
-from bc260y_aio.rai import RAI
+from bc260y_aio.sockets.outbox import DatagramOutbox, StreamOutbox
+from bc260y_aio.sockets.rai import RAI
 
 LAST = RAI.NO_FURTHER_DATA
 

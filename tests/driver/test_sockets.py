@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QueryAcks, SendData
 from bc260y_aio.at.information import AckStatus
 from bc260y_aio.at.syntax import PayloadFormat
-from bc260y_aio.channel import Channel
-from bc260y_aio.dataformat import PayloadFormats
 from bc260y_aio.errors import (
     CommandFailed,
     CommandTimeout,
@@ -25,12 +23,14 @@ from bc260y_aio.errors import (
     PortLost,
     SendFailed,
 )
-from bc260y_aio.inbox import Inbox
-from bc260y_aio.outbox import DatagramOutbox, StreamOutbox
-from bc260y_aio.rai import RAI
-from bc260y_aio.sending import Sending
-from bc260y_aio.sockets import ModuleSocket, close_connect_id
-from bc260y_aio.tasks import TaskSet
+from bc260y_aio.line.channel import Channel
+from bc260y_aio.line.inbox import Inbox
+from bc260y_aio.sockets.dataformat import PayloadFormats
+from bc260y_aio.sockets.module_socket import ModuleSocket, close_connect_id
+from bc260y_aio.sockets.outbox import DatagramOutbox, StreamOutbox
+from bc260y_aio.sockets.rai import RAI
+from bc260y_aio.sockets.sending import Sending
+from bc260y_aio.sockets.tasks import TaskSet
 from tests.driver.scripted import (
     CLOSE_OK,
     ERROR,

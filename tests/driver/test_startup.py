@@ -10,8 +10,8 @@ from bc260y_aio.at.commands import Command, OpenSocket, QueryDataFormat, QuerySo
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, PortLost
+from bc260y_aio.modem.startup import USUAL_RATES, find_rate
 from bc260y_aio.port import Port
-from bc260y_aio.startup import USUAL_RATES, find_rate
 from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, hurry, open_modem, settle
 from tests.loops import Clock
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bc260y_aio.at.commands import Command, OpenSocket, SendData
-from bc260y_aio.modem import Modem
+from bc260y_aio.modem.modem import Modem
 from tests.driver.scripted import ERROR, OK, SEND_FAIL, Module, hurry, open_modem, settle
 from tests.loops import Clock
 

@@ -11,7 +11,7 @@ import pytest
 from bc260y_aio.at.completions import PingReply
 from bc260y_aio.at.information import AckStatus, DnsServers, RegistrationStatus, SocketInfo
 from bc260y_aio.errors import CommandFailed
-from bc260y_aio.modem import Modem
+from bc260y_aio.modem.modem import Modem
 from tests import transcript
 from tests.driver.scripted import Module, open_modem, settle
 

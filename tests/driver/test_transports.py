@@ -23,8 +23,8 @@ from bc260y_aio.errors import (
     ReceiveOverflow,
     SendFailed,
 )
-from bc260y_aio.modem import Modem
-from bc260y_aio.rai import RAI, rai
+from bc260y_aio.modem.modem import Modem
+from bc260y_aio.sockets.rai import RAI, rai
 from bc260y_aio.transports import ModemDatagramTransport, ModemTransport
 from tests.driver.scripted import SEND_FAIL, Module, hurry, open_modem, settle
 from tests.loops import Clock, Contexts

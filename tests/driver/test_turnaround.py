@@ -10,7 +10,7 @@ import pytest
 from bc260y_aio.at.commands import Command, QueryAcks, QuerySockets
 from bc260y_aio.at.information import AckStatus, SocketInfo
 from bc260y_aio.errors import ConnectionLost, ModuleRestarted
-from bc260y_aio.modem import Modem
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import CLOSE_OK, OK, SEND_FAIL, SEND_OK, FarEnd, Module, open_channel, open_modem, settle
 from tests.loops import Clock

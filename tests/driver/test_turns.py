@@ -6,8 +6,8 @@ import pytest
 
 from bc260y_aio.at.commands import Attention
 from bc260y_aio.errors import ModemClosed
+from bc260y_aio.line.turns import Answer, Dialogue, Turn, TurnQueue
 from bc260y_aio.tracing import Trace
-from bc260y_aio.turns import Answer, Dialogue, Turn, TurnQueue
 from tests.driver.scripted import settle
 
 pytestmark = pytest.mark.loops("asyncio", "eager")

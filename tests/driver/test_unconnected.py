@@ -9,8 +9,8 @@ import pytest
 
 from bc260y_aio.at.commands import Command, OpenSocket, SendData
 from bc260y_aio.errors import ConnectRefused, ModemClosed, ModuleRestarted, PortLost, SendFailed
-from bc260y_aio.modem import Modem
-from bc260y_aio.rai import RAI
+from bc260y_aio.modem.modem import Modem
+from bc260y_aio.sockets.rai import RAI
 from bc260y_aio.transports import UnconnectedDatagramTransport
 from tests.driver.scripted import SEND_FAIL, Module, hurry, open_modem, settle
 from tests.loops import Clock

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from bc260y_aio.emulator import EchoPeer, Emulator, Network
-from bc260y_aio.modem import Modem
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.port import Port
 from bc260y_aio.recording import Recorder
 

@@ -7,7 +7,7 @@ import pytest
 from bc260y_aio.at.urcs import Unrecognised
 from bc260y_aio.emulator import Emulator
 from bc260y_aio.errors import PortLost, PortNotFound
-from bc260y_aio.modem import Modem
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.port import open_port
 from bc260y_aio.recording import Recorder, Transcript
 from bc260y_aio.recording import scribe as scribes

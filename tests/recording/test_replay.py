@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bc260y_aio.errors import CommandFailed, PortLost, ReplayMismatch
-from bc260y_aio.modem import Modem
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.port import Port, open_port
 from bc260y_aio.recording import Match, Replay, Transcript
 from bc260y_aio.recording.players import ByContent, InOrder, Reply

@@ -11,7 +11,7 @@ from bc260y_aio.at.responses import Text
 from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, LateAnswer, PeerClosed, Unrecognised
 from bc260y_aio.emulator import EchoPeer, Emulator, Network
 from bc260y_aio.errors import CommandFailed, PortLost
-from bc260y_aio.modem import Modem
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.tracing import (
     LOGGER,
     CommandEnded,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from .at.commands import Command
-from .at.responses import Completion, Information
-from .tracing import Trace
+from ..at.commands import Command
+from ..at.responses import Completion, Information
+from ..tracing import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class Turn:
 
     Attributes:
         has_turn: it has come, and is not over.
-        execute: sends a command and returns what it brought; see :meth:`bc260y_aio.channel.Channel.execute`.
+        execute: sends a command and returns what it brought; see :meth:`bc260y_aio.line.channel.Channel.execute`.
     """
 
     def __init__(self, turns: TurnQueue, execute: Executor, *, urgent: bool = False) -> None:
@@ -305,7 +305,7 @@ class Asking(Turn):
     """
 
     def __init__(self, line: Line, command: Command, timeout: float | None, watch: Watcher | None) -> None:
-        """Describe it; the arguments are those of :meth:`bc260y_aio.channel.Channel.execute`."""
+        """Describe it; the arguments are those of :meth:`bc260y_aio.line.channel.Channel.execute`."""
         super().__init__(line.turns, line.continue_turn)
         self._line = line
         self._asked = command, timeout, watch

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from .transports import ModemTransport
+from . import ModemTransport
 
 
 def modem_transport(writer: asyncio.StreamWriter | asyncio.BaseTransport) -> ModemTransport:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from ..tls import Handshake
+from ..transports.tls import Handshake
 from .pump import Pump
 
 

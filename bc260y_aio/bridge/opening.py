@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..ends import DatagramEnd, Opener, StreamEnd
+from ..transports.stream_ends import DatagramEnd, Opener, StreamEnd
 from .descriptor import BridgedSocket, packet_pair, stream_pair
 from .local import LocalPackets, LocalStream
 from .pump import HIGH_WATER, Packets, Remote, pump

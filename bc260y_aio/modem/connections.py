@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .addresses import Address, check_family, host_name, local_port, port_number
-from .at.commands import OpenSocket, QuerySocket
-from .at.completions import SocketOpened
-from .at.information import SocketInfo, SocketState
-from .bridge import open_socket
-from .channel import Channel
+from ..at.commands import OpenSocket, QuerySocket
+from ..at.completions import SocketOpened
+from ..at.information import SocketInfo, SocketState
+from ..bridge import open_socket
+from ..errors import CommandTimeout, ConnectTimeout, ErrorCode, ModemClosed, SocketError, socket_error
+from ..line.channel import Channel
+from ..line.inbox import Inbox
+from ..sockets.addresses import Address, check_family, host_name, local_port, port_number
+from ..sockets.dataformat import PayloadFormats
+from ..sockets.module_socket import ModuleSocket
+from ..transports import Closing, ModemDatagramTransport, ModemTransport, UnconnectedDatagramTransport
+from ..transports.endpoint import DatagramEndpoint, EndpointProtocol
+from ..transports.tls import Handshake, StreamWriter
 from .core import ModemCore, Options
-from .dataformat import PayloadFormats
-from .endpoint import DatagramEndpoint, EndpointProtocol
-from .errors import CommandTimeout, ConnectTimeout, ErrorCode, ModemClosed, SocketError, socket_error
-from .inbox import Inbox
-from .sockets import ModuleSocket
-from .tls import Handshake, StreamWriter
-from .transports import Closing, ModemDatagramTransport, ModemTransport, UnconnectedDatagramTransport
 
 if TYPE_CHECKING:
     import ssl as ssl_module

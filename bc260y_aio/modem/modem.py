@@ -7,27 +7,27 @@ from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Any, Self
 
-from .allocation import ConnectIDs
-from .at.completions import SocketOpened
-from .at.information import SocketInfo, SocketState
-from .at.responses import Response
-from .at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
-from .channel import Channel
+from ..at.completions import SocketOpened
+from ..at.information import SocketInfo, SocketState
+from ..at.responses import Response
+from ..at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
+from ..errors import BC260YError, ModemClosed, ModuleRestarted, ModuleSlept
+from ..line.channel import Channel
+from ..line.profile import Profile
+from ..line.turns import Turn
+from ..port import Port, open_port
+from ..routing import Match, Route, Scope
+from ..sockets.allocation import ConnectIDs
+from ..sockets.dataformat import Mode, PayloadFormats
+from ..sockets.module_socket import close_connect_id
+from ..tracing import Callback
 from .connections import Connections
 from .core import Options
-from .dataformat import Mode, PayloadFormats
-from .errors import BC260YError, ModemClosed, ModuleRestarted, ModuleSlept
-from .port import Port, open_port
 from .power import Power
-from .profile import Profile
-from .routing import Match, Route, Scope
 from .services import Services
-from .sockets import close_connect_id
 from .startup import USUAL_RATES, close_leftovers, find_rate
-from .tracing import Callback
-from .turns import Turn
 
-logger = logging.getLogger(__package__)
+logger = logging.getLogger("bc260y_aio")
 
 
 class Modem(Connections, Services, Power):

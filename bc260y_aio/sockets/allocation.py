@@ -6,9 +6,9 @@ import logging
 from collections import deque
 from typing import Final
 
-from .errors import ErrorCode, LocalPortBusy, NoFreeConnectID
+from ..errors import ErrorCode, LocalPortBusy, NoFreeConnectID
 
-logger = logging.getLogger(__package__)
+logger = logging.getLogger("bc260y_aio")
 
 # A local port stays busy this long after AT+QICLOSE (guide 2.2.2, note 4), in seconds.
 LOCAL_PORT_LINGER: Final = 70.0

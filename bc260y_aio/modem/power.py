@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from .at.commands import Command, QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
-from .at.information import SocketInfo
-from .at.responses import Text
-from .at.syntax import Malformed, Parameters
-from .at.timers import (
+from ..at.commands import Command, QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
+from ..at.information import SocketInfo
+from ..at.responses import Text
+from ..at.syntax import Malformed, Parameters
+from ..at.timers import (
     read_active,
     read_cycle,
     read_periodic,
@@ -19,13 +19,13 @@ from .at.timers import (
     write_cycle,
     write_periodic,
 )
-from .channel import Channel
+from ..errors import CommandError, ModuleSlept, RemoteProtocolError
+from ..line.channel import Channel
+from ..line.turns import Turn
+from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
-from .dataformat import PayloadFormats
-from .errors import CommandError, ModuleSlept, RemoteProtocolError
-from .turns import Turn
 
-logger = logging.getLogger(__package__)
+logger = logging.getLogger("bc260y_aio")
 
 # NB-IoT, as +CEDRXS numbers the access technologies.
 _NB_IOT = 5

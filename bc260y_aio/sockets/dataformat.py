@@ -13,11 +13,11 @@ to the module, for both directions and all its sockets, and every change of it w
 import errno
 from typing import Final, Literal, get_args
 
-from .at.commands import QueryDataFormat, SetDataFormat
-from .at.information import DataFormat
-from .at.syntax import PayloadFormat, is_text
+from ..at.commands import QueryDataFormat, SetDataFormat
+from ..at.information import DataFormat
+from ..at.syntax import PayloadFormat, is_text
+from ..line.turns import Turn
 from .outbox import Outbox
-from .turns import Turn
 
 Mode = Literal["hex", "text", "auto"]
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
-from .errors import ConnectionLost, ModemClosed
+from ..errors import ConnectionLost, ModemClosed
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 

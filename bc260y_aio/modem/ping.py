@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .at.commands import Ping
-from .at.completions import PingError, PingFinished, PingReply
-from .channel import Channel
-from .errors import ErrorCode, socket_error
+from ..at.commands import Ping
+from ..at.completions import PingError, PingFinished, PingReply
+from ..errors import ErrorCode, socket_error
+from ..line.channel import Channel
 
 if TYPE_CHECKING:
-    from .at.responses import Completion, Information
+    from ..at.responses import Completion, Information
 
 # The module does nothing else while it pings. Packets that may take longer than this go out by a command each, in
 # seconds.

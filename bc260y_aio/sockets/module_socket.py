@@ -14,15 +14,13 @@ import logging
 from collections.abc import Callable, Container
 from typing import Final
 
-from .at.commands import CloseSocket, QueryAcks, SendData
-from .at.completions import SendResult
-from .at.information import AckStatus
-from .at.responses import Response
-from .at.syntax import PayloadFormat
-from .at.urcs import LateAnswer
-from .channel import LATE_ANSWER_WINDOW, Channel
-from .dataformat import PayloadFormats
-from .errors import (
+from ..at.commands import CloseSocket, QueryAcks, SendData
+from ..at.completions import SendResult
+from ..at.information import AckStatus
+from ..at.responses import Response
+from ..at.syntax import PayloadFormat
+from ..at.urcs import LateAnswer
+from ..errors import (
     BC260YError,
     CommandFailed,
     CommandTimeout,
@@ -33,14 +31,16 @@ from .errors import (
     PayloadDamaged,
     SendFailed,
 )
-from .inbox import Inbox
+from ..line.channel import LATE_ANSWER_WINDOW, Channel
+from ..line.inbox import Inbox
+from ..line.turns import Answer, Outcome, Turn
+from .dataformat import PayloadFormats
 from .outbox import Outbox
 from .rai import RAI
 from .sending import Sending
 from .tasks import TaskSet
-from .turns import Answer, Outcome, Turn
 
-logger = logging.getLogger(__package__)
+logger = logging.getLogger("bc260y_aio")
 
 # How often to look whether the peer has acknowledged: soon at first, then at this interval, in seconds.
 _FIRST_LOOK: Final = 0.1

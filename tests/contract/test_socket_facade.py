@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.inbox import Inbox
-from bc260y_aio.standin import SocketStandIn
+from bc260y_aio.line.inbox import Inbox
+from bc260y_aio.transports.socket_facade import SocketStandIn
 
 from .ends import Recorder, ends
 

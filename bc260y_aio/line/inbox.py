@@ -4,9 +4,9 @@ import sys
 from collections import deque
 from collections.abc import Callable, Container, Hashable
 
-from .at.responses import Unsolicited
-from .at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
-from .errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
+from ..at.responses import Unsolicited
+from ..at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
+from ..errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
 
 
 class Inbox:

@@ -5,9 +5,9 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
-from .at.dte import DTE
-from .at.states import State
-from .errors import BC260YError, ModemNotResponding, RemoteProtocolError
+from ..at.dte import DTE
+from ..at.states import State
+from ..errors import BC260YError, ModemNotResponding, RemoteProtocolError
 
 # The module wakes or answers within this time of an AT, in seconds; a marker may stand behind a lot of pushed data.
 _PROBE_INTERVAL: Final = 0.3

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from .at.commands import SendData
-from .channel import Channel
+from ..at.commands import SendData
+from ..line.channel import Channel
+from ..line.turns import Outcome, Turn
 from .outbox import Outbox
-from .turns import Outcome, Turn
 
 
 class Sendable(Protocol):

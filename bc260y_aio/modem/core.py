@@ -5,16 +5,16 @@ import contextlib
 import itertools
 from dataclasses import dataclass
 
-from .allocation import ConnectIDs, LocalPorts
-from .at.information import Registration
-from .at.urcs import RegistrationChanged
-from .channel import Channel
-from .dataformat import PayloadFormats
-from .errors import BC260YError, ModuleRestarted, NotRegistered
-from .profile import Profile
+from ..at.information import Registration
+from ..at.urcs import RegistrationChanged
+from ..errors import BC260YError, ModuleRestarted, NotRegistered
+from ..line.channel import Channel
+from ..line.profile import Profile
+from ..sockets.allocation import ConnectIDs, LocalPorts
+from ..sockets.dataformat import PayloadFormats
+from ..sockets.tasks import TaskSet
+from ..tracing import Trace
 from .startup import Conditions
-from .tasks import TaskSet
-from .tracing import Trace
 
 # How often to ask for the registration while somebody waits for it, in seconds.
 _REGISTRATION_INTERVAL = 1.0

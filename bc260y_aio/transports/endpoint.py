@@ -5,9 +5,9 @@ from collections import deque
 from types import TracebackType
 from typing import Any, Self
 
-from .errors import ModemClosed
-from .rai import RAI
-from .transports import ModemDatagramTransport
+from ..errors import ModemClosed
+from ..sockets.rai import RAI
+from . import ModemDatagramTransport
 
 
 class DatagramEndpoint:

@@ -5,7 +5,7 @@ import contextvars
 
 import pytest
 
-from bc260y_aio.afterwards import Afterwards
+from bc260y_aio.line.deferred import Afterwards
 from tests.loops import Contexts
 
 HERE: contextvars.ContextVar[str] = contextvars.ContextVar("HERE", default="nowhere")

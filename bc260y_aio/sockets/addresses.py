@@ -6,7 +6,7 @@ import os
 import socket
 from typing import Final
 
-from .at.syntax import checked_integer, checked_name
+from ..at.syntax import checked_integer, checked_name
 
 Address = tuple[str, int]
 

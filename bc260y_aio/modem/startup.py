@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from .at.commands import (
+from ..at.commands import (
     Command,
     QueryRegistration,
     QuerySleep,
@@ -15,17 +15,17 @@ from .at.commands import (
     SetErrorLevel,
     SetSleep,
 )
-from .at.information import Registration, SleepSetting, SocketInfo
-from .at.responses import CmeLevel
-from .channel import Channel
-from .dataformat import PayloadFormats
-from .errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding
-from .port import Port
-from .profile import USUAL, Profile
-from .sockets import close_connect_id
-from .turns import Answer, Turn
+from ..at.information import Registration, SleepSetting, SocketInfo
+from ..at.responses import CmeLevel
+from ..errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding
+from ..line.channel import Channel
+from ..line.profile import USUAL, Profile
+from ..line.turns import Answer, Turn
+from ..port import Port
+from ..sockets.dataformat import PayloadFormats
+from ..sockets.module_socket import close_connect_id
 
-logger = logging.getLogger(__package__)
+logger = logging.getLogger("bc260y_aio")
 
 # The factory setting first, then what boards are often set to, then the rest. Autobaud is left alone: it is unreliable.
 USUAL_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 230400, 460800, 921600)

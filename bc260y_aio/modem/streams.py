@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .endpoint import DatagramEndpoint
+from ..routing import Router, routed
+from ..transports.endpoint import DatagramEndpoint
 from .modem import Modem
-from .routing import Router, routed
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 

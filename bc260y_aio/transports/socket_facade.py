@@ -11,7 +11,7 @@ import socket
 import sys
 from typing import Any, Final, NoReturn
 
-from .inbox import Inbox
+from ..line.inbox import Inbox
 
 # An option is an int of C, unless it was set as bytes.
 _INT_SIZE: Final = 4

@@ -18,13 +18,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from .afterwards import Afterwards
-from .at.commands import Command, SetDataFormat
-from .at.dte import DTE, NEED_DATA
-from .at.responses import Completion, Failure, Information, Response, Success, Unsolicited
-from .at.states import ENGAGED, State
-from .at.urcs import DataReceived, LateAnswer, PowerChanged, PowerEvent, ProbeAnswered, Restarted, Resynchronised
-from .errors import (
+from ..at.commands import Command, SetDataFormat
+from ..at.dte import DTE, NEED_DATA
+from ..at.responses import Completion, Failure, Information, Response, Success, Unsolicited
+from ..at.states import ENGAGED, State
+from ..at.urcs import DataReceived, LateAnswer, PowerChanged, PowerEvent, ProbeAnswered, Restarted, Resynchronised
+from ..errors import (
     BC260YError,
     CommandFailed,
     CommandTimeout,
@@ -34,12 +33,13 @@ from .errors import (
     PortLost,
     RemoteProtocolError,
 )
+from ..port import Port
+from ..tracing import Trace
+from .deferred import Afterwards
 from .inbox import Inboxes
-from .port import Port
 from .profile import USUAL, Profile
 from .recovery import Recovery
 from .subscribers import Subscribers
-from .tracing import Trace
 from .turns import MOST_LINES, Answer, Answered, Asking, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
 # A completion that has not come this long after its command was given up will not come any more, in seconds.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from .at.commands import TESTABLE, Command
-from .at.syntax import PayloadFormat
-from .errors import CommandFailed
+from ..at.commands import TESTABLE, Command
+from ..at.syntax import PayloadFormat
+from ..errors import CommandFailed
 
 # The name of a command, as a profile writes it.
 _NAME: Final = re.compile(r"\+[A-Z][A-Z0-9]*")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from .at.responses import Response, Unsolicited
+from ..at.responses import Response, Unsolicited
 
 
 class Subscribers:

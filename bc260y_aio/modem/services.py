@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from .addresses import host_name
-from .at.commands import (
+from ..at.commands import (
     Command,
     Ping,
     QueryAddress,
@@ -24,12 +23,13 @@ from .at.commands import (
     SetDnsServers,
     read_verbatim,
 )
-from .at.completions import NetworkTime, PingReply, Resolution, ResolvedAddress
-from .at.information import Clock, DnsServers, PdpAddress, SocketInfo
-from .at.responses import STANDARD, Information
+from ..at.completions import NetworkTime, PingReply, Resolution, ResolvedAddress
+from ..at.information import Clock, DnsServers, PdpAddress, SocketInfo
+from ..at.responses import STANDARD, Information
+from ..errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
+from ..sockets.addresses import host_name
+from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
-from .dataformat import PayloadFormats
-from .errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
 from .ping import PingLost, PingResult, ping, ping_replies
 
 # The module reports a TTL of 0 for every name (guide 2.2.6); asking costs seconds, and clients ask once per family.

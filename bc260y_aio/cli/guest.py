@@ -14,7 +14,7 @@ from ..line.channel import Channel
 from ..line.inbox import Inbox
 from ..line.turns import Answer, Turn, Watcher
 from ..modem.modem import Modem
-from ..modem.startup import Conditions
+from ..modem.startup import StartupSettings
 from ..sockets.dataformat import PayloadFormats
 
 _INBOX_LIMIT: Final = 1024
@@ -41,7 +41,7 @@ class Guest(Modem):
             close_timeout: how long that may take, in seconds.
         """
         super().__init__(port, baudrate=baudrate, close_timeout=close_timeout)
-        self._conditions = _Onlooker(self._formats, stays_awake=stays_awake)
+        self._settings = _Onlooker(self._formats, stays_awake=stays_awake)
 
     def _on_urc(self, event: Response) -> None:
         # Sleep, and a socket whose opening is told late, are the business of whoever asked for them.
@@ -55,7 +55,7 @@ class Guest(Modem):
         with contextlib.suppress(BC260YError):
             channel = self._channel
             async with channel.turn(urgent=True) as turn:
-                await self._conditions.establish(channel, turn, lambda: None)
+                await self._settings.establish(channel, turn, lambda: None)
 
     async def ask(self, line: str, timeout: float | None = None, watch: Watcher | None = None) -> Answer:
         """Send a command line as it is, and return what it brought.
@@ -81,7 +81,7 @@ class Guest(Modem):
         Raises:
             CommandError: the module refused it, or did not answer.
         """
-        return await self._ask_one(command, kind)
+        return await self._query_one(command, kind)
 
     def listen(self, on_data: Callable[[int, bytes], None], on_loss: Callable[[Exception], None]) -> None:
         """Hear what peers send, on any connectID, and the end of the line.
@@ -97,7 +97,7 @@ class Guest(Modem):
             channel.inboxes.attach(connect_id, _Ear(channel, functools.partial(on_data, connect_id), on_loss))
 
 
-class _Onlooker(Conditions):
+class _Onlooker(StartupSettings):
     """Nothing that a module must be told, but perhaps to stay awake."""
 
     def __init__(self, formats: PayloadFormats, *, stays_awake: bool) -> None:
@@ -109,17 +109,17 @@ class _Onlooker(Conditions):
         with contextlib.suppress(CommandError):
             await turn.execute(QueryDataFormat())
 
-        await self.ask_registration(turn)
+        await self.query_registration(turn)
         if self._stays_awake:
             with contextlib.suppress(CommandError):
                 await self._forbid_sleep(turn)
 
         return []
 
-    async def take_leave(self, channel: Channel, *, restore_data_format: bool) -> None:
+    async def restore(self, channel: Channel, *, restore_data_format: bool) -> None:
         # Without anything to set back, there is no command under way to wait for.
         if self.sleep_found is not None:
-            await super().take_leave(channel, restore_data_format=restore_data_format)
+            await super().restore(channel, restore_data_format=restore_data_format)
 
     async def _forbid_sleep(self, turn: Turn) -> None:
         if self.sleep_found is None:

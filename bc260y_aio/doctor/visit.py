@@ -12,7 +12,7 @@ from ..at.completions import SocketOpened
 from ..at.information import DataFormat, SocketInfo
 from ..errors import BC260YError
 from ..line.profile import USUAL
-from ..modem.startup import USUAL_RATES, find_rate
+from ..modem.startup import DEFAULT_RATES, find_rate
 from ..port import open_port
 from .line import Exchange, Line
 from .record import Harm, Record
@@ -135,7 +135,7 @@ async def visiting(url: str, baudrate: int | None, order: Order) -> AsyncIterato
         PortError: the port cannot be opened.
         ModemNotResponding: nothing answers ``AT``.
     """
-    port = await open_port(url, baudrate or USUAL_RATES[0])
+    port = await open_port(url, baudrate or DEFAULT_RATES[0])
     try:
         if baudrate is None and port.baudrate is not None:
             await find_rate(port, _OPEN_TIMEOUT)

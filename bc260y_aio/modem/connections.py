@@ -38,7 +38,7 @@ class Connections(ModemCore):
 
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
         super().__init__(name, options, formats)
-        self._leftovers: dict[Address, tuple[SocketInfo, Inbox]] = {}
+        self._left_open: dict[Address, tuple[SocketInfo, Inbox]] = {}
         # By number, so that they are closed in the order in which they were opened.
         self._open_transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._numbers = count()
@@ -132,11 +132,11 @@ class Connections(ModemCore):
         try:
             protocol = protocol_factory()
             if not ssl:
-                return await self._introduce(ModemTransport, module_socket, protocol), protocol
+                return await self._make_transport(ModemTransport, module_socket, protocol), protocol
 
             name = module_socket.host if server_hostname is None else server_hostname
             handshake = Handshake(protocol, ssl, name, ssl_handshake_timeout, ssl_shutdown_timeout)
-            transport = await self._introduce(ModemTransport, module_socket, handshake.protocol)
+            transport = await self._make_transport(ModemTransport, module_socket, handshake.protocol)
         except BaseException:
             module_socket.close()
             raise
@@ -210,14 +210,14 @@ class Connections(ModemCore):
             module_socket.close()
             raise
 
-        return await self._introduce(ModemDatagramTransport, module_socket, protocol), protocol
+        return await self._make_transport(ModemDatagramTransport, module_socket, protocol), protocol
 
     async def _make_unconnected(
         self, protocol: P, family: int, local_addr: tuple[str | None, int] | None
     ) -> tuple[UnconnectedDatagramTransport, P]:
         channel = self._channel
         port = local_port(local_addr)
-        lifeline = Inbox(self._options.receive_limit, keeps_order=False)
+        shared_inbox = Inbox(self._options.receive_limit, keeps_order=False)
         transport = UnconnectedDatagramTransport(
             asyncio.get_running_loop(),
             protocol,
@@ -225,11 +225,11 @@ class Connections(ModemCore):
             has_free=lambda: self._ids.has_free,
             check=self._formats.check_datagram,
             tasks=self._tasks,
-            lifeline=lifeline,
-            on_lost=lambda: channel.inboxes.detach(lifeline),
+            shared_inbox=shared_inbox,
+            on_lost=lambda: channel.inboxes.detach(shared_inbox),
             extra={"sockname": ("0.0.0.0", port), "modem": self},
         )
-        channel.inboxes.attach(lifeline, lifeline)
+        channel.inboxes.attach(shared_inbox, shared_inbox)
         self._open_transports[next(self._numbers)] = transport
         try:
             # Programs rely on `connection_made` having been called.
@@ -272,7 +272,7 @@ class Connections(ModemCore):
 
     # What both need
 
-    async def _introduce(
+    async def _make_transport(
         self,
         kind: type[T],
         module_socket: ModuleSocket,
@@ -309,7 +309,7 @@ class Connections(ModemCore):
         remote = host_name(host), port_number(port, service_type)
         check_family(remote[0], family)
         local = local_port(local_addr)
-        if (kept := self._take_leftover(service_type, remote, local)) is not None:
+        if (kept := self._take_open_socket(service_type, remote, local)) is not None:
             return await self._adopt(kept, remote)
 
         await self._ensure_registered()
@@ -368,19 +368,19 @@ class Connections(ModemCore):
 
     # Sockets that an earlier program left open
 
-    def _keep_leftover(self, channel: Channel, info: SocketInfo) -> None:
+    def _keep_open_socket(self, channel: Channel, info: SocketInfo) -> None:
         """Keep a UDP socket that is open in the module until somebody opens one to the same peer."""
         inbox = Inbox(self._options.receive_limit, keeps_order=False)
         self._ids.take(info.connect_id)
         channel.inboxes.attach(info.connect_id, inbox)
-        self._leftovers[info.host, info.remote_port] = info, inbox
+        self._left_open[info.host, info.remote_port] = info, inbox
 
-    def _take_leftover(self, service_type: str, remote: Address, local: int) -> tuple[SocketInfo, Inbox] | None:
-        kept = self._leftovers.get(remote) if service_type == "UDP" else None
+    def _take_open_socket(self, service_type: str, remote: Address, local: int) -> tuple[SocketInfo, Inbox] | None:
+        kept = self._left_open.get(remote) if service_type == "UDP" else None
         if kept is None or local not in (0, kept[0].local_port) or kept[1].is_ended:
             return None
 
-        return self._leftovers.pop(remote)
+        return self._left_open.pop(remote)
 
     async def _adopt(self, kept: tuple[SocketInfo, Inbox], remote: Address) -> ModuleSocket:
         info, inbox = kept

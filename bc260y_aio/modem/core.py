@@ -14,7 +14,7 @@ from ..sockets.allocation import ConnectIDs, LocalPorts
 from ..sockets.dataformat import PayloadFormats
 from ..sockets.tasks import TaskSet
 from ..tracing import Trace
-from .startup import Conditions
+from .startup import StartupSettings
 
 # How often to ask for the registration while somebody waits for it, in seconds.
 _REGISTRATION_INTERVAL = 1.0
@@ -56,7 +56,7 @@ class ModemCore:
         self._options = options
         self._formats = formats
         self._profile = options.profile
-        self._conditions = Conditions(formats, options.profile)
+        self._settings = StartupSettings(formats, options.profile)
         self._tasks = TaskSet(name)
         self._trace = Trace(name)
         # What an earlier opening asked last may be answered yet, and must not be taken for an answer to a later one.
@@ -76,9 +76,9 @@ class ModemCore:
         raise NotImplementedError
 
     def _note_registration(self, change: RegistrationChanged) -> None:
-        known = self._conditions.registration
+        known = self._settings.registration
         mode = known.mode if known is not None else 1
-        self._conditions.registration = Registration(mode, change.status, change.area)
+        self._settings.registration = Registration(mode, change.status, change.area)
         if self._registration_changed is not None:
             self._registration_changed.set()
 
@@ -90,7 +90,7 @@ class ModemCore:
             ModemClosed: the modem is not open.
         """
         async with self._channel.turn() as turn:
-            found = await self._conditions.ask_registration(turn)
+            found = await self._settings.query_registration(turn)
 
         if found is None:
             raise NotRegistered("the module does not tell its registration")
@@ -127,7 +127,7 @@ class ModemCore:
             raise NotRegistered(f"the module did not register within {seconds:g} s") from None
 
     async def _ensure_registered(self) -> None:
-        known = self._conditions.registration
+        known = self._settings.registration
         # Firmware that does not tell its registration gets the benefit of the doubt.
         if known is not None and not known.status.is_registered:
             await self.wait_registered()

@@ -18,14 +18,14 @@ from ..line.turns import Turn
 from ..port import Port, open_port
 from ..routing import Match, Route, Scope
 from ..sockets.allocation import ConnectIDs
+from ..sockets.closing import close_connect_id
 from ..sockets.dataformat import Mode, PayloadFormats
-from ..sockets.module_socket import close_connect_id
 from ..tracing import Callback
 from .connections import Connections
 from .core import Options
 from .power import Power
 from .services import Services
-from .startup import USUAL_RATES, close_leftovers, find_rate
+from .startup import DEFAULT_RATES, close_open_sockets, find_rate
 
 logger = logging.getLogger("bc260y_aio")
 
@@ -84,7 +84,7 @@ class Modem(Connections, Services, Power):
             nvram_gap: the same after a command that writes NVRAM; by default what the profile says, 0.05.
             wait_for_local_port: wait for a local port that was closed less than 70 s ago, rather than fail.
             restore_data_format: at close, set the payload formats back to what was found. It wears the NVRAM.
-            rai_on_close: let the last piece before a close carry :attr:`RAI.NO_FURTHER_DATA`.
+            rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`.
             adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
                 peer takes one over. All others are closed.
 
@@ -166,7 +166,7 @@ class Modem(Connections, Services, Power):
 
             await self.close()
 
-        port = await open_port(self._port_url, self._baudrate or USUAL_RATES[0])
+        port = await open_port(self._port_url, self._baudrate or DEFAULT_RATES[0])
         try:
             if self._baudrate is None and port.baudrate is not None:
                 await find_rate(port, self._options.open_timeout)
@@ -176,7 +176,7 @@ class Modem(Connections, Services, Power):
             await port.close()
             raise
 
-        # Until the leftovers are closed, nobody can tell which connectIDs are free.
+        # Until the left_open are closed, nobody can tell which connectIDs are free.
         self._is_opening = True
         try:
             await self._begin(port)
@@ -195,7 +195,7 @@ class Modem(Connections, Services, Power):
         )
         channel.inboxes.sockets = options.profile.sockets
         self._ids = ConnectIDs(options.profile.sockets)
-        self._leftovers.clear()
+        self._left_open.clear()
         self._opened = channel
         self._tasks.begin()
         channel.start()
@@ -203,17 +203,17 @@ class Modem(Connections, Services, Power):
             # Whatever a wrong rate or an earlier program left behind must have been said before the first command.
             channel.recover()
             async with channel.turn(urgent=True) as turn:
-                leftovers = await self._conditions.establish(channel, turn, self._on_echo)
+                left_open = await self._settings.establish(channel, turn, self._on_echo)
 
-            # From here on a module that restarts has to be told all of that again.
+            # From here on a module that restarts has to be reported all of that again.
             channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
-            keep = [info for info in leftovers if options.adopt_udp and _can_be_adopted(info)]
-            await close_leftovers(channel, [info for info in leftovers if info not in keep])
+            keep = [info for info in left_open if options.adopt_udp and _can_be_adopted(info)]
+            await close_open_sockets(channel, [info for info in left_open if info not in keep])
             for info in keep:
-                self._keep_leftover(channel, info)
+                self._keep_open_socket(channel, info)
         except BaseException:
             try:
-                await self._take_leave(channel)
+                await self._restore_settings(channel)
             finally:
                 self._opened = None
                 await channel.close()
@@ -280,14 +280,14 @@ class Modem(Connections, Services, Power):
                 transport.close()
 
             await self._tasks.settle(2 * self._options.close_timeout)
-            await self._take_leave(channel)
+            await self._restore_settings(channel)
         finally:
             self._opened = None
             self._is_closing = False
             await channel.close()
             await self._tasks.settle(self._options.close_timeout)
 
-    async def _take_leave(self, channel: Channel) -> None:
+    async def _restore_settings(self, channel: Channel) -> None:
         """Set back what was changed in the module, if it answers."""
         if channel.error is not None:
             return
@@ -295,7 +295,7 @@ class Modem(Connections, Services, Power):
         try:
             async with asyncio.timeout(self._options.close_timeout):
                 restore = self._options.restore_data_format
-                await self._conditions.take_leave(channel, restore_data_format=restore)
+                await self._settings.restore(channel, restore_data_format=restore)
         except TimeoutError:
             logger.warning("%s: the module did not answer in time; its settings are left as they are", self.name)
 
@@ -396,11 +396,11 @@ class Modem(Connections, Services, Power):
     async def _reestablish(self, channel: Channel, turn: Turn) -> None:
         try:
             async with turn:
-                still_open = await self._conditions.establish(channel, turn, self._on_echo)
-                for connect_id in self._ids.taken - {info.connect_id for info in still_open}:
+                open_sockets = await self._settings.establish(channel, turn, self._on_echo)
+                for connect_id in self._ids.taken - {info.connect_id for info in open_sockets}:
                     # Where its RDY was lost on the line, this is the first that is heard of it.
                     if (inbox := channel.inboxes.get(connect_id)) is not None:
-                        inbox.end(ModuleRestarted("the module restarted, and nothing told so"))
+                        inbox.end(ModuleRestarted("the module restarted, and nothing reported so"))
 
                 if channel.may_sleep:
                     await self._allow_sleep(channel, turn)

@@ -85,15 +85,15 @@ async def _ping_once(channel: Channel, command: Ping) -> AsyncIterator[PingReply
     outcomes: asyncio.Queue[Information | Completion | None] = asyncio.Queue()
     asking = asyncio.ensure_future(channel.execute(command, watch=outcomes.put_nowait))
     asking.add_done_callback(lambda _: outcomes.put_nowait(None))
-    told = 0
+    reported = 0
     try:
         while (outcome := await outcomes.get()) is not None:
             match outcome:
                 case PingReply():
-                    told += 1
+                    reported += 1
                     yield outcome
-                case PingError(error=code) if code == ErrorCode.OPERATION_TIMEOUT and told < command.count:
-                    told += 1
+                case PingError(error=code) if code == ErrorCode.OPERATION_TIMEOUT and reported < command.count:
+                    reported += 1
                     yield PingLost(code)
                 case PingError(error=code):
                     raise socket_error(code, f"pinging {command.host}")
@@ -101,8 +101,8 @@ async def _ping_once(channel: Channel, command: Ping) -> AsyncIterator[PingReply
                     raise socket_error(code, f"pinging {command.host}")
                 case PingFinished(sent=sent):
                     # Some firmware prints nothing for a packet that was lost.
-                    for _ in range(min(sent, command.count) - told):
-                        told += 1
+                    for _ in range(min(sent, command.count) - reported):
+                        reported += 1
                         yield PingLost(ErrorCode.OPERATION_TIMEOUT)
 
         await asking

@@ -144,13 +144,13 @@ class Power(ModemCore):
 
         Raises:
             CommandFailed: the module did not tell.
-            RemoteProtocolError: what it told cannot be understood.
+            RemoteProtocolError: what it reported cannot be understood.
         """
-        told = await self._ask_setting("AT+CPSMS?")
-        with _understood("AT+CPSMS?"):
-            periodic = read_periodic(told.string(3)) if told.has(3) else None
-            active = read_active(told.string(4)) if told.has(4) else None
-            return PsmSetting(told.has(0) and bool(told.integer(0, 0, 2)), periodic, active)
+        reported = await self._query_setting("AT+CPSMS?")
+        with _parsing("AT+CPSMS?"):
+            periodic = read_periodic(reported.string(3)) if reported.has(3) else None
+            active = read_active(reported.string(4)) if reported.has(4) else None
+            return PsmSetting(reported.has(0) and bool(reported.integer(0, 0, 2)), periodic, active)
 
     async def set_psm(self, *, periodic_update: timedelta | None = None, active_time: timedelta | None = None) -> None:
         """Ask the network for PSM, or, with neither argument, stop asking.
@@ -164,24 +164,24 @@ class Power(ModemCore):
             CommandFailed: the module refused.
         """
         if periodic_update is None and active_time is None:
-            await self._channel.execute(self._known("AT+CPSMS=0"))
+            await self._channel.execute(self._verbatim("AT+CPSMS=0"))
             return
 
         periodic = "" if periodic_update is None else f'"{write_periodic(periodic_update)}"'
         active = "" if active_time is None else f'"{write_active(active_time)}"'
-        await self._channel.execute(self._known(f"AT+CPSMS=1,,,{periodic},{active}"))
+        await self._channel.execute(self._verbatim(f"AT+CPSMS=1,,,{periodic},{active}"))
 
     async def edrx(self) -> EdrxSetting:
         """Return the eDRX setting.
 
         Raises:
             CommandFailed: the module did not tell.
-            RemoteProtocolError: what it told cannot be understood.
+            RemoteProtocolError: what it reported cannot be understood.
         """
-        told = await self._ask_setting("AT+CEDRXS?")
-        with _understood("AT+CEDRXS?"):
-            cycle = read_cycle(told.string(1)) if told.has(1) else None
-            return EdrxSetting(cycle, read_window(told.string(3)) if told.has(3) else None)
+        reported = await self._query_setting("AT+CEDRXS?")
+        with _parsing("AT+CEDRXS?"):
+            cycle = read_cycle(reported.string(1)) if reported.has(1) else None
+            return EdrxSetting(cycle, read_window(reported.string(3)) if reported.has(3) else None)
 
     async def set_edrx(self, cycle: timedelta | None) -> None:
         """Ask the network for eDRX.
@@ -194,24 +194,24 @@ class Power(ModemCore):
             CommandFailed: the module refused.
         """
         line = "AT+CEDRXS=0" if cycle is None else f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
-        await self._channel.execute(self._known(line))
+        await self._channel.execute(self._verbatim(line))
 
-    def _known(self, line: str) -> Command:
+    def _verbatim(self, line: str) -> Command:
         command = read_verbatim(line)
         self._profile.require(command)
         return command
 
-    async def _ask_setting(self, line: str) -> Parameters:
-        answer = await self._channel.execute(self._known(line))
-        for told in answer.information:
-            if isinstance(told, Text) and told.text.startswith(line[2:-1] + ":"):
-                return Parameters(told.text.partition(":")[2].strip())
+    async def _query_setting(self, line: str) -> Parameters:
+        answer = await self._channel.execute(self._verbatim(line))
+        for reported in answer.information:
+            if isinstance(reported, Text) and reported.text.startswith(line[2:-1] + ":"):
+                return Parameters(reported.text.partition(":")[2].strip())
 
         return Parameters("")
 
 
 @contextlib.contextmanager
-def _understood(line: str) -> Iterator[None]:
+def _parsing(line: str) -> Iterator[None]:
     try:
         yield
     except Malformed as exc:

@@ -69,14 +69,14 @@ class Services(ModemCore):
         now = asyncio.get_running_loop().time()
         expires, addresses = self._resolved.get(name.lower(), (0.0, []))
         if now >= expires:
-            addresses = await self._ask_for(name)
+            addresses = await self._query_addresses(name)
             self._resolved[name.lower()] = now + _CACHED_FOR, addresses
             if len(self._resolved) > _CACHED_NAMES:
                 self._resolved.popitem(last=False)
 
         return list(addresses)
 
-    async def _ask_for(self, name: str) -> list[str]:
+    async def _query_addresses(self, name: str) -> list[str]:
         await self._ensure_registered()
         command = Resolve(name)
         self._profile.require(command)
@@ -158,7 +158,7 @@ class Services(ModemCore):
         Raises:
             CommandFailed: it did not tell.
         """
-        return await self._ask_one(QueryDnsServers(), DnsServers)
+        return await self._query_one(QueryDnsServers(), DnsServers)
 
     async def set_dns_servers(self, primary: str, secondary: str | None = None) -> None:
         """Set the DNS servers that the module asks (guide 2.2.7, 4.5). The network must be of their family.
@@ -248,7 +248,7 @@ class Services(ModemCore):
         Raises:
             CommandFailed: it did not tell.
         """
-        return (await self._ask_one(QueryClock(), Clock)).time
+        return (await self._query_one(QueryClock(), Clock)).time
 
     # A look at the module
 
@@ -303,14 +303,14 @@ class Services(ModemCore):
 
         return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]
 
-    async def _ask_one(self, command: Command, kind: type[Told]) -> Told:
+    async def _query_one(self, command: Command, kind: type[Told]) -> Told:
         self._profile.require(command)
         answer = await self._channel.execute(command)
         for information in answer.information:
             if isinstance(information, kind):
                 return information
 
-        raise CommandFailed(str(command), text="OK, but nothing told")
+        raise CommandFailed(str(command), text="OK, but nothing reported")
 
 
 def _is_address(name: str) -> bool:

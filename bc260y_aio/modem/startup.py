@@ -1,4 +1,4 @@
-"""What a module needs to be told before business, and after it (guide 4.1)."""
+"""What a module needs to be reported before business, and after it (guide 4.1)."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ from ..line.channel import Channel
 from ..line.profile import USUAL, Profile
 from ..line.turns import Answer, Turn
 from ..port import Port
+from ..sockets.closing import close_connect_id
 from ..sockets.dataformat import PayloadFormats
-from ..sockets.module_socket import close_connect_id
 
 logger = logging.getLogger("bc260y_aio")
 
 # The factory setting first, then what boards are often set to, then the rest. Autobaud is left alone: it is unreliable.
-USUAL_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 230400, 460800, 921600)
+DEFAULT_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 230400, 460800, 921600)
 _AT_ATTEMPTS: Final = 2
 _AT_TIMEOUT: Final = 0.3
 # A start in which an answer is lost is made again, so many times in all.
@@ -49,7 +49,7 @@ async def find_rate(port: Port, timeout: float) -> None:
     try:
         async with asyncio.timeout(timeout):
             while True:
-                for rate in (port.baudrate or USUAL_RATES[0], *USUAL_RATES):
+                for rate in (port.baudrate or DEFAULT_RATES[0], *DEFAULT_RATES):
                     try:
                         await port.set_baudrate(rate)
                     except ValueError:
@@ -60,14 +60,14 @@ async def find_rate(port: Port, timeout: float) -> None:
                     port.write(b"\r")
                     for _ in range(_AT_ATTEMPTS):
                         port.write(b"AT\r")
-                        if await _hears_ok(port):
+                        if await _is_answered(port):
                             logger.info("%s: the module answers at %d baud", port.url, rate)
                             return
     except TimeoutError:
         raise ModemNotResponding(f"{port.url}: no answer to AT at any of the usual rates") from None
 
 
-async def _hears_ok(port: Port) -> bool:
+async def _is_answered(port: Port) -> bool:
     heard = b""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_AT_TIMEOUT):
@@ -77,8 +77,8 @@ async def _hears_ok(port: Port) -> bool:
     return b"OK\r" in heard
 
 
-class Conditions:
-    """What was found in the module, and what it was told.
+class StartupSettings:
+    """What was found in the module, and what it was reported.
 
     Attributes:
         registration: the last that was heard of it.
@@ -116,25 +116,25 @@ class Conditions:
         await turn.execute(SetEcho(on=False))
         echoes: list[None] = []
         channel.watch_echo(lambda: echoes.append(None))
-        await self._tolerate(turn, SetErrorLevel(CmeLevel.NUMBER))
-        if self.sleep_found is None and (answer := await self._tolerate(turn, QuerySleep())) is not None:
+        await self._execute_optional(turn, SetErrorLevel(CmeLevel.NUMBER))
+        if self.sleep_found is None and (answer := await self._execute_optional(turn, QuerySleep())) is not None:
             self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)
 
-        await self._tolerate(turn, SetSleep(0))
+        await self._execute_optional(turn, SetSleep(0))
         await self._formats.establish(turn)
-        await self.ask_registration(turn)
+        await self.query_registration(turn)
         answer = await turn.execute(QuerySockets())
         channel.watch_echo(None if echoes else on_echo)
         return [info for info in answer.information if isinstance(info, SocketInfo)]
 
-    async def ask_registration(self, turn: Turn) -> Registration | None:
+    async def query_registration(self, turn: Turn) -> Registration | None:
         """Ask whether the module is registered (guide 4.1)."""
-        answer = await self._tolerate(turn, QueryRegistration())
+        answer = await self._execute_optional(turn, QueryRegistration())
         found = [info for info in answer.information if isinstance(info, Registration)] if answer is not None else []
         self.registration = found[0] if found else None
         return self.registration
 
-    async def take_leave(self, channel: Channel, *, restore_data_format: bool) -> None:
+    async def restore(self, channel: Channel, *, restore_data_format: bool) -> None:
         """Set back what was changed. A module that does not answer any more is left as it is."""
         mode = self.sleep_found.mode if self.sleep_found is not None else 0
         if not (mode or restore_data_format):
@@ -146,9 +146,9 @@ class Conditions:
                     await self._formats.restore(turn)
 
                 if mode:
-                    await self._tolerate(turn, SetSleep(mode))
+                    await self._execute_optional(turn, SetSleep(mode))
 
-    async def _tolerate(self, turn: Turn, command: Command) -> Answer | None:
+    async def _execute_optional(self, turn: Turn, command: Command) -> Answer | None:
         """Send a command that some firmware may not know."""
         try:
             self.profile.require(command)
@@ -158,8 +158,8 @@ class Conditions:
             return None
 
 
-async def close_leftovers(channel: Channel, leftovers: list[SocketInfo]) -> None:
+async def close_open_sockets(channel: Channel, left_open: list[SocketInfo]) -> None:
     """Close the sockets that an earlier program left open, for each blocks its connectID."""
-    for leftover in leftovers:
-        logger.info("%s: closing a socket that was left open: %s", channel.name, leftover)
-        await close_connect_id(channel, leftover.connect_id)
+    for open_socket_info in left_open:
+        logger.info("%s: closing a socket that was left open: %s", channel.name, open_socket_info)
+        await close_connect_id(channel, open_socket_info.connect_id)

@@ -48,7 +48,7 @@ async def take_over(
     unread = pump.release(sock)
     transport.get_extra_info("socket").adopt(sock)
     waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    transport.reintroduce(protocol if handshake is None else handshake.protocol, waiter, unread)
+    transport.replace_protocol(protocol if handshake is None else handshake.protocol, waiter, unread)
     try:
         await waiter
     except BaseException:

@@ -23,9 +23,9 @@ Mode = Literal["hex", "text", "auto"]
 
 # A run of printable payload must have cost this many wire bytes more than it would have as text before `auto` switches.
 # The switch itself costs about 35 wire bytes, and an NVRAM write, which is the dearer of the two.
-_FIRST_PRICE: Final = 256
-_DEARER: Final = 4
-_LARGEST_PIECE: Final = PayloadFormat.TEXT.largest_send
+_FIRST_THRESHOLD: Final = 256
+_THRESHOLD_FACTOR: Final = 4
+_LARGEST_CHUNK: Final = PayloadFormat.TEXT.largest_send
 
 
 class PayloadFormats:
@@ -49,7 +49,7 @@ class PayloadFormats:
         self.found: DataFormat | None = None
         self.writes = 0
         self._current = None if only is None else DataFormat(only, only)
-        self._price = _FIRST_PRICE
+        self._threshold = _FIRST_THRESHOLD
         self._run = 0
 
     def __repr__(self) -> str:
@@ -105,7 +105,7 @@ class PayloadFormats:
             raise ValueError("with data_format='text' only bytes from 0x20 to 0x7E can be sent")
 
     @property
-    def largest_piece(self) -> int:
+    def largest_chunk(self) -> int:
         """How many bytes of a stream go out at once, at the most (guide 2.2.5)."""
         return (PayloadFormat.HEX if self.mode == "hex" else PayloadFormat.TEXT).largest_send
 
@@ -128,12 +128,12 @@ class PayloadFormats:
             raise OSError(errno.EMSGSIZE, f"a datagram like this one may have {limit} bytes, not {len(data)}")
 
     async def prepare(self, turn: Turn, waiting: bytes, *, whole: bool) -> tuple[PayloadFormat, int]:
-        """Choose the format of the next piece, set it if need be, and return it with the most bytes that go out so.
+        """Choose the format of the next chunk, set it if need be, and return it with the most bytes that go out so.
 
         Args:
-            turn: the turn in which the piece will be sent.
+            turn: the turn in which the chunk will be sent.
             waiting: the first bytes of what waits, up to 1024.
-            whole: they must go out as one piece.
+            whole: they must go out as one chunk.
         """
         if self._current is None:
             await self.establish(turn)
@@ -141,7 +141,7 @@ class PayloadFormats:
         current = self._current
         assert current is not None
         chosen = self._choose(current.send, waiting, whole=whole)
-        self._learn(current.send, chosen, waiting)
+        self._account(current.send, chosen, waiting)
         await self._set(turn, DataFormat(chosen, current.receive))
         return chosen, self._limit(chosen, waiting)
 
@@ -153,12 +153,12 @@ class PayloadFormats:
         if self.mode != "auto":
             return current.send, current.send.largest_send
 
-        waiting = outbox.peek(_LARGEST_PIECE)
+        waiting = outbox.peek(_LARGEST_CHUNK)
         chosen = self._choose(current.send, waiting, whole=whole)
         if chosen is not current.send:
             return None
 
-        self._learn(chosen, chosen, waiting)
+        self._account(chosen, chosen, waiting)
         return chosen, self._limit(chosen, waiting)
 
     def _limit(self, chosen: PayloadFormat, waiting: bytes) -> int:
@@ -175,15 +175,15 @@ class PayloadFormats:
             return current if stays else PayloadFormat.HEX
 
         # A datagram that only text can carry has no choice.
-        has_earned_it = self._run >= self._price or (whole and len(waiting) > PayloadFormat.HEX.largest_send)
-        return PayloadFormat.TEXT if fits_text and has_earned_it else current
+        is_worth_it = self._run >= self._threshold or (whole and len(waiting) > PayloadFormat.HEX.largest_send)
+        return PayloadFormat.TEXT if fits_text and is_worth_it else current
 
-    def _learn(self, current: PayloadFormat, chosen: PayloadFormat, waiting: bytes) -> None:
+    def _account(self, current: PayloadFormat, chosen: PayloadFormat, waiting: bytes) -> None:
         if chosen is PayloadFormat.TEXT:
             return
 
         if current is PayloadFormat.TEXT:
-            self._price *= _DEARER
+            self._threshold *= _THRESHOLD_FACTOR
 
         if current is PayloadFormat.TEXT or not is_text(waiting):
             self._run = 0

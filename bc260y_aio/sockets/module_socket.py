@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Container
 from typing import Final
 
-from ..at.commands import CloseSocket, QueryAcks, SendData
+from ..at.commands import QueryAcks, SendData
 from ..at.completions import SendResult
 from ..at.information import AckStatus
 from ..at.responses import Response
@@ -34,6 +34,7 @@ from ..errors import (
 from ..line.channel import LATE_ANSWER_WINDOW, Channel
 from ..line.inbox import Inbox
 from ..line.turns import Answer, Outcome, Turn
+from .closing import close_connect_id
 from .dataformat import PayloadFormats
 from .outbox import Outbox
 from .rai import RAI
@@ -43,15 +44,15 @@ from .tasks import TaskSet
 logger = logging.getLogger("bc260y_aio")
 
 # How often to look whether the peer has acknowledged: soon at first, then at this interval, in seconds.
-_FIRST_LOOK: Final = 0.1
+_FIRST_ACK_POLL: Final = 0.1
 _LOOK_INTERVAL: Final = 1.0
-# A piece that the module refuses so many times in a row will not go.
+# A chunk that the module refuses so many times in a row will not go.
 _ATTEMPTS: Final = 6
 # A question about what the module took, when it is not answered, is asked so many times.
-_QUESTIONS: Final = 3
+_STATUS_ATTEMPTS: Final = 3
 _FIRST_PAUSE: Final = 0.1
 
-_SENT: Final = SendResult(ok=True)
+_SEND_OK: Final = SendResult(ok=True)
 
 
 class ModuleSocket:
@@ -100,7 +101,7 @@ class ModuleSocket:
         self._on_closed = on_closed
         self._closing: asyncio.Task[None] | None = None
         # A send had no trustworthy answer; until one has, the counters are asked for before and after each.
-        self._is_unsettled = False
+        self._is_uncertain = False
         # How many of the bytes that would be sent next an earlier command may bring yet.
         self._in_doubt: set[int] = set()
         self._may_come_late = False
@@ -123,9 +124,9 @@ class ModuleSocket:
             raise ConnectionLost("the peer has closed the connection")
 
     async def send_next(self, outbox: Outbox, *, refused: int = 0) -> int:
-        """Send the next piece of what waits, and return how many bytes of it the module took.
+        """Send the next chunk of what waits, and return how many bytes of it the module took.
 
-        The piece is chosen when the line is free, not before, so that what was written meanwhile goes with it.
+        The chunk is chosen when the line is free, not before, so that what was written meanwhile goes with it.
 
         Args:
             outbox: what waits.
@@ -144,7 +145,7 @@ class ModuleSocket:
             sending.start()
             try:
                 await stopped.wait()
-                taken = sending.taken + await self._see_to(sending)
+                taken = sending.taken + await self._resolve(sending)
             finally:
                 sending.stop()
 
@@ -154,7 +155,7 @@ class ModuleSocket:
         self._in_doubt.clear()
         raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
 
-    async def put_right(self, sending: Sending) -> None:
+    async def recover_send(self, sending: Sending) -> None:
         """Go on where a sending stopped because something has to be asked, set or put right; end its turn.
 
         Raises:
@@ -167,20 +168,20 @@ class ModuleSocket:
             return
 
         try:
-            taken = sending.taken + await self._see_to(sending)
+            taken = sending.taken + await self._resolve(sending)
         finally:
             sending.stop()
 
         if not taken:
             await self.send_next(sending.outbox, refused=1)
 
-    async def _see_to(self, sending: Sending) -> int:
+    async def _resolve(self, sending: Sending) -> int:
         if sending.error is not None:
             raise sending.error
 
-        return await self._attend(sending, sending.outbox) if sending.has_turn else 0
+        return await self._continue_turn(sending, sending.outbox) if sending.has_turn else 0
 
-    def attend_to(self, outbox: Outbox) -> None:
+    def note_sending(self, outbox: Outbox) -> None:
         """Take note that what waits here begins to be sent."""
         self.channel.trace.watch(self.connect_id, outbox, self.inbox)
 
@@ -200,9 +201,9 @@ class ModuleSocket:
         finally:
             unsubscribe()
 
-    def next_piece(self, outbox: Outbox) -> SendData | None:
-        """Return the command that sends the next piece; None when something has to be asked or set before."""
-        if self._is_unsettled or self.inbox.is_ended or not outbox:
+    def next_command(self, outbox: Outbox) -> SendData | None:
+        """Return the command that sends the next chunk; None when something has to be asked or set before."""
+        if self._is_uncertain or self.inbox.is_ended or not outbox:
             return None
 
         choice = self.formats.ready(outbox, whole=self.service_type == "UDP")
@@ -210,14 +211,14 @@ class ModuleSocket:
             return None
 
         form, limit = choice
-        return self._command(*outbox.piece(limit), form)
+        return self._command(*outbox.next_chunk(limit), form)
 
-    def has_taken(self, command: SendData, outcome: Outcome) -> bool:
+    def is_accepted(self, command: SendData, outcome: Outcome) -> bool:
         """Take note of the outcome of a send; return whether it leaves no doubt that all was taken."""
-        if not isinstance(outcome, Answer) or outcome.is_doubtful or self._is_unsettled:
+        if not isinstance(outcome, Answer) or outcome.is_doubtful or self._is_uncertain:
             return False
 
-        if outcome.completions != [_SENT]:
+        if outcome.completions != [_SEND_OK]:
             return False
 
         self.sent += len(command.data)
@@ -230,15 +231,15 @@ class ModuleSocket:
         self.wire_bytes += command.wire_size
         return command
 
-    async def _attend(self, sending: Sending, outbox: Outbox) -> int:
+    async def _continue_turn(self, sending: Sending, outbox: Outbox) -> int:
         """Go on with a turn in which something has to be asked or set; return how many bytes the module took."""
         if sending.command is not None and sending.outcome is not None:
-            taken = await self._settle(sending, sending.command, sending.outcome)
+            taken = await self._query_taken(sending, sending.command, sending.outcome)
             outbox.drop(taken)
             return taken
 
         self.check_open()
-        if self._is_unsettled and (taken := await self._recount(sending, {0, *self._in_doubt})):
+        if self._is_uncertain and (taken := await self._recount(sending, {0, *self._in_doubt})):
             # What other commands bring from now on would be there twice.
             self._in_doubt.clear()
             outbox.drop(taken)
@@ -251,35 +252,39 @@ class ModuleSocket:
             self._note_retry(exc, "trying again")
             return 0
 
-        command = self._command(*outbox.piece(limit), form)
+        command = self._command(*outbox.next_chunk(limit), form)
         try:
             outcome: Outcome = await sending.execute(command)
         except (CommandFailed, CommandTimeout, ModuleSlept) as exc:
             outcome = exc
 
-        taken = len(command.data) if self.has_taken(command, outcome) else await self._settle(sending, command, outcome)
+        taken = (
+            len(command.data)
+            if self.is_accepted(command, outcome)
+            else await self._query_taken(sending, command, outcome)
+        )
         outbox.drop(taken)
         return taken
 
-    async def _settle(self, turn: Turn, command: SendData, outcome: Outcome) -> int:
+    async def _query_taken(self, turn: Turn, command: SendData, outcome: Outcome) -> int:
         """Ask how much of a command the module took whose outcome does not tell."""
         size = len(command.data)
         match outcome:
             case CommandTimeout() | ModuleSlept():
-                is_doubtful = is_unsettled = True
+                is_doubtful = is_uncertain = True
             case CommandFailed():
-                is_doubtful, is_unsettled = False, self._is_unsettled
+                is_doubtful, is_uncertain = False, self._is_uncertain
             case Answer():
-                is_doubtful = is_unsettled = outcome.is_doubtful
+                is_doubtful = is_uncertain = outcome.is_doubtful
             case _:
                 raise outcome
 
         self._note_retry(outcome, "asking what the module took")
-        # With an earlier command unsettled, a part may be of that one or of this one: all or nothing can be told.
-        plausible = {0, size, *self._in_doubt} if self._is_unsettled else range(size + 1)
+        # With an earlier command unsettled, a part may be of that one or of this one: all or nothing can be reported.
+        plausible = {0, size, *self._in_doubt} if self._is_uncertain else range(size + 1)
         taken = await self._recount(turn, plausible)
-        self._is_unsettled = is_unsettled
-        if taken or not is_unsettled:
+        self._is_uncertain = is_uncertain
+        if taken or not is_uncertain:
             self._in_doubt.clear()
 
         if is_doubtful and taken < size:
@@ -291,7 +296,7 @@ class ModuleSocket:
 
     async def _recount(self, turn: Turn, plausible: Container[int]) -> int:
         """Return how many bytes the module took since it was last known."""
-        status = await self._insist_on_status(turn)
+        status = await self._query_status(turn)
         before, self.sent = self.sent, status.sent
         if status.sent - before not in plausible:
             self._in_doubt.clear()
@@ -301,8 +306,8 @@ class ModuleSocket:
 
         return status.sent - before
 
-    async def _insist_on_status(self, turn: Turn) -> AckStatus:
-        for attempt in range(_QUESTIONS):
+    async def _query_status(self, turn: Turn) -> AckStatus:
+        for attempt in range(_STATUS_ATTEMPTS):
             try:
                 status = await self.ack_status(turn)
                 # A digit may have been lost on the line.
@@ -349,7 +354,7 @@ class ModuleSocket:
             NotAcknowledged: the module does not tell, or no more.
         """
         deadline = asyncio.get_running_loop().time() + timeout
-        pause = _FIRST_LOOK
+        pause = _FIRST_ACK_POLL
         acked = 0
         while True:
             try:
@@ -429,19 +434,3 @@ class ModuleSocket:
 
 def _is_of_a_send(late: Response) -> bool:
     return isinstance(late, LateAnswer) and isinstance(late.response, SendResult)
-
-
-async def close_connect_id(channel: Channel, connect_id: int) -> None:
-    """Send AT+QICLOSE until the module has answered; that it knows of no such socket is an answer too.
-
-    Nothing is raised: when the channel is gone, so are its sockets.
-    """
-    for _ in range(3):
-        try:
-            await channel.execute(CloseSocket(connect_id))
-        except (CommandTimeout, ModuleSlept):
-            continue
-        except BC260YError as exc:
-            logger.debug("%s: connectID %d: %s", channel.name, connect_id, exc)
-
-        return

@@ -7,20 +7,20 @@ from .rai import RAI
 
 
 class Outbox(Protocol):
-    """Data in order, taken in pieces; a piece stays until it is dropped, so that it can be sent again."""
+    """Data in order, taken in chunks; a chunk stays until it is dropped, so that it can be sent again."""
 
     def __len__(self) -> int:
         """Return how many bytes wait."""
 
     @property
     def is_due(self) -> bool:
-        """Whether a piece is to go out now."""
+        """Whether a chunk is to go out now."""
 
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` bytes of what would be sent next."""
 
-    def piece(self, limit: int) -> tuple[bytes, RAI]:
-        """Return the next piece, of at most ``limit`` bytes, and the RAI that it is to carry."""
+    def next_chunk(self, limit: int) -> tuple[bytes, RAI]:
+        """Return the next chunk, of at most ``limit`` bytes, and the RAI that it is to carry."""
 
     def drop(self, size: int) -> None:
         """Take away ``size`` bytes that the module has taken."""
@@ -33,7 +33,7 @@ class Outbox(Protocol):
 
 
 class StreamOutbox:
-    """A stream: writes run together into full pieces, and a piece ends where a write with a RAI ends.
+    """A stream: writes run together into full chunks, and a chunk ends where a write with a RAI ends.
 
     Attributes:
         hold: fewer bytes than this wait for more, unless they have a RAI or are released.
@@ -58,7 +58,7 @@ class StreamOutbox:
 
     @property
     def is_due(self) -> bool:
-        """Whether a full piece waits, or what was let go, or what carries a release assistance indication."""
+        """Whether a full chunk waits, or what was let go, or what carries a release assistance indication."""
         size = len(self._data)
         return size >= max(self.hold, 1) or bool(self._marks) or self._released > self._offset
 
@@ -77,8 +77,8 @@ class StreamOutbox:
         with memoryview(self._data) as view:
             return bytes(view[:size])
 
-    def piece(self, limit: int) -> tuple[bytes, RAI]:
-        """Return the next piece and its RAI; only the last piece of a write carries the write's."""
+    def next_chunk(self, limit: int) -> tuple[bytes, RAI]:
+        """Return the next chunk and its RAI; only the last chunk of a write carries the write's."""
         if self._marks and self._marks[0][0] - self._offset <= limit:
             end, rai = self._marks[0]
             return self.peek(end - self._offset), rai
@@ -98,7 +98,7 @@ class StreamOutbox:
 
 
 class DatagramOutbox:
-    """Datagrams: a piece is a datagram."""
+    """Datagrams: a chunk is a datagram."""
 
     def __init__(self) -> None:
         self._datagrams: deque[tuple[bytes, RAI]] = deque()
@@ -131,7 +131,7 @@ class DatagramOutbox:
         """Return the next datagram, whatever its size."""
         return self._datagrams[0][0] if self._datagrams else b""
 
-    def piece(self, limit: int) -> tuple[bytes, RAI]:
+    def next_chunk(self, limit: int) -> tuple[bytes, RAI]:
         """Return the next datagram and its RAI; its size was checked when it was put."""
         return self._datagrams[0]
 

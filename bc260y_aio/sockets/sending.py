@@ -14,20 +14,20 @@ class Sendable(Protocol):
 
     channel: Channel
 
-    def attend_to(self, outbox: Outbox) -> None:
+    def note_sending(self, outbox: Outbox) -> None:
         """Take note that what waits here begins to be sent."""
 
-    def next_piece(self, outbox: Outbox) -> SendData | None:
-        """Return the command that sends the next piece; None when something has to be asked or set before."""
+    def next_command(self, outbox: Outbox) -> SendData | None:
+        """Return the command that sends the next chunk; None when something has to be asked or set before."""
 
-    def has_taken(self, command: SendData, outcome: Outcome) -> bool:
+    def is_accepted(self, command: SendData, outcome: Outcome) -> bool:
         """Take note of the outcome of a send; return whether it leaves no doubt that all was taken."""
 
 
 class Sending(Turn):
     """Pieces that go out one after the other, each in a turn of its own.
 
-    As long as all goes well nobody is woken, and no task runs: the next piece leaves while the answer to the one before
+    As long as all goes well nobody is woken, and no task runs: the next chunk leaves while the answer to the one before
     is being read. It stops when there is nothing more to send, and when something has to be seen to: then it has the
     turn, or an error.
 
@@ -52,7 +52,7 @@ class Sending(Turn):
             socket: the socket.
             outbox: what waits.
             on_stop: is called when it has stopped by itself.
-            on_taken: is called when a piece has gone and the next is about to; None to send one piece only.
+            on_taken: is called when a chunk has gone and the next is about to; None to send one chunk only.
         """
         super().__init__(socket.channel.turns, socket.channel.continue_turn)
         self.outbox = outbox
@@ -70,11 +70,11 @@ class Sending(Turn):
         self._is_active = True
         self.taken = 0
         self.command = self.outcome = self.error = None
-        self._socket.attend_to(self.outbox)
+        self._socket.note_sending(self.outbox)
         self._turns.line_up(self)
 
     def stop(self) -> None:
-        """Send nothing more, and give the turn back; a piece under way is not called back, and its answer given up."""
+        """Send nothing more, and give the turn back; a chunk under way is not called back, and its answer given up."""
         self._is_active = False
         self.leave()
 
@@ -83,7 +83,7 @@ class Sending(Turn):
             return False
 
         channel = self._socket.channel
-        self.command = self._socket.next_piece(self.outbox) if channel.is_ready else None
+        self.command = self._socket.next_command(self.outbox) if channel.is_ready else None
         if self.command is not None:
             channel.begin(self.command, on_end=self._ended)
 
@@ -103,7 +103,7 @@ class Sending(Turn):
             self.leave()
             return
 
-        if not self._socket.has_taken(self.command, outcome):
+        if not self._socket.is_accepted(self.command, outcome):
             self.outcome = outcome
             self._stopped()
             return

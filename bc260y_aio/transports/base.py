@@ -15,7 +15,7 @@ from ..sockets.outbox import DatagramOutbox, StreamOutbox
 from ..sockets.rai import RAI
 from ..sockets.sending import Sending
 from .flow import FlowControl
-from .socket_facade import SocketStandIn
+from .socket_facade import SocketFacade
 
 logger = logging.getLogger("bc260y_aio")
 
@@ -57,7 +57,7 @@ class Closing:
 
     Attributes:
         timeout: how long to wait for the peer's acknowledgement, in seconds.
-        rai: whether the last piece before a close tells the network that no more will follow.
+        rai: whether the last chunk before a close tells the network that no more will follow.
     """
 
     timeout: float
@@ -83,7 +83,7 @@ class SocketTransport(FlowControl):
         self._socket = socket
         self._protocol: Any = None
         self._extra = extra
-        self._standin = SocketStandIn(
+        self._facade = SocketFacade(
             socket.inbox,
             service_type=socket.service_type,
             sockname=extra["sockname"],
@@ -117,18 +117,20 @@ class SocketTransport(FlowControl):
             self._protocol.connection_made(self)
         finally:
             self._maybe_pause()
-            self._socket.inbox.on_arrival = self._arrived
-            self._arrived()
+            self._socket.inbox.on_arrival = self._schedule_delivery
+            self._schedule_delivery()
             if waiter is not None and not waiter.done():
                 waiter.set_result(None)
 
-    def reintroduce(self, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None], unread: list[bytes]) -> None:
+    def replace_protocol(
+        self, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None], unread: list[bytes]
+    ) -> None:
         """Begin again, with another protocol, which gets to know nothing of the one before.
 
         Args:
             protocol: its ``connection_made`` is called soon; in the caller's context, like all that follows.
             waiter: is done after that.
-            unread: what the protocol before got and did not use: it is the first to be delivered, piece by piece.
+            unread: what the protocol before got and did not use: it is the first to be delivered, chunk by chunk.
         """
         self._is_delivery_due = False
         self._socket.inbox.on_arrival = None
@@ -164,15 +166,15 @@ class SocketTransport(FlowControl):
             case "modem_transport":
                 return self
             case "socket":
-                return self._standin
+                return self._facade
 
         return self._extra.get(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Set the protocol. One that takes over while writing is paused is told so."""
+        """Set the protocol. One that takes over while writing is paused is reported so."""
         self._protocol = protocol
         if self._protocol_paused:
-            self._tell("pause_writing")
+            self._notify("pause_writing")
 
     def get_protocol(self) -> Any:
         """Return the protocol."""
@@ -220,9 +222,9 @@ class SocketTransport(FlowControl):
         """Deliver again."""
         if not self._closing and self._paused:
             self._paused = False
-            self._arrived()
+            self._schedule_delivery()
 
-    def _arrived(self) -> None:
+    def _schedule_delivery(self) -> None:
         if not (self._is_delivery_due or self._paused or self._closing):
             self._is_delivery_due = True
             self._socket.channel.afterwards.call(self._deliver, self._context)
@@ -234,14 +236,14 @@ class SocketTransport(FlowControl):
         self._is_delivery_due = False
         inbox = self._socket.inbox
         while inbox and not self._paused and not self._closing:
-            if not self._hand_over(inbox.take()):
+            if not self._deliver_one(inbox.take()):
                 return
 
         if inbox.is_exhausted and not self._input_ended and not self._paused and not self._closing:
             self._input_ended = True
             self._end_of_input(inbox.error)
 
-    def _hand_over(self, data: bytes) -> bool:
+    def _deliver_one(self, data: bytes) -> bool:
         raise NotImplementedError
 
     def _end_of_input(self, error: Exception | None) -> None:
@@ -276,15 +278,15 @@ class SocketTransport(FlowControl):
     def _stopped_sending(self) -> None:
         sending = self._sending
         if sending.has_turn or sending.error is not None:
-            sender = self._socket.tasks.spawn(self._go_on_sending(), f"{self._socket.connect_id}.sender")
+            sender = self._socket.tasks.spawn(self._continue_sending(), f"{self._socket.connect_id}.sender")
             self._sender = None if sender.done() else sender
         else:
             self._on_taken()
-            self._sent()
+            self._sent_all()
 
-    async def _go_on_sending(self) -> None:
+    async def _continue_sending(self) -> None:
         try:
-            await self._put_right()
+            await self._recover_send()
         except asyncio.CancelledError:
             self._force_close(ModemClosed("the modem was closed before everything was sent"))
             raise
@@ -301,14 +303,14 @@ class SocketTransport(FlowControl):
         if self._outbox.is_due:
             self._sending.start()
         else:
-            self._sent()
+            self._sent_all()
 
-    async def _put_right(self) -> None:
-        await self._socket.put_right(self._sending)
+    async def _recover_send(self) -> None:
+        await self._socket.recover_send(self._sending)
 
-    def _sent(self) -> None:
+    def _sent_all(self) -> None:
         self._is_sending = False
-        self._tell_drained()
+        self._wake_drained()
         if self._closing:
             self._finish()
 
@@ -319,7 +321,7 @@ class SocketTransport(FlowControl):
             self._drained.append(drained)
             await drained
 
-    def _tell_drained(self) -> None:
+    def _wake_drained(self) -> None:
         drained, self._drained = self._drained, []
         for waiter in drained:
             if not waiter.done():
@@ -393,7 +395,7 @@ class SocketTransport(FlowControl):
         self._is_delivery_due = False
         self._outbox.clear()
         self._is_sending = False
-        self._tell_drained()
+        self._wake_drained()
         self._sending.stop()
         if self._sender is not None:
             self._sender.cancel()
@@ -410,4 +412,4 @@ class SocketTransport(FlowControl):
             if protocol is not None:
                 protocol.connection_lost(exc)
         finally:
-            self._standin.close()
+            self._facade.close()

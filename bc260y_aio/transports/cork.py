@@ -1,4 +1,4 @@
-"""Holding back what does not fill a piece, because more is to come."""
+"""Holding back what does not fill a chunk, because more is to come."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from ..sockets.outbox import StreamOutbox
 
 
 class Cork:
-    """Holds back what waits to be sent until it fills a piece, while somebody asks for that."""
+    """Holds back what waits to be sent until it fills a chunk, while somebody asks for that."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, outbox: StreamOutbox, send: Callable[[], None]) -> None:
         """Make one that holds nothing back.

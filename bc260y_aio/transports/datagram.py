@@ -33,12 +33,12 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         super().__init__(loop, socket, protocol, extra=extra, closing=closing)
         self._start(waiter)
 
-    def _hand_over(self, data: bytes) -> bool:
+    def _deliver_one(self, data: bytes) -> bool:
         try:
             self._protocol.datagram_received(data, (self._socket.host, self._socket.port))
         except Exception:
-            # The loop's exception handler is told; what else waits is delivered all the same.
-            self._arrived()
+            # The loop's exception handler is reported; what else waits is delivered all the same.
+            self._schedule_delivery()
             raise
 
         return True
@@ -46,7 +46,7 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
     def _end_of_input(self, error: Exception | None) -> None:
         self._force_close(error)
 
-    def take_received(self) -> list[bytes]:
+    def take_waiting(self) -> list[bytes]:
         """Take away, and return, the datagrams that wait to be delivered."""
         inbox = self._socket.inbox
         return [inbox.take() for _ in range(inbox.count)]
@@ -78,9 +78,9 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         self._start_sending()
         self._maybe_pause()
 
-    async def _put_right(self) -> None:
+    async def _recover_send(self) -> None:
         try:
-            await super()._put_right()
+            await super()._recover_send()
         except BC260YError as exc:
             self._socket.check_open()
             self._outbox.drop(1)

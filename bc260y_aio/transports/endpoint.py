@@ -108,7 +108,7 @@ class EndpointProtocol(asyncio.DatagramProtocol):
 
     def keep_received(self) -> None:
         """Take over what the transport's queue holds, before that is closed."""
-        self._datagrams.extend(self.transport.take_received())
+        self._datagrams.extend(self.transport.take_waiting())
         self._wake()
 
     def error_received(self, exc: Exception) -> None:

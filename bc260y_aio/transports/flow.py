@@ -43,14 +43,14 @@ class FlowControl:
     def _maybe_pause(self) -> None:
         if self.get_write_buffer_size() > self._high_water and not self._protocol_paused:
             self._protocol_paused = True
-            self._tell("pause_writing")
+            self._notify("pause_writing")
 
     def _maybe_resume(self) -> None:
         if self._protocol_paused and self.get_write_buffer_size() <= self._low_water:
             self._protocol_paused = False
-            self._tell("resume_writing")
+            self._notify("resume_writing")
 
-    def _tell(self, what: str) -> None:
+    def _notify(self, what: str) -> None:
         try:
             getattr(self._protocol, what)()
         except Exception as exc:

@@ -17,7 +17,7 @@ from ..line.inbox import Inbox
 _INT_SIZE: Final = 4
 
 
-class SocketStandIn:
+class SocketFacade:
     """What ``asyncio.trsock.TransportSocket`` is to a kernel socket, for a socket of the module.
 
     Unlike a kernel socket, it is cut off from the network: options are accepted and remembered, and change nothing.
@@ -64,7 +64,7 @@ class SocketStandIn:
     def __repr__(self) -> str:
         fd = -1 if self._is_closed or self._level is None else self._level.fileno()
         names = f"laddr={self._sockname}, raddr={self._peername}"
-        return f"<SocketStandIn fd={fd}, family={self.family!s}, type={self.type!s}, proto={self.proto}, {names}>"
+        return f"<SocketFacade fd={fd}, family={self.family!s}, type={self.type!s}, proto={self.proto}, {names}>"
 
     def __del__(self) -> None:
         if not self._is_closed:

@@ -44,7 +44,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
     # Receiving
 
-    def _hand_over(self, data: bytes) -> bool:
+    def _deliver_one(self, data: bytes) -> bool:
         protocol = self._protocol
         try:
             if isinstance(protocol, asyncio.BufferedProtocol):
@@ -93,11 +93,11 @@ class ModemTransport(SocketTransport, asyncio.Transport):
     # Sending
 
     def write(self, data: Buffer, *, rai: RAI | None = None) -> None:
-        """Write data; it is copied, and goes out in full pieces.
+        """Write data; it is copied, and goes out in full chunks.
 
         Args:
             data: the bytes.
-            rai: what the last piece tells the network; that of :func:`bc260y_aio.rai` by default.
+            rai: what the last chunk tells the network; that of :func:`bc260y_aio.rai` by default.
 
         Raises:
             TypeError: the data is not bytes-like.
@@ -110,7 +110,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         self._outbox.put(data, effective(rai))
         self._maybe_pause()
         if self._protocol_paused:
-            # Whoever is to fill the piece waits for it to go.
+            # Whoever is to fill the chunk waits for it to go.
             self._outbox.release()
 
         self._cork.wrote()
@@ -120,7 +120,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
         Small writes that are made over time then go out together: each AT+QISEND costs some 50 bytes on the line, and
         airtime, and may wake the radio. A write with a RAI ends what is held back, and so do :meth:`close`,
-        :meth:`drained` and :meth:`wait_acked`; a protocol that was told to pause writing is not kept waiting.
+        :meth:`drained` and :meth:`wait_acked`; a protocol that was reported to pause writing is not kept waiting.
 
             with transport.cork(0.2):
                 ...
@@ -131,7 +131,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         Raises:
             ValueError: the delay is not positive.
         """
-        return self._cork.hold(self._socket.formats.largest_piece, delay)
+        return self._cork.hold(self._socket.formats.largest_chunk, delay)
 
     async def drained(self) -> None:
         """Wait until the module has taken all that was written, or the transport is lost. It lets go what is held."""
@@ -139,7 +139,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         await super().drained()
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
-        """Write several pieces of data as one."""
+        """Write several chunks of data as one."""
         self.write(b"".join(list_of_data))
 
     def can_write_eof(self) -> bool:
@@ -194,7 +194,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
     async def check_alive(self, payload: Buffer, *, timeout: float = 90.0) -> None:
         """Check that the session still stands: the network may drop an idle one without a word (guide 4.2.10).
 
-        A short piece of data is sent, and the peer must acknowledge it. If it does not, the connection is closed with
+        A short chunk of data is sent, and the peer must acknowledge it. If it does not, the connection is closed with
         an error, and has to be opened again.
 
         Args:

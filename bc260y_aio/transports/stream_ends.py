@@ -64,7 +64,7 @@ class End(asyncio.BaseProtocol):
         self.heard = 0
         self._high_water = high_water
         self._has_ended = False
-        self._stirred = asyncio.Event()
+        self._changed = asyncio.Event()
         self._may_write = asyncio.Event()
         self._may_write.set()
 
@@ -102,17 +102,17 @@ class End(asyncio.BaseProtocol):
 
     def _end(self) -> None:
         self._has_ended = True
-        self._stirred.set()
+        self._changed.set()
 
     # What coroutines call
 
-    async def _something(self, queue: "deque[Any]") -> bool:
+    async def _wait_for_item(self, queue: "deque[Any]") -> bool:
         """Wait until there is something in a queue; return False if there will not be."""
         while not queue and not self._has_ended:
-            self._stirred.clear()
+            self._changed.clear()
             self._resume()
             try:
-                await self._stirred.wait()
+                await self._changed.wait()
             finally:
                 self._pause()
 
@@ -130,14 +130,14 @@ class End(asyncio.BaseProtocol):
         if self.lost.is_set() or self.is_closing:
             raise ConnectionLost("the connection was closed")
 
-    async def _taken(self) -> None:
+    async def _drain(self) -> None:
         """Wait until the module has taken what was written, or nearly so."""
         await self._may_write.wait()
         if self.lost.is_set():
             self.check()
 
     def close(self) -> None:
-        """Send what waits, and close; who receives is told that it is the end."""
+        """Send what waits, and close; who receives is reported that it is the end."""
         self.is_closing = True
         self._end()
         self.transport.close()
@@ -161,18 +161,18 @@ class End(asyncio.BaseProtocol):
 
 
 class StreamEnd(End, asyncio.Protocol):
-    """The end of a stream. It holds one piece of what came; the rest waits in the transport, which has a limit."""
+    """The end of a stream. It holds one chunk of what came; the rest waits in the transport, which has a limit."""
 
     def __init__(self, high_water: int) -> None:
         super().__init__(high_water)
-        self._pieces: deque[bytes] = deque()
+        self._chunks: deque[bytes] = deque()
 
     def data_received(self, data: bytes) -> None:
-        """Keep a piece until it is asked for."""
+        """Keep a chunk until it is asked for."""
         self.heard += len(data)
-        self._pieces.append(data)
+        self._chunks.append(data)
         self._pause()
-        self._stirred.set()
+        self._changed.set()
 
     def eof_received(self) -> bool:
         """Remember that nothing more will come; the transport stays until this end closes it."""
@@ -180,13 +180,13 @@ class StreamEnd(End, asyncio.Protocol):
         return True
 
     async def receive(self) -> bytes:
-        """Return the next piece of what came, waiting for it; ``b""`` when the peer, or this side, has closed.
+        """Return the next chunk of what came, waiting for it; ``b""`` when the peer, or this side, has closed.
 
         Raises:
             OSError: the connection was lost; what had come before has been returned.
         """
-        if await self._something(self._pieces):
-            return self._pieces.popleft()
+        if await self._wait_for_item(self._chunks):
+            return self._chunks.popleft()
 
         if self.error is not None:
             raise self.error.with_traceback(None)
@@ -202,7 +202,7 @@ class StreamEnd(End, asyncio.Protocol):
         """
         self.check()
         self.transport.write(data)
-        await self._taken()
+        await self._drain()
 
 
 class DatagramEnd(End, asyncio.DatagramProtocol):
@@ -221,7 +221,7 @@ class DatagramEnd(End, asyncio.DatagramProtocol):
 
         self._datagrams.append((data, addr))
         self._pause()
-        self._stirred.set()
+        self._changed.set()
 
     def error_received(self, exc: Exception) -> None:
         """Keep, for who sent it, why a datagram could not be sent."""
@@ -241,7 +241,7 @@ class DatagramEnd(End, asyncio.DatagramProtocol):
         Raises:
             OSError: the socket was lost.
         """
-        if await self._something(self._datagrams):
+        if await self._wait_for_item(self._datagrams):
             return self._datagrams.popleft()
 
         if self.error is not None:
@@ -259,7 +259,7 @@ class DatagramEnd(End, asyncio.DatagramProtocol):
         self.check()
         self._refusal = None
         self.transport.sendto(data, addr)
-        await self._taken()
+        await self._drain()
         refusal, self._refusal = self._refusal, None
         if refusal is not None:
             raise refusal.with_traceback(None)

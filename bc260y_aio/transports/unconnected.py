@@ -15,12 +15,12 @@ from ..sockets.rai import RAI, effective
 from ..sockets.tasks import TaskSet
 from .base import Buffer, checked_buffer
 from .flow import FlowControl
-from .socket_facade import SocketStandIn
+from .socket_facade import SocketFacade
 
 Address = tuple[str, int]
 
 # A peer that was sent to keeps its connectID for so long, in seconds, though others want it, so that it can answer.
-_ANSWER_GRACE: Final = 3.0
+_REPLY_GRACE: Final = 3.0
 # How often somebody who wants a connectID looks whether one came free elsewhere, in seconds.
 _LOOK_INTERVAL: Final = 0.5
 
@@ -43,7 +43,7 @@ class _Peer:
     def quiet_from(self) -> float:
         """Return since when, or from when on, it can be done without, by the loop's clock."""
         assert self.socket is not None
-        return self.socket.sent_at + (_ANSWER_GRACE if self.unanswered else 0.0)
+        return self.socket.sent_at + (_REPLY_GRACE if self.unanswered else 0.0)
 
 
 class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
@@ -66,7 +66,7 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         has_free: Callable[[], bool],
         check: Callable[[Buffer], None],
         tasks: TaskSet,
-        lifeline: Inbox,
+        shared_inbox: Inbox,
         on_lost: Callable[[], None],
         extra: dict[str, Any],
     ) -> None:
@@ -79,7 +79,7 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
             has_free: tells whether a connectID is free.
             check: raises for a datagram that cannot be sent.
             tasks: where its tasks go.
-            lifeline: an inbox that ends when the module restarts or the port is lost.
+            shared_inbox: an inbox that ends when the module restarts or the port is lost.
             on_lost: is called at the end.
             extra: what ``get_extra_info`` tells.
         """
@@ -88,14 +88,14 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         self._protocol: Any = protocol
         self._open_socket = open_socket
         self._has_free = has_free
-        self._stirred = asyncio.Event()
+        self._changed = asyncio.Event()
         self._check = check
         self._tasks = tasks
-        self._lifeline = lifeline
-        lifeline.on_arrival = self._lifeline_ended
+        self._shared_inbox = shared_inbox
+        shared_inbox.on_arrival = self._shared_inbox_ended
         self._on_lost = on_lost
-        self._standin = SocketStandIn(lifeline, service_type="UDP", sockname=extra["sockname"], peername=None)
-        self._extra = {**extra, "socket": self._standin}
+        self._facade = SocketFacade(shared_inbox, service_type="UDP", sockname=extra["sockname"], peername=None)
+        self._extra = {**extra, "socket": self._facade}
         self._context = contextvars.copy_context()
         self._closing = False
         self._lost = False
@@ -133,7 +133,7 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
     # Sending
 
     def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
-        """Send a datagram to a peer. What goes wrong with it is told to ``error_received``.
+        """Send a datagram to a peer. What goes wrong with it is reported to ``error_received``.
 
         Args:
             data: the bytes: up to 512 with hex, up to 1024 with text.
@@ -176,12 +176,12 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
                         self._context.run(self._protocol.error_received, exc)
 
                     if isinstance(exc, ConnectionLost):
-                        await self._give_up_socket(peer)
+                        await self._release_socket(peer)
 
                 self._context.run(self._maybe_resume)
         finally:
             peer.sender = None
-            self._stirred.set()
+            self._changed.set()
             if peer.socket is None and self._peers.get(peer.address) is peer:
                 del self._peers[peer.address]
 
@@ -190,27 +190,27 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
 
     async def _send_next(self, peer: _Peer) -> None:
         if peer.socket is None:
-            await self._make_room()
+            await self._free_connect_id()
             peer.is_opening = True
             try:
                 peer.socket = await self._open_socket(peer.address)
             finally:
                 peer.is_opening = False
 
-            peer.socket.inbox.on_arrival = lambda: self._arrived(peer)
-            self._arrived(peer)
+            peer.socket.inbox.on_arrival = lambda: self._schedule_delivery(peer)
+            self._schedule_delivery(peer)
 
         peer.unanswered += 1
         await peer.socket.send_next(peer.outbox)
 
-    async def _give_up_socket(self, peer: _Peer) -> None:
+    async def _release_socket(self, peer: _Peer) -> None:
         """Let the next datagram have a socket of its own."""
         socket, peer.socket = peer.socket, None
         if socket is not None:
             socket.inbox.on_arrival = None
             await asyncio.shield(socket.close())
 
-    async def _make_room(self) -> None:
+    async def _free_connect_id(self) -> None:
         """If no connectID is free, take that of the peer quiet longest, once it can be done without."""
         while not self._has_free():
             holders = [peer for peer in self._peers.values() if peer.socket is not None]
@@ -220,16 +220,16 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
             now = self._loop.time()
             for peer in holders:
                 if peer.is_idle and peer.quiet_from() <= now:
-                    await self._let_go(peer)
+                    await self._recycle(peer)
                     return
 
-            self._stirred.clear()
+            self._changed.clear()
             soonest = min((peer.quiet_from() - now for peer in holders if peer.is_idle), default=_LOOK_INTERVAL)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(soonest, _LOOK_INTERVAL)):
-                    await self._stirred.wait()
+                    await self._changed.wait()
 
-    async def _let_go(self, peer: _Peer) -> None:
+    async def _recycle(self, peer: _Peer) -> None:
         assert peer.socket is not None
         del self._peers[peer.address]
         peer.socket.inbox.on_arrival = None
@@ -237,7 +237,7 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
 
     # Receiving
 
-    def _arrived(self, peer: _Peer) -> None:
+    def _schedule_delivery(self, peer: _Peer) -> None:
         self._loop.call_soon(self._deliver, peer, context=self._context)
 
     def _deliver(self, peer: _Peer) -> None:
@@ -250,12 +250,12 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
                 self._peers.move_to_end(peer.address)
 
             peer.unanswered = max(peer.unanswered - 1, 0)
-            self._stirred.set()
+            self._changed.set()
             self._protocol.datagram_received(socket.inbox.take(), peer.address)
 
-    def _lifeline_ended(self) -> None:
-        if self._lifeline.error is not None:
-            self._force_close(self._lifeline.error)
+    def _shared_inbox_ended(self) -> None:
+        if self._shared_inbox.error is not None:
+            self._force_close(self._shared_inbox.error)
 
     # Closing
 
@@ -299,11 +299,11 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         protocol, self._protocol = self._protocol, None
-        self._lifeline.on_arrival = None
+        self._shared_inbox.on_arrival = None
         self._on_lost()
         self._peers.clear()
         try:
             if protocol is not None:
                 protocol.connection_lost(exc)
         finally:
-            self._standin.close()
+            self._facade.close()

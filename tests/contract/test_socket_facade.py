@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from bc260y_aio.line.inbox import Inbox
-from bc260y_aio.transports.socket_facade import SocketStandIn
+from bc260y_aio.transports.socket_facade import SocketFacade
 
 from .ends import Recorder, ends
 
 
-def standin(service_type: str = "TCP", peername: tuple[str, int] | None = ("peer.example", 7)) -> SocketStandIn:
+def standin(service_type: str = "TCP", peername: tuple[str, int] | None = ("peer.example", 7)) -> SocketFacade:
     inbox = Inbox(4096, keeps_order=service_type == "TCP")
-    return SocketStandIn(inbox, service_type=service_type, sockname=("0.0.0.0", 0), peername=peername)
+    return SocketFacade(inbox, service_type=service_type, sockname=("0.0.0.0", 0), peername=peername)
 
 
-def is_readable(sock: SocketStandIn) -> bool:
+def is_readable(sock: SocketFacade) -> bool:
     return select.select([sock], [], [], 0)[0] == [sock]
 
 
@@ -116,7 +116,7 @@ def test_it_can_neither_be_shut_down_nor_copied() -> None:
     with pytest.raises(OSError, match="cannot be duplicated"):
         standin().dup()
 
-    with pytest.raises(TypeError, match="Cannot serialize SocketStandIn"):
+    with pytest.raises(TypeError, match="Cannot serialize SocketFacade"):
         pickle.dumps(standin())
 
 
@@ -129,7 +129,7 @@ def test_it_is_readable_exactly_while_something_waits(has_eventfd: bool, monkeyp
         monkeypatch.delattr(os, "eventfd", raising=False)
 
     inbox = Inbox(4096, keeps_order=True)
-    sock = SocketStandIn(inbox, service_type="TCP", sockname=("0.0.0.0", 0), peername=("peer.example", 7))
+    sock = SocketFacade(inbox, service_type="TCP", sockname=("0.0.0.0", 0), peername=("peer.example", 7))
     inbox.put(b"before")
     assert is_readable(sock)
 
@@ -227,7 +227,7 @@ async def test_it_shows_through_tls() -> None:
     async with ends("modem", tls=True) as both:
         transport, _ = await both.connect()
         await both.accept()
-        assert isinstance(transport.get_extra_info("socket"), SocketStandIn)
+        assert isinstance(transport.get_extra_info("socket"), SocketFacade)
 
 
 async def test_a_datagram_endpoint_has_one_as_well() -> None:

@@ -1,4 +1,4 @@
-"""Nothing waits on purpose, unless asked: a cork holds back what does not fill a piece."""
+"""Nothing waits on purpose, unless asked: a cork holds back what does not fill a chunk."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ async def connected(module: Module, protocol: asyncio.Protocol | None = None) ->
 
 
 def sent(module: Module) -> list[bytes]:
-    """Return the pieces that the module has got on connectID 0."""
+    """Return the chunks that the module has got on connectID 0."""
     sockets = [*module.closed, *module.sockets.values()]
     return sockets[0].datagrams
 
@@ -54,7 +54,7 @@ async def test_small_writes_go_out_together_when_the_block_ends() -> None:
         assert sent(module) == [b"abc"]
 
 
-async def test_full_pieces_do_not_wait() -> None:
+async def test_full_chunks_do_not_wait() -> None:
     module = Module()
     async with connected(module) as transport:
         with transport.cork():

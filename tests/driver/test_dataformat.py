@@ -60,7 +60,7 @@ class Sender:
             form, limit = await self.formats.prepare(self.setting, outbox.peek(1024), whole=whole)
             # What the module is set to is what the payload is written in.
             assert form is self.setting.found.send
-            data, rai = outbox.piece(limit)
+            data, rai = outbox.next_chunk(limit)
             command = SendData(0, data, rai, form)
             outbox.drop(len(data))
             self.sent.append(command)
@@ -203,7 +203,7 @@ async def test_a_stream_sends_the_printable_beginning_of_a_mixture_as_text_while
     assert [(command.form, len(command.data)) for command in sender.sent] == [(TEXT, 512), (HEX, 109)]
 
 
-async def test_no_binary_byte_is_ever_sent_as_text_and_no_piece_is_too_long() -> None:
+async def test_no_binary_byte_is_ever_sent_as_text_and_no_chunk_is_too_long() -> None:
     sender = Sender("auto", Setting(TEXT, TEXT))
     for payload in (b"x" * 2000, b"x" * 511 + b"\0", b"x" * 1024, b"\0" * 1024, b"x" * 1023 + b"\x80"):
         await sender.send(payload)

@@ -1,4 +1,4 @@
-"""What waits to be sent: in order, in full pieces, with the RAI where it belongs."""
+"""What waits to be sent: in order, in full chunks, with the RAI where it belongs."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,51 +9,51 @@ from bc260y_aio.sockets.rai import RAI
 LAST = RAI.NO_FURTHER_DATA
 
 
-def pieces(outbox: StreamOutbox, limit: int) -> list[tuple[bytes, RAI]]:
+def chunks(outbox: StreamOutbox, limit: int) -> list[tuple[bytes, RAI]]:
     found = []
     while outbox:
-        data, rai = outbox.piece(limit)
+        data, rai = outbox.next_chunk(limit)
         found.append((data, rai))
         outbox.drop(len(data))
 
     return found
 
 
-def test_writes_run_together_into_full_pieces() -> None:
+def test_writes_run_together_into_full_chunks() -> None:
     outbox = StreamOutbox()
     for data in (b"abc", b"de", b"fghij"):
         outbox.put(data, RAI.NONE)
 
     assert len(outbox) == 10
-    assert pieces(outbox, 4) == [(b"abcd", RAI.NONE), (b"efgh", RAI.NONE), (b"ij", RAI.NONE)]
+    assert chunks(outbox, 4) == [(b"abcd", RAI.NONE), (b"efgh", RAI.NONE), (b"ij", RAI.NONE)]
 
 
-def test_a_cut_write_carries_its_rai_on_its_last_piece_only() -> None:
+def test_a_cut_write_carries_its_rai_on_its_last_chunk_only() -> None:
     outbox = StreamOutbox()
     outbox.put(b"abcdefghij", RAI.ONE_REPLY)
-    assert pieces(outbox, 4) == [(b"abcd", RAI.NONE), (b"efgh", RAI.NONE), (b"ij", RAI.ONE_REPLY)]
+    assert chunks(outbox, 4) == [(b"abcd", RAI.NONE), (b"efgh", RAI.NONE), (b"ij", RAI.ONE_REPLY)]
 
 
-def test_a_piece_ends_where_a_write_with_a_rai_ends() -> None:
+def test_a_chunk_ends_where_a_write_with_a_rai_ends() -> None:
     outbox = StreamOutbox()
     outbox.put(b"ab", RAI.NONE)
     outbox.put(b"c", LAST)
     outbox.put(b"de", RAI.ONE_REPLY)
     outbox.put(b"f", RAI.NONE)
-    assert pieces(outbox, 8) == [(b"abc", LAST), (b"de", RAI.ONE_REPLY), (b"f", RAI.NONE)]
+    assert chunks(outbox, 8) == [(b"abc", LAST), (b"de", RAI.ONE_REPLY), (b"f", RAI.NONE)]
 
 
-def test_a_write_that_fills_a_piece_exactly_carries_its_rai() -> None:
+def test_a_write_that_fills_a_chunk_exactly_carries_its_rai() -> None:
     outbox = StreamOutbox()
     outbox.put(b"abcd", LAST)
-    assert pieces(outbox, 4) == [(b"abcd", LAST)]
+    assert chunks(outbox, 4) == [(b"abcd", LAST)]
 
 
-def test_a_piece_of_which_only_a_part_was_taken_keeps_its_rai_for_the_rest() -> None:
+def test_a_chunk_of_which_only_a_part_was_taken_keeps_its_rai_for_the_rest() -> None:
     outbox = StreamOutbox()
     outbox.put(b"abcd", LAST)
     outbox.drop(3)
-    assert outbox.piece(512) == (b"d", LAST)
+    assert outbox.next_chunk(512) == (b"d", LAST)
     outbox.drop(1)
     assert not outbox
 
@@ -63,10 +63,10 @@ def test_the_end_of_what_waits_can_be_marked_unless_it_is_already() -> None:
     outbox.mark_end(LAST)
     outbox.put(b"ab", RAI.NONE)
     outbox.mark_end(LAST)
-    assert pieces(outbox, 8) == [(b"ab", LAST)]
+    assert chunks(outbox, 8) == [(b"ab", LAST)]
     outbox.put(b"cd", RAI.ONE_REPLY)
     outbox.mark_end(LAST)
-    assert pieces(outbox, 8) == [(b"cd", RAI.ONE_REPLY)]
+    assert chunks(outbox, 8) == [(b"cd", RAI.ONE_REPLY)]
 
 
 def test_a_writer_may_change_its_buffer_afterwards() -> None:
@@ -82,21 +82,21 @@ def test_a_view_of_words_counts_by_its_bytes() -> None:
     stream, datagrams = StreamOutbox(), DatagramOutbox()
     stream.put(words, LAST)
     datagrams.put(words, LAST)
-    assert (len(stream), stream.piece(512)) == (8, (bytes(range(8)), LAST))
+    assert (len(stream), stream.next_chunk(512)) == (8, (bytes(range(8)), LAST))
     assert len(datagrams) == 8
     datagrams.drop(8)
     assert len(datagrams) == 0
 
 
-def test_a_datagram_is_a_piece_however_much_would_fit() -> None:
+def test_a_datagram_is_a_chunk_however_much_would_fit() -> None:
     outbox = DatagramOutbox()
     outbox.put(b"abc", LAST)
     outbox.put(b"d", RAI.NONE)
-    assert (len(outbox), outbox.peek(1), outbox.piece(1)) == (4, b"abc", (b"abc", LAST))
+    assert (len(outbox), outbox.peek(1), outbox.next_chunk(1)) == (4, b"abc", (b"abc", LAST))
     outbox.drop(0)
-    assert outbox.piece(1) == (b"abc", LAST)
+    assert outbox.next_chunk(1) == (b"abc", LAST)
     outbox.drop(2)
-    assert (outbox.piece(512), len(outbox)) == ((b"d", RAI.NONE), 1)
+    assert (outbox.next_chunk(512), len(outbox)) == ((b"d", RAI.NONE), 1)
 
 
 def test_clearing_leaves_nothing_and_no_mark() -> None:
@@ -106,7 +106,7 @@ def test_clearing_leaves_nothing_and_no_mark() -> None:
     stream.clear()
     datagrams.clear()
     stream.put(b"d", RAI.NONE)
-    assert (pieces(stream, 8), bool(datagrams), len(datagrams)) == ([(b"d", RAI.NONE)], False, 0)
+    assert (chunks(stream, 8), bool(datagrams), len(datagrams)) == ([(b"d", RAI.NONE)], False, 0)
 
 
 @given(
@@ -124,7 +124,7 @@ def test_whatever_is_written_is_sent_in_order_with_each_rai_at_the_end_of_its_wr
             marks[end] = rai
 
     sent, found = b"", {}
-    for data, rai in pieces(outbox, limit):
+    for data, rai in chunks(outbox, limit):
         assert 1 <= len(data) <= limit
         sent += data
         if rai is not RAI.NONE:

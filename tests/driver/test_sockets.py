@@ -25,8 +25,9 @@ from bc260y_aio.errors import (
 )
 from bc260y_aio.line.channel import Channel
 from bc260y_aio.line.inbox import Inbox
+from bc260y_aio.sockets.closing import close_connect_id
 from bc260y_aio.sockets.dataformat import PayloadFormats
-from bc260y_aio.sockets.module_socket import ModuleSocket, close_connect_id
+from bc260y_aio.sockets.module_socket import ModuleSocket
 from bc260y_aio.sockets.outbox import DatagramOutbox, StreamOutbox
 from bc260y_aio.sockets.rai import RAI
 from bc260y_aio.sockets.sending import Sending
@@ -98,7 +99,7 @@ async def send_all(socket: ModuleSocket, outbox: StreamOutbox | DatagramOutbox) 
 # A healthy line
 
 
-async def test_a_piece_goes_out_in_one_command_when_its_turn_has_come() -> None:
+async def test_a_chunk_goes_out_in_one_command_when_its_turn_has_come() -> None:
     far = FarEnd()
     async with open_socket(far) as socket:
         outbox = filled(b"hel")
@@ -114,7 +115,7 @@ async def test_a_piece_goes_out_in_one_command_when_its_turn_has_come() -> None:
         await far.expect_nothing()
 
 
-async def test_a_long_write_goes_out_in_full_pieces_and_its_rai_on_the_last() -> None:
+async def test_a_long_write_goes_out_in_full_chunks_and_its_rai_on_the_last() -> None:
     module = Module()
     async with open_socket(module) as socket:
         outbox = StreamOutbox()
@@ -383,13 +384,13 @@ async def test_data_that_may_be_taken_late_is_not_sent_again_before_it_is_past_c
 
 
 async def send_waiting(socket: ModuleSocket, outbox: StreamOutbox) -> None:
-    """Send as a transport does: piece after piece, until nothing waits or something has to be put right."""
+    """Send as a transport does: chunk after chunk, until nothing waits or something has to be put right."""
     stopped = asyncio.Event()
     sending = Sending(socket, outbox, stopped.set, lambda: None)
     sending.start()
     await stopped.wait()
     if sending.has_turn:
-        await socket.put_right(sending)
+        await socket.recover_send(sending)
 
 
 async def test_what_went_before_does_not_hasten_data_that_may_be_taken_late(clock: Clock) -> None:

@@ -10,7 +10,7 @@ from bc260y_aio.at.commands import Command, OpenSocket, QueryDataFormat, QuerySo
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, PortLost
-from bc260y_aio.modem.startup import USUAL_RATES, find_rate
+from bc260y_aio.modem.startup import DEFAULT_RATES, find_rate
 from bc260y_aio.port import Port
 from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, hurry, open_modem, settle
 from tests.loops import Clock
@@ -84,7 +84,7 @@ class RatedFarEnd(FarEnd):
         return self.port
 
 
-@pytest.mark.parametrize("rate", USUAL_RATES)
+@pytest.mark.parametrize("rate", DEFAULT_RATES)
 async def test_a_module_is_found_at_any_of_the_usual_rates(rate: int, clock: Clock) -> None:
     far = RatedFarEnd(rate)
     async with await far.open_rated_port() as port:

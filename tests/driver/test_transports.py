@@ -81,7 +81,7 @@ class BufferedRecorder(asyncio.BufferedProtocol):
     def __init__(self, size: int, on_update: Callable[[], None] = lambda: None) -> None:
         self.buffer = bytearray(size)
         self.hints: list[int] = []
-        self.pieces: list[bytes] = []
+        self.chunks: list[bytes] = []
         self.on_update = on_update
         self.lost: BaseException | None = None
 
@@ -93,7 +93,7 @@ class BufferedRecorder(asyncio.BufferedProtocol):
         return self.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.pieces.append(bytes(self.buffer[:nbytes]))
+        self.chunks.append(bytes(self.buffer[:nbytes]))
         self.on_update()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -264,7 +264,7 @@ async def test_paused_reading_holds_data_and_the_end_back() -> None:
         assert recorder.events == ["made", ("data", b"a"), ("data", b"b"), "eof", ("lost", None)]
 
 
-async def test_reading_may_be_paused_between_two_pieces_that_came_together() -> None:
+async def test_reading_may_be_paused_between_two_chunks_that_came_together() -> None:
     module = Module()
     recorder = Recorder()
     recorder.hooks["data"] = lambda data: recorder.transport.pause_reading()
@@ -400,7 +400,7 @@ async def test_a_buffered_protocol_gets_data_through_its_buffer_however_small() 
     async with connected(module, protocol):
         module.push(0, b"abcdefghij")
         await settle()
-        assert (protocol.pieces, protocol.hints) == ([b"abcd", b"efgh", b"ij"], [10, 6, 2])
+        assert (protocol.chunks, protocol.hints) == ([b"abcd", b"efgh", b"ij"], [10, 6, 2])
 
 
 async def test_a_buffered_protocol_that_pauses_gets_the_rest_when_it_resumes() -> None:
@@ -409,10 +409,10 @@ async def test_a_buffered_protocol_that_pauses_gets_the_rest_when_it_resumes() -
     async with connected(module, protocol) as (_, transport, _):
         module.push(0, b"abcdef")
         await settle()
-        assert protocol.pieces == [b"abcd"]
+        assert protocol.chunks == [b"abcd"]
         transport.resume_reading()
         await settle()
-        assert protocol.pieces == [b"abcd", b"ef"]
+        assert protocol.chunks == [b"abcd", b"ef"]
 
 
 async def test_a_buffered_protocol_that_closes_gets_no_more() -> None:
@@ -421,7 +421,7 @@ async def test_a_buffered_protocol_that_closes_gets_no_more() -> None:
     async with connected(module, protocol):
         module.push(0, b"abcdef")
         await settle(60)
-        assert protocol.pieces == [b"abcd"]
+        assert protocol.chunks == [b"abcd"]
 
 
 async def test_a_buffered_protocol_may_hand_over_to_a_plain_one_amid_the_data() -> None:
@@ -431,7 +431,7 @@ async def test_a_buffered_protocol_may_hand_over_to_a_plain_one_amid_the_data() 
     async with connected(module, protocol):
         module.push(0, b"abcdef")
         await settle()
-        assert (protocol.pieces, plain.events) == ([b"abcd"], [("data", b"ef")])
+        assert (protocol.chunks, plain.events) == ([b"abcd"], [("data", b"ef")])
 
 
 async def test_a_buffered_protocol_without_a_buffer_breaks_the_connection(loop_errors: Contexts) -> None:
@@ -616,7 +616,7 @@ async def test_a_send_that_fails_for_good_breaks_the_connection(clock: Clock) ->
             await transport.wait_acked(1.0)
 
 
-async def test_five_busy_writers_share_the_line_a_piece_each() -> None:
+async def test_five_busy_writers_share_the_line_a_chunk_each() -> None:
     module = Module()
     async with open_modem(module) as modem:
         transports = [(await modem.create_connection(Recorder, "a.b", 7))[0] for _ in range(5)]

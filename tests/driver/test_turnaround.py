@@ -22,7 +22,7 @@ def acks(connect_id: int) -> bytes:
     return b"\r\n+QISEND: %d,0,0\r\n" % connect_id + OK
 
 
-def piece(connect_id: int, data: bytes) -> bytes:
+def chunk(connect_id: int, data: bytes) -> bytes:
     return b'AT+QISEND=%d,%d,"%b"\r' % (connect_id, len(data), data.hex().upper().encode())
 
 
@@ -187,71 +187,71 @@ async def test_a_caller_cancelled_in_the_moment_of_its_failure_leaves_no_error_u
 # Pieces of payload
 
 
-async def test_the_next_piece_is_written_within_the_turn_of_the_loop_that_reads_send_ok() -> None:
+async def test_the_next_chunk_is_written_within_the_turn_of_the_loop_that_reads_send_ok() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.write(bytes(1500))
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         for size in (512, 476):
             module.say(SEND_OK)
             # The first turn of the loop wakes the reader task.
             await asyncio.sleep(0)
-            assert module.unexpected == piece(0, bytes(size))
+            assert module.unexpected == chunk(0, bytes(size))
             await module.expect(module.unexpected)
 
         module.say(SEND_OK)
 
 
-async def test_what_is_written_while_a_piece_is_under_way_goes_with_the_next() -> None:
+async def test_what_is_written_while_a_chunk_is_under_way_goes_with_the_next() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.write(b"a")
-        await module.expect(piece(0, b"a"))
+        await module.expect(chunk(0, b"a"))
         for letter in (b"b", b"c", b"d"):
             transport.write(letter)
 
         module.say(SEND_OK)
-        await module.expect(piece(0, b"bcd"))
+        await module.expect(chunk(0, b"bcd"))
         module.say(SEND_OK)
 
 
-async def test_five_writers_take_turns_a_piece_each() -> None:
+async def test_five_writers_take_turns_a_chunk_each() -> None:
     module = Silent()
     async with connected(module, 5) as (_, transports):
         for transport in transports:
             transport.write(bytes(1024))
 
         for number in (0, 1, 2, 3, 4, 0, 1, 2, 3, 4):
-            await module.expect(piece(number, bytes(512)))
+            await module.expect(chunk(number, bytes(512)))
             module.say(SEND_OK)
 
         await settle()
         assert [transport.get_write_buffer_size() for transport in transports] == [0] * 5
 
 
-async def test_a_command_that_waits_is_not_overtaken_by_the_next_piece() -> None:
+async def test_a_command_that_waits_is_not_overtaken_by_the_next_chunk() -> None:
     module = Silent()
     async with connected(module) as (modem, (transport,)):
         transport.write(bytes(1024))
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         asking = asyncio.ensure_future(modem.execute("AT+CSQ"))
         await settle()
         module.say(SEND_OK)
         await module.answer(b"AT+CSQ\r", b"\r\n+CSQ: 23,0\r\n", OK)
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         assert await asking == ["+CSQ: 23,0"]
         module.say(SEND_OK)
 
 
-async def test_a_piece_that_fails_in_the_middle_is_asked_about_before_anything_else_is_sent() -> None:
+async def test_a_chunk_that_fails_in_the_middle_is_asked_about_before_anything_else_is_sent() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.write(bytes(1024) + b"end")
-        await module.answer(piece(0, bytes(512)), SEND_OK)
-        await module.answer(piece(0, bytes(512)), SEND_FAIL)
+        await module.answer(chunk(0, bytes(512)), SEND_OK)
+        await module.answer(chunk(0, bytes(512)), SEND_FAIL)
         # The module took twelve bytes of it.
         await module.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 524,0,524\r\n", OK)
-        await module.answer(piece(0, bytes(500) + b"end"), SEND_OK)
+        await module.answer(chunk(0, bytes(500) + b"end"), SEND_OK)
         assert transport.get_write_buffer_size() == 0
 
 
@@ -260,17 +260,17 @@ async def test_nothing_more_is_written_to_a_connection_that_ended_with_the_last_
     async with connected(module) as (_, (transport,)):
         transport.set_protocol(listener := Listener(module))
         transport.write(bytes(1024))
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         module.say(SEND_OK, b'\r\n+QIURC: "closed",0\r\n')
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
         assert isinstance(await listener.lost, ConnectionLost)
 
 
-async def test_an_abort_with_a_piece_under_way_sends_nothing_after_it_but_the_close() -> None:
+async def test_an_abort_with_a_chunk_under_way_sends_nothing_after_it_but_the_close() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.write(bytes(2000))
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         transport.abort()
         module.say(SEND_OK)
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
@@ -282,7 +282,7 @@ async def test_a_restart_in_the_moment_of_a_send_ends_the_connection_and_leaves_
     async with connected(module) as (modem, (transport,)):
         transport.set_protocol(listener := Listener(module))
         transport.write(bytes(1024))
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         module.say(b"\r\nOK\r\n", b"\r\nRDY\r\n")
         assert isinstance(await listener.lost, ModuleRestarted)
         module.recover()
@@ -295,7 +295,7 @@ async def test_what_is_written_just_before_a_close_goes_out_before_it() -> None:
     async with connected(module) as (_, (transport,)):
         transport.write(b"last")
         transport.close()
-        await module.answer(piece(0, b"last"), SEND_OK)
+        await module.answer(chunk(0, b"last"), SEND_OK)
         await module.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 4,4,0\r\n", OK)
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
 
@@ -305,7 +305,7 @@ async def test_whoever_waits_for_all_to_be_taken_is_told_when_it_is_and_when_it_
     async with connected(module) as (_, (transport,)):
         transport.write(bytes(512))
         first, cancelled = (asyncio.ensure_future(transport.drained()) for _ in range(2))
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         cancelled.cancel()
         await settle()
         assert not first.done()
@@ -313,23 +313,23 @@ async def test_whoever_waits_for_all_to_be_taken_is_told_when_it_is_and_when_it_
         await first
         transport.write(bytes(512))
         second = asyncio.ensure_future(transport.drained())
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         transport.abort()
         await second
         module.say(SEND_OK)
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
 
 
-async def test_a_paused_protocol_is_resumed_when_the_next_piece_is_on_its_way() -> None:
+async def test_a_paused_protocol_is_resumed_when_the_next_chunk_is_on_its_way() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.set_protocol(listener := Listener(module))
         transport.set_write_buffer_limits(high=1024, low=512)
         transport.write(bytes(1536))
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         module.say(SEND_OK)
-        await module.expect(piece(0, bytes(512)))
+        await module.expect(chunk(0, bytes(512)))
         module.say(SEND_OK)
         await settle()
-        assert listener.resumed == [piece(0, bytes(512))]
+        assert listener.resumed == [chunk(0, bytes(512))]
         module.say(SEND_OK)

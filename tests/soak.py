@@ -70,7 +70,7 @@ def print_report(report: Report) -> None:
 
 
 def print_table() -> bool:
-    """Print the table of README.md, and return whether every run for it was good."""
+    """Print the table of docs/pages/coverage.md, and return whether every run for it was good."""
     print(f"{HEAD}\n{RULE}")
     is_good = True
     for row, report in rows():

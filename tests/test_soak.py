@@ -1,4 +1,4 @@
-"""The soak test: a short run of it, that it sees what it is there to see, and its table in README.md."""
+"""The soak test: a short run of it, that it sees what it is there to see, and its table in docs/pages/coverage.md."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from tests.soaking.run import ALL, Report, Soak
 from tests.soaking.sessions import Kind
 from tests.soaking.table import HEAD, LOSS, TOGETHER, UNREAD
 
-README: Final = Path(__file__).parent / "README.md"
+PAGE: Final = Path(__file__).parents[1] / "docs/pages/coverage.md"
 
 
 def test_nothing_is_lost_forged_or_stuck_while_everything_goes_wrong() -> None:
@@ -159,7 +159,7 @@ def test_faults_are_chosen_by_name() -> None:
 
 
 def test_the_table_has_every_kind_of_fault_and_no_byte_lost_or_repeated() -> None:
-    lines = README.read_text(encoding="utf-8").partition(HEAD)[2].partition("\n\n")[0].splitlines()[2:]
+    lines = PAGE.read_text(encoding="utf-8").partition(HEAD)[2].partition("\n\n")[0].splitlines()[2:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [row[0] for row in rows] == [*(f"`{kind}`" for kind in KINDS), LOSS, UNREAD, TOGETHER]
     assert {tuple(row[-2:]) for row in rows} == {("0", "0")}

@@ -36,8 +36,7 @@ class PingResult:
 
     Attributes:
         replies: those that came back: ``.address``, ``.size`` in bytes, ``.rtt_ms``, and ``.ttl``, which is None with
-        firmware
-            that does not tell it.
+            firmware that does not report it.
         sent: packets sent.
         received: packets that came back.
         lost: packets that did not.

@@ -1,6 +1,6 @@
 """What drivers of such modules get wrong: those of their mistakes that no other test here is about.
 
-The whole list stands in tests/README.md, under "Mistakes", each with the test that shows that it is not made here.
+The whole list is in docs/pages/coverage.md, under "Mistakes", each with the test that shows that it is not made here.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The table of faults in README.md: one run for each kind of fault, with that one alone."""
+"""The table of faults in docs/pages/coverage.md: one run for each kind of fault, with that one alone."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""The tables of tests/README.md: they are complete, and what they name is there."""
+"""The tables of docs/pages/coverage.md are complete, and the tests and calls that they name exist."""
 
 import ast
 import functools
@@ -10,6 +10,7 @@ import bc260y_aio
 from bc260y_aio import Modem, ModemTransport, UnconnectedDatagramTransport
 
 TESTS: Final = Path(__file__).parents[1]
+PAGE: Final = TESTS.parent / "docs/pages/coverage.md"
 
 # What the guide has: the forms of its commands, its numbered notes, and its sections.
 FORMS: Final = {
@@ -55,7 +56,7 @@ class Row(NamedTuple):
 
 def rows(title: str) -> list[Row]:
     """Return the rows of the table under a title, without its head."""
-    chapter = (TESTS / "README.md").read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    chapter = PAGE.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     lines = [line for line in chapter.splitlines() if line.startswith("|")]
     return [Row(*(cell.strip() for cell in line.strip("|").split("|"))) for line in lines[2:]]
 

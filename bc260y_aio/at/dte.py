@@ -27,10 +27,10 @@ from .buffer import BLANKS, ReceiveBuffer
 from .commands import TESTABLE, Attention, Command, Raw, SetDataFormat, Test
 from .information import DataFormat
 from .lines import read_response
-from .overdue import Debts, could_be
+from .overdue import OverdueCompletions, may_complete
 from .push import HEADER, PushReader
 from .responses import Completion, Failure, Information, Response, Success, Text, Unsolicited
-from .states import ENGAGED, State, Trigger, after
+from .states import ENGAGED, State, Trigger, next_state
 from .syntax import PayloadFormat
 from .urcs import (
     DamagedLine,
@@ -105,7 +105,7 @@ class DTE:
         self._completions: list[Completion] = []
         self._echo = b""
         self.on_echo: Callable[[], None] | None = None
-        self._debts = Debts()
+        self._overdue = OverdueCompletions()
         self.is_doubtful = False
         self._listening = self._marker_seen = False
         self._marker = ""
@@ -169,7 +169,7 @@ class DTE:
         """
         self._move(Trigger.GAVE_UP)
         assert self._command is not None
-        self._debts.add(self._command)
+        self._overdue.add(self._command)
         self._see_push()
         self._push.give_up()
         self._begin_probing()
@@ -206,9 +206,9 @@ class DTE:
         self._marker_seen = False
         return self._line(Test(self._marker).encode())
 
-    def forgive(self) -> None:
+    def forget_overdue(self) -> None:
         """Stop expecting the completions of commands that were given up: they will not come any more."""
-        self._debts.forgive()
+        self._overdue.clear()
 
     def close(self) -> None:
         """End the dialogue for good: the line is gone."""
@@ -235,7 +235,7 @@ class DTE:
         self._push.unsettle()
 
     def _move(self, trigger: Trigger) -> None:
-        self.state = after(self.state, trigger)
+        self.state = next_state(self.state, trigger)
 
     # Receiving
 
@@ -315,7 +315,7 @@ class DTE:
                 self._move(Trigger.RESTARTED)
                 self._begin_probing()
                 self._push.form = None
-                self._debts.forgive()
+                self._overdue.clear()
             case PowerChanged(event=PowerEvent.ENTER_DEEP_SLEEP):
                 self._move(Trigger.FELL_ASLEEP)
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
@@ -325,7 +325,7 @@ class DTE:
             case Unsolicited():
                 pass
             case _:
-                self._debts.settle(response)
+                self._overdue.settle(response)
                 return LateAnswer(response)
 
         return response
@@ -346,7 +346,7 @@ class DTE:
 
     def _awaits(self, completion: Completion) -> bool:
         command = self._command
-        return self.state is State.AWAITING_COMPLETION and command is not None and could_be(completion, command)
+        return self.state is State.AWAITING_COMPLETION and command is not None and may_complete(completion, command)
 
     def _ends_instead(self, completion: Completion) -> bool:
         """Tell whether a completion stands in place of the ``OK`` of the command under way."""
@@ -356,7 +356,7 @@ class DTE:
             and self._informed
             and command is not None
             and command.is_ended_by(completion)
-            and not self._debts.include(completion)
+            and not self._overdue.include(completion)
         )
 
     def _inform(self, information: Information) -> None:
@@ -387,7 +387,7 @@ class DTE:
         assert command is not None
         self._completions.append(completion)
         if command.is_complete(self._completions):
-            self.is_doubtful = self._debts.include(completion)
+            self.is_doubtful = self._overdue.include(completion)
             self._move(Trigger.COMPLETED)
         else:
             self._move(Trigger.PARTLY_COMPLETED)
@@ -433,4 +433,4 @@ class DTE:
 
 
 def _meaning(command: Command) -> Command:
-    return command.like or command if isinstance(command, Raw) else command
+    return command.parsed or command if isinstance(command, Raw) else command

@@ -78,12 +78,12 @@ def _read_information(
     match command:
         case Test(tested=name):
             return Text(text) if prefix == name and other is None else None
-        case Raw(like=None):
+        case Raw(parsed=None):
             may_be_unasked = other is not None or (parameters is not None and prefix in _OFTEN_UNASKED)
             return Text(text) if not may_be_unasked or prefix in command.line.upper() else None
-        case Raw(like=like):
-            assert like is not None
-            return Text(text) if _read_information(text, prefix, parameters, like, other) is not None else None
+        case Raw(parsed=parsed):
+            assert parsed is not None
+            return Text(text) if _read_information(text, prefix, parameters, parsed, other) is not None else None
         case _ if parameters is not None and command.information is not None:
             kind = command.information
             known = issubclass(kind, Line) and kind.prefix == prefix

@@ -4,7 +4,7 @@ from .commands import Command
 from .responses import Completion, Response
 
 
-class Debts:
+class OverdueCompletions:
     """The commands whose completions a module still owes."""
 
     def __init__(self) -> None:
@@ -17,21 +17,21 @@ class Debts:
 
     def include(self, completion: Completion) -> bool:
         """Tell whether a completion may be one that is owed."""
-        return any(could_be(completion, command) for command in self._commands)
+        return any(may_complete(completion, command) for command in self._commands)
 
     def settle(self, response: Response) -> None:
         """Note that a late response came: the oldest command that it may belong to is owed nothing more."""
         for command in self._commands:
-            if isinstance(response, command.awaited[0]) and could_be(response, command):
+            if isinstance(response, command.awaited[0]) and may_complete(response, command):
                 self._commands.remove(command)
                 return
 
-    def forgive(self) -> None:
+    def clear(self) -> None:
         """Expect none of them any more."""
         self._commands.clear()
 
 
-def could_be(response: Response, command: Command) -> bool:
+def may_complete(response: Response, command: Command) -> bool:
     """Tell whether a response could be what a command awaits after ``OK``."""
     return (
         isinstance(response, Completion) and isinstance(response, command.awaited) and command.is_answered_by(response)

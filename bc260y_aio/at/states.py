@@ -106,7 +106,7 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
 }
 
 
-def after(state: State, trigger: Trigger) -> State:
+def next_state(state: State, trigger: Trigger) -> State:
     """Return the state that follows.
 
     Raises:

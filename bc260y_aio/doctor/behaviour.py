@@ -8,7 +8,7 @@ from ..at.information import AckStatus, DataFormat, Registration, SocketInfo, So
 from ..at.syntax import PayloadFormat
 from ..at.urcs import DataReceived, PeerClosed
 from ..errors import ErrorCode
-from ..line.profile import USUAL
+from ..line.profile import DEFAULT_PROFILE
 from .checks import PROFILED, Check, Verdict, agrees, differs, either, shown
 from .line import Exchange
 from .looks import QUESTIONS
@@ -86,21 +86,23 @@ def _markers(record: Record) -> Verdict:
 
 def _count(record: Record) -> Verdict:
     count = record.fact("sockets")
-    return agrees(f"{count} of them") if count == USUAL.sockets else differs(f"{count} of them", sockets=count)
+    return (
+        agrees(f"{count} of them") if count == DEFAULT_PROFILE.sockets else differs(f"{count} of them", sockets=count)
+    )
 
 
 def _largest_ping(record: Record) -> Verdict:
     if "largest_ping" in record.facts:
-        largest = min(record.facts["largest_ping"], USUAL.largest_ping)
+        largest = min(record.facts["largest_ping"], DEFAULT_PROFILE.largest_ping)
     else:
         if record["ping"].is_refused:
             raise NotSeen("the module does not ping")
 
         # What is said of firmware before R01A03 (guide 2.2.8, note).
-        largest = 200 if record["ping.largest"].is_refused else USUAL.largest_ping
+        largest = 200 if record["ping.largest"].is_refused else DEFAULT_PROFILE.largest_ping
 
     seen = f"{largest} bytes"
-    return agrees(seen) if largest == USUAL.largest_ping else differs(seen, largest_ping=largest)
+    return agrees(seen) if largest == DEFAULT_PROFILE.largest_ping else differs(seen, largest_ping=largest)
 
 
 def _formats(record: Record) -> Verdict:
@@ -388,7 +390,7 @@ def _format_set(record: Record) -> Verdict:
 
 def _nvram_gap(record: Record) -> Verdict:
     if record["formats.next"].is_done:
-        return agrees(f"{1000 * USUAL.nvram_gap:.0f} ms")
+        return agrees(f"{1000 * DEFAULT_PROFILE.nvram_gap:.0f} ms")
 
     return differs("the next command was lost", nvram_gap=1.0)
 
@@ -399,8 +401,8 @@ BEHAVIOUR: Final = (
     Check("rate", "the module keeps to one rate", "", "identity", _rate),
     Check("commands", "the commands that a modem sends are known", "2.2, 4.1", "commands", _commands),
     Check("markers", "the test forms of the guide's commands tell ranges", "2.2", "commands", _markers),
-    Check("sockets", f"there are {USUAL.sockets} connectIDs", "2.2.2", "commands", _count),
-    Check("largest_ping", f"a ping may have {USUAL.largest_ping} bytes", "2.2.8", "commands", _largest_ping),
+    Check("sockets", f"there are {DEFAULT_PROFILE.sockets} connectIDs", "2.2.2", "commands", _count),
+    Check("largest_ping", f"a ping may have {DEFAULT_PROFILE.largest_ping} bytes", "2.2.8", "commands", _largest_ping),
     Check("data_format", "the payload formats can be asked for", "2.2.1", "commands", _formats),
     Check("registration", f"it registers within {REGISTRATION_TIMEOUT:g} s", "4.1", "registration", _registration),
     Check("open", "the outcome of an open is told, after OK, within 65 s", "2.2.2", "failure", _opens),
@@ -420,5 +422,11 @@ BEHAVIOUR: Final = (
     Check("completion_delay", f"SEND OK, CLOSE OK come within {COMPLETES_WITHIN:g} s", "2.2", "failure", _completions),
     Check("latency", f"there and back takes {ECHO_TIMEOUT:g} s at the most", "", "stream", _round_trip),
     Check("format_set", "the payload formats are as they were set, at once", "2.2.1", "formats", _format_set),
-    Check("nvram_gap", f"it hears again {USUAL.nvram_gap:g} s after writing its NVRAM", "", "formats", _nvram_gap),
+    Check(
+        "nvram_gap",
+        f"it hears again {DEFAULT_PROFILE.nvram_gap:g} s after writing its NVRAM",
+        "",
+        "formats",
+        _nvram_gap,
+    ),
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ..at.responses import Text
-from ..line.profile import USUAL, Profile
+from ..line.profile import DEFAULT_PROFILE, Profile
 from .behaviour import BEHAVIOUR
 from .checks import Check, Finding, Outcome
 from .life import LIFE
@@ -159,4 +159,4 @@ def draw_profile(findings: tuple[Finding, ...]) -> Profile:
             else:
                 quirks[name] = value
 
-    return replace(USUAL, unsupported=frozenset(unsupported), **quirks)
+    return replace(DEFAULT_PROFILE, unsupported=frozenset(unsupported), **quirks)

@@ -4,7 +4,7 @@ from typing import Final
 
 from ..at.information import SleepSetting
 from ..at.urcs import AddressAssigned, PowerChanged, PowerEvent, Restarted, Unrecognised
-from ..line.profile import USUAL
+from ..line.profile import DEFAULT_PROFILE
 from .checks import Check, Verdict, agrees, differs, either, shown
 from .power import WAKING
 from .record import NotSeen, Record
@@ -90,7 +90,7 @@ def _boot_time(record: Record) -> Verdict:
         raise NotSeen("no RDY came")
 
     seen = f"{after:.1f} s"
-    return agrees(seen) if after <= USUAL.boot_time else differs(seen, boot_time=round(_ROOM * after, 1))
+    return agrees(seen) if after <= DEFAULT_PROFILE.boot_time else differs(seen, boot_time=round(_ROOM * after, 1))
 
 
 def _defaults(record: Record) -> Verdict:
@@ -101,11 +101,17 @@ def _defaults(record: Record) -> Verdict:
 
 
 LIFE: Final = (
-    Check("sleep_after", f"it stays awake for {USUAL.awake_for:g} s after a byte", "4.3.9", "sleep", _stays_awake),
+    Check(
+        "sleep_after",
+        f"it stays awake for {DEFAULT_PROFILE.awake_for:g} s after a byte",
+        "4.3.9",
+        "sleep",
+        _stays_awake,
+    ),
     Check("light_sleep", "what sleeps, sleeps deeply: the AT that wakes it is lost", "4.3.9", "sleep", _depth),
     Check("wake_time", f"it answers within {WAKING[0]} AT, {WAKING[1]:g} s apart", "4.3.9", "sleep", _wake_time),
     Check("sleep_reports", "it tells when it falls into deep sleep, and comes back", "4.3.9", "sleep", _reports),
     Check("boot_lines", "a start is told: RDY, +CFUN, +CPIN, +IP", "", "start", _boot_lines),
-    Check("boot_time", f"RDY comes within {USUAL.boot_time:g} s", "", "start", _boot_time),
+    Check("boot_time", f"RDY comes within {DEFAULT_PROFILE.boot_time:g} s", "", "start", _boot_time),
     Check("boot_defaults", "after a start echo is on, and deep sleep allowed", "", "start", _defaults),
 )

@@ -13,7 +13,7 @@ from ..at.commands import (
     read_verbatim,
 )
 from ..at.urcs import AddressAssigned, PowerChanged, PowerEvent, Restarted
-from ..line.profile import USUAL
+from ..line.profile import DEFAULT_PROFILE
 from .record import Harm
 from .visit import Visit
 
@@ -44,7 +44,7 @@ async def look_at_sleep(visit: Visit) -> None:
     # For so long the driver takes it for awake.
     await visit.see("sleep.allow", SetSleep(1))
     started = asyncio.get_running_loop().time()
-    await visit.line.listen(0.9 * USUAL.awake_for, PowerChanged)
+    await visit.line.listen(0.9 * DEFAULT_PROFILE.awake_for, PowerChanged)
     visit.record.facts["sleep.heard_after"] = asyncio.get_running_loop().time() - started
     await _wake(visit, "sleep.early")
     if not visit.record.facts["sleep.early.lost"]:

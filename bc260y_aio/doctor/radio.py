@@ -19,7 +19,7 @@ from ..at.commands import (
 )
 from ..at.information import DataFormat, Registration
 from ..at.syntax import PayloadFormat
-from ..line.profile import USUAL
+from ..line.profile import DEFAULT_PROFILE
 from .record import NOWHERE, Harm
 from .visit import Visit
 
@@ -93,7 +93,7 @@ async def look_at_names(visit: Visit) -> None:
 
     await visit.see("ping", Ping(host, count=1))
     if "largest_ping" not in visit.record.facts:
-        await visit.see("ping.largest", Ping(host, count=1, size=USUAL.largest_ping))
+        await visit.see("ping.largest", Ping(host, count=1, size=DEFAULT_PROFILE.largest_ping))
 
 
 def _is_numeric(host: str) -> bool:
@@ -181,7 +181,7 @@ async def look_at_formats(visit: Visit) -> None:
 
     other = DataFormat(PayloadFormat(1 - found.send), PayloadFormat(1 - found.receive))
     await visit.see("formats.set", SetDataFormat(other.send, other.receive))
-    await visit.line.listen(USUAL.nvram_gap)
+    await visit.line.listen(DEFAULT_PROFILE.nvram_gap)
     await visit.see("formats.next", Attention())
     visit.record.facts["formats.other"] = other
     await visit.see("formats.told", QueryDataFormat())

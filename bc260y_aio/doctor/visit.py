@@ -11,7 +11,7 @@ from ..at.commands import CloseSocket, Command, OpenSocket, QuerySockets, SetEch
 from ..at.completions import SocketOpened
 from ..at.information import DataFormat, SocketInfo
 from ..errors import BC260YError
-from ..line.profile import USUAL
+from ..line.profile import DEFAULT_PROFILE
 from ..modem.startup import DEFAULT_RATES, find_rate
 from ..port import open_port
 from .line import Exchange, Line
@@ -68,7 +68,7 @@ class Visit:
     def free_connect_id(self) -> int | None:
         """Return a connectID that nobody has, or None."""
         taken = {info.connect_id for info in self.leftovers}
-        count = self.record.facts.get("sockets", USUAL.sockets)
+        count = self.record.facts.get("sockets", DEFAULT_PROFILE.sockets)
         return next((number for number in range(count) if number not in taken), None)
 
     @property

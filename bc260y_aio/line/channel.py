@@ -35,12 +35,12 @@ from ..errors import (
 )
 from ..port import Port
 from ..tracing import Trace
-from .deferred import Afterwards
+from .deferred import DeferredCalls
 from .inbox import Inboxes
-from .profile import USUAL, Profile
+from .profile import DEFAULT_PROFILE, Profile
 from .recovery import Recovery
 from .subscribers import Subscribers
-from .turns import MOST_LINES, Answer, Answered, Asking, Dialogue, Outcome, Turn, TurnQueue, Watcher
+from .turns import MOST_LINES, Answer, AnswerFuture, CommandTurn, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
 # A completion that has not come this long after its command was given up will not come any more, in seconds.
 LATE_ANSWER_WINDOW: Final = 60.0
@@ -68,7 +68,7 @@ class Channel:
         *,
         name: str,
         recovery_timeout: float,
-        profile: Profile = USUAL,
+        profile: Profile = DEFAULT_PROFILE,
         trace: Trace | None = None,
         numbers: Iterator[int] | None = None,
     ) -> None:
@@ -93,8 +93,8 @@ class Channel:
         self._dialogue: Dialogue | None = None
         self._is_dispatching = False
         self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching, self.trace)
-        self.afterwards = Afterwards()
-        self._at_rest: deque[asyncio.Future[None]] = deque()
+        self.deferred = DeferredCalls()
+        self._idle_waiters: deque[asyncio.Future[None]] = deque()
         self.inboxes = Inboxes()
         self._subscribers = Subscribers()
         self._reader: asyncio.Task[None] | None = None
@@ -103,7 +103,7 @@ class Channel:
             self._dte, self._write, name=port.url, timeout=recovery_timeout, gap=gap, on_end=self._recovered
         )
         self.may_sleep = False
-        self._heard_at = 0.0
+        self._last_byte_at = 0.0
         self._gave_up_at: float | None = None
         self._not_before = 0.0
         self._error: Exception | None = None
@@ -129,7 +129,7 @@ class Channel:
         finally:
             await self.port.close()
 
-    # Asking
+    # Commands
 
     def turn(self, *, urgent: bool = False) -> Turn:
         """Return a turn on the line, to be entered with ``async with``.
@@ -155,11 +155,11 @@ class Channel:
             PortLost: the port went away.
             ModemClosed: the modem was closed.
         """
-        asking = Asking(self, command, timeout, watch)
+        turn = CommandTurn(self, command, timeout, watch)
         try:
-            return await asking.queue() or await self.continue_turn(command, timeout, watch)
+            return await turn.queue() or await self.continue_turn(command, timeout, watch)
         finally:
-            asking.leave()
+            turn.leave()
 
     def begin(
         self,
@@ -167,7 +167,7 @@ class Channel:
         timeout: float | None = None,
         watch: Watcher | None = None,
         *,
-        answered: Answered | None = None,
+        answered: AnswerFuture | None = None,
         on_end: Callable[[Outcome], None] | None = None,
     ) -> None:
         """Write a command, for somebody whose turn it is and when the line is ready; see also :meth:`execute`.
@@ -202,14 +202,14 @@ class Channel:
         self, command: Command, timeout: float | None = None, watch: Watcher | None = None
     ) -> Answer:
         """Execute a command for somebody whose turn it is; see :meth:`execute`."""
-        await self._rest()
-        answered: Answered = self._loop.create_future()
+        await self._wait_until_ready()
+        answered: AnswerFuture = self._loop.create_future()
         self.begin(command, timeout, watch, answered=answered)
         answer = await answered
         assert answer is not None
         return answer
 
-    async def _rest(self) -> None:
+    async def _wait_until_ready(self) -> None:
         """Wait until a command may be written."""
         while True:
             if self._error is not None:
@@ -225,21 +225,21 @@ class Channel:
                     continue
 
             waiter = self._loop.create_future()
-            self._at_rest.append(waiter)
+            self._idle_waiters.append(waiter)
             try:
                 await waiter
             finally:
                 with contextlib.suppress(ValueError):
-                    self._at_rest.remove(waiter)
+                    self._idle_waiters.remove(waiter)
 
         now = self._loop.time()
         if self._gave_up_at is not None and now - self._gave_up_at > LATE_ANSWER_WINDOW:
             self._gave_up_at = None
-            self._dte.forgive()
+            self._dte.forget_overdue()
 
     @property
     def _may_be_asleep(self) -> bool:
-        return self.may_sleep and self._loop.time() - self._heard_at > self.profile.awake_for
+        return self.may_sleep and self._loop.time() - self._last_byte_at > self.profile.awake_for
 
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
@@ -253,7 +253,7 @@ class Channel:
 
     async def _read(self) -> None:
         try:
-            await self.port.deliver(self._hear)
+            await self.port.deliver(self._data_received)
         except asyncio.CancelledError:
             self._end(ModemClosed("the modem was closed"))
             raise
@@ -265,15 +265,15 @@ class Channel:
             self._end(error)
             self._loop.call_exception_handler({"message": f"{self!r}: the reader failed", "exception": exc})
 
-    def _hear(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
-        with self.afterwards:
+    def _data_received(self, data: bytes) -> None:
+        self._last_byte_at = self._loop.time()
+        with self.deferred:
             if self._dte.receive_data(data):
                 self._dispatch()
 
             if self.recovery.task is None:
                 # Silence that is asked for is none.
-                self._heard_at += self.port.expect(self._dte.missing)
+                self._last_byte_at += self.port.expect(self._dte.missing)
             if self._dialogue is None and self._dte.state is State.UNSYNCHRONISED:
                 # What comes is not believed until the line is in step again.
                 self.recover()
@@ -294,7 +294,7 @@ class Channel:
             self._is_dispatching = False
 
         if self._dialogue is None:
-            self._come_to_rest()
+            self._line_is_free()
 
     def _deliver(self, connect_id: int, data: bytes) -> None:
         is_stray = not self.inboxes.deliver(connect_id, data)
@@ -307,7 +307,7 @@ class Channel:
 
         match response:
             case Information() | Completion():
-                if dialogue.bring(response) and self._dte.state is not State.IDLE:
+                if dialogue.add(response) and self._dte.state is not State.IDLE:
                     self._give_up(dialogue, f"{MOST_LINES} lines")
             case Failure(code=code, text=text):
                 self._finish(CommandFailed(str(dialogue.command), code=code, text=text))
@@ -342,29 +342,29 @@ class Channel:
         self.trace.ended(dialogue.command, outcome)
         dialogue.end(outcome)
 
-    def _come_to_rest(self) -> None:
-        while self._at_rest:
-            waiter = self._at_rest.popleft()
+    def _line_is_free(self) -> None:
+        while self._idle_waiters:
+            waiter = self._idle_waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
 
-        self.turns.pass_on()
+        self.turns.grant_next()
 
     def _react(self, event: Unsolicited) -> None:
         self.trace.heard(event)
-        self.inboxes.hear(event)
+        self.inboxes.handle(event)
         match event:
             case ProbeAnswered() | Resynchronised():
-                self.recovery.hear()
+                self.recovery.note_answer()
             case LateAnswer():
-                self.recovery.hear_late()
+                self.recovery.note_activity()
             case Restarted():
                 # A module that starts may be deaf for a while yet.
-                self.recovery.hear()
+                self.recovery.note_answer()
                 self.recover()
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
                 # What was said before it was awake is lost, and it may be asleep again before long.
-                self.recovery.hurry()
+                self.recovery.probe_now()
 
         self._subscribers.publish(event)
         if isinstance(event, Restarted) and self._dte.state not in ENGAGED:
@@ -376,7 +376,7 @@ class Channel:
 
     def _expire(self, dialogue: Dialogue) -> None:
         now = self._loop.time()
-        if now < (due := dialogue.due(self._heard_at)) - 0.001:
+        if now < (due := dialogue.due(self._last_byte_at)) - 0.001:
             dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
             return
 
@@ -405,7 +405,7 @@ class Channel:
             self._end(error)
 
         self._not_before = max(self._not_before, self._loop.time() + self.profile.command_gap)
-        self._come_to_rest()
+        self._line_is_free()
 
     def _end(self, error: Exception) -> None:
         """Tell everybody that there is nothing more to come."""
@@ -420,7 +420,7 @@ class Channel:
             self._dialogue = None
 
         self.turns.end(error)
-        self._come_to_rest()
+        self._line_is_free()
         self.inboxes.end_all(error)
         self.recovery.cancel()
 

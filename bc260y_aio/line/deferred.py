@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 
-class Afterwards:
+class DeferredCalls:
     """Calls that wait until a read has been dealt with, and the next command, if one waits, is on the wire.
 
     It is a context manager, around a read that is dealt with. What is asked for inside of it is done when it ends, in

@@ -33,7 +33,7 @@ class Inbox:
         self.size = 0
         self.dropped = 0
         self.on_arrival: Callable[[], None] | None = None
-        self.on_level: Callable[[], None] | None = None
+        self.on_size_change: Callable[[], None] | None = None
         self.on_overflow: Callable[[], object] | None = None
         self.keeps_order = keeps_order
         self._payloads: deque[bytes] = deque()
@@ -58,7 +58,7 @@ class Inbox:
 
         self._announce()
 
-    def put_damage(self, error: Exception) -> None:
+    def record_damage(self, error: Exception) -> None:
         """Add that a payload was lost on the line: the end of a stream, one datagram less."""
         if self.keeps_order:
             self.end(error)
@@ -94,11 +94,11 @@ class Inbox:
         if self.on_arrival is not None:
             self.on_arrival()
 
-        self._tell_level()
+        self._report_size()
 
-    def _tell_level(self) -> None:
-        if self.on_level is not None:
-            self.on_level()
+    def _report_size(self) -> None:
+        if self.on_size_change is not None:
+            self.on_size_change()
 
     # The transport's side
 
@@ -139,20 +139,20 @@ class Inbox:
         """
         payload = self._payloads.popleft()
         self.size -= len(payload)
-        self._tell_level()
+        self._report_size()
         return payload
 
     def put_back(self, payload: bytes) -> None:
         """Put back what was taken last, or the rest of it."""
         self._payloads.appendleft(payload)
         self.size += len(payload)
-        self._tell_level()
+        self._report_size()
 
     def clear(self) -> None:
         """Throw away what waits."""
         self._payloads.clear()
         self.size = 0
-        self._tell_level()
+        self._report_size()
 
 
 class Inboxes(dict[Hashable, Inbox]):
@@ -188,13 +188,15 @@ class Inboxes(dict[Hashable, Inbox]):
         self._doubt(connect_id)
         return False
 
-    def hear(self, event: Unsolicited) -> None:
+    def handle(self, event: Unsolicited) -> None:
         """Tell those that a URC is about."""
         match event:
             case DamagedPayload(connect_id=connect_id, announced=announced, reason=reason):
                 self._doubt(connect_id)
                 if (inbox := self.get(connect_id)) is not None:
-                    inbox.put_damage(PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}"))
+                    inbox.record_damage(
+                        PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}")
+                    )
             case DamagedLine():
                 self._damage_any()
             case PeerClosed(connect_id=connect_id):

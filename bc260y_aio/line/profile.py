@@ -110,7 +110,7 @@ class Profile:
             OSError: the file cannot be read.
             ValueError: a value cannot be.
         """
-        profile = known if isinstance(known, Profile) else USUAL if known is None else cls.load(known)
+        profile = known if isinstance(known, Profile) else DEFAULT_PROFILE if known is None else cls.load(known)
         changes: Any = {name: value for name, value in named.items() if value is not None}
         return dataclasses.replace(profile, **changes)
 
@@ -149,7 +149,7 @@ class Profile:
     def quirks(self) -> dict[str, Any]:
         """What differs from the default, by name, in values that JSON and TOML have."""
         found = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        changed = {name: value for name, value in found.items() if value != getattr(USUAL, name)}
+        changed = {name: value for name, value in found.items() if value != getattr(DEFAULT_PROFILE, name)}
         as_lists = {name: sorted(changed[name]) for name in ("unsupported", "markers") if name in changed}
         return changed | as_lists
 
@@ -208,4 +208,4 @@ def _printable(text: str) -> str:
 
 
 # What is assumed of a module of which nothing is known.
-USUAL: Final = Profile()
+DEFAULT_PROFILE: Final = Profile()

@@ -57,7 +57,7 @@ class Recovery:
         self._on_end = on_end
         self._gap = gap
         self._answered = asyncio.Event()
-        self._heard_at = 0.0
+        self._last_byte_at = 0.0
 
     def begin(self, task_name: str) -> None:
         """Begin to probe, unless that is under way."""
@@ -65,18 +65,18 @@ class Recovery:
             self.task = asyncio.get_running_loop().create_task(self._probe(), name=task_name)
             self.task.add_done_callback(self._over)
 
-    def hear(self) -> None:
+    def note_answer(self) -> None:
         """Hear that a probe was answered, or that it is time for the next."""
-        self.hear_late()
-        self.hurry()
+        self.note_activity()
+        self.probe_now()
 
-    def hurry(self) -> None:
+    def probe_now(self) -> None:
         """Send the next probe now. That is no answer, and the module is taken for lost no later than it would be."""
         self._answered.set()
 
-    def hear_late(self) -> None:
+    def note_activity(self) -> None:
         """Hear an answer to something asked before: it tells that the module is there, and no more."""
-        self._heard_at = asyncio.get_running_loop().time()
+        self._last_byte_at = asyncio.get_running_loop().time()
 
     def cancel(self) -> None:
         """Stop probing."""
@@ -84,11 +84,11 @@ class Recovery:
             self.task.cancel()
 
     async def _probe(self) -> Exception | None:
-        self.hear_late()
+        self.note_activity()
         unanswered = 0
         try:
             # A timer may ring a moment early.
-            while (left := self._heard_at + self.timeout - asyncio.get_running_loop().time()) > 0.001:
+            while (left := self._last_byte_at + self.timeout - asyncio.get_running_loop().time()) > 0.001:
                 if self._gap:
                     await asyncio.sleep(self._gap)
 

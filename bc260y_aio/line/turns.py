@@ -28,7 +28,7 @@ class Answer:
 
 
 Outcome = Answer | Exception
-Answered = asyncio.Future[Answer | None]
+AnswerFuture = asyncio.Future[Answer | None]
 Watcher = Callable[[Information | Completion], None]
 
 
@@ -65,7 +65,7 @@ class Dialogue:
     """
 
     command: Command
-    answered: Answered | None
+    answered: AnswerFuture | None
     started: float
     timeout: float
     completion_timeout: float
@@ -78,7 +78,7 @@ class Dialogue:
     def __repr__(self) -> str:
         return f"<Dialogue {self.command}>"
 
-    def bring(self, response: Information | Completion) -> bool:
+    def add(self, response: Information | Completion) -> bool:
         """Take a part of the answer; return whether that makes it longer than any answer is.
 
         It is shown to whoever watches, and waits for the answer still.
@@ -93,15 +93,15 @@ class Dialogue:
 
         return len(self.information) + len(self.completions) > MOST_LINES
 
-    def due(self, heard_at: float) -> float:
+    def due(self, last_byte_at: float) -> float:
         """Return when the deadline is, on the loop's clock.
 
         It runs from the last byte heard, for an answer may wait behind pushed data on a slow line; but not for ever.
 
         Args:
-            heard_at: when that was.
+            last_byte_at: when that was.
         """
-        return min(max(self.started, heard_at), self.started + (_PATIENCE - 1) * self.timeout) + self.timeout
+        return min(max(self.started, last_byte_at), self.started + (_PATIENCE - 1) * self.timeout) + self.timeout
 
     def end(self, outcome: Outcome) -> None:
         """Tell the outcome to whoever still waits for it."""
@@ -112,10 +112,10 @@ class Dialogue:
             on_end, self.on_end = self.on_end, None
             on_end(outcome)
         elif self.answered is not None:
-            tell(self.answered, outcome)
+            deliver_outcome(self.answered, outcome)
 
 
-def tell(answered: Answered, outcome: Outcome) -> None:
+def deliver_outcome(answered: AnswerFuture, outcome: Outcome) -> None:
     """Tell an outcome to whoever awaits it still."""
     if answered.done():
         return
@@ -129,10 +129,10 @@ def tell(answered: Answered, outcome: Outcome) -> None:
 class Waiter(Protocol):
     """What stands in line for a turn."""
 
-    def take(self) -> bool:
+    def grant(self) -> bool:
         """Take the turn, which has come; return False to let it go by."""
 
-    def refuse(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Hear that no turn will come."""
 
 
@@ -143,14 +143,14 @@ class TurnQueue:
     up its answer, never its turn.
     """
 
-    def __init__(self, is_at_rest: Callable[[], bool], trace: Trace) -> None:
+    def __init__(self, is_idle: Callable[[], bool], trace: Trace) -> None:
         """Make a queue.
 
         Args:
-            is_at_rest: tells whether no dialogue is under way. When one ends, :meth:`pass_on` must be called.
+            is_idle: tells whether no dialogue is under way. When one ends, :meth:`grant_next` must be called.
             trace: hears who waits.
         """
-        self._is_at_rest = is_at_rest
+        self._is_idle = is_idle
         self._trace = trace
         self._taken = False
         self._waiting: deque[Waiter] = deque()
@@ -159,43 +159,43 @@ class TurnQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def line_up(self, waiter: Waiter, *, urgent: bool = False) -> None:
+    def enqueue(self, waiter: Waiter, *, urgent: bool = False) -> None:
         """Let somebody stand in line; its turn may come at once."""
         if self._trace.is_on:
             self._trace.lined_up(waiter)
 
         if self._error is not None:
-            waiter.refuse(self._error.with_traceback(None))
+            waiter.fail(self._error.with_traceback(None))
         elif urgent:
             self._waiting.appendleft(waiter)
         else:
             self._waiting.append(waiter)
 
-        self.pass_on()
+        self.grant_next()
 
     def leave(self) -> None:
         """End the turn under way."""
         self._taken = False
-        self.pass_on()
+        self.grant_next()
 
-    def pass_on(self) -> None:
+    def grant_next(self) -> None:
         """Let the next one have the line, if it is free and at rest."""
-        while self._waiting and not self._taken and self._is_at_rest():
+        while self._waiting and not self._taken and self._is_idle():
             waiter = self._waiting.popleft()
             self._taken = True
             self._trace.granted(waiter)
             try:
-                self._taken = waiter.take()
+                self._taken = waiter.grant()
             except Exception as exc:
                 # Nobody but the one whose turn it was has made the mistake.
                 self._taken = False
-                waiter.refuse(exc)
+                waiter.fail(exc)
 
     def end(self, error: Exception) -> None:
         """Tell everybody who waits, now or later, that no turn will come."""
         self._error = error
         while self._waiting:
-            self._waiting.popleft().refuse(error)
+            self._waiting.popleft().fail(error)
 
 
 class Turn:
@@ -217,20 +217,20 @@ class Turn:
         self._turns = turns
         self._urgent = urgent
         self.has_turn = False
-        self._granted: Answered | None = None
+        self._granted: AnswerFuture | None = None
         self.execute = execute
 
     # Standing in line
 
-    def queue(self) -> Answered:
+    def queue(self) -> AnswerFuture:
         """Stand in line now rather than when entered; the future is done when the turn has come, or will not come."""
         if self._granted is None:
             self._granted = asyncio.get_running_loop().create_future()
-            self._turns.line_up(self, urgent=self._urgent)
+            self._turns.enqueue(self, urgent=self._urgent)
 
         return self._granted
 
-    def take(self) -> bool:
+    def grant(self) -> bool:
         """Grant the turn; see :class:`Waiter`."""
         granted = self._granted
         if granted is None or granted.done():
@@ -240,10 +240,10 @@ class Turn:
         granted.set_result(None)
         return True
 
-    def refuse(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Do not grant it, ever; see :class:`Waiter`."""
         if self._granted is not None:
-            tell(self._granted, error)
+            deliver_outcome(self._granted, error)
 
     # Having it
 
@@ -284,7 +284,7 @@ class Line(Protocol):
         timeout: float | None = None,
         watch: Watcher | None = None,
         *,
-        answered: Answered | None = None,
+        answered: AnswerFuture | None = None,
         on_end: Callable[[Outcome], None] | None = None,
     ) -> None:
         """Write a command, for somebody whose turn it is, when the line is ready."""
@@ -296,7 +296,7 @@ class Line(Protocol):
         raise NotImplementedError
 
 
-class Asking(Turn):
+class CommandTurn(Turn):
     """A turn for a single command, which is written the moment that the turn comes, if the line allows.
 
     The turn is over with the answer, whether or not the one who asked has run meanwhile. What is awaited is the answer,
@@ -310,13 +310,13 @@ class Asking(Turn):
         self._line = line
         self._asked = command, timeout, watch
 
-    def take(self) -> bool:
+    def grant(self) -> bool:
         granted = self._granted
         if granted is None or granted.done():
             return False
 
         if not self._line.is_ready:
-            return super().take()
+            return super().grant()
 
         self._line.begin(*self._asked, answered=granted, on_end=self._ended)
         self.has_turn = True
@@ -325,4 +325,4 @@ class Asking(Turn):
     def _ended(self, outcome: Outcome) -> None:
         self.leave()
         if self._granted is not None:
-            tell(self._granted, outcome)
+            deliver_outcome(self._granted, outcome)

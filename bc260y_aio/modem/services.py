@@ -298,7 +298,7 @@ class Services(ModemCore):
         try:
             answer = await self._channel.execute(command, timeout)
         finally:
-            if isinstance(command.like, SetDataFormat):
+            if isinstance(command.parsed, SetDataFormat):
                 self._formats.forget()
 
         return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]

@@ -19,7 +19,7 @@ from ..at.information import Registration, SleepSetting, SocketInfo
 from ..at.responses import CmeLevel
 from ..errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding
 from ..line.channel import Channel
-from ..line.profile import USUAL, Profile
+from ..line.profile import DEFAULT_PROFILE, Profile
 from ..line.turns import Answer, Turn
 from ..port import Port
 from ..sockets.closing import close_connect_id
@@ -86,7 +86,7 @@ class StartupSettings:
         profile: what is known of it.
     """
 
-    def __init__(self, formats: PayloadFormats, profile: Profile = USUAL) -> None:
+    def __init__(self, formats: PayloadFormats, profile: Profile = DEFAULT_PROFILE) -> None:
         self.profile = profile
         self.registration: Registration | None = None
         self.sleep_found: SleepSetting | None = None

@@ -14,7 +14,7 @@ import serial
 from serial.urlhandler import protocol_socket, protocol_spy
 
 from ..errors import PortLost
-from .border import checked_scheme, translated
+from .translation import checked_scheme, translated
 from .transport import SerialTransport
 
 # How long close() lets written bytes leave before it drops them, and then waits for the descriptor, in seconds each.
@@ -62,7 +62,7 @@ class SpySerial(protocol_spy.Serial):
             self._file.close()
 
 
-MENDED: Final[dict[str, type[SocketSerial | SpySerial]]] = {"socket": SocketSerial, "spy": SpySerial}
+PATCHED: Final[dict[str, type[SocketSerial | SpySerial]]] = {"socket": SocketSerial, "spy": SpySerial}
 
 
 class Device:
@@ -133,12 +133,12 @@ def _open_serial(url: str, baudrate: int) -> serial.SerialBase:
         "inter_byte_timeout": 0,
         "exclusive": True,
     }
-    mended = MENDED.get(checked_scheme(url))
+    patched = PATCHED.get(checked_scheme(url))
 
     with translated(f"cannot open {url}"), contextlib.ExitStack() as undo:
-        instance: Any = mended(**options) if mended else serial.serial_for_url(url, do_not_open=True, **options)
+        instance: Any = patched(**options) if patched else serial.serial_for_url(url, do_not_open=True, **options)
         undo.callback(_close_serial, instance)
-        if mended:
+        if patched:
             instance.port = url
 
         if type(instance).fileno is io.RawIOBase.fileno:

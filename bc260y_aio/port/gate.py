@@ -13,7 +13,7 @@ _SHORTEST_ANSWER: Final = 6
 # A pause costs about as much as a wake-up, so a shorter one saves nothing, in seconds.
 _SHORTEST_PAUSE: Final = 0.003
 # To go on with one costs less than that, in seconds: nobody has to begin to watch the port, and to cease again.
-_SHORTEST_LOOK: Final = 0.001
+_SHORTEST_REPEAT: Final = 0.001
 # Bytes that should take less time than this tell nothing about the line, in seconds: they may arrive in one go.
 _SHORTEST_EVIDENCE: Final = 0.008
 # So many times in a row a line must have been as slow as its rate says before it is slept on; and one in so many times
@@ -66,7 +66,7 @@ class Gate:
 
         pause = wire_time - max(0.0, _LATENESS - _SHORTEST_ANSWER * BITS_PER_BYTE / baudrate)
         if is_paused and size:
-            pause = max(pause, _SHORTEST_LOOK)
+            pause = max(pause, _SHORTEST_REPEAT)
         elif pause < _SHORTEST_PAUSE:
             return 0.0
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from ..errors import PortLost, PortNotFound
-from .border import check_baudrate, checked_scheme
 from .device import CLOSE_TIMEOUT, Device
 from .gate import Gate
 from .receiver import Receiver
+from .translation import check_baudrate, checked_scheme
 
 if TYPE_CHECKING:
     from ..emulator.line import MemoryEnd
@@ -73,7 +73,7 @@ async def _open_memory(url: str) -> "Port":
     if end is None or end.line is None:
         raise PortNotFound(f"{url}: there is no such line in this process")
 
-    return await Port(url, _Borrowed(end), baudrate=end.line.pace)._open()
+    return await Port(url, _BorrowedLine(end), baudrate=end.line.pace)._open()
 
 
 class Port:
@@ -262,7 +262,7 @@ class Closable(Protocol):
         """Close it; never raise."""
 
 
-class _Borrowed:
+class _BorrowedLine:
     """A line in memory that belongs to somebody else."""
 
     def __init__(self, end: "MemoryEnd") -> None:

@@ -119,10 +119,10 @@ class Receiver(asyncio.Protocol):
         if self._pause is not None:
             self._pause.cancel()
 
-        self._pause = self._loop.call_later(seconds, self._look) if seconds > 0 else None
+        self._pause = self._loop.call_later(seconds, self._end_pause) if seconds > 0 else None
         self._watch()
 
-    def _look(self) -> None:
+    def _end_pause(self) -> None:
         """End a pause: take what has come without waiting for it, for the reader may want the next pause at once."""
         self._pause = None
         fetch = getattr(self._transport, "fetch", None)

@@ -1,4 +1,4 @@
-"""The transport of a serial port: pyserial-asyncio's, mended."""
+"""The transport of a serial port: pyserial-asyncio's, patched."""
 
 import asyncio
 import contextlib
@@ -38,8 +38,8 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
     ) -> None:
         self._ended = False
         # The other end takes nothing any more.
-        self._is_deaf = False
-        self._leaving: asyncio.TimerHandle | None = None
+        self._write_failed = False
+        self._draining: asyncio.TimerHandle | None = None
         self._release = release
         self._fd = instance.fileno()
         self._spy = getattr(instance, "formatter", None)
@@ -71,14 +71,14 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         return not self._closing and self._read_ready()
 
     def write(self, data: bytes) -> None:
-        if self._closing or self._is_deaf or not data:
+        if self._closing or self._write_failed or not data:
             return
 
         if self._spy is not None:
             self._spy.tx(data)
 
         sent = 0 if self._write_buffer else self._send(data)
-        if sent < len(data) and not self._is_deaf:
+        if sent < len(data) and not self._write_failed:
             self._write_buffer.append(bytes(data[sent:]))
             self._ensure_writer()
             self._maybe_pause_protocol()
@@ -87,7 +87,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         while self._write_buffer:
             chunk = self._write_buffer[0]
             sent = self._send(chunk)
-            if self._is_deaf:
+            if self._write_failed:
                 return
 
             if sent < len(chunk):
@@ -110,13 +110,13 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
             return 0
         except OSError as exc:
             # What the other end said before it went may still wait to be read, but not in the middle of a write.
-            self._is_deaf = True
+            self._write_failed = True
             self._remove_writer()
             self._write_buffer.clear()
-            self._loop.call_soon(self._wind_up, exc)
+            self._loop.call_soon(self._read_rest_and_abort, exc)
             return 0
 
-    def _wind_up(self, exc: OSError) -> None:
+    def _read_rest_and_abort(self, exc: OSError) -> None:
         while not self._ended and self._read_ready():
             pass
 
@@ -135,7 +135,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
 
         if waiting:
             wire_time = waiting * BITS_PER_BYTE / self._serial.baudrate
-            self._leaving = self._loop.call_later(max(wire_time, CLOSE_GRAIN), self._close_when_sent)
+            self._draining = self._loop.call_later(max(wire_time, CLOSE_GRAIN), self._close_when_sent)
         else:
             self._abort(None)
 
@@ -147,8 +147,8 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         self._remove_reader()
         self._remove_writer()
         self._write_buffer.clear()
-        if self._leaving is not None:
-            self._leaving.cancel()
+        if self._draining is not None:
+            self._draining.cancel()
 
         self._loop.call_soon(self._call_connection_lost, exc)
 

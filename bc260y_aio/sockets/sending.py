@@ -71,14 +71,14 @@ class Sending(Turn):
         self.taken = 0
         self.command = self.outcome = self.error = None
         self._socket.note_sending(self.outbox)
-        self._turns.line_up(self)
+        self._turns.enqueue(self)
 
     def stop(self) -> None:
         """Send nothing more, and give the turn back; a chunk under way is not called back, and its answer given up."""
         self._is_active = False
         self.leave()
 
-    def take(self) -> bool:
+    def grant(self) -> bool:
         if not self._is_active:
             return False
 
@@ -93,7 +93,7 @@ class Sending(Turn):
 
         return True
 
-    def refuse(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         if self._is_active:
             self.error = error
             self._stopped()
@@ -116,7 +116,7 @@ class Sending(Turn):
             self._stopped()
         else:
             self._on_taken()
-            self._turns.line_up(self)
+            self._turns.enqueue(self)
 
     def _stopped(self) -> None:
         self._is_active = False

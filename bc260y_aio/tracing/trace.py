@@ -308,7 +308,7 @@ class Trace:
 
 
 def _connect_id(about: object) -> int | None:
-    found = getattr(getattr(about, "like", None) or about, "connect_id", None)
+    found = getattr(getattr(about, "parsed", None) or about, "connect_id", None)
     return found if isinstance(found, int) else None
 
 

@@ -227,7 +227,7 @@ class SocketTransport(FlowControl):
     def _schedule_delivery(self) -> None:
         if not (self._is_delivery_due or self._paused or self._closing):
             self._is_delivery_due = True
-            self._socket.channel.afterwards.call(self._deliver, self._context)
+            self._socket.channel.deferred.call(self._deliver, self._context)
 
     def _deliver(self) -> None:
         if not self._is_delivery_due:
@@ -273,7 +273,7 @@ class SocketTransport(FlowControl):
 
     def _on_taken(self) -> None:
         if self._protocol_paused:
-            self._socket.channel.afterwards.call(self._maybe_resume, self._context)
+            self._socket.channel.deferred.call(self._maybe_resume, self._context)
 
     def _stopped_sending(self) -> None:
         sending = self._sending

@@ -176,7 +176,7 @@ class SocketFacade:
 
         if self._level is None:
             self._level = _Level()
-            self._inbox.on_level = self._follow
+            self._inbox.on_size_change = self._follow
             self._follow()
 
         return self._level.fileno()
@@ -195,7 +195,7 @@ class SocketFacade:
         level, self._level = self._level, None
         adopted, self._adopted = self._adopted, None
         if level is not None:
-            self._inbox.on_level = None
+            self._inbox.on_size_change = None
             level.close()
 
         if adopted is not None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bc260y_aio.at.buffer import ReceiveBuffer
-from tests.at.hearing import cut, one_by_one
+from tests.at.helpers import cut, one_by_one
 
 LF = ord("\n")
 

@@ -55,7 +55,7 @@ from bc260y_aio.at.completions import (
 from bc260y_aio.at.dce import DCE
 from bc260y_aio.at.responses import CmeLevel, Completion
 from bc260y_aio.at.syntax import Malformed, PayloadFormat
-from tests.at.hearing import dte_with, read
+from tests.at.helpers import dte_with, read
 from tests.at.strategies import COMMANDS
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX

@@ -12,7 +12,7 @@ from bc260y_aio.at.information import AckStatus, SocketInfo
 from bc260y_aio.at.responses import Dialect, Failure, Success
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.at.urcs import DataReceived, PeerClosed
-from tests.at.hearing import cut, one_by_one, read
+from tests.at.helpers import cut, one_by_one, read
 from tests.at.strategies import commands
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX

@@ -41,7 +41,7 @@ from bc260y_aio.at.urcs import (
     Unrecognised,
 )
 from bc260y_aio.errors import LocalProtocolError
-from tests.at.hearing import ERROR, OK, RDY, bring_into_step, dte_in, dte_with, hear, state_of
+from tests.at.helpers import ERROR, OK, RDY, bring_into_step, dte_in, dte_with, feed, state_of
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 HOME, ROAMING = RegistrationStatus.HOME, RegistrationStatus.ROAMING
@@ -62,20 +62,20 @@ def test_a_command_ends_with_cr_and_awaits_its_result() -> None:
     dte = DTE()
     assert dte.send(Attention()) == b"AT\r"
     assert state_of(dte) is State.AWAITING_RESULT
-    assert hear(dte, OK) == [Success()]
+    assert feed(dte, OK) == [Success()]
     assert state_of(dte) is State.IDLE
 
 
 def test_a_refused_command_ends_its_dialogue() -> None:
     for command in (Attention(), SEND):
         dte = dte_with(command=command)
-        assert hear(dte, b"\r\n+CME ERROR: 50\r\n") == [Failure(50)]
+        assert feed(dte, b"\r\n+CME ERROR: 50\r\n") == [Failure(50)]
         assert state_of(dte) is State.IDLE
 
 
 def test_information_comes_before_the_result() -> None:
     dte = dte_with(command=QuerySockets())
-    assert hear(dte, b'\r\n+QISTATE: 0,"TCP","a",7,0,2,0,1\r\n', b'\r\n+QISTATE: 1,"UDP","b",7,0,2,0,1\r\n', OK) == [
+    assert feed(dte, b'\r\n+QISTATE: 0,"TCP","a",7,0,2,0,1\r\n', b'\r\n+QISTATE: 1,"UDP","b",7,0,2,0,1\r\n', OK) == [
         SocketInfo(0, "TCP", "a", 7),
         SocketInfo(1, "UDP", "b", 7),
         Success(),
@@ -85,7 +85,7 @@ def test_information_comes_before_the_result() -> None:
 def test_information_may_be_joined_by_a_single_cr_lf() -> None:
     dte = dte_with(command=QuerySockets())
     lines = b'\r\n+QISTATE: 0,"TCP","a",7,0,2,0,1\r\n+QISTATE: 1,"UDP","b",7,0,2,0,1\r\nOK\r\n'
-    assert hear(dte, lines) == [SocketInfo(0, "TCP", "a", 7), SocketInfo(1, "UDP", "b", 7), Success()]
+    assert feed(dte, lines) == [SocketInfo(0, "TCP", "a", 7), SocketInfo(1, "UDP", "b", 7), Success()]
 
 
 @pytest.mark.parametrize(
@@ -101,37 +101,37 @@ def test_information_may_be_joined_by_a_single_cr_lf() -> None:
 def test_some_commands_complete_after_ok(command: Command, line: bytes, completion: Response) -> None:
     dte = dte_with(command=command, accepted=True)
     assert state_of(dte) is State.AWAITING_COMPLETION
-    assert hear(dte, line) == [completion]
+    assert feed(dte, line) == [completion]
     assert state_of(dte) is State.IDLE
     assert not dte.is_doubtful
 
 
 def test_a_name_is_resolved_in_several_lines() -> None:
     dte = dte_with(command=Resolve("a"), accepted=True)
-    assert hear(dte, b"\r\n+QIDNSGIP: 0,2,0\r\n+QIDNSGIP: 39.156.69.79\r\n") == [
+    assert feed(dte, b"\r\n+QIDNSGIP: 0,2,0\r\n+QIDNSGIP: 39.156.69.79\r\n") == [
         Resolution(0, 2),
         ResolvedAddress("39.156.69.79"),
     ]
     assert state_of(dte) is State.AWAITING_COMPLETION
-    assert hear(dte, b'\r\n+QIDNSGIP: "2001:db8::1"\r\n') == [ResolvedAddress("2001:db8::1")]
+    assert feed(dte, b'\r\n+QIDNSGIP: "2001:db8::1"\r\n') == [ResolvedAddress("2001:db8::1")]
     assert state_of(dte) is State.IDLE
 
 
 @pytest.mark.parametrize("half", [b"198.51", b"198.51.", b"198.51.100", b"198", b"2001:db8:", b"198.51.100."])
 def test_the_beginning_of_an_address_is_no_answer(half: bytes) -> None:
     dte = dte_with(command=Resolve("a"), accepted=True)
-    events = hear(dte, b"\r\n+QIDNSGIP: 0,1,0\r\n\r\n+QIDNSGIP: " + half + b"\r\n")
+    events = feed(dte, b"\r\n+QIDNSGIP: 0,1,0\r\n\r\n+QIDNSGIP: " + half + b"\r\n")
     assert events[0] == Resolution(0, 1)
     assert not any(isinstance(event, ResolvedAddress) for event in events)
     assert state_of(dte) is State.AWAITING_COMPLETION
-    assert hear(dte, b"\r\n+QIDNSGIP: 198.51.100.12\r\n") == [ResolvedAddress("198.51.100.12")]
+    assert feed(dte, b"\r\n+QIDNSGIP: 198.51.100.12\r\n") == [ResolvedAddress("198.51.100.12")]
 
 
 def test_a_ping_may_lose_every_packet() -> None:
     dte = dte_with(command=Ping("a", count=2), accepted=True)
-    assert hear(dte, b"\r\n+QPING: 569\r\n" * 2) == [PingError(569)] * 2
+    assert feed(dte, b"\r\n+QPING: 569\r\n" * 2) == [PingError(569)] * 2
     assert state_of(dte) is State.AWAITING_COMPLETION
-    assert hear(dte, b"\r\n+QPING: 0,2,0,2,0,0,0\r\n") == [PingFinished(0, 2, 0, 2, 0, 0, 0)]
+    assert feed(dte, b"\r\n+QPING: 0,2,0,2,0,0,0\r\n") == [PingFinished(0, 2, 0, 2, 0, 0, 0)]
     assert state_of(dte) is State.IDLE
 
 
@@ -144,7 +144,7 @@ def test_a_second_command_is_refused_while_one_is_under_way() -> None:
         with pytest.raises(LocalProtocolError, match="PROBED while the line is AWAITING_"):
             dte.probe()
 
-        hear(dte, OK)
+        feed(dte, OK)
 
 
 def test_a_command_that_cannot_be_written_leaves_the_line_idle() -> None:
@@ -163,7 +163,7 @@ def test_a_dte_says_how_it_stands() -> None:
     dte = dte_with(command=SEND)
     dte.receive_data(b"\r\n")
     assert repr(dte) == "<DTE AWAITING_RESULT AT+QISEND=0,3,... buffered=2>"
-    hear(dte, ERROR)
+    feed(dte, ERROR)
     assert repr(dte) == "<DTE IDLE buffered=0>"
 
 
@@ -176,7 +176,7 @@ def test_a_dte_says_how_it_stands() -> None:
 def test_blank_lines_and_nuls_may_stand_anywhere_between_lines(blanks: bytes) -> None:
     dte = dte_with(command=SEND)
     data = blanks + b"OK\r\n" + blanks + b"SEND OK\r\n" + blanks + b"RDY\r\n" + blanks
-    assert hear(dte, data) == [Success(), SendResult(ok=True), Restarted()]
+    assert feed(dte, data) == [Success(), SendResult(ok=True), Restarted()]
 
 
 @pytest.mark.parametrize(
@@ -197,19 +197,19 @@ def test_blank_lines_and_nuls_may_stand_anywhere_between_lines(blanks: bytes) ->
 )
 def test_a_line_is_the_same_whether_it_comes_at_once_or_byte_by_byte(line: bytes) -> None:
     whole, cut = dte_with(command=Raw("AT+A")), dte_with(command=Raw("AT+A"))
-    assert hear(whole, line + OK) == [event for byte in line + OK for event in hear(cut, bytes([byte]))]
+    assert feed(whole, line + OK) == [event for byte in line + OK for event in feed(cut, bytes([byte]))]
 
 
 def test_a_stray_nul_may_follow_a_result_code() -> None:
     for nul in (b"\r\nOK\r\n\0\r\nSEND OK\r\n\0", b"\r\nOK\0\r\n\r\nSEND OK\0\r\n"):
         dte = dte_with(command=SEND)
-        assert hear(dte, nul) == [Success(), SendResult(ok=True)]
-        assert hear(dte, CLOSED) == [PeerClosed(1)]
+        assert feed(dte, nul) == [Success(), SendResult(ok=True)]
+        assert feed(dte, CLOSED) == [PeerClosed(1)]
 
 
 def test_urcs_fall_between_ok_and_the_completion_in_one_read() -> None:
     dte = dte_with(command=SEND)
-    assert hear(
+    assert feed(
         dte, OK + CLOSED + b'\r\n+QIURC: "recv",2,2,"6869"\r\n' + b"\r\n+IP: 10.0.0.1\r\n" + b"\r\nSEND OK\r\n"
     ) == [
         Success(),
@@ -222,7 +222,7 @@ def test_urcs_fall_between_ok_and_the_completion_in_one_read() -> None:
 
 def test_urcs_fall_before_the_outcome_of_an_open() -> None:
     dte = dte_with(command=OPEN, accepted=True)
-    assert hear(dte, CLOSED, b"\r\n+CSCON: 1\r\n", b"\r\n+QIOPEN: 0,0\r\n") == [
+    assert feed(dte, CLOSED, b"\r\n+CSCON: 1\r\n", b"\r\n+QIOPEN: 0,0\r\n") == [
         PeerClosed(1),
         Unrecognised("+CSCON: 1"),
         SocketOpened(0),
@@ -231,7 +231,7 @@ def test_urcs_fall_before_the_outcome_of_an_open() -> None:
 
 def test_urcs_fall_into_information() -> None:
     dte = dte_with(command=QueryRegistration())
-    assert hear(dte, b"\r\n+CEREG: 5\r\n", b"\r\n+CEREG: 2,5\r\n", b"\r\n+CEREG: 1\r\n", OK) == [
+    assert feed(dte, b"\r\n+CEREG: 5\r\n", b"\r\n+CEREG: 2,5\r\n", b"\r\n+CEREG: 1\r\n", OK) == [
         RegistrationChanged(ROAMING),
         Registration(2, ROAMING),
         RegistrationChanged(HOME),
@@ -241,19 +241,19 @@ def test_urcs_fall_into_information() -> None:
 
 def test_the_counters_of_a_socket_are_no_send_result() -> None:
     dte = dte_with(command=QueryAcks(0))
-    assert hear(dte, b"\r\n+QISEND: 94,94,0\r\n", OK) == [AckStatus(94, 94, 0), Success()]
+    assert feed(dte, b"\r\n+QISEND: 94,94,0\r\n", OK) == [AckStatus(94, 94, 0), Success()]
 
 
 def test_the_counters_may_end_in_send_ok() -> None:
     dte = dte_with(command=QueryAcks(0))
-    assert hear(dte, b"\r\n+QISEND: 94,94,0\r\n", b"\r\nSEND OK\r\n") == [AckStatus(94, 94, 0), Success()]
+    assert feed(dte, b"\r\n+QISEND: 94,94,0\r\n", b"\r\nSEND OK\r\n") == [AckStatus(94, 94, 0), Success()]
     assert state_of(dte) is State.IDLE
 
 
 def test_send_ok_before_the_counters_is_late() -> None:
     dte = dte_with(command=QueryAcks(0))
-    assert hear(dte, b"\r\nSEND OK\r\n") == [LateAnswer(SendResult(ok=True))]
-    assert hear(dte, b"\r\n+QISEND: 94,94,0\r\n", OK) == [AckStatus(94, 94, 0), Success()]
+    assert feed(dte, b"\r\nSEND OK\r\n") == [LateAnswer(SendResult(ok=True))]
+    assert feed(dte, b"\r\n+QISEND: 94,94,0\r\n", OK) == [AckStatus(94, 94, 0), Success()]
 
 
 def test_send_ok_after_the_counters_is_late_when_it_is_owed() -> None:
@@ -261,30 +261,30 @@ def test_send_ok_after_the_counters_is_late_when_it_is_owed() -> None:
     dte.give_up()
     bring_into_step(dte, 2)
     dte.send(QueryAcks(0))
-    assert hear(dte, b"\r\n+QISEND: 3,0,3\r\n\r\nSEND OK\r\n") == [AckStatus(3, 0, 3), LateAnswer(SendResult(ok=True))]
-    assert hear(dte, OK) == [Success()]
+    assert feed(dte, b"\r\n+QISEND: 3,0,3\r\n\r\nSEND OK\r\n") == [AckStatus(3, 0, 3), LateAnswer(SendResult(ok=True))]
+    assert feed(dte, OK) == [Success()]
 
 
 def test_an_unknown_line_is_a_urc_and_a_line_for_a_raw_command_is_text() -> None:
-    assert hear(DTE(), b"\r\n+CSQ: 20,99\r\n") == [Unrecognised("+CSQ: 20,99")]
-    assert hear(dte_with(command=Raw("AT+CSQ")), b"\r\n+CSQ: 20,99\r\n", OK) == [Text("+CSQ: 20,99"), Success()]
+    assert feed(DTE(), b"\r\n+CSQ: 20,99\r\n") == [Unrecognised("+CSQ: 20,99")]
+    assert feed(dte_with(command=Raw("AT+CSQ")), b"\r\n+CSQ: 20,99\r\n", OK) == [Text("+CSQ: 20,99"), Success()]
 
 
 def test_a_line_written_out_completes_like_the_command_that_it_spells() -> None:
     dte = dte_with(command=read_verbatim('AT+QIOPEN=0,3,"TCP","a",7'), accepted=True)
-    assert hear(dte, b"\r\n+QIOPEN: 3,0\r\n") == [SocketOpened(3)]
+    assert feed(dte, b"\r\n+QIOPEN: 3,0\r\n") == [SocketOpened(3)]
     assert state_of(dte) is State.IDLE
 
 
 def test_a_line_is_read_as_latin_1() -> None:
-    assert hear(DTE(), b"\r\n\xe4\x80\r\n") == [Unrecognised("ä\x80")]
+    assert feed(DTE(), b"\r\n\xe4\x80\r\n") == [Unrecognised("ä\x80")]
 
 
 def test_of_a_line_that_is_too_long_the_beginning_is_told_and_the_rest_is_skipped() -> None:
     dte = DTE()
-    assert hear(dte, b"\r\n" + b"x" * (LONGEST_LINE + 1)) == [Unrecognised("x" * 80)]
-    assert hear(dte, b"x" * 10000, b'+QIURC: "recv",0,2,"4142"', b"\r\n", RDY) == [Restarted()]
-    assert hear(dte, b"y" * (LONGEST_LINE + 10) + b"\r\n" + RDY) == [Unrecognised("y" * 80), Restarted()]
+    assert feed(dte, b"\r\n" + b"x" * (LONGEST_LINE + 1)) == [Unrecognised("x" * 80)]
+    assert feed(dte, b"x" * 10000, b'+QIURC: "recv",0,2,"4142"', b"\r\n", RDY) == [Restarted()]
+    assert feed(dte, b"y" * (LONGEST_LINE + 10) + b"\r\n" + RDY) == [Unrecognised("y" * 80), Restarted()]
 
 
 # Echo
@@ -294,22 +294,22 @@ def test_of_a_line_that_is_too_long_the_beginning_is_told_and_the_rest_is_skippe
 @pytest.mark.parametrize("command", [Attention(), QueryAddress(), SEND, SendData(0, b"OK", 0, TEXT)], ids=str)
 def test_an_echo_is_dropped_whatever_ends_it(command: Command, ending: bytes) -> None:
     dte = dte_with(command=command)
-    assert hear(dte, command.encode() + ending + OK) == [Success()]
+    assert feed(dte, command.encode() + ending + OK) == [Success()]
 
 
 def test_a_urc_may_stand_before_the_echo() -> None:
     dte = dte_with(command=Attention())
-    assert hear(dte, CLOSED + b"AT\r" + OK) == [PeerClosed(1), Success()]
+    assert feed(dte, CLOSED + b"AT\r" + OK) == [PeerClosed(1), Success()]
 
 
 def test_an_echo_is_dropped_once_and_not_after_the_result() -> None:
     dte = dte_with(command=Attention())
-    assert hear(dte, b"AT\r", OK, b"AT\r\n") == [Success(), Unrecognised("AT")]
+    assert feed(dte, b"AT\r", OK, b"AT\r\n") == [Success(), Unrecognised("AT")]
 
 
 def test_the_echo_of_a_longer_line_is_not_that_of_its_beginning() -> None:
     dte = dte_with(command=Attention())
-    assert hear(dte, b'AT+QISEND=0,4,"recv"\r\n', OK) == [Unrecognised('AT+QISEND=0,4,"recv"'), Success()]
+    assert feed(dte, b'AT+QISEND=0,4,"recv"\r\n', OK) == [Unrecognised('AT+QISEND=0,4,"recv"'), Success()]
 
 
 # Late answers
@@ -330,31 +330,31 @@ def test_the_echo_of_a_longer_line_is_not_that_of_its_beginning() -> None:
 @pytest.mark.parametrize("state", [State.IDLE, State.ASLEEP, State.CLOSED], ids=lambda state: state.name)
 def test_an_answer_that_nobody_awaits_is_late(state: State, line: bytes, response: Response) -> None:
     dte = dte_in(state)
-    assert hear(dte, line) == [LateAnswer(response)]
+    assert feed(dte, line) == [LateAnswer(response)]
     assert state_of(dte) is state
 
 
 def test_the_open_of_another_connect_id_is_late() -> None:
     dte = dte_with(command=OPEN, accepted=True)
-    assert hear(dte, b"\r\n+QIOPEN: 1,0\r\n") == [LateAnswer(SocketOpened(1))]
-    assert hear(dte, b"\r\n+QIOPEN: 0,0\r\n") == [SocketOpened(0)]
+    assert feed(dte, b"\r\n+QIOPEN: 1,0\r\n") == [LateAnswer(SocketOpened(1))]
+    assert feed(dte, b"\r\n+QIOPEN: 0,0\r\n") == [SocketOpened(0)]
 
 
 def test_a_completion_does_not_come_before_the_result() -> None:
     dte = dte_with(command=SEND)
-    assert hear(dte, b"\r\nSEND OK\r\n") == [LateAnswer(SendResult(ok=True))]
-    assert hear(dte, OK, b"\r\nSEND FAIL\r\n") == [Success(), SendResult(ok=False)]
+    assert feed(dte, b"\r\nSEND OK\r\n") == [LateAnswer(SendResult(ok=True))]
+    assert feed(dte, OK, b"\r\nSEND FAIL\r\n") == [Success(), SendResult(ok=False)]
 
 
 def test_a_second_ok_is_late() -> None:
     dte = dte_with(command=SEND, accepted=True)
-    assert hear(dte, OK) == [LateAnswer(Success())]
+    assert feed(dte, OK) == [LateAnswer(Success())]
     assert state_of(dte) is State.AWAITING_COMPLETION
 
 
 def test_a_late_completion_does_not_serve_a_line_written_out() -> None:
     dte = dte_with(command=Raw("AT+CSQ"))
-    assert hear(dte, b"\r\n+QIOPEN: 1,0\r\n", b"\r\n+CSQ: 20,99\r\n", OK) == [
+    assert feed(dte, b"\r\n+QIOPEN: 1,0\r\n", b"\r\n+CSQ: 20,99\r\n", OK) == [
         LateAnswer(SocketOpened(1)),
         Text("+CSQ: 20,99"),
         Success(),

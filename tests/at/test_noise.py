@@ -22,7 +22,7 @@ from bc260y_aio.at.urcs import (
     Resynchronised,
     Unrecognised,
 )
-from tests.at.hearing import OK, RDY, answers, bring_into_step, cut, dte_in, dte_with, hear, one_by_one, push, state_of
+from tests.at.helpers import OK, RDY, answers, bring_into_step, cut, dte_in, dte_with, feed, one_by_one, push, state_of
 from tests.at.strategies import SPELLINGS, payloads
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
@@ -71,7 +71,7 @@ def forged(events: list[Response]) -> list[Response]:
 def test_a_damaged_payload_is_never_read_as_lines(form: PayloadFormat, payload: bytes, edits: Edits) -> None:
     written = payload.hex().upper().encode() if form is HEX else payload
     dte = dte_with(form, SEND)
-    events = hear(dte, b'\r\n+QIURC: "recv",0,%d,"' % len(payload), damage(written, edits), b'"\r\n', OK, SEND_OK)
+    events = feed(dte, b'\r\n+QIURC: "recv",0,%d,"' % len(payload), damage(written, edits), b'"\r\n', OK, SEND_OK)
     assert forged(events) == []
 
 
@@ -83,14 +83,14 @@ def test_a_payload_that_has_lost_or_gained_bytes_is_told_to_be_damaged(
     written = payload.hex().upper().encode() if form is HEX else payload
     damaged = damage(written, [edit for edit in edits if edit[0] != "change"])
     dte = dte_with(form, SEND)
-    events = hear(dte, b'\r\n+QIURC: "recv",0,%d,"' % len(payload), damaged, b'"\r\n', OK, SEND_OK)
+    events = feed(dte, b'\r\n+QIURC: "recv",0,%d,"' % len(payload), damaged, b'"\r\n', OK, SEND_OK)
     if len(damaged) == len(written):
         assert isinstance(events[0], DataReceived)
     else:
         # A payload that lost more bytes than came after it is found out when the command that waits is given up.
         if not events:
             dte.give_up()
-            events = hear(dte, b"")
+            events = feed(dte, b"")
 
         assert isinstance(events[0], DamagedPayload)
 
@@ -108,7 +108,7 @@ def test_whichever_byte_of_a_push_is_damaged_it_is_told_and_nothing_is_forged(fo
     payload = b'\r\nSEND FAIL\r\n\r\nERROR\r\n\r\nRDY\r\n\r\n+QIURC: "closed",7\r\n'
     for wire in _every_damage(push(0, payload, form), kind):
         dte = dte_with(form)
-        events = hear(dte, push(0, b"hi", form), wire, push(1, b"hi", form))
+        events = feed(dte, push(0, b"hi", form), wire, push(1, b"hi", form))
         events += bring_into_step(dte, 8)
         assert forged(events) == [], wire
         damaged = any(isinstance(event, DamagedPayload | DamagedLine) for event in events)
@@ -120,7 +120,7 @@ def test_whichever_byte_of_a_push_is_damaged_it_is_told_and_nothing_is_forged(fo
 @pytest.mark.parametrize("kind", ["drop", "double", "change"])
 def test_after_a_damaged_push_of_hex_the_next_is_heard(kind: str) -> None:
     for wire in _every_damage(push(0, b"hello", HEX)[:-2], kind):
-        assert DataReceived(1, b"hi") in hear(dte_with(HEX), wire, b"\r\n", push(1, b"hi", HEX)), wire
+        assert DataReceived(1, b"hi") in feed(dte_with(HEX), wire, b"\r\n", push(1, b"hi", HEX)), wire
 
 
 # What is left of lines
@@ -143,19 +143,19 @@ def test_after_a_damaged_push_of_hex_the_next_is_heard(kind: str) -> None:
     ],
 )
 def test_a_line_that_may_be_what_is_left_of_a_push_or_of_bad_news_is_told(line: str) -> None:
-    assert hear(dte_with(HEX), b"\r\n" + line.encode("latin-1") + b"\r\n", OK)[0] == DamagedLine(line)
+    assert feed(dte_with(HEX), b"\r\n" + line.encode("latin-1") + b"\r\n", OK)[0] == DamagedLine(line)
 
 
 @pytest.mark.parametrize(
     "line", ['+QIURC: "pdpdeact",1', "+CSCON: 1", 'AT+QISEND=0,4,"recv"', "89860012345678901234", "Neul", "+CFUN: 1"]
 )
 def test_another_line_that_is_not_known_is_just_that(line: str) -> None:
-    assert hear(DTE(), b"\r\n" + line.encode() + b"\r\n") == [Unrecognised(line)]
+    assert feed(DTE(), b"\r\n" + line.encode() + b"\r\n") == [Unrecognised(line)]
 
 
 def test_after_a_damaged_header_of_text_nothing_is_believed() -> None:
     dte = dte_with(TEXT)
-    assert hear(dte, b'\r\n+QIURC: "rexv",0,50,"abc\r\n\r\nERROR\r\n' + OK) == [DamagedLine('+QIURC: "rexv",0,50,"abc')]
+    assert feed(dte, b'\r\n+QIURC: "rexv",0,50,"abc\r\n\r\nERROR\r\n' + OK) == [DamagedLine('+QIURC: "rexv",0,50,"abc')]
     assert dte.state is State.UNSYNCHRONISED
 
 
@@ -180,18 +180,18 @@ def test_any_cut_of_anything_gives_the_same_events(
     state: State, parts: list[bytes], points: list[int], form: PayloadFormat | None
 ) -> None:
     data = b"".join(parts)
-    whole = hear(dte_in(state, form), data)
-    assert hear(dte_in(state, form), *one_by_one(data)) == whole
-    assert hear(dte_in(state, form), *cut(data, points)) == whole
+    whole = feed(dte_in(state, form), data)
+    assert feed(dte_in(state, form), *one_by_one(data)) == whole
+    assert feed(dte_in(state, form), *cut(data, points)) == whole
 
 
 @given(streams)
 def test_after_any_garbage_a_restart_is_heard_when_payload_is_hex(parts: list[bytes]) -> None:
     dte = dte_with(HEX)
-    hear(dte, *parts)
+    feed(dte, *parts)
     # What it heard may have been a restart; then it knows the format no more.
     if dte.receive_format is HEX:
-        assert hear(dte, b"\r\n" + RDY)[-1] == Restarted()
+        assert feed(dte, b"\r\n" + RDY)[-1] == Restarted()
 
 
 @given(streams, maybe_forms, st.booleans())
@@ -199,20 +199,20 @@ def test_after_any_garbage_probes_bring_the_line_into_step(
     parts: list[bytes], form: PayloadFormat | None, accepted: bool
 ) -> None:
     dte = dte_with(form, SEND, accepted=accepted)
-    hear(dte, *parts)
+    feed(dte, *parts)
     if state_of(dte) in (State.AWAITING_RESULT, State.AWAITING_COMPLETION):
         dte.give_up()
 
     assert Resynchronised() in bring_into_step(dte, 8)
     dte.send(SEND)
-    assert hear(dte, OK, SEND_OK)[-2:] == [Success(), SendResult(ok=True)]
+    assert feed(dte, OK, SEND_OK)[-2:] == [Success(), SendResult(ok=True)]
 
 
 @given(st.lists(streams, max_size=4), st.data())
 def test_whatever_is_heard_in_whatever_order_nothing_is_raised(rounds: list[list[bytes]], data: st.DataObject) -> None:
     dte = DTE()
     for parts in rounds:
-        hear(dte, *parts)
+        feed(dte, *parts)
         match state_of(dte), data.draw(st.booleans()):
             case State.IDLE, True:
                 dte.send(SEND)
@@ -222,10 +222,10 @@ def test_whatever_is_heard_in_whatever_order_nothing_is_raised(rounds: list[list
                 dte.probe()
 
     dte.close()
-    hear(dte, RDY)
+    feed(dte, RDY)
 
 
 def test_what_is_left_of_a_push_is_no_answer_to_a_line_that_somebody_wrote() -> None:
     dte = dte_with(HEX, Raw('AT+QCFG="recv"'))
     lines = b'\r\n+QIURC: "rexv",0,3,"414243"\r\n', b'\r\n+QCFG: "recv",1\r\n', OK
-    assert hear(dte, *lines) == [DamagedLine('+QIURC: "rexv",0,3,"414243"'), Text('+QCFG: "recv",1'), Success()]
+    assert feed(dte, *lines) == [DamagedLine('+QIURC: "rexv",0,3,"414243"'), Text('+QCFG: "recv",1'), Success()]

@@ -20,7 +20,7 @@ from bc260y_aio.at.urcs import (
     Resynchronised,
 )
 from bc260y_aio.errors import LocalProtocolError
-from tests.at.hearing import OK, RDY, bring_into_step, cut, dte_in, dte_with, healthy, hear, one_by_one, push, state_of
+from tests.at.helpers import OK, RDY, bring_into_step, cut, dte_in, dte_with, feed, healthy, one_by_one, push, state_of
 from tests.at.strategies import SPELLINGS, payloads
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
@@ -74,9 +74,9 @@ def test_a_payload_arrives_whole_and_as_nothing_else(
         dte = dte_with(form if is_known else None, SEND, accepted=True)
         if not quoted:
             # A payload may begin with a quote; that it is not the opening one shows in an earlier push.
-            hear(dte, push(3, b"hi", form, quoted=False))
+            feed(dte, push(3, b"hi", form, quoted=False))
 
-        received, sent = hear(dte, *pieces)
+        received, sent = feed(dte, *pieces)
         assert isinstance(received, DataReceived)
         assert (received.connect_id, received.data) == (3, payload)
         assert received.form is form or not payload
@@ -95,8 +95,8 @@ def test_payloads_arrive_whole_between_other_lines(
     quoted = all(quoted for _, quoted in pushed)
     data = b"".join(push(1, payload, form, quoted=quoted) + b"\r\n+IP: 10.0.0.1\r\n" for payload, _ in pushed)
     dte = dte_with(form)
-    hear(dte, push(1, b"hi", form, quoted=quoted))
-    events = hear(dte, *cut(data, points))
+    feed(dte, push(1, b"hi", form, quoted=quoted))
+    events = feed(dte, *cut(data, points))
     assert events[::2] == [DataReceived(1, payload, form) for payload, _ in pushed]
     assert len(events) == 2 * len(pushed)
 
@@ -104,26 +104,26 @@ def test_payloads_arrive_whole_between_other_lines(
 @pytest.mark.parametrize("digits", [b"6a6B6c", b"6A6B6C", b"6a6b6c"])
 def test_hex_is_read_in_any_case(digits: bytes) -> None:
     for quote in (b"", b'"'):
-        assert hear(DTE(), b'\r\n+QIURC: "recv",0,3,' + quote + digits + quote + b"\r\n") == [DataReceived(0, b"jkl")]
+        assert feed(DTE(), b'\r\n+QIURC: "recv",0,3,' + quote + digits + quote + b"\r\n") == [DataReceived(0, b"jkl")]
 
 
 def test_the_space_after_the_colon_may_be_missing_and_a_nul_may_follow() -> None:
     for data in (b'\r\n+QIURC:"recv",0,1,"61"\r\n', b'\0+QIURC: "recv",0,1,"61"\0\r\n', b'+QIURC: "recv",0,1,61\n'):
-        assert hear(dte_with(HEX), data, OK)[0] == DataReceived(0, b"a")
+        assert feed(dte_with(HEX), data, OK)[0] == DataReceived(0, b"a")
 
 
 def test_a_push_may_have_a_thousand_and_twenty_four_bytes_and_a_connect_id_three_digits() -> None:
     payload = bytes(range(256)) * 4
     for form in PayloadFormat:
-        assert hear(dte_with(form), push(255, payload, form)) == [DataReceived(255, payload, form)]
+        assert feed(dte_with(form), push(255, payload, form)) == [DataReceived(255, payload, form)]
 
 
 def test_a_push_in_another_format_than_is_known_is_damaged() -> None:
-    assert hear(dte_with(HEX), b'\r\n+QIURC: "recv",0,5,"hello"\r\n', RDY) == [
+    assert feed(dte_with(HEX), b'\r\n+QIURC: "recv",0,5,"hello"\r\n', RDY) == [
         DamagedPayload(0, 5, "its end is not where it was announced"),
         Restarted(),
     ]
-    assert hear(dte_with(TEXT), b'\r\n+QIURC: "recv",0,2,"4142"\r\n') == [
+    assert feed(dte_with(TEXT), b'\r\n+QIURC: "recv",0,2,"4142"\r\n') == [
         DamagedPayload(0, 2, "its end is not where it was announced")
     ]
 
@@ -154,21 +154,21 @@ def test_a_push_in_another_format_than_is_known_is_damaged() -> None:
 def test_damaged_hex_is_told_and_the_next_line_is_heard(digits: bytes) -> None:
     data = b'\r\n+QIURC: "recv",2,3,' + digits + b"\r\n" + OK + SEND_OK
     for pieces in ([data], one_by_one(data)):
-        damaged, *rest = hear(dte_with(HEX, SEND), *pieces)
+        damaged, *rest = feed(dte_with(HEX, SEND), *pieces)
         assert damaged == DamagedPayload(2, 3, "its end is not where it was announced")
         assert rest == [Success(), SendResult(ok=True)]
 
 
 def test_a_module_that_restarts_amid_hex_is_heard_at_once() -> None:
     for length in (0, 1, 500):
-        damaged, restarted = hear(dte_with(HEX), b'\r\n+QIURC: "recv",2,512,"' + b"41" * length + RDY)
+        damaged, restarted = feed(dte_with(HEX), b'\r\n+QIURC: "recv",2,512,"' + b"41" * length + RDY)
         assert isinstance(damaged, DamagedPayload)
         assert restarted == Restarted()
 
 
 def test_two_pushes_in_one_line_are_damage_to_the_first_and_perhaps_to_another() -> None:
     glued = b'\r\n+QIURC: "recv",0,1,"41"+QIURC: "recv",3,1,"42"\r\n'
-    damaged, line = hear(dte_with(HEX), glued)
+    damaged, line = feed(dte_with(HEX), glued)
     assert damaged == DamagedPayload(0, 1, "its end is not where it was announced")
     assert line == DamagedLine('"41"+QIURC: "recv",3,1,"42"\r')
 
@@ -176,7 +176,7 @@ def test_two_pushes_in_one_line_are_damage_to_the_first_and_perhaps_to_another()
 def test_a_push_that_is_said_to_be_longer_than_any_line_is_damaged() -> None:
     data = b'\r\n+QIURC: "recv",0,99999,"' + b"41" * 5000 + b'"\r\n' + RDY
     for pieces in ([data], one_by_one(data)):
-        damaged, restarted = hear(dte_with(HEX), *pieces)
+        damaged, restarted = feed(dte_with(HEX), *pieces)
         assert damaged == DamagedPayload(0, 99999, "its end is not where it was announced")
         assert restarted == Restarted()
 
@@ -184,7 +184,7 @@ def test_a_push_that_is_said_to_be_longer_than_any_line_is_damaged() -> None:
 def test_digits_and_blanks_without_an_end_are_no_payload() -> None:
     data = b'\r\n+QIURC: "recv",0,2,4142' + b" " * 5000 + b"\r\n" + RDY
     for pieces in ([data], one_by_one(data)):
-        damaged, restarted = hear(dte_with(HEX), *pieces)
+        damaged, restarted = feed(dte_with(HEX), *pieces)
         assert (type(damaged), restarted) == (DamagedPayload, Restarted())
 
 
@@ -194,7 +194,7 @@ def test_digits_and_blanks_without_an_end_are_no_payload() -> None:
 @pytest.mark.parametrize("payload", [b"abc\r\nOK\r\n", b"abcdabcdefg\r\nOK\r\n"], ids=["bytes lost", "bytes doubled"])
 def test_what_follows_damaged_text_is_not_believed(payload: bytes) -> None:
     dte = dte_with(TEXT, SEND)
-    assert hear(dte, b'\r\n+QIURC: "recv",0,12,"' + payload + b'"\r\n', OK, SEND_OK) == [
+    assert feed(dte, b'\r\n+QIURC: "recv",0,12,"' + payload + b'"\r\n', OK, SEND_OK) == [
         DamagedPayload(0, 12, "its end is not where it was announced")
     ]
     assert dte.state is State.AWAITING_RESULT
@@ -203,7 +203,7 @@ def test_what_follows_damaged_text_is_not_believed(payload: bytes) -> None:
 @pytest.mark.parametrize("state", [State.IDLE, State.ASLEEP, State.UNSYNCHRONISED], ids=lambda state: state.name)
 def test_after_damaged_text_no_command_is_sent_until_the_line_is_in_step(state: State) -> None:
     dte = dte_in(state)
-    hear(dte, b'\r\n+QIURC: "recv",0,5,"xyz"\r\n')
+    feed(dte, b'\r\n+QIURC: "recv",0,5,"xyz"\r\n')
     with pytest.raises(LocalProtocolError, match="SENT while the line is UNSYNCHRONISED"):
         dte.send(SEND)
 
@@ -212,14 +212,14 @@ def test_after_damaged_text_no_command_is_sent_until_the_line_is_in_step(state: 
 
 def test_after_the_end_damaged_text_changes_nothing() -> None:
     dte = dte_in(State.CLOSED)
-    assert [type(event) for event in hear(dte, b'\r\n+QIURC: "recv",0,5,"xyz"\r\n')] == [DamagedPayload]
+    assert [type(event) for event in feed(dte, b'\r\n+QIURC: "recv",0,5,"xyz"\r\n')] == [DamagedPayload]
     assert dte.state is State.CLOSED
 
 
 def test_after_damaged_text_as_much_is_discarded_as_a_push_may_have() -> None:
     data = b'\r\n+QIURC: "recv",0,6,"abc"\r\n' + b"\r\nERROR\r\n" * 200 + RDY
     for pieces in ([data], one_by_one(data)):
-        damaged, *late, restarted = hear(dte_with(TEXT), *pieces)
+        damaged, *late, restarted = feed(dte_with(TEXT), *pieces)
         assert isinstance(damaged, DamagedPayload)
         assert len(late) == 200 - LARGEST_PUSH // len(b"\r\nERROR\r\n")
         assert restarted == Restarted()
@@ -232,26 +232,26 @@ def test_what_is_discarded_is_told_when_it_may_have_been_somebody_elses() -> Non
         b"RDY\r\n",
         b'+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n',
     ):
-        damaged, *told = hear(dte_with(TEXT), b'\r\n+QIURC: "recv",0,6,"abc"\r\n\r\n+IP: 10.0.0.1\r\n' + b"\r\n" + line)
+        damaged, *told = feed(dte_with(TEXT), b'\r\n+QIURC: "recv",0,6,"abc"\r\n\r\n+IP: 10.0.0.1\r\n' + b"\r\n" + line)
         assert isinstance(damaged, DamagedPayload)
         assert told == [DamagedLine(line.decode().removesuffix("\n"))]
 
 
 def test_the_line_is_believed_again_when_it_was_quiet_between_two_probes() -> None:
     dte = dte_with(TEXT, SEND)
-    hear(dte, b'\r\n+QIURC: "recv",0,6,"abc"\r\n', OK)
+    feed(dte, b'\r\n+QIURC: "recv",0,6,"abc"\r\n', OK)
     dte.give_up()
-    assert hear(dte, healthy(dte.probe())) == []
+    assert feed(dte, healthy(dte.probe())) == []
     assert bring_into_step(dte, 2)[-1] == Resynchronised()
 
 
 def test_the_line_is_not_believed_while_a_payload_comes_in() -> None:
     dte = dte_with(TEXT, SEND)
-    hear(dte, b'\r\n+QIURC: "recv",0,1000,"abc', b"\r\nOK\r\n" * 40)
+    feed(dte, b'\r\n+QIURC: "recv",0,1000,"abc', b"\r\nOK\r\n" * 40)
     dte.give_up()
     for _ in range(5):
         dte.probe()
-        events = hear(dte, b"\r\nOK\r\n" * 25)
+        events = feed(dte, b"\r\nOK\r\n" * 25)
 
     assert events == []
     assert dte.state is State.UNSYNCHRONISED
@@ -259,9 +259,9 @@ def test_the_line_is_not_believed_while_a_payload_comes_in() -> None:
 
 def test_text_that_does_not_come_is_given_up_with_the_command_that_waits() -> None:
     dte = dte_with(TEXT, SEND)
-    assert hear(dte, b'\r\n+QIURC: "recv",4,100,"abc') == []
+    assert feed(dte, b'\r\n+QIURC: "recv",4,100,"abc') == []
     dte.give_up()
-    assert hear(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
+    assert feed(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
     assert bring_into_step(dte, 4)[-1] == Resynchronised()
 
 
@@ -270,9 +270,9 @@ def test_a_push_of_which_only_the_header_came_is_given_up_however_that_was_cut(
     is_cut: bool,
 ) -> None:
     dte = dte_with(TEXT, SEND)
-    assert hear(dte, *pieces(b'\r\n+QIURC: "recv",4,100,', is_cut)) == []
+    assert feed(dte, *pieces(b'\r\n+QIURC: "recv",4,100,', is_cut)) == []
     dte.give_up()
-    assert hear(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
+    assert feed(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
 
 
 @finely_cut
@@ -280,26 +280,26 @@ def test_a_header_alone_is_no_push_under_way_when_the_line_was_quiet_between_two
     is_cut: bool,
 ) -> None:
     dte = DTE()
-    assert hear(dte, *pieces(b'\n+QIURC:"recv",0,1,', is_cut)) == []
+    assert feed(dte, *pieces(b'\n+QIURC:"recv",0,1,', is_cut)) == []
     dte.probe()
     dte.probe()
-    assert hear(dte, b"") == [DamagedPayload(0, 1, "the rest did not come")]
+    assert feed(dte, b"") == [DamagedPayload(0, 1, "the rest did not come")]
 
 
 def test_hex_that_goes_on_is_taken_though_a_command_was_given_up_meanwhile() -> None:
     dte = dte_with(HEX, SEND)
     wire = push(4, bytes(512), HEX)
-    assert hear(dte, wire[:600]) == []
+    assert feed(dte, wire[:600]) == []
     dte.give_up()
     dte.probe()
-    assert hear(dte, wire[600:800]) == []
+    assert feed(dte, wire[600:800]) == []
     dte.probe()
-    assert hear(dte, wire[800:]) == [DataReceived(4, bytes(512))]
+    assert feed(dte, wire[800:]) == [DataReceived(4, bytes(512))]
 
 
 def test_hex_that_does_not_go_on_ends_where_the_answer_to_a_probe_begins() -> None:
     dte = dte_with(HEX, SEND)
-    assert hear(dte, b'\r\n+QIURC: "recv",4,100,"4142') == []
+    assert feed(dte, b'\r\n+QIURC: "recv",4,100,"4142') == []
     dte.give_up()
     damaged, *rest = bring_into_step(dte, 2)
     assert damaged == DamagedPayload(4, 100, "its end is not where it was announced")
@@ -308,25 +308,25 @@ def test_hex_that_does_not_go_on_ends_where_the_answer_to_a_probe_begins() -> No
 
 def test_hex_is_given_up_when_the_line_was_quiet_between_two_probes() -> None:
     dte = dte_with(HEX, SEND)
-    assert hear(dte, b'\r\n+QIURC: "recv",4,100,"4142') == []
+    assert feed(dte, b'\r\n+QIURC: "recv",4,100,"4142') == []
     dte.give_up()
     dte.probe()
     dte.probe()
-    assert hear(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
+    assert feed(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
     assert bring_into_step(dte, 2)[-1] == Resynchronised()
 
 
 def test_a_push_that_is_given_up_may_hide_a_restart() -> None:
     dte = dte_with(TEXT, SEND)
-    hear(dte, b'\r\n+QIURC: "recv",4,100,"41' + RDY + b"\r\n+CFUN: 1\r\n")
+    feed(dte, b'\r\n+QIURC: "recv",4,100,"41' + RDY + b"\r\n+CFUN: 1\r\n")
     dte.give_up()
-    assert [type(event) for event in hear(dte, b"")] == [DamagedPayload, DamagedLine]
+    assert [type(event) for event in feed(dte, b"")] == [DamagedPayload, DamagedLine]
 
 
 @pytest.mark.parametrize("lost", [2, 4])
 def test_text_that_has_lost_bytes_between_quotes_is_not_text_with_quotes_in_it(lost: int) -> None:
     dte = dte_with(TEXT)
-    assert hear(dte, b'\r\n+QIURC: "recv",0,%d,"hello"\r\n' % (5 + lost) + OK) == [
+    assert feed(dte, b'\r\n+QIURC: "recv",0,%d,"hello"\r\n' % (5 + lost) + OK) == [
         DamagedPayload(0, 5 + lost, "its end is not where it was announced")
     ]
 
@@ -334,24 +334,24 @@ def test_text_that_has_lost_bytes_between_quotes_is_not_text_with_quotes_in_it(l
 @forms
 def test_text_without_quotes_may_begin_with_one_when_the_module_is_known_to_write_none(form: PayloadFormat) -> None:
     dte = dte_with()
-    hear(dte, push(0, b"hi", form, quoted=False))
-    assert hear(dte, push(0, b'"hello"\r\nOK\r\n', TEXT, quoted=False)) == [DataReceived(0, b'"hello"\r\nOK\r\n', TEXT)]
+    feed(dte, push(0, b"hi", form, quoted=False))
+    assert feed(dte, push(0, b'"hello"\r\nOK\r\n', TEXT, quoted=False)) == [DataReceived(0, b'"hello"\r\nOK\r\n', TEXT)]
 
 
 def test_while_the_format_is_not_known_damage_that_begins_like_hex_is_that_of_hex() -> None:
-    assert hear(DTE(), b'\r\n+QIURC: "recv",0,4,"616x6364"\r\n', RDY)[1:] == [Restarted()]
-    assert hear(DTE(), b'\r\n+QIURC: "recv",0,4,"hello"\r\n', OK)[1:] == []
+    assert feed(DTE(), b'\r\n+QIURC: "recv",0,4,"616x6364"\r\n', RDY)[1:] == [Restarted()]
+    assert feed(DTE(), b'\r\n+QIURC: "recv",0,4,"hello"\r\n', OK)[1:] == []
 
 
 def test_text_that_comes_in_behind_the_answer_to_a_probe_is_not_given_up_with_the_next() -> None:
     dte = dte_in(State.UNSYNCHRONISED, TEXT)
     wire = push(4, b"\r\nERROR\r\n" * 90, TEXT)
-    assert hear(dte, OK + wire[:60]) == [ProbeAnswered()]
+    assert feed(dte, OK + wire[:60]) == [ProbeAnswered()]
     line = dte.probe()
-    assert hear(dte, wire[60:], healthy(line))[0] == DataReceived(4, b"\r\nERROR\r\n" * 90, TEXT)
+    assert feed(dte, wire[60:], healthy(line))[0] == DataReceived(4, b"\r\nERROR\r\n" * 90, TEXT)
     assert state_of(dte) is State.IDLE
 
 
 def test_text_longer_than_any_push_is_damaged_at_once() -> None:
     data = b'\r\n+QIURC: "recv",4,%d,"abc\r\n' % (LARGEST_PUSH + 1)
-    assert hear(dte_with(TEXT), data) == [DamagedPayload(4, LARGEST_PUSH + 1, "its end is not where it was announced")]
+    assert feed(dte_with(TEXT), data) == [DamagedPayload(4, LARGEST_PUSH + 1, "its end is not where it was announced")]

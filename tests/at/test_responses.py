@@ -81,7 +81,7 @@ from bc260y_aio.at.urcs import (
     Resynchronised,
     Unrecognised,
 )
-from tests.at.hearing import cut, dte_with, hear
+from tests.at.helpers import cut, dte_with, feed
 from tests.at.strategies import RESPONSES, as_spelled, dialects
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
@@ -194,10 +194,10 @@ def test_what_a_dce_writes_in_any_dialect_a_dte_reads_back(kind: type[Response],
     dte = dte_with(form, command, accepted=isinstance(response, Completion))
     if isinstance(response, DataReceived):
         # A module shows by its first push whether it writes quotes.
-        hear(dte, DCE(dialect).send(DataReceived(0, b"hi", response.form)))
+        feed(dte, DCE(dialect).send(DataReceived(0, b"hi", response.form)))
 
     wire = DCE(dialect).send(response)
-    assert hear(dte, *cut(wire, data.draw(st.lists(st.integers(0, 99), max_size=3)))) == [as_spelled(response, dialect)]
+    assert feed(dte, *cut(wire, data.draw(st.lists(st.integers(0, 99), max_size=3)))) == [as_spelled(response, dialect)]
 
 
 def test_a_dialect_spells_these_lines_otherwise() -> None:

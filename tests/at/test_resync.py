@@ -39,7 +39,7 @@ from bc260y_aio.at.urcs import (
     Unrecognised,
 )
 from bc260y_aio.errors import LocalProtocolError
-from tests.at.hearing import ENTER, ERROR, EXIT, OK, RDY, bring_into_step, dte_in, dte_with, healthy, hear, state_of
+from tests.at.helpers import ENTER, ERROR, EXIT, OK, RDY, bring_into_step, dte_in, dte_with, feed, healthy, state_of
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 HOME, ROAMING = RegistrationStatus.HOME, RegistrationStatus.ROAMING
@@ -56,7 +56,7 @@ def in_step_after_giving_up(*commands: Command) -> DTE:
     dte = DTE()
     for command in commands:
         dte.send(command)
-        hear(dte, OK)
+        feed(dte, OK)
         dte.give_up()
         bring_into_step(dte, 2)
 
@@ -66,12 +66,12 @@ def in_step_after_giving_up(*commands: Command) -> DTE:
 def test_a_completion_that_may_be_owed_by_an_earlier_command_is_doubtful() -> None:
     dte = in_step_after_giving_up(SEND)
     dte.send(SEND)
-    assert hear(dte, OK, b"\r\nSEND OK\r\n") == [Success(), SendResult(ok=True)]
+    assert feed(dte, OK, b"\r\nSEND OK\r\n") == [Success(), SendResult(ok=True)]
     assert dte.is_doubtful
-    assert hear(dte, b"\r\nSEND OK\r\n") == [LateAnswer(SendResult(ok=True))]
+    assert feed(dte, b"\r\nSEND OK\r\n") == [LateAnswer(SendResult(ok=True))]
     dte.send(SEND)
     assert not dte.is_doubtful
-    hear(dte, OK, b"\r\nSEND OK\r\n")
+    feed(dte, OK, b"\r\nSEND OK\r\n")
     assert not dte.is_doubtful
 
 
@@ -79,9 +79,9 @@ def test_what_is_owed_twice_is_doubtful_until_it_has_come_twice() -> None:
     dte = in_step_after_giving_up(SEND, SEND)
     doubts = []
     for late in (b"\r\nSEND OK\r\n", b"\r\nSEND OK\r\n", b""):
-        hear(dte, late)
+        feed(dte, late)
         dte.send(SEND)
-        hear(dte, OK, b"\r\nSEND OK\r\n")
+        feed(dte, OK, b"\r\nSEND OK\r\n")
         doubts.append(dte.is_doubtful)
 
     assert doubts == [True, False, False]
@@ -89,9 +89,9 @@ def test_what_is_owed_twice_is_doubtful_until_it_has_come_twice() -> None:
 
 def test_what_is_owed_is_forgiven() -> None:
     dte = in_step_after_giving_up(SEND)
-    dte.forgive()
+    dte.forget_overdue()
     dte.send(SEND)
-    hear(dte, OK, b"\r\nSEND OK\r\n")
+    feed(dte, OK, b"\r\nSEND OK\r\n")
     assert not dte.is_doubtful
 
 
@@ -99,19 +99,19 @@ def test_a_completion_of_another_kind_or_connect_id_is_not_doubtful() -> None:
     dte = in_step_after_giving_up(SEND, OPEN)
     for command, line in ((CloseSocket(0), b"CLOSE OK\r\n"), (OpenSocket(1, "TCP", "a", 7), b"+QIOPEN: 1,0\r\n")):
         dte.send(command)
-        hear(dte, OK, line)
+        feed(dte, OK, line)
         assert not dte.is_doubtful
 
     dte.send(OPEN)
-    hear(dte, OK, b"+QIOPEN: 0,0\r\n")
+    feed(dte, OK, b"+QIOPEN: 0,0\r\n")
     assert dte.is_doubtful
 
 
 def test_nothing_is_owed_after_a_restart() -> None:
     dte = in_step_after_giving_up(SEND)
-    hear(dte, RDY)
+    feed(dte, RDY)
     dte.send(SEND)
-    hear(dte, OK, b"\r\nSEND OK\r\n")
+    feed(dte, OK, b"\r\nSEND OK\r\n")
     assert not dte.is_doubtful
 
 
@@ -128,7 +128,7 @@ def given_up(command: Command = SEND) -> DTE:
 def listening(command: Command = SEND) -> DTE:
     dte = given_up(command)
     assert dte.probe() == b"AT\r"
-    assert hear(dte, OK) == [ProbeAnswered()]
+    assert feed(dte, OK) == [ProbeAnswered()]
     return dte
 
 
@@ -149,7 +149,7 @@ def test_after_giving_up_nothing_may_be_sent_but_probes() -> None:
 def test_the_line_is_in_step_after_at_and_a_marker() -> None:
     dte = listening()
     assert dte.probe() == b"AT+QICFG=?\r"
-    assert hear(dte, b'\r\n+QICFG: "dataformat",(0,1),(0,1)\r\n', OK) == [
+    assert feed(dte, b'\r\n+QICFG: "dataformat",(0,1),(0,1)\r\n', OK) == [
         Text('+QICFG: "dataformat",(0,1),(0,1)'),
         Resynchronised(),
     ]
@@ -159,29 +159,29 @@ def test_the_line_is_in_step_after_at_and_a_marker() -> None:
 def test_at_is_repeated_until_somebody_listens() -> None:
     dte = given_up()
     assert [dte.probe() for _ in range(3)] == [b"AT\r"] * 3
-    assert hear(dte, b"\r\n", OK) == [ProbeAnswered()]
+    assert feed(dte, b"\r\n", OK) == [ProbeAnswered()]
     assert dte.probe() != b"AT\r"
 
 
 def test_late_answers_before_the_marker_do_not_end_it() -> None:
     dte = given_up(OPEN)
     dte.probe()
-    assert hear(dte, OK, OK) == [ProbeAnswered(), LateAnswer(Success())]
+    assert feed(dte, OK, OK) == [ProbeAnswered(), LateAnswer(Success())]
     dte.probe()
-    assert hear(dte, OK, b"\r\n+QIOPEN: 0,0\r\n", b"\r\n+QICFG: x\r\n") == [
+    assert feed(dte, OK, b"\r\n+QIOPEN: 0,0\r\n", b"\r\n+QICFG: x\r\n") == [
         LateAnswer(Success()),
         LateAnswer(SocketOpened(0)),
         Unrecognised("+QICFG: x"),
     ]
     assert state_of(dte) is State.UNSYNCHRONISED
-    assert hear(dte, b"\r\n+QICFG: (0)\r\n", OK) == [Text("+QICFG: (0)"), Resynchronised()]
+    assert feed(dte, b"\r\n+QICFG: (0)\r\n", OK) == [Text("+QICFG: (0)"), Resynchronised()]
 
 
 def test_late_information_is_not_taken_for_the_marker() -> None:
     dte = listening(QuerySockets())
     dte.probe()
     late = '+QISTATE: 0,"TCP","a(b",7,0,2,0,1'
-    assert hear(dte, b"\r\n" + late.encode() + b"\r\n", OK) == [Unrecognised(late), LateAnswer(Success())]
+    assert feed(dte, b"\r\n" + late.encode() + b"\r\n", OK) == [Unrecognised(late), LateAnswer(Success())]
 
 
 @pytest.mark.parametrize("command", [Test("+QICFG"), Raw("AT+QICFG=?"), Raw("at+qicfg=?"), QueryDataFormat()], ids=str)
@@ -189,7 +189,7 @@ def test_a_marker_is_never_the_command_that_was_given_up(command: Command) -> No
     dte = listening(command)
     markers = [dte.probe() for _ in range(20)]
     assert b"AT+QICFG=?\r" not in markers
-    assert hear(dte, b"\r\n+QICFG: (0)\r\n", OK) == [Unrecognised("+QICFG: (0)"), LateAnswer(Success())]
+    assert feed(dte, b"\r\n+QICFG: (0)\r\n", OK) == [Unrecognised("+QICFG: (0)"), LateAnswer(Success())]
 
 
 def test_a_marker_is_found_even_after_a_line_that_names_them_all() -> None:
@@ -201,8 +201,8 @@ def test_each_marker_is_another_one() -> None:
     dte = listening()
     first, second = dte.probe(), dte.probe()
     assert first != second
-    assert hear(dte, healthy(first)) == [Unrecognised(healthy(first).decode().split("\r\n")[1]), LateAnswer(Success())]
-    assert hear(dte, healthy(second))[-1] == Resynchronised()
+    assert feed(dte, healthy(first)) == [Unrecognised(healthy(first).decode().split("\r\n")[1]), LateAnswer(Success())]
+    assert feed(dte, healthy(second))[-1] == Resynchronised()
 
 
 def test_a_marker_is_not_taken_for_an_earlier_one_of_its_name() -> None:
@@ -212,10 +212,10 @@ def test_a_marker_is_not_taken_for_an_earlier_one_of_its_name() -> None:
         markers.append(dte.probe())
 
     for marker in markers[:-1]:
-        hear(dte, healthy(marker))
+        feed(dte, healthy(marker))
         assert state_of(dte) is State.UNSYNCHRONISED
 
-    assert hear(dte, healthy(markers[-1]))[-1] == Resynchronised()
+    assert feed(dte, healthy(markers[-1]))[-1] == Resynchronised()
 
 
 def test_markers_that_were_lost_are_not_waited_for_when_the_module_answers_one_by_one() -> None:
@@ -231,14 +231,14 @@ def test_the_marker_of_an_earlier_time_says_nothing() -> None:
     bring_into_step(dte, 2)
     dte.send(Test("+QICFG"))
     dte.give_up()
-    assert hear(dte, b"\r\n+QICFG: (0)\r\n", OK) == [Unrecognised("+QICFG: (0)"), ProbeAnswered()]
+    assert feed(dte, b"\r\n+QICFG: (0)\r\n", OK) == [Unrecognised("+QICFG: (0)"), ProbeAnswered()]
     assert state_of(dte) is State.UNSYNCHRONISED
 
 
 def test_a_urc_between_a_marker_and_its_ok_is_heard() -> None:
     dte = listening()
     dte.probe()
-    assert hear(
+    assert feed(
         dte, b"\r\n+QICFG: (0)\r\n", CLOSED, b'\r\n+QIURC: "recv",0,2,"6869"\r\n', b"\r\n+IP: 10.0.0.1\r\n", OK
     ) == [
         Text("+QICFG: (0)"),
@@ -255,7 +255,7 @@ def test_a_module_that_refuses_three_markers_is_believed(refusal: bytes) -> None
     events = []
     for _ in range(3):
         dte.probe()
-        events += hear(dte, refusal)
+        events += feed(dte, refusal)
 
     assert events == [ProbeAnswered(), ProbeAnswered(), Resynchronised()]
 
@@ -266,11 +266,11 @@ def test_a_refusal_that_is_still_due_is_waited_for() -> None:
     events = []
     for _ in range(3):
         dte.probe()
-        events += hear(dte, ERROR)
+        events += feed(dte, ERROR)
 
     assert events == [ProbeAnswered()] * 3
     assert dte.probe() == b"AT\r"
-    assert hear(dte, ERROR, OK) == [Resynchronised(), LateAnswer(Success())]
+    assert feed(dte, ERROR, OK) == [Resynchronised(), LateAnswer(Success())]
 
 
 def test_after_refusals_and_a_marker_that_was_lost_an_at_closes_the_row() -> None:
@@ -278,16 +278,16 @@ def test_after_refusals_and_a_marker_that_was_lost_an_at_closes_the_row() -> Non
     dte.probe()
     for _ in range(3):
         dte.probe()
-        hear(dte, ERROR)
+        feed(dte, ERROR)
 
     assert dte.probe() == b"AT\r"
-    assert hear(dte, OK) == [Resynchronised()]
+    assert feed(dte, OK) == [Resynchronised()]
 
 
 def test_an_error_before_anybody_listens_is_late() -> None:
     dte = given_up()
     dte.probe()
-    assert hear(dte, ERROR) == [LateAnswer(Failure())]
+    assert feed(dte, ERROR) == [LateAnswer(Failure())]
 
 
 def test_an_idle_line_may_be_probed() -> None:
@@ -298,9 +298,9 @@ def test_an_idle_line_may_be_probed() -> None:
 def test_the_echo_of_a_probe_is_dropped() -> None:
     dte = given_up()
     line = dte.probe()
-    assert hear(dte, line + b"\n" + OK) == [ProbeAnswered()]
+    assert feed(dte, line + b"\n" + OK) == [ProbeAnswered()]
     line = dte.probe()
-    assert hear(dte, line + healthy(line)) == [Text("+QICFG: (0-4)"), Resynchronised()]
+    assert feed(dte, line + healthy(line)) == [Text("+QICFG: (0-4)"), Resynchronised()]
 
 
 # The module's own life
@@ -309,7 +309,7 @@ def test_the_echo_of_a_probe_is_dropped() -> None:
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
 def test_a_restart_is_heard_in_every_state(state: State) -> None:
     dte = dte_in(state)
-    assert hear(dte, RDY, b"\r\n+CFUN: 1\r\n", b"\r\n+CPIN: READY\r\n") == [
+    assert feed(dte, RDY, b"\r\n+CFUN: 1\r\n", b"\r\n+CPIN: READY\r\n") == [
         Restarted(),
         Unrecognised("+CFUN: 1"),
         Unrecognised("+CPIN: READY"),
@@ -321,21 +321,21 @@ def test_a_restart_is_heard_in_every_state(state: State) -> None:
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
 def test_deep_sleep_is_heard_in_every_state(state: State) -> None:
     dte = dte_in(state)
-    assert hear(dte, ENTER) == [PowerChanged(PowerEvent.ENTER_DEEP_SLEEP)]
+    assert feed(dte, ENTER) == [PowerChanged(PowerEvent.ENTER_DEEP_SLEEP)]
     assert state_of(dte) is (State.CLOSED if state is State.CLOSED else State.ASLEEP)
 
 
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
 def test_waking_is_heard_in_every_state(state: State) -> None:
     dte = dte_in(state)
-    assert hear(dte, EXIT) == [PowerChanged(PowerEvent.EXIT_DEEP_SLEEP)]
+    assert feed(dte, EXIT) == [PowerChanged(PowerEvent.EXIT_DEEP_SLEEP)]
     assert state_of(dte) is (State.IDLE if state is State.ASLEEP else state)
 
 
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
 def test_psm_changes_no_state(state: State) -> None:
     dte = dte_in(state)
-    assert hear(dte, b'\r\n+QNBIOTEVENT: "ENTER PSM"\r\n') == [PowerChanged(PowerEvent.ENTER_PSM)]
+    assert feed(dte, b'\r\n+QNBIOTEVENT: "ENTER PSM"\r\n') == [PowerChanged(PowerEvent.ENTER_PSM)]
     assert state_of(dte) is state
 
 
@@ -346,16 +346,16 @@ def test_a_module_that_sleeps_is_woken_with_probes() -> None:
 
     assert dte.probe() == b"AT\r"
     assert dte.probe() == b"AT\r"
-    assert hear(dte, EXIT, OK) == [PowerChanged(PowerEvent.EXIT_DEEP_SLEEP), ProbeAnswered()]
+    assert feed(dte, EXIT, OK) == [PowerChanged(PowerEvent.EXIT_DEEP_SLEEP), ProbeAnswered()]
     assert bring_into_step(dte, 1)[-1] == Resynchronised()
 
 
 def test_a_module_that_restarts_while_it_is_probed_is_probed_from_the_beginning() -> None:
     dte = listening()
     assert dte.probe() == b"AT+QICFG=?\r"
-    hear(dte, b"\r\n+QICFG: (0)\r\n", RDY)
+    feed(dte, b"\r\n+QICFG: (0)\r\n", RDY)
     assert dte.probe() == b"AT\r"
-    assert hear(dte, OK) == [ProbeAnswered()]
+    assert feed(dte, OK) == [ProbeAnswered()]
 
 
 def test_after_the_end_nothing_may_be_sent() -> None:
@@ -372,7 +372,7 @@ def test_after_the_end_nothing_may_be_sent() -> None:
 def form_after(command: Command, *answer: bytes) -> PayloadFormat | None:
     dte = dte_with(TEXT)
     dte.send(command)
-    hear(dte, *answer)
+    feed(dte, *answer)
     return dte.receive_format
 
 
@@ -399,9 +399,9 @@ def test_the_receive_format_outlives_a_lost_answer_and_deep_sleep_but_not_a_rest
     dte = dte_with(HEX, SEND)
     dte.give_up()
     bring_into_step(dte, 2)
-    hear(dte, ENTER, EXIT)
+    feed(dte, ENTER, EXIT)
     assert dte.receive_format is HEX
-    hear(dte, RDY)
+    feed(dte, RDY)
     assert dte.receive_format is None
 
 

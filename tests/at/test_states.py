@@ -2,7 +2,7 @@
 
 import pytest
 
-from bc260y_aio.at.states import TRANSITIONS, State, Trigger, after
+from bc260y_aio.at.states import TRANSITIONS, State, Trigger, next_state
 from bc260y_aio.errors import LocalProtocolError
 
 LEGAL = [(state, trigger) for state, row in TRANSITIONS.items() for trigger in row]
@@ -21,13 +21,13 @@ def name(value: object) -> str:
 
 @pytest.mark.parametrize(("state", "trigger"), LEGAL, ids=name)
 def test_a_legal_move_leads_where_the_table_says(state: State, trigger: Trigger) -> None:
-    assert after(state, trigger) is TRANSITIONS[state][trigger]
+    assert next_state(state, trigger) is TRANSITIONS[state][trigger]
 
 
 @pytest.mark.parametrize(("state", "trigger"), REFUSED, ids=name)
 def test_any_other_move_is_refused_by_its_name(state: State, trigger: Trigger) -> None:
     with pytest.raises(LocalProtocolError, match=f"{trigger.name} while the line is {state.name}"):
-        after(state, trigger)
+        next_state(state, trigger)
 
 
 def test_every_state_has_a_row_and_every_trigger_a_place() -> None:

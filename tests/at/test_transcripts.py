@@ -65,7 +65,7 @@ from bc260y_aio.at.urcs import (
     Restarted,
     Unrecognised,
 )
-from tests.at.hearing import cut, hear, one_by_one, read
+from tests.at.helpers import cut, feed, one_by_one, read
 from tests.transcript import ALL, GUIDE, Said, Transcript
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
@@ -205,11 +205,11 @@ def test_a_dte_says_these_lines_and_hears_what_they_mean(
     dte = DTE()
     for line, heard in transcript.exchanges():
         if line is not None:
-            asked = COMMANDS[line] if line != MISPRINTED else Raw(line, like=COMMANDS[line])
+            asked = COMMANDS[line] if line != MISPRINTED else Raw(line, parsed=COMMANDS[line])
             assert dte.send(asked) == line.encode() + b"\r"
 
         for said in heard:
-            assert hear(dte, *pieces(said.wire)) == events_of(said, line)
+            assert feed(dte, *pieces(said.wire)) == events_of(said, line)
 
         assert dte.state in (State.IDLE, State.ASLEEP)
 

@@ -64,7 +64,7 @@ class FarEnd:
     """
 
     def __init__(self) -> None:
-        self.heard = bytearray()
+        self.written = bytearray()
         self.is_closed = False
         self._expected = 0
         self._written = asyncio.Event()
@@ -90,15 +90,15 @@ class FarEnd:
 
     # Hearing
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Take what the driver wrote."""
-        self.heard += data
+        self.written += data
         self._written.set()
 
     @property
     def unexpected(self) -> bytes:
         """What has been heard and not been expected yet."""
-        return bytes(self.heard[self._expected :])
+        return bytes(self.written[self._expected :])
 
     async def expect(self, data: bytes) -> None:
         """Wait until the next bytes have been heard, and check that they are these."""
@@ -118,7 +118,7 @@ class FarEnd:
 
     # Saying
 
-    def say(self, *data: bytes) -> None:
+    def send(self, *data: bytes) -> None:
         """Say bytes, in one read, which comes in the loop's next turn."""
         if self._near is not None:
             asyncio.get_running_loop().call_soon(self._near.data_received, b"".join(data))
@@ -126,7 +126,7 @@ class FarEnd:
     async def answer(self, command: bytes, *data: bytes) -> None:
         """Expect a command line and answer it."""
         await self.expect(command)
-        self.say(*data)
+        self.send(*data)
         await settle()
 
     async def resynchronise(self) -> None:
@@ -135,7 +135,7 @@ class FarEnd:
         while self.unexpected.startswith(b"AT\r"):
             await self.expect(b"AT\r")
 
-        self.say(OK)
+        self.send(OK)
         await settle()
         marker = self.unexpected
         assert marker.startswith(b"AT+QI")
@@ -156,7 +156,7 @@ class _Line(asyncio.Transport):
         self._near: asyncio.Protocol | None = near
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._far.hear(bytes(data))
+        self._far.receive(bytes(data))
 
     def close(self) -> None:
         asyncio.get_running_loop().call_soon(self._far.hang_up)
@@ -177,7 +177,7 @@ async def settle(turns: int = 20) -> None:
         await asyncio.sleep(0)
 
 
-async def hurry(clock: Clock, work: Awaitable[T]) -> T:
+async def fast_forward(clock: Clock, work: Awaitable[T]) -> T:
     """Await something; whenever nothing else happens, move the clock to the next timer."""
     loop: Any = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
@@ -258,7 +258,7 @@ class Module(FarEnd):
         super().__init__()
         self.dce = DCE()
         self.dce.send_format, self.dce.receive_format = send, receive
-        self.instead: Callable[[Command], bytes | None] = lambda command: None
+        self.override: Callable[[Command], bytes | None] = lambda command: None
         self.lines: list[str] = []
         self.sockets: dict[int, Socket] = {}
         self.closed: list[Socket] = []
@@ -266,11 +266,11 @@ class Module(FarEnd):
         self.sleep = 1
         self.registration = RegistrationStatus.HOME
 
-    def hear(self, data: bytes) -> None:
-        super().hear(data)
+    def receive(self, data: bytes) -> None:
+        super().receive(data)
         self.dce.receive_data(data)
         while (command := self.dce.next_event()) is not NEED_DATA:
-            asyncio.get_running_loop().call_soon(self.say, self.dce.echo() + self._answer(command))
+            asyncio.get_running_loop().call_soon(self.send, self.dce.echo() + self._answer(command))
 
     def count(self, start: str) -> int:
         """Count the command lines that begin so."""
@@ -280,11 +280,11 @@ class Module(FarEnd):
 
     def push(self, connect_id: int, data: bytes) -> None:
         """Say that a peer sent data."""
-        self.say(self.dce.send(DataReceived(connect_id, data, self.dce.receive_format)))
+        self.send(self.dce.send(DataReceived(connect_id, data, self.dce.receive_format)))
 
     def end(self, connect_id: int) -> None:
         """Say that a peer closed its connection."""
-        self.say(self.dce.send(PeerClosed(connect_id)))
+        self.send(self.dce.send(PeerClosed(connect_id)))
 
     # Answering
 
@@ -294,7 +294,7 @@ class Module(FarEnd):
             return ERROR
 
         self.lines.append(command.write())
-        instead = self.instead(command)
+        instead = self.override(command)
         return self.healthy(command) if instead is None else instead
 
     def healthy(self, command: Command) -> bytes:

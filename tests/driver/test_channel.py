@@ -79,10 +79,10 @@ async def test_no_byte_of_the_next_command_leaves_before_the_last_answer_of_the_
         first, second = start(channel, Resolve("a.b")), start(channel, Attention())
         await far.expect(b'AT+QIDNSGIP=0,"a.b"\r')
         for data in (b"\r\nOK\r\n", b"\r\n+QIDNSGIP: 0,1,0\r\n", b'\r\n+QIURC: "closed",3\r\n', b"\r\n+QIDNSGIP: 1.2."):
-            far.say(data)
+            far.send(data)
             await far.expect_nothing()
 
-        far.say(b"3.4\r\n")
+        far.send(b"3.4\r\n")
         await far.answer(b"AT\r", OK)
         assert (await first).completions == [Resolution(0, 1, 0), ResolvedAddress("1.2.3.4")]
         await second
@@ -93,9 +93,9 @@ async def test_a_ping_holds_the_line_until_its_last_line() -> None:
     async with open_channel(far) as channel:
         ping, other = start(channel, Ping("a.b", count=2)), start(channel, Attention())
         await far.answer(b'AT+QPING=0,"a.b",4,2,32\r', OK, b"\r\n+QPING: 0,1.2.3.4,32,369\r\n")
-        far.say(b"\r\n+QPING: 569\r\n")
+        far.send(b"\r\n+QPING: 569\r\n")
         await far.expect_nothing()
-        far.say(b"\r\n+QPING: 0,2,1,1,369,369,369\r\n")
+        far.send(b"\r\n+QPING: 0,2,1,1,369,369,369\r\n")
         await far.answer(b"AT\r", OK)
         completions = (await ping).completions
         assert (completions[0], completions[-1]) == (
@@ -112,7 +112,7 @@ async def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
         for connect_id in range(5):
             await far.expect(b"AT+QISEND=%d,0\r" % connect_id)
             await far.expect_nothing()
-            far.say(b"\r\n+QISEND: %d,0,0\r\n" % connect_id, OK)
+            far.send(b"\r\n+QISEND: %d,0,0\r\n" % connect_id, OK)
 
         assert [(await task).information for task in tasks] == [[AckStatus(sent, 0, 0)] for sent in range(5)]
 
@@ -129,7 +129,7 @@ async def test_an_urgent_turn_goes_before_all_that_wait_but_not_before_the_one_u
         await far.expect(b"AT\r")
         tasks.append(asyncio.ensure_future(urgently()))
         await far.expect_nothing()
-        far.say(OK)
+        far.send(OK)
         await far.answer(b"AT+QISTATE?\r", OK)
         await far.answer(b"AT+QISEND=1,0\r", b"\r\n+QISEND: 0,0,0\r\n", OK)
         await asyncio.gather(*tasks)
@@ -193,7 +193,7 @@ async def test_what_happens_during_a_gap_is_heeded_before_the_next_command(said:
         form = SetDataFormat(PayloadFormat.HEX, PayloadFormat.HEX)
         tasks = [start(channel, form), start(channel, QuerySockets())]
         await far.answer(b'AT+QICFG="dataformat",1,1\r', OK)
-        far.say(said)
+        far.send(said)
         await clock.advance(5.1)
         await far.resynchronise()
         await far.answer(b"AT+QISTATE?\r", OK)
@@ -222,9 +222,9 @@ async def test_a_cancelled_caller_gives_up_its_answer_but_not_its_turn() -> None
         await far.expect(b'AT+QISEND=0,2,"6869"\r')
         orphan.cancel()
         await far.expect_nothing()
-        far.say(b"\r\nOK\r\n")
+        far.send(b"\r\nOK\r\n")
         await far.expect_nothing()
-        far.say(b"\r\nSEND OK\r\n")
+        far.send(b"\r\nSEND OK\r\n")
         await far.answer(b"AT+QISEND=1,0\r", b"\r\n+QISEND: 7,7,0\r\n", OK)
         assert (await other).information == [AckStatus(7, 7, 0)]
         assert orphan.cancelled()
@@ -237,7 +237,7 @@ async def test_a_caller_cancelled_before_its_turn_writes_nothing() -> None:
         await far.expect(b"AT+QISEND=0,0\r")
         second.cancel()
         await settle()
-        far.say(b"\r\n+QISEND: 0,0,0\r\n", OK)
+        far.send(b"\r\n+QISEND: 0,0,0\r\n", OK)
         await far.answer(b"AT+QISEND=2,0\r", b"\r\n+QISEND: 2,0,0\r\n", OK)
         await asyncio.gather(first, third)
         await far.expect_nothing()
@@ -266,7 +266,7 @@ async def test_a_caller_cancelled_while_the_line_is_brought_into_step_writes_not
         await far.expect(b"AT\r")
         first.cancel()
         await settle()
-        far.say(OK)
+        far.send(OK)
         await far.answer(MARKER, MARKED)
         await far.answer(b"AT+QISEND=2,0\r", b"\r\n+QISEND: 2,0,0\r\n", OK)
         await second
@@ -282,7 +282,7 @@ async def test_a_turn_goes_on_after_one_of_its_commands_was_given_up_by_a_timeou
         second = asyncio.ensure_future(turn.execute(QueryAcks(2)))
         await far.expect(b"AT+QISEND=1,0\r")
         await far.expect_nothing()
-        far.say(b"\r\n+QISEND: 1,0,0\r\n", OK)
+        far.send(b"\r\n+QISEND: 1,0,0\r\n", OK)
         await far.answer(b"AT+QISEND=2,0\r", b"\r\n+QISEND: 2,0,0\r\n", OK)
         assert (await second).information == [AckStatus(2, 0, 0)]
 
@@ -308,7 +308,7 @@ async def test_the_outcome_of_an_open_is_awaited_for_sixty_five_seconds_after_it
         asked = start(channel, OPEN)
         await far.expect(b'AT+QIOPEN=0,0,"TCP","a.b",7\r')
         await clock.advance(4.0)
-        far.say(OK)
+        far.send(OK)
         await clock.advance(64.9)
         assert not asked.done()
         await clock.advance(0.2)
@@ -322,7 +322,7 @@ async def test_a_deadline_runs_from_the_last_byte_heard(clock: Clock) -> None:
         asked = start(channel, QuerySockets())
         for _ in range(3):
             await clock.advance(4.0)
-            far.say(b'\r\n+QIURC: "recv",4,2,"6869"\r\n')
+            far.send(b'\r\n+QIURC: "recv",4,2,"6869"\r\n')
 
         await clock.advance(4.9)
         assert not asked.done()
@@ -337,7 +337,7 @@ async def test_traffic_does_not_push_a_deadline_back_for_ever(clock: Clock) -> N
         asked = start(channel, QuerySockets())
         for _ in range(14):
             await clock.advance(4.0)
-            far.say(b'\r\n+QIURC: "recv",4,2,"6869"\r\n')
+            far.send(b'\r\n+QIURC: "recv",4,2,"6869"\r\n')
 
         assert not asked.done()
         await clock.advance(4.0)
@@ -383,16 +383,16 @@ async def test_an_answer_without_an_end_is_given_up_and_the_line_brought_into_st
         asked = asyncio.ensure_future(channel.execute(command, watch=seen.append))
         await far.expect(command.encode() + b"\r")
         following = start(channel, QueryAcks(1))
-        far.say(accepted)
+        far.send(accepted)
         for _ in range(4):
-            far.say(line * MOST_LINES)
+            far.send(line * MOST_LINES)
             await settle()
 
         with pytest.raises(CommandTimeout, match=f"no {awaited} within {MOST_LINES} lines$"):
             await asked
 
         assert len(seen) == MOST_LINES + 1
-        far.say(line, OK)
+        far.send(line, OK)
         await settle()
         await far.resynchronise()
         await far.answer(b"AT+QISEND=1,0\r", b"\r\n+QISEND: 7,7,0\r\n", OK)
@@ -420,7 +420,7 @@ async def test_after_a_timeout_the_line_is_probed_until_it_answers_and_then_mark
         await far.answer(b"AT\r", b"\r\n+QISEND: 9,9,0\r\n", OK)
         await far.answer(MARKER, OK, OK, OK, OK)
         await far.expect_nothing()
-        far.say(MARKED)
+        far.send(MARKED)
         await far.answer(b"AT+QISEND=1,0\r", b"\r\n+QISEND: 1,1,0\r\n", OK)
         assert (await other).information == [AckStatus(1, 1, 0)]
 
@@ -478,10 +478,10 @@ async def test_a_late_send_ok_is_nobodys_answer(clock: Clock) -> None:
         second = start(channel, SendData(0, b"b"))
         await far.resynchronise()
         await far.expect(b'AT+QISEND=0,1,"62"\r')
-        far.say(b"\r\nSEND OK\r\n")
+        far.send(b"\r\nSEND OK\r\n")
         await settle()
         assert (heard, second.done()) == ([LateAnswer(SendResult(ok=True))], False)
-        far.say(SEND_FAIL)
+        far.send(SEND_FAIL)
         answer = await second
         assert (answer.completions, answer.is_doubtful) == ([SendResult(ok=False)], False)
 
@@ -549,7 +549,7 @@ async def test_a_restart_ends_the_command_under_way_and_the_line_is_probed_befor
 async def test_a_restart_while_the_line_is_idle_has_it_probed_for_a_module_that_starts_is_deaf(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
-        far.say(b"\r\nRDY\r\n")
+        far.send(b"\r\nRDY\r\n")
         await settle()
         asked = start(channel, QueryAcks(0))
         for _ in range(5):
@@ -583,17 +583,17 @@ async def test_a_restart_while_the_line_is_brought_into_step_begins_the_probing_
 async def test_a_module_that_sleeps_is_woken_before_the_next_command(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
-        far.say(b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n')
+        far.send(b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n')
         await settle()
         asked = start(channel, QueryAcks(0))
         await far.expect(b"AT\r")  # this one wakes it, and is lost
         await clock.advance(0.31)
         await far.expect(b"AT\r")
-        far.say(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
+        far.send(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
         await settle()
         await far.expect(b"AT\r")  # nor is it known whether it heard the second
         await far.expect_nothing()
-        far.say(OK)
+        far.send(OK)
         await far.answer(MARKER, MARKED)
         await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 0,0,0\r\n", OK)
         await asked
@@ -675,7 +675,7 @@ async def test_a_port_lost_in_the_moment_of_a_write_is_told_after_what_came_befo
         inbox = Inbox(1024, keeps_order=True)
         channel.inboxes.attach(0, inbox)
         # The reader task has noticed neither when the command is written.
-        far.say(b'\r\n+QIURC: "recv",0,2,"6869"\r\n')
+        far.send(b'\r\n+QIURC: "recv",0,2,"6869"\r\n')
         far.hang_up()
         with pytest.raises(PortLost):
             await channel.execute(Attention())
@@ -731,7 +731,7 @@ async def test_subscribers_are_told_in_order_of_what_they_asked_for() -> None:
         told: list[tuple[str, Response]] = []
         channel.subscribe(lambda event: told.append(("all", event)))
         channel.subscribe(lambda event: told.append(("closed", event)), PeerClosed, Restarted)
-        far.say(b'\r\n+QIURC: "closed",3\r\n\r\n+CEREG: 5\r\n', b'\r\n+QIURC: "recv",3,2,"6869"\r\n\r\n+XY: 1\r\n')
+        far.send(b'\r\n+QIURC: "closed",3\r\n\r\n+CEREG: 5\r\n', b'\r\n+QIURC: "recv",3,2,"6869"\r\n\r\n+XY: 1\r\n')
         await settle()
         assert told == [
             ("all", PeerClosed(3)),
@@ -752,7 +752,7 @@ async def test_a_subscriber_may_go_twice_and_even_while_it_is_told() -> None:
 
         leave = channel.subscribe(once, PeerClosed)
         channel.subscribe(lambda event: told.append("other"), PeerClosed)
-        far.say(b'\r\n+QIURC: "closed",3\r\n' * 2)
+        far.send(b'\r\n+QIURC: "closed",3\r\n' * 2)
         await settle()
         leave()
         assert told == ["once", "other", "other"]
@@ -806,7 +806,7 @@ async def test_payload_that_spells_an_answer_is_no_answer() -> None:
         asked = start(channel, SendData(1, b"a"))
         await far.answer(b'AT+QISEND=1,1,"61"\r', b'\r\n+QIURC: "recv",0,13,"\r\nOK\r\nSEND OK"\r\n')
         assert (inbox.take(), asked.done()) == (b"\r\nOK\r\nSEND OK", False)
-        far.say(SEND_OK)
+        far.send(SEND_OK)
         assert (await asked).completions == [SendResult(ok=True)]
 
 
@@ -817,8 +817,8 @@ async def test_damaged_payload_ends_a_stream_and_is_one_datagram_less() -> None:
         channel.inboxes.attach(0, stream)
         channel.inboxes.attach(1, datagrams)
         for connect_id in (0, 1):
-            far.say(b'\r\n+QIURC: "recv",%d,4,"616x6364"\r\n' % connect_id)
-            far.say(b'\r\n+QIURC: "recv",%d,1,"7A"\r\n' % connect_id)
+            far.send(b'\r\n+QIURC: "recv",%d,4,"616x6364"\r\n' % connect_id)
+            far.send(b'\r\n+QIURC: "recv",%d,1,"7A"\r\n' % connect_id)
 
         await settle()
         assert isinstance(stream.error, PayloadDamaged)
@@ -869,7 +869,7 @@ async def test_a_channel_says_how_it_stands_and_counts_what_it_writes() -> None:
         tasks = [start(channel, Attention()) for _ in range(3)]
         await far.expect(b"AT\r")
         assert repr(channel) == "<Channel script AWAITING_RESULT waiting=2>"
-        far.say(OK)
+        far.send(OK)
         for _ in range(2):
             await far.answer(b"AT\r", OK)
 

@@ -15,7 +15,7 @@ async def test_a_damaged_header_ends_every_stream_for_it_may_have_been_anybodys(
         for connect_id, inbox in enumerate((first, second, datagrams)):
             channel.inboxes.attach(connect_id, inbox)
 
-        far.say(b'\r\n+QIURC: "rec~",0,2,"6869"\r\n')
+        far.send(b'\r\n+QIURC: "rec~",0,2,"6869"\r\n')
         await settle()
 
         assert [type(inbox.error) for inbox in (first, second)] == [PayloadDamaged, PayloadDamaged]
@@ -27,7 +27,7 @@ async def test_a_line_of_noise_that_looks_like_nobodys_data_ends_nothing() -> No
     async with open_channel(far) as channel:
         inbox = Inbox(2048, keeps_order=True)
         channel.inboxes.attach(0, inbox)
-        far.say(b"\r\n~~noise~~\r\n")
+        far.send(b"\r\n~~noise~~\r\n")
         await settle()
 
         assert not inbox.is_ended
@@ -42,7 +42,7 @@ async def test_what_is_said_of_a_socket_that_there_cannot_be_was_said_of_another
     far = Module()
     async with open_modem(far) as modem:
         reader, writer = await modem.open_connection("a.b", 7)
-        far.say(b"\r\n" + line + b"\r\n")
+        far.send(b"\r\n" + line + b"\r\n")
         with pytest.raises(PayloadDamaged):
             await reader.read()
 
@@ -54,7 +54,7 @@ async def test_what_is_said_of_a_socket_that_nobody_has_is_nobodys() -> None:
     far = Module()
     async with open_modem(far) as modem:
         reader, writer = await modem.open_connection("a.b", 7)
-        far.say(b'\r\n+QIURC: "recv",4,2,"6869"\r\n\r\n+QIURC: "closed",4\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n')
+        far.send(b'\r\n+QIURC: "recv",4,2,"6869"\r\n\r\n+QIURC: "closed",4\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n')
         assert await reader.read(2) == b"hi"
         writer.close()
         await writer.wait_closed()
@@ -63,7 +63,7 @@ async def test_what_is_said_of_a_socket_that_nobody_has_is_nobodys() -> None:
 async def test_after_damaged_text_the_line_is_brought_into_step_before_anybody_asks() -> None:
     far = FarEnd()
     async with open_channel(far):
-        far.say(b'\r\n+QIURC: "recv",0,6,"hi\r\nOK\r\n')
+        far.send(b'\r\n+QIURC: "recv",0,6,"hi\r\nOK\r\n')
         await settle()
-        far.say(b'"\r\n')
+        far.send(b'"\r\n')
         await far.expect(b"AT\r")

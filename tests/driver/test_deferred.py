@@ -5,7 +5,7 @@ import contextvars
 
 import pytest
 
-from bc260y_aio.line.deferred import Afterwards
+from bc260y_aio.line.deferred import DeferredCalls
 from tests.loops import Contexts
 
 HERE: contextvars.ContextVar[str] = contextvars.ContextVar("HERE", default="nowhere")
@@ -19,10 +19,10 @@ def context(here: str) -> contextvars.Context:
 
 async def test_what_is_asked_for_while_a_read_is_dealt_with_is_done_when_that_ends() -> None:
     done: list[str] = []
-    afterwards = Afterwards()
-    with afterwards:
-        afterwards.call(lambda: done.append("a"), context("here"))
-        afterwards.call(lambda: done.append("b"), context("here"))
+    deferred = DeferredCalls()
+    with deferred:
+        deferred.call(lambda: done.append("a"), context("here"))
+        deferred.call(lambda: done.append("b"), context("here"))
         assert done == []
 
     assert done == ["a", "b"]
@@ -30,9 +30,9 @@ async def test_what_is_asked_for_while_a_read_is_dealt_with_is_done_when_that_en
 
 async def test_what_is_asked_for_at_another_time_is_done_in_the_next_turn() -> None:
     done: list[str] = []
-    afterwards = Afterwards()
-    afterwards.call(lambda: done.append("a"), context("here"))
-    afterwards.call(lambda: done.append("b"), context("here"))
+    deferred = DeferredCalls()
+    deferred.call(lambda: done.append("a"), context("here"))
+    deferred.call(lambda: done.append("b"), context("here"))
     assert done == []
     await asyncio.sleep(0)
     assert done == ["a", "b"]
@@ -40,10 +40,10 @@ async def test_what_is_asked_for_at_another_time_is_done_in_the_next_turn() -> N
 
 async def test_what_was_asked_for_before_a_read_is_done_once() -> None:
     done: list[str] = []
-    afterwards = Afterwards()
-    afterwards.call(lambda: done.append("a"), context("here"))
-    with afterwards:
-        afterwards.call(lambda: done.append("b"), context("here"))
+    deferred = DeferredCalls()
+    deferred.call(lambda: done.append("a"), context("here"))
+    with deferred:
+        deferred.call(lambda: done.append("b"), context("here"))
 
     assert done == ["a", "b"]
     await asyncio.sleep(0)
@@ -53,10 +53,10 @@ async def test_what_was_asked_for_before_a_read_is_done_once() -> None:
 
 async def test_a_call_is_made_in_its_context() -> None:
     seen: list[str] = []
-    afterwards = Afterwards()
-    with afterwards:
-        afterwards.call(lambda: seen.append(HERE.get()), context("Kiel"))
-        afterwards.call(lambda: seen.append(HERE.get()), context("Jena"))
+    deferred = DeferredCalls()
+    with deferred:
+        deferred.call(lambda: seen.append(HERE.get()), context("Kiel"))
+        deferred.call(lambda: seen.append(HERE.get()), context("Jena"))
 
     assert (seen, HERE.get()) == (["Kiel", "Jena"], "nowhere")
 
@@ -67,11 +67,11 @@ async def test_what_a_call_asks_for_comes_in_the_next_turn_so_that_there_is_an_e
     def again() -> None:
         nonlocal count
         count += 1
-        afterwards.call(again, context("here"))
+        deferred.call(again, context("here"))
 
-    afterwards = Afterwards()
-    with afterwards:
-        afterwards.call(again, context("here"))
+    deferred = DeferredCalls()
+    with deferred:
+        deferred.call(again, context("here"))
 
     assert count == 1
     await asyncio.sleep(0)
@@ -84,10 +84,10 @@ async def test_a_mistake_in_one_call_is_told_to_the_loop_and_the_others_are_made
     def fail() -> None:
         raise ZeroDivisionError
 
-    afterwards = Afterwards()
-    with afterwards:
-        afterwards.call(fail, context("here"))
-        afterwards.call(lambda: done.append("b"), context("here"))
+    deferred = DeferredCalls()
+    with deferred:
+        deferred.call(fail, context("here"))
+        deferred.call(lambda: done.append("b"), context("here"))
 
     assert done == ["b"]
     (told,) = loop_errors
@@ -96,11 +96,11 @@ async def test_a_mistake_in_one_call_is_told_to_the_loop_and_the_others_are_made
 
 async def test_calls_are_made_also_when_the_read_could_not_be_dealt_with() -> None:
     done: list[str] = []
-    afterwards = Afterwards()
+    deferred = DeferredCalls()
 
     def deal() -> None:
-        with afterwards:
-            afterwards.call(lambda: done.append("a"), context("here"))
+        with deferred:
+            deferred.call(lambda: done.append("a"), context("here"))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

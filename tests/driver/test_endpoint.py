@@ -138,7 +138,7 @@ async def test_a_loss_is_told_after_what_came_before_to_all_who_wait(
         if said is None:
             module.hang_up()
         else:
-            module.say(said)
+            module.send(said)
 
         await settle(60)
         assert [await endpoint.receive() for _ in range(2)] == [b"a", b"b"]
@@ -155,7 +155,7 @@ async def test_a_loss_is_told_after_what_came_before_to_all_who_wait(
 
 async def test_a_datagram_that_could_not_be_sent_is_told_once(clock: Clock) -> None:
     module = Module()
-    module.instead = lambda command: SEND_FAIL if isinstance(command, SendData) and command.data == b"a" else None
+    module.override = lambda command: SEND_FAIL if isinstance(command, SendData) and command.data == b"a" else None
     async with open_endpoint(module) as endpoint:
         await endpoint.send(b"a")
         for _ in range(40):
@@ -182,22 +182,22 @@ async def test_a_sender_waits_while_too_much_is_on_its_way() -> None:
 
     async with open_endpoint(module) as endpoint:
         endpoint.transport.set_write_buffer_limits(high=100)
-        module.instead = hold
+        module.override = hold
         await endpoint.send(bytes(100))
         sending = asyncio.ensure_future(endpoint.send(b"a"))
         await settle(60)
         assert not sending.done()
-        module.say(held[0])
+        module.send(held[0])
         await sending
         await settle(60)
-        module.say(held[1])
+        module.send(held[1])
 
 
 async def test_a_sender_that_waits_hears_of_the_end() -> None:
     module = Module()
     async with open_endpoint(module) as endpoint:
         endpoint.transport.set_write_buffer_limits(0)
-        module.instead = lambda command: b"" if isinstance(command, SendData) else None
+        module.override = lambda command: b"" if isinstance(command, SendData) else None
         sending = asyncio.ensure_future(endpoint.send(b"a"))
         await settle(60)
         module.hang_up()

@@ -188,13 +188,13 @@ class GatedEnd(FarEnd):
         self.is_paused = False
         kept, self.kept = self.kept, []
         if kept:
-            super().say(*kept)
+            super().send(*kept)
 
-    def say(self, *data: bytes) -> None:
+    def send(self, *data: bytes) -> None:
         if self.is_paused:
             self.kept += data
         else:
-            super().say(*data)
+            super().send(*data)
 
     async def open_channel(self, baudrate: int | None) -> Channel:
         port = await Port("script://module", self, baudrate=baudrate)._open()
@@ -208,9 +208,9 @@ class GatedEnd(FarEnd):
     async def push(self, clock: Clock, count: int = 1) -> None:
         """Push payloads at 9600 baud."""
         for _ in range(count):
-            self.say(HEADER)
+            self.send(HEADER)
             await clock.advance(len(REST) / 960)
-            self.say(REST)
+            self.send(REST)
             await settle()
 
 
@@ -250,10 +250,10 @@ async def test_the_port_is_left_alone_while_a_payload_is_on_the_wire(clock: Cloc
     channel.inboxes.attach(0, inbox)
     await far.push(clock, 2)
     assert not far.is_paused
-    far.say(HEADER)
+    far.send(HEADER)
     await settle()
     assert far.is_paused
-    far.say(REST)
+    far.send(REST)
     await clock.advance(0.5)
     assert inbox.count == 2
     await clock.advance(0.6)
@@ -265,7 +265,7 @@ async def test_without_a_rate_the_port_is_never_paused(clock: Clock) -> None:
     far = GatedEnd()
     channel = await far.open_channel(None)
     await far.push(clock, 5)
-    far.say(HEADER)
+    far.send(HEADER)
     await settle()
     assert not far.is_paused
     await channel.close()
@@ -277,12 +277,12 @@ async def test_a_deadline_does_not_run_out_while_the_port_is_paused(clock: Clock
     await far.push(clock, 2)
     asking = asyncio.ensure_future(channel.execute(QueryAcks(0), 0.5))
     await far.expect(b"AT+QISEND=0,0\r")
-    far.say(HEADER)
+    far.send(HEADER)
     await clock.advance(0.9)
     assert far.is_paused
     assert not asking.done()
     await clock.advance(0.2)
-    far.say(REST, b"\r\n+QISEND: 0,0,0\r\n", OK)
+    far.send(REST, b"\r\n+QISEND: 0,0,0\r\n", OK)
     assert (await asking).information == [AckStatus(0, 0, 0)]
     await channel.close()
 
@@ -295,11 +295,11 @@ async def test_an_answer_behind_a_payload_of_which_bytes_were_lost_waits_no_long
     await far.push(clock, 2)
     asking = asyncio.ensure_future(channel.execute(QueryAcks(0)))
     await far.expect(b"AT+QISEND=0,0\r")
-    far.say(HEADER)
+    far.send(HEADER)
     await settle()
     assert far.is_paused
     # Half of the payload never comes, nor does the end of its line.
-    far.say(REST[:500], b"\r\n+QISEND: 0,0,0\r\n", OK)
+    far.send(REST[:500], b"\r\n+QISEND: 0,0,0\r\n", OK)
     await clock.advance(len(REST) / 960)
     assert (await asking).information == [AckStatus(0, 0, 0)]
     assert not far.is_paused
@@ -311,7 +311,7 @@ async def test_garbage_is_no_reason_to_pause(clock: Clock) -> None:
     channel = await far.open_channel(9600)
     await far.push(clock, 2)
     for garbage in (b'\r\n+QIURC: "recv",0,99999,', b"\xff\x00+QIURC", b'"recv",0,512,', bytes(600)):
-        far.say(garbage)
+        far.send(garbage)
         await settle()
         assert not far.is_paused
 
@@ -324,11 +324,11 @@ async def test_what_came_during_a_pause_is_fetched_without_the_port_being_watche
     inbox = Inbox(65536, keeps_order=True)
     channel.inboxes.attach(0, inbox)
     await far.push(clock, 2)
-    far.say(HEADER)
+    far.send(HEADER)
     await settle()
     for number in range(3, 6):
         # One payload ends and the next begins, all in one pause.
-        far.say(REST, HEADER)
+        far.send(REST, HEADER)
         await clock.advance(len(REST) / 960)
         assert (inbox.count, far.is_paused) == (number, True)
 
@@ -343,13 +343,13 @@ async def test_a_line_that_is_brought_into_step_is_listened_to(clock: Clock) -> 
     far = GatedEnd()
     channel = await far.open_channel(9600)
     await far.push(clock, 2)
-    far.say(HEADER)
+    far.send(HEADER)
     await settle()
     assert far.is_paused
     channel.recover()
     await settle()
     assert not far.is_paused
-    far.say(REST, HEADER)
+    far.send(REST, HEADER)
     await settle()
     assert not far.is_paused
     await channel.close()

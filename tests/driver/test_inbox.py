@@ -67,7 +67,7 @@ def test_damage_ends_a_stream_and_costs_a_datagram_socket_one_datagram() -> None
     stream, datagrams = Inbox(1024, keeps_order=True), Inbox(1024, keeps_order=False)
     for inbox in (stream, datagrams):
         inbox.put(b"a")
-        inbox.put_damage(PayloadDamaged("noise"))
+        inbox.record_damage(PayloadDamaged("noise"))
         inbox.put(b"b")
 
     assert (drain(stream), str(stream.error)) == ([b"a"], "noise")

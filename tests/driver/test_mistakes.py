@@ -74,7 +74,7 @@ async def test_closed_in_the_same_read_as_data_does_not_overtake_it() -> None:
     module = Module()
     async with open_modem(module) as modem:
         _, recorder = await connect(modem)
-        module.say(
+        module.send(
             b'\r\n+QIURC: "recv",0,3,"6F6E65"\r\n\r\n+QIURC: "recv",0,3,"74776F"\r\n\r\n+QIURC: "closed",0\r\n',
         )
         await settle()
@@ -134,7 +134,7 @@ async def test_news_of_a_socket_that_nobody_has_swallows_nothing_that_follows() 
     module = Module()
     async with open_modem(module) as modem:
         _, recorder = await connect(modem)
-        module.instead = instead_of(
+        module.override = instead_of(
             Attention,
             b'\r\n+QIURC: "recv",4,3,"414243"\r\n\r\n+QIURC: "closed",3\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n\r\nOK\r\n',
         )
@@ -169,7 +169,7 @@ async def test_datagrams_of_two_peers_in_one_read_keep_their_addresses() -> None
             transport.sendto(b"?", (host, 7))
 
         await settle(100)
-        module.say(
+        module.send(
             b'\r\n+QIURC: "recv",1,1,"31"\r\n\r\n+QIURC: "recv",0,1,"30"\r\n\r\n+QIURC: "recv",1,1,"32"\r\n',
         )
         await settle()
@@ -187,7 +187,7 @@ async def test_a_send_leaves_alone_what_has_been_received() -> None:
         transport, recorder = await connect(modem)
         transport.pause_reading()
         module.push(0, b"before ")
-        module.instead = instead_of(
+        module.override = instead_of(
             SendData,
             b'\r\n+QIURC: "recv",0,7,"647572696E6720"\r\n\r\nOK\r\n\r\n+QIURC: "recv",0,5,"6166746572"\r\n'
             b"\r\nSEND OK\r\n",
@@ -219,7 +219,7 @@ async def test_a_send_ok_that_comes_after_it_was_given_up_does_not_complete_the_
         second = asyncio.ensure_future(channel.execute(SendData(0, b"b"), 5.0))
         await far.answer(b'AT+QISEND=0,1,"62"\r', late)
         assert not second.done()
-        far.say(own)
+        far.send(own)
         # Where it cannot be known whose it is, the counters are asked for.
         assert (await second).is_doubtful == is_doubtful
 
@@ -232,11 +232,11 @@ async def test_a_registration_is_the_answer_when_it_was_asked_for_and_news_other
     async with open_modem(module) as modem:
         news: list[Any] = []
         modem.subscribe(news.append, RegistrationChanged)
-        module.instead = instead_of(
+        module.override = instead_of(
             QueryRegistration, b"\r\n+CEREG: 5\r\n\r\n+CEREG: 0,1\r\n\r\nOK\r\n\r\n+CEREG: 2\r\n"
         )
         assert (await modem.registration()).status is RegistrationStatus.HOME
-        module.instead = instead_of(Attention, b"\r\n+CEREG: 1\r\n\r\nOK\r\n")
+        module.override = instead_of(Attention, b"\r\n+CEREG: 1\r\n\r\nOK\r\n")
         assert await modem.execute("AT") == []
         assert [change.status.name for change in news] == ["ROAMING", "SEARCHING", "HOME"]
 
@@ -247,12 +247,12 @@ async def test_counters_are_the_answer_when_they_were_asked_for_and_nobodys_othe
         transport, _ = await connect(modem)
         transport.write(b"abc")
         await transport.drained()
-        module.say(b"\r\n+QISEND: 9,9,0\r\n")
+        module.send(b"\r\n+QISEND: 9,9,0\r\n")
         await settle()
         assert await transport.ack_status() == AckStatus(3, 3, 0)
-        module.instead = instead_of(Attention, b"\r\n+QISEND: 9,9,0\r\n\r\nOK\r\n")
+        module.override = instead_of(Attention, b"\r\n+QISEND: 9,9,0\r\n\r\nOK\r\n")
         assert await modem.execute("AT") == []
-        module.instead = instead_of(SendData, b"\r\n+QISEND: 9,9,0\r\n\r\nOK\r\n\r\nSEND OK\r\n")
+        module.override = instead_of(SendData, b"\r\n+QISEND: 9,9,0\r\n\r\nOK\r\n\r\nSEND OK\r\n")
         transport.write(b"def")
         await transport.drained()
         assert transport.traffic.sent == 6
@@ -281,16 +281,16 @@ async def test_the_bare_crlf_that_a_module_says_when_it_wakes_is_no_answer(clock
 async def test_a_task_that_is_cancelled_does_not_leave_its_answer_to_the_next() -> None:
     module = Module()
     async with open_modem(module) as modem:
-        module.instead = lambda command: b""
+        module.override = lambda command: b""
         first = asyncio.ensure_future(modem.execute("AT+CSQ"))
         await settle()
         second = asyncio.ensure_future(modem.execute("AT+CGSN=1"))
         first.cancel()
         await settle()
         assert module.lines[-1] == "AT+CSQ"
-        module.say(b"\r\n+CSQ: 23,0\r\n\r\nOK\r\n")
+        module.send(b"\r\n+CSQ: 23,0\r\n\r\nOK\r\n")
         await settle()
         assert module.lines[-1] == "AT+CGSN=1"
-        module.say(b"\r\n+CGSN: 867997030012345\r\n\r\nOK\r\n")
+        module.send(b"\r\n+CGSN: 867997030012345\r\n\r\nOK\r\n")
         assert await second == ["+CGSN: 867997030012345"]
-        module.instead = lambda command: None
+        module.override = lambda command: None

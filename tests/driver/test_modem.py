@@ -28,7 +28,7 @@ from bc260y_aio.errors import (
 )
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.transports import ModemTransport
-from tests.driver.scripted import CLOSE_OK, ERROR, OK, FarEnd, Module, Socket, hurry, open_modem, settle
+from tests.driver.scripted import CLOSE_OK, ERROR, OK, FarEnd, Module, Socket, fast_forward, open_modem, settle
 from tests.loops import Clock, Contexts
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -41,8 +41,8 @@ class Scripted(Module):
 
     def leave_it_to_the_test(self) -> None:
         """Answer nothing from now on, and expect from here."""
-        self.instead = lambda command: b""
-        self._expected = len(self.heard)
+        self.override = lambda command: b""
+        self._expected = len(self.written)
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +52,7 @@ async def scripted_modem(**options: Any) -> AsyncIterator[tuple[Modem, Scripted]
     async with open_modem(far, **options) as modem:
         far.leave_it_to_the_test()
         yield modem, far
-        far.instead = lambda command: None
+        far.override = lambda command: None
         await settle()
 
 
@@ -67,9 +67,9 @@ async def test_a_connection_is_one_command_and_its_close_another() -> None:
     async with scripted_modem() as (modem, far):
         opening = connect(modem)
         await far.expect(OPEN)
-        far.say(OK)
+        far.send(OK)
         await far.expect_nothing()
-        far.say(b"\r\n+QIOPEN: 0,0\r\n")
+        far.send(b"\r\n+QIOPEN: 0,0\r\n")
         transport, _ = await opening
         transport.close()
         await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
@@ -157,7 +157,7 @@ async def test_a_late_outcome_of_an_open_that_was_given_up_is_closed(clock: Cloc
         await far.answer(b"AT+QICLOSE=0\r", ERROR)
         await settle()
         assert isinstance(opening.exception(), ConnectTimeout)
-        far.say(b"\r\n+QIOPEN: 0,0\r\n")
+        far.send(b"\r\n+QIOPEN: 0,0\r\n")
         await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
         await far.expect_nothing()
 
@@ -202,7 +202,7 @@ async def test_an_open_cancelled_before_its_outcome_is_closed_after_it() -> None
         await far.answer(OPEN, OK)
         opening.cancel()
         await far.expect_nothing()
-        far.say(b'\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n')
+        far.send(b'\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n')
         await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
         await settle()
         assert modem._ids.taken == frozenset()
@@ -249,8 +249,8 @@ async def test_a_restart_amid_an_open_ends_it() -> None:
     async with scripted_modem() as (modem, far):
         opening = connect(modem)
         await far.answer(OPEN, OK)
-        far.instead = lambda command: None
-        far.say(b"\r\nRDY\r\n")
+        far.override = lambda command: None
+        far.send(b"\r\nRDY\r\n")
         with pytest.raises(ModuleRestarted):
             await opening
 
@@ -309,13 +309,13 @@ async def test_a_sixth_connection_waits_for_a_bounded_time_only(clock: Clock) ->
     module = Module()
     async with open_modem(module, connect_id_timeout=30.0) as modem:
         transports = [(await connect(modem))[0] for _ in range(5)]
-        heard = len(module.heard)
+        heard = len(module.written)
         with pytest.raises(NoFreeConnectID) as caught:
-            await hurry(clock, modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000)))
+            await fast_forward(clock, modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000)))
 
         assert isinstance(caught.value, TimeoutError)
         assert caught.value.errno == errno.EMFILE
-        assert len(module.heard) == heard
+        assert len(module.written) == heard
         transports[0].abort()
         # Its local port was never used.
         await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
@@ -383,12 +383,12 @@ async def test_a_connection_that_could_never_work_is_refused_before_the_wire(
 ) -> None:
     module = Module()
     async with open_modem(module) as modem:
-        heard = len(module.heard)
+        heard = len(module.written)
         with pytest.raises(ValueError):  # noqa: PT011
             await modem.create_connection(asyncio.Protocol, host, port, **options)
 
         await settle(60)
-        assert len(module.heard) == heard
+        assert len(module.written) == heard
         assert modem._ids.taken == frozenset()
 
 
@@ -408,18 +408,18 @@ async def test_a_datagram_socket_that_could_never_work_is_refused_before_the_wir
 ) -> None:
     module = Module()
     async with open_modem(module) as modem:
-        heard = len(module.heard)
+        heard = len(module.written)
         with pytest.raises(ValueError):  # noqa: PT011
             await modem.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=remote, **options)
 
         await settle(60)
-        assert len(module.heard) == heard
+        assert len(module.written) == heard
 
 
 async def test_what_a_kernel_would_refuse_is_refused_as_a_kernel_would() -> None:
     module = Module()
     async with open_modem(module) as modem:
-        heard = len(module.heard)
+        heard = len(module.written)
         with pytest.raises(OSError, match=r"Cannot assign requested address") as caught:
             await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("192.0.2.1", 0))
 
@@ -431,7 +431,7 @@ async def test_what_a_kernel_would_refuse_is_refused_as_a_kernel_would() -> None
         with pytest.raises(socket.gaierror):
             await modem.create_connection(asyncio.Protocol, "a.b", "no-such-service")
 
-        assert len(module.heard) == heard
+        assert len(module.written) == heard
 
 
 @pytest.mark.parametrize(
@@ -484,7 +484,7 @@ async def test_a_registration_that_is_told_is_noticed_at_once() -> None:
         waiting = asyncio.ensure_future(modem.wait_registered())
         await settle(60)
         module.registration = RegistrationStatus.HOME
-        module.say(b"\r\n+CEREG: 1\r\n")
+        module.send(b"\r\n+CEREG: 1\r\n")
         assert (await waiting).status is RegistrationStatus.HOME
 
 
@@ -493,7 +493,7 @@ async def test_without_a_registration_in_time_nothing_is_opened(clock: Clock) ->
     module.registration = RegistrationStatus.DENIED
     async with open_modem(module, registration_timeout=10.0) as modem:
         with pytest.raises(NotRegistered, match=r"^the module did not register within 10 s$"):
-            await hurry(clock, modem.create_connection(asyncio.Protocol, "a.b", 7))
+            await fast_forward(clock, modem.create_connection(asyncio.Protocol, "a.b", 7))
 
         assert module.count("AT+QIOPEN") == 0
         assert modem._ids.taken == frozenset()
@@ -505,8 +505,8 @@ async def test_a_lost_answer_about_the_registration_is_asked_for_again(clock: Cl
     async with open_modem(module) as modem:
         module.registration = RegistrationStatus.HOME
         lost = [b"", ERROR]
-        module.instead = lambda command: lost.pop() if lost and command.name == "+CEREG" else None
-        assert (await hurry(clock, modem.wait_registered())).status is RegistrationStatus.HOME
+        module.override = lambda command: lost.pop() if lost and command.name == "+CEREG" else None
+        assert (await fast_forward(clock, modem.wait_registered())).status is RegistrationStatus.HOME
 
 
 async def test_a_module_that_falls_silent_while_one_waits_for_it_is_told_for_what_it_is(clock: Clock) -> None:
@@ -514,9 +514,9 @@ async def test_a_module_that_falls_silent_while_one_waits_for_it_is_told_for_wha
     module.registration = RegistrationStatus.SEARCHING
     manager = open_modem(module, registration_timeout=600.0, recovery_timeout=10.0)
     modem = await manager.__aenter__()
-    module.instead = lambda command: b""
+    module.override = lambda command: b""
     with pytest.raises(ModemNotResponding):
-        await hurry(clock, modem.wait_registered())
+        await fast_forward(clock, modem.wait_registered())
 
     await manager.__aexit__(None, None, None)
 
@@ -564,7 +564,7 @@ async def test_a_modem_whose_port_was_lost_can_be_opened_again() -> None:
 async def test_closing_a_modem_ends_an_open_that_is_under_way() -> None:
     module = Module()
     async with open_modem(module, close_timeout=0.1) as modem:
-        module.instead = lambda command: OK if isinstance(command, OpenSocket) else None
+        module.override = lambda command: OK if isinstance(command, OpenSocket) else None
         opening = connect(modem)
         await settle(60)
         await modem.close()
@@ -581,12 +581,12 @@ async def test_an_open_that_succeeds_while_the_modem_closes_is_ended_with_it() -
         closing = asyncio.ensure_future(modem.close())
         await settle()
         # The peer has closed already: a half-open connection would not hear of the modem's end.
-        far.say(OK, b'\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "closed",0\r\n')
+        far.send(OK, b'\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "closed",0\r\n')
         with pytest.raises(ModemClosed):
             await opening
 
-        far.instead = lambda command: None
-        far.say(OK)
+        far.override = lambda command: None
+        far.send(OK)
         await closing
         assert modem._ids.taken == frozenset()
 
@@ -657,7 +657,7 @@ async def test_an_opening_is_not_served_by_what_an_earlier_one_asked() -> None:
         for _ in range(2):
             opening = asyncio.ensure_future(modem.open())
             await far.expect(b"\rAT\r")
-            far.say(OK)
+            far.send(OK)
             await settle()
             markers.append(far.unexpected)
             await far.expect(markers[-1])
@@ -696,10 +696,10 @@ async def test_a_subscriber_hears_of_what_the_module_says(loop_errors: Contexts)
     async with open_modem(module) as modem:
         told: list[Any] = []
         leave = modem.subscribe(told.append)
-        module.say(b"\r\n+CEREG: 5\r\n\r\n+XYZ: 1\r\n")
+        module.send(b"\r\n+CEREG: 5\r\n\r\n+XYZ: 1\r\n")
         await settle()
         leave()
-        module.say(b"\r\n+CEREG: 1\r\n")
+        module.send(b"\r\n+CEREG: 1\r\n")
         await settle()
         assert [event.write(module.dce.dialect) for event in told] == ["+CEREG: 5", "+XYZ: 1"]
 
@@ -731,7 +731,7 @@ async def test_any_command_can_be_sent_and_its_lines_are_returned() -> None:
 async def test_a_socket_that_the_module_opened_late_twice_is_closed_each_time() -> None:
     async with scripted_modem() as (_, far):
         for connect_id in (3, 4):
-            far.say(b"\r\n+QIOPEN: %d,0\r\n" % connect_id)
+            far.send(b"\r\n+QIOPEN: %d,0\r\n" % connect_id)
             await far.answer(b"AT+QICLOSE=%d\r" % connect_id, CLOSE_OK)
 
 
@@ -739,7 +739,7 @@ async def test_a_late_outcome_of_a_connect_id_in_use_disturbs_nobody() -> None:
     module = Module()
     async with open_modem(module) as modem:
         transport, _ = await connect(modem)
-        module.say(b"\r\n+QIOPEN: 0,0\r\n")
+        module.send(b"\r\n+QIOPEN: 0,0\r\n")
         await settle()
         assert isinstance(transport, ModemTransport)
         assert module.count(CloseSocket(0).write()) == 0

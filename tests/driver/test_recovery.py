@@ -9,7 +9,7 @@ import pytest
 from bc260y_aio.at.commands import QueryAcks
 from bc260y_aio.at.information import AckStatus
 from bc260y_aio.errors import CommandTimeout, ModemNotResponding
-from tests.driver.scripted import OK, FarEnd, hurry, open_channel, settle
+from tests.driver.scripted import OK, FarEnd, fast_forward, open_channel, settle
 from tests.loops import Clock
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -30,15 +30,15 @@ class Late(FarEnd):
         self._one_by_one = one_by_one
         self._busy_until = 0.0
 
-    def hear(self, data: bytes) -> None:
-        super().hear(data)
+    def receive(self, data: bytes) -> None:
+        super().receive(data)
         loop = asyncio.get_running_loop()
         now = loop.time()
         for line in data.split(b"\r")[:-1]:
             self.asked.append((now, line))
             begins = max(now, self._busy_until) if self._one_by_one else now
             self._busy_until = begins + self._seconds
-            loop.call_at(self._busy_until, self.say, answer(line))
+            loop.call_at(self._busy_until, self.send, answer(line))
 
 
 class Sleepy(FarEnd):
@@ -54,13 +54,13 @@ class Sleepy(FarEnd):
         self._lines = itertools.count()
         self._asleep_at = 0.0
 
-    def hear(self, data: bytes) -> None:
-        super().hear(data)
+    def receive(self, data: bytes) -> None:
+        super().receive(data)
         loop = asyncio.get_running_loop()
         is_awake = loop.time() < self._asleep_at
         self._asleep_at = loop.time() + 10.0
         if is_awake and next(self._lines) not in self._losing:
-            loop.call_soon(self.say, answer(data.removesuffix(b"\r")))
+            loop.call_soon(self.send, answer(data.removesuffix(b"\r")))
 
 
 def answer(line: bytes) -> bytes:
@@ -76,9 +76,9 @@ async def test_a_module_that_answers_late_is_brought_into_step(clock: Clock, sec
     far = Late(seconds, one_by_one=one_by_one)
     async with open_channel(far) as channel:
         with pytest.raises(CommandTimeout):
-            await hurry(clock, channel.execute(QueryAcks(0), 1.0))
+            await fast_forward(clock, channel.execute(QueryAcks(0), 1.0))
 
-        answer = await hurry(clock, channel.execute(QueryAcks(1), 10 * seconds))
+        answer = await fast_forward(clock, channel.execute(QueryAcks(1), 10 * seconds))
         assert answer.information == [AckStatus(1, 0, 0)]
         assert sum(line == b"AT" for _, line in far.asked) <= 12
 
@@ -89,7 +89,7 @@ async def test_a_module_that_may_only_be_asleep_is_asked_often_at_first_and_then
         channel.recover()
         await settle()
         with pytest.raises(ModemNotResponding, match=r"no answer for 30 s$"):
-            await hurry(clock, channel.execute(QueryAcks(0)))
+            await fast_forward(clock, channel.execute(QueryAcks(0)))
 
         times = [time for time, _ in far.asked]
         gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
@@ -108,11 +108,11 @@ async def test_a_module_that_says_it_is_awake_is_asked_at_once_and_that_is_no_an
 
         # Had it said nothing, the next one would be seconds away.
         await far.expect_nothing()
-        far.say(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
+        far.send(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
         await settle()
         await far.expect(b"AT\r")
         with pytest.raises(ModemNotResponding):
-            await hurry(clock, channel.execute(QueryAcks(0)))
+            await fast_forward(clock, channel.execute(QueryAcks(0)))
 
         assert asyncio.get_running_loop().time() - began == pytest.approx(60.0, abs=0.5)
 
@@ -124,4 +124,4 @@ async def test_a_module_that_forgets_probes_in_its_sleep_is_found_while_it_is_aw
     far = Sleepy(losing)
     async with open_channel(far, recovery_timeout=300.0) as channel:
         channel.recover()
-        assert (await hurry(clock, channel.execute(QueryAcks(1)))).information == [AckStatus(1, 0, 0)]
+        assert (await fast_forward(clock, channel.execute(QueryAcks(1)))).information == [AckStatus(1, 0, 0)]

@@ -41,7 +41,7 @@ from tests.driver.scripted import (
     FarEnd,
     Module,
     Socket,
-    hurry,
+    fast_forward,
     open_channel,
     settle,
 )
@@ -171,7 +171,7 @@ class FaultyModule(Module):
     def __init__(self, *faults: Fault) -> None:
         super().__init__()
         self.faults = list(faults)
-        self.instead = self.play
+        self.override = self.play
 
     def play(self, command: Command) -> bytes | None:
         socket = self.sockets.get(0)
@@ -186,7 +186,7 @@ class FaultyModule(Module):
 
         def come_late() -> None:
             socket.take(part)
-            self.say(fault.then)
+            self.send(fault.then)
 
         asyncio.get_running_loop().call_later(fault.later, come_late)
         return fault.says
@@ -216,11 +216,11 @@ async def test_the_counters_decide_what_is_sent_again(fault: Fault, clock: Clock
     module = FaultyModule(Fault(takes=1.0), fault)
     async with open_socket(module) as socket:
         outbox = filled(b"0123456789")
-        await hurry(clock, send_all(socket, outbox))
+        await fast_forward(clock, send_all(socket, outbox))
         outbox.put(b"abcdefghij", RAI.NONE)
-        await hurry(clock, send_all(socket, outbox))
+        await fast_forward(clock, send_all(socket, outbox))
         outbox.put(b"ABCDE", RAI.NONE)
-        await hurry(clock, send_all(socket, outbox))
+        await fast_forward(clock, send_all(socket, outbox))
         assert bytes(module.sockets[0].taken) == b"0123456789abcdefghijABCDE"
         assert socket.sent == 25
 
@@ -243,7 +243,7 @@ async def test_data_that_is_refused_again_and_again_ends_with_an_error(clock: Cl
     module = FaultyModule(*[Fault(SEND_FAIL)] * 6)
     async with open_socket(module) as socket:
         with pytest.raises(SendFailed, match=r"^the module refused the same data 6 times$"):
-            await hurry(clock, socket.send_next(filled(b"0123456789")))
+            await fast_forward(clock, socket.send_next(filled(b"0123456789")))
 
         assert module.sockets[0].taken == b""
 
@@ -266,7 +266,7 @@ async def test_a_socket_that_the_module_does_not_know_any_more_has_failed(clock:
     async with open_socket(module) as socket:
         module.sockets.clear()
         with pytest.raises(SendFailed, match=r"^the socket is gone: AT\+QISEND=0,0: ERROR$"):
-            await hurry(clock, socket.send_next(filled(b"a")))
+            await fast_forward(clock, socket.send_next(filled(b"a")))
 
 
 async def test_a_socket_that_the_peer_closed_meanwhile_says_that_it_did() -> None:
@@ -293,26 +293,26 @@ async def test_counters_that_cannot_be_right_end_a_stream_with_an_error() -> Non
 
 async def test_a_question_about_the_counters_is_asked_again_when_it_is_lost(clock: Clock) -> None:
     module = FaultyModule(Fault(SEND_FAIL, 0.4))
-    play, lost = module.instead, [b"", b"", None, None]
+    play, lost = module.override, [b"", b"", None, None]
 
     def instead(command: Command) -> bytes | None:
         return lost.pop(0) if isinstance(command, QueryAcks) and lost else play(command)
 
-    module.instead = instead
+    module.override = instead
     async with open_socket(module) as socket:
-        await hurry(clock, send_all(socket, filled(b"0123456789")))
+        await fast_forward(clock, send_all(socket, filled(b"0123456789")))
         assert module.sockets[0].taken == b"0123456789"
 
 
 @pytest.mark.parametrize("told", [b"1,0,12", b"112,0,12", b"12,0,2"])
 async def test_counters_that_do_not_add_up_are_asked_for_again(told: bytes) -> None:
     module = FaultyModule(Fault(SEND_FAIL, 1.0))
-    play, left = module.instead, [b"\r\n+QISEND: " + told + OK]
+    play, left = module.override, [b"\r\n+QISEND: " + told + OK]
 
     def instead(command: Command) -> bytes | None:
         return left.pop() if isinstance(command, QueryAcks) and left else play(command)
 
-    module.instead = instead
+    module.override = instead
     async with open_socket(module) as socket:
         await send_all(socket, filled(b"twelve bytes"))
         assert module.sockets[0].taken == b"twelve bytes"
@@ -321,19 +321,19 @@ async def test_counters_that_do_not_add_up_are_asked_for_again(told: bytes) -> N
 
 async def test_counters_that_are_never_told_end_with_an_error(clock: Clock) -> None:
     module = FaultyModule(Fault(SEND_FAIL))
-    play = module.instead
-    module.instead = lambda command: b"" if isinstance(command, QueryAcks) else play(command)
+    play = module.override
+    module.override = lambda command: b"" if isinstance(command, QueryAcks) else play(command)
     async with open_socket(module) as socket:
         with pytest.raises(SendFailed, match=r"^the module does not tell what it took$"):
-            await hurry(clock, socket.send_next(filled(b"a")))
+            await fast_forward(clock, socket.send_next(filled(b"a")))
 
 
 async def test_a_lost_answer_about_the_payload_formats_costs_no_data(clock: Clock) -> None:
     module = Module(PayloadFormat.TEXT, PayloadFormat.TEXT)
     lost = [b"", None, b""]
-    module.instead = lambda command: lost.pop(0) if lost and command.name == "+QICFG" else None
+    module.override = lambda command: lost.pop(0) if lost and command.name == "+QICFG" else None
     async with open_socket(module) as socket:
-        await hurry(clock, send_all(socket, filled(b"abc")))
+        await fast_forward(clock, send_all(socket, filled(b"abc")))
         assert module.sockets[0].taken == b"abc"
 
 
@@ -344,28 +344,28 @@ async def test_a_module_that_falls_asleep_over_a_datagram_is_asked_what_it_took(
         async with open_socket(module, "UDP") as socket:
             outbox = DatagramOutbox()
             outbox.put(b"abc", RAI.NONE)
-            await hurry(clock, send_all(socket, outbox))
+            await fast_forward(clock, send_all(socket, outbox))
             assert module.sockets[0].taken == b"abc"
 
 
 async def test_a_send_ok_that_comes_late_does_not_have_the_same_data_sent_twice(clock: Clock) -> None:
     # It comes after the counters have been asked for, and before the data would go out again.
     module = FaultyModule(Fault(OK, 1.0, 20.02, b"\r\nSEND OK\r\n"))
-    play = module.instead
+    play = module.override
     held: list[bytes] = []
 
     def instead(command: Command) -> bytes | None:
         if isinstance(command, QueryAcks) and not held:
             held.append(module.healthy(command))
             # The counters were read before the late SEND OK, and are told after it.
-            asyncio.get_running_loop().call_later(1.0, module.say, held[0])
+            asyncio.get_running_loop().call_later(1.0, module.send, held[0])
             return b""
 
         return play(command)
 
-    module.instead = instead
+    module.override = instead
     async with open_socket(module) as socket:
-        await hurry(clock, send_all(socket, filled(b"abc")))
+        await fast_forward(clock, send_all(socket, filled(b"abc")))
         assert module.sockets[0].taken == b"abc"
         assert module.count("AT+QISEND=0,3") == 1
 
@@ -377,7 +377,7 @@ async def test_data_that_may_be_taken_late_is_not_sent_again_before_it_is_past_c
     module = FaultyModule(Fault(OK, 1.0, 25.0, then))
     async with open_socket(module) as socket:
         began = clock.time()
-        await hurry(clock, send_all(socket, filled(b"abc")))
+        await fast_forward(clock, send_all(socket, filled(b"abc")))
         assert module.sockets[0].taken == b"abc"
         assert module.count("AT+QISEND=0,3") == 1
         assert clock.time() - began == pytest.approx(25.0 if then else 80.0, abs=1.0)
@@ -398,7 +398,7 @@ async def test_what_went_before_does_not_hasten_data_that_may_be_taken_late(cloc
     async with open_socket(module) as socket:
         outbox = filled(bytes(1024), b"abc")
         while outbox:
-            await hurry(clock, send_waiting(socket, outbox))
+            await fast_forward(clock, send_waiting(socket, outbox))
 
         await clock.advance(30.0)
         assert module.sockets[0].taken == bytes(1024) + b"abc"
@@ -414,7 +414,7 @@ async def test_a_send_cut_short_by_a_restart_or_a_lost_port_says_so() -> None:
             if said is None:
                 far.hang_up()
             else:
-                far.say(said)
+                far.send(said)
 
             with pytest.raises(error):
                 await sending
@@ -464,9 +464,9 @@ async def test_a_stream_arrives_as_it_was_written_whatever_goes_wrong_with_each_
         for data in writes:
             outbox.put(data, RAI.NONE)
             if len(data) % 2:
-                await hurry(clock, send_all(socket, outbox))
+                await fast_forward(clock, send_all(socket, outbox))
 
-        await hurry(clock, send_all(socket, outbox))
+        await fast_forward(clock, send_all(socket, outbox))
         assert bytes(module.sockets[0].taken) == b"".join(writes)
 
 
@@ -488,7 +488,7 @@ async def test_a_stream_arrives_as_it_was_written_or_ends_with_an_error_however_
         try:
             for data in writes:
                 outbox.put(data, RAI.NONE)
-                await hurry(clock, send_all(socket, outbox))
+                await fast_forward(clock, send_all(socket, outbox))
         except SendFailed:
             return
 
@@ -510,7 +510,7 @@ async def test_datagrams_are_sent_once_each_and_whole_whatever_goes_wrong(
         for data in datagrams:
             outbox.put(data, RAI.NONE)
 
-        await hurry(clock, send_all(socket, outbox))
+        await fast_forward(clock, send_all(socket, outbox))
         assert [data for data in module.sockets[0].datagrams if data] == datagrams
 
 
@@ -532,7 +532,7 @@ async def test_the_counters_tell_what_was_sent_and_acknowledged() -> None:
 async def test_counters_of_early_firmware_end_in_send_ok(clock: Clock) -> None:
     far = FarEnd()
     async with open_socket(far) as socket:
-        asking = asyncio.ensure_future(hurry(clock, socket.ack_status()))
+        asking = asyncio.ensure_future(fast_forward(clock, socket.ack_status()))
         await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 94,90,4\r\n\r\nSEND OK\r\n")
         assert await asking == AckStatus(94, 90, 4)
 
@@ -561,7 +561,7 @@ async def test_waiting_for_acknowledgement_ends_in_time_with_what_is_missing(clo
     async with open_socket(module) as socket:
         module.sockets[0].take(b"abc")
         module.sockets[0].unacked = 3
-        assert await hurry(clock, socket.wait_acked(5.0)) == 3
+        assert await fast_forward(clock, socket.wait_acked(5.0)) == 3
 
 
 async def test_the_check_before_a_close_tells_what_was_not_acknowledged(clock: Clock) -> None:
@@ -572,7 +572,7 @@ async def test_the_check_before_a_close_tells_what_was_not_acknowledged(clock: C
         await send_all(socket, filled(b"abc"))
         assert await socket.check_acks(5.0) is None
         module.sockets[0].unacked = 2
-        error = await hurry(clock, socket.check_acks(5.0))
+        error = await fast_forward(clock, socket.check_acks(5.0))
         assert isinstance(error, NotAcknowledged)
         assert (error.unacked, str(error)) == (2, "closed with 2 bytes that the peer has not acknowledged")
 
@@ -585,7 +585,7 @@ async def test_a_restart_during_the_check_before_a_close_is_told() -> None:
         checking = asyncio.ensure_future(socket.check_acks(5.0))
         await settle()
         module.sockets.clear()
-        module.say(b"\r\nRDY\r\n")
+        module.send(b"\r\nRDY\r\n")
         await settle()
         assert isinstance(await checking, ModuleRestarted)
         assert isinstance(await socket.check_acks(5.0), ModuleRestarted)
@@ -598,11 +598,11 @@ async def test_a_damaged_push_does_not_end_the_check_before_a_close(clock: Clock
         module.sockets[0].unacked = 3
         checking = asyncio.ensure_future(socket.check_acks(5.0))
         await settle()
-        module.say(b'\r\n+QIURC: "rec~",0,2,"6869"\r\n')
+        module.send(b'\r\n+QIURC: "rec~",0,2,"6869"\r\n')
         await settle()
         assert isinstance(socket.inbox.error, PayloadDamaged)
         assert not checking.done()
-        error = await hurry(clock, checking)
+        error = await fast_forward(clock, checking)
         assert isinstance(error, NotAcknowledged)
         module.sockets[0].unacked = 0
         assert await socket.check_acks(5.0) is None
@@ -629,8 +629,8 @@ async def test_what_the_module_does_not_tell_is_not_acknowledged(clock: Clock) -
     module = Module()
     async with open_socket(module) as socket:
         await send_all(socket, filled(b"abc"))
-        module.instead = lambda command: b"" if isinstance(command, QueryAcks) else None
-        error = await hurry(clock, socket.check_acks(2.0))
+        module.override = lambda command: b"" if isinstance(command, QueryAcks) else None
+        error = await fast_forward(clock, socket.check_acks(2.0))
         assert isinstance(error, NotAcknowledged)
         assert isinstance(error.__cause__, CommandTimeout)
         assert error.unacked == 3

@@ -12,7 +12,7 @@ from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, PortLost
 from bc260y_aio.modem.startup import DEFAULT_RATES, find_rate
 from bc260y_aio.port import Port
-from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, hurry, open_modem, settle
+from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, fast_forward, open_modem, settle
 from tests.loops import Clock
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
@@ -67,8 +67,8 @@ class RatedFarEnd(FarEnd):
         self.port: RatedPort | None = None
         self.line = b""
 
-    def hear(self, data: bytes) -> None:
-        super().hear(data)
+    def receive(self, data: bytes) -> None:
+        super().receive(data)
         assert self.port is not None
         self.line += data if self.port.baudrate == self.rate else b"\xf3"
         while b"\r" in self.line:
@@ -76,7 +76,7 @@ class RatedFarEnd(FarEnd):
             if command == b"AT":
                 self.deaf_for -= 1
                 if self.deaf_for < 0:
-                    asyncio.get_running_loop().call_soon(self.say, b"AT\r\r\nOK\r\n")
+                    asyncio.get_running_loop().call_soon(self.send, b"AT\r\r\nOK\r\n")
 
     async def open_rated_port(self, url: str = "", baudrate: int | None = 9600) -> RatedPort:
         self.port = RatedPort(self, baudrate or 9600)
@@ -88,7 +88,7 @@ class RatedFarEnd(FarEnd):
 async def test_a_module_is_found_at_any_of_the_usual_rates(rate: int, clock: Clock) -> None:
     far = RatedFarEnd(rate)
     async with await far.open_rated_port() as port:
-        await hurry(clock, find_rate(port, 15.0))
+        await fast_forward(clock, find_rate(port, 15.0))
         assert port.baudrate == rate
 
 
@@ -96,27 +96,27 @@ async def test_the_search_begins_with_the_rate_that_is_set() -> None:
     far = RatedFarEnd(115200)
     async with await far.open_rated_port(baudrate=115200) as port:
         await find_rate(port, 15.0)
-        assert far.heard == b"\rAT\r"
+        assert far.written == b"\rAT\r"
 
 
 async def test_at_each_rate_a_cr_comes_first_and_then_two_at(clock: Clock) -> None:
     far = RatedFarEnd(115200)
     async with await far.open_rated_port() as port:
-        await hurry(clock, find_rate(port, 15.0))
-        assert far.heard == b"\rAT\rAT\r" * 2 + b"\rAT\r"
+        await fast_forward(clock, find_rate(port, 15.0))
+        assert far.written == b"\rAT\rAT\r" * 2 + b"\rAT\r"
 
 
 async def test_a_module_that_starts_is_found_when_it_has_started(clock: Clock) -> None:
     far = RatedFarEnd(9600, deaf_for=5)
     async with await far.open_rated_port() as port:
-        await hurry(clock, find_rate(port, 30.0))
+        await fast_forward(clock, find_rate(port, 30.0))
         assert port.baudrate == 9600
 
 
 async def test_a_rate_that_the_device_does_not_know_is_passed_over(clock: Clock) -> None:
     far = RatedFarEnd(57600, unknown=(115200, 921600))
     async with await far.open_rated_port() as port:
-        await hurry(clock, find_rate(port, 15.0))
+        await fast_forward(clock, find_rate(port, 15.0))
         assert port.baudrate == 57600
 
 
@@ -124,7 +124,7 @@ async def test_without_an_answer_at_any_rate_the_module_is_not_responding(clock:
     far = RatedFarEnd(None)
     async with await far.open_rated_port() as port:
         with pytest.raises(ModemNotResponding, match=r"^/dev/ttyX: no answer to AT at any of the usual rates$"):
-            await hurry(clock, find_rate(port, 15.0))
+            await fast_forward(clock, find_rate(port, 15.0))
 
 
 async def test_a_port_that_is_lost_amid_the_search_says_so() -> None:
@@ -163,7 +163,7 @@ async def test_a_module_that_needs_no_change_is_told_no_more_than_it_must() -> N
     async with open_modem(module):
         assert module.lines == OPENING
         assert module.nvram_writes == 0
-        assert bytes(module.heard[:4]) == b"\rAT\r"
+        assert bytes(module.written[:4]) == b"\rAT\r"
 
 
 @pytest.mark.parametrize("ending", [b"", b"\r", b"\n", b"\r\n"])
@@ -176,7 +176,7 @@ async def test_the_echo_of_a_module_just_started_is_no_answer_however_it_ends(en
         echoed.append(module.dce.echo_ending is not None)
         return None
 
-    module.instead = note
+    module.override = note
     async with open_modem(module) as modem:
         assert module.lines == OPENING
         # AT, the marker and ATE0 itself are echoed; nothing after that is.
@@ -220,7 +220,7 @@ async def test_sockets_that_an_earlier_program_left_open_are_closed() -> None:
 async def test_a_leftover_that_cannot_be_closed_does_not_keep_a_modem_from_being_opened() -> None:
     module = Module()
     module.sockets = {3: Socket(OpenSocket(3, "TCP", "a.b", 7))}
-    module.instead = lambda command: ERROR if command.name == "+QICLOSE" else None
+    module.override = lambda command: ERROR if command.name == "+QICLOSE" else None
     async with open_modem(module) as modem:
         assert modem.is_open
 
@@ -229,7 +229,7 @@ async def test_data_that_comes_for_a_leftover_disturbs_nobody() -> None:
     module = Module()
     module.sockets = {3: Socket(OpenSocket(3, "TCP", "a.b", 7))}
     pushed = b'\r\n+QIURC: "recv",3,2,"6869"\r\n'
-    module.instead = lambda command: pushed + module.healthy(command)
+    module.override = lambda command: pushed + module.healthy(command)
     async with open_modem(module) as modem:
         assert modem.is_open
         assert module.sockets == {}
@@ -239,7 +239,7 @@ async def test_data_that_comes_for_a_leftover_disturbs_nobody() -> None:
 async def test_firmware_that_refuses_what_can_be_done_without_is_put_up_with(refusal: bytes) -> None:
     module = Module()
     names = ("+CMEE", "+QSCLK", "+CEREG")
-    module.instead = lambda command: refusal if command.name in names or "QSCLK" in command.write() else None
+    module.override = lambda command: refusal if command.name in names or "QSCLK" in command.write() else None
     async with open_modem(module) as modem:
         assert module.lines == OPENING
         # A module that does not tell its registration gets the benefit of the doubt.
@@ -253,7 +253,7 @@ async def test_firmware_that_refuses_what_can_be_done_without_is_put_up_with(ref
 @pytest.mark.parametrize("needed", [SetEcho, QueryDataFormat, QuerySockets])
 async def test_what_cannot_be_done_without_is_told_when_it_is_refused(needed: type[Command]) -> None:
     module = Module()
-    module.instead = lambda command: ERROR if isinstance(command, needed) else None
+    module.override = lambda command: ERROR if isinstance(command, needed) else None
     with pytest.raises(CommandFailed):
         async with open_modem(module):
             pass
@@ -272,9 +272,9 @@ async def test_a_lost_answer_at_the_start_is_put_up_with(clock: Clock) -> None:
 
         return None
 
-    module.instead = lose
+    module.override = lose
     modem = open_modem(module)
-    opened = await hurry(clock, modem.__aenter__())
+    opened = await fast_forward(clock, modem.__aenter__())
     assert opened.is_open
     await modem.__aexit__(None, None, None)
 
@@ -282,7 +282,7 @@ async def test_a_lost_answer_at_the_start_is_put_up_with(clock: Clock) -> None:
 async def test_a_restart_amid_the_start_fails_it_and_the_modem_can_be_opened_again() -> None:
     module = Module()
     said = [b"\r\nRDY\r\n"]
-    module.instead = lambda command: said.pop() if said and command.name == "+CMEE" else None
+    module.override = lambda command: said.pop() if said and command.name == "+CMEE" else None
     with pytest.raises(ModuleRestarted):
         async with open_modem(module):
             pass
@@ -295,9 +295,9 @@ async def test_a_restart_amid_the_start_fails_it_and_the_modem_can_be_opened_aga
 async def test_a_module_that_boots_while_the_port_is_opened_is_waited_for(clock: Clock) -> None:
     module = Module()
     boot = [b"", b"", b"\r\nRDY\r\n", b"", b"\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n", b""]
-    module.instead = lambda command: boot.pop(0) if boot else None
+    module.override = lambda command: boot.pop(0) if boot else None
     manager = open_modem(module)
-    modem = await hurry(clock, manager.__aenter__())
+    modem = await fast_forward(clock, manager.__aenter__())
     assert modem.is_open
     assert module.lines[:7] == ["AT"] * 7
     assert module.lines[8:] == OPENING[2:]
@@ -307,7 +307,7 @@ async def test_a_module_that_boots_while_the_port_is_opened_is_waited_for(clock:
 async def test_a_module_that_says_nothing_is_not_responding(clock: Clock) -> None:
     far = FarEnd()
     with pytest.raises(ModemNotResponding, match=r"^script://module: no answer for 15 s$"):
-        await hurry(clock, open_modem(far).__aenter__())
+        await fast_forward(clock, open_modem(far).__aenter__())
 
     assert far.is_closed
 
@@ -357,8 +357,8 @@ async def test_a_module_that_does_not_answer_any_more_is_left_as_it_is(clock: Cl
     module = Module()
     manager = open_modem(module, close_timeout=2.0)
     await manager.__aenter__()
-    module.instead = lambda command: b""
-    await hurry(clock, manager.__aexit__(None, None, None))
+    module.override = lambda command: b""
+    await fast_forward(clock, manager.__aexit__(None, None, None))
     assert module.is_closed
 
 
@@ -369,7 +369,7 @@ async def test_after_a_restart_the_module_is_told_everything_again() -> None:
         module.sleep = 1
         module.dce.echo_ending = b"\r\n"
         module.sockets.clear()
-        module.say(b"\r\nRDY\r\n\r\n+CFUN: 1\r\n")
+        module.send(b"\r\nRDY\r\n\r\n+CFUN: 1\r\n")
         await settle(100)
         told = module.lines[asked:]
         assert told[0] == "AT"
@@ -384,7 +384,7 @@ async def test_after_a_restart_nothing_else_is_sent_before_the_module_has_been_t
         async with modem._channel.turn():
             waiting = asyncio.ensure_future(modem.execute("AT+CSQ"))
             await settle()
-            module.say(b"\r\nRDY\r\n")
+            module.send(b"\r\nRDY\r\n")
             await settle()
 
         await waiting
@@ -396,7 +396,7 @@ async def test_an_echo_has_a_module_asked_what_has_become_of_its_sockets_unless_
         module = Module()
         module.dce.echo_ending = b"\r\n"
         if echoes_always:
-            module.instead = lambda command: OK if isinstance(command, SetEcho) else None
+            module.override = lambda command: OK if isinstance(command, SetEcho) else None
 
         async with open_modem(module) as modem:
             transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)

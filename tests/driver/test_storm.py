@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bc260y_aio.at.commands import Command, OpenSocket, SendData
 from bc260y_aio.modem.modem import Modem
-from tests.driver.scripted import ERROR, OK, SEND_FAIL, Module, hurry, open_modem, settle
+from tests.driver.scripted import ERROR, OK, SEND_FAIL, Module, fast_forward, open_modem, settle
 from tests.loops import Clock
 
 # What a module may do in place of an answer.
@@ -71,7 +71,7 @@ class Storm:
         self.protocols: list[Strict] = []
         self.opening: list[asyncio.Task[Any]] = []
         self.faults: list[str] = []
-        module.instead = self.answer
+        module.override = self.answer
 
     def answer(self, command: Command) -> bytes | None:
         if not self.faults or not isinstance(command, OpenSocket | SendData):
@@ -103,9 +103,9 @@ class Storm:
                 self.module.end(index % 5)
             case "restart":
                 self.module.sockets.clear()
-                self.module.say(b"\r\nRDY\r\n")
+                self.module.send(b"\r\nRDY\r\n")
             case "late":
-                self.module.say(b"\r\n+QIOPEN: %d,0\r\n" % (index % 5))
+                self.module.send(b"\r\n+QIOPEN: %d,0\r\n" % (index % 5))
             case _ if what in FAULTS:
                 self.faults.append(what)
             case _:
@@ -150,7 +150,7 @@ async def test_nothing_is_left_behind_and_every_protocol_is_told_once(
             if what == "settle":
                 await settle(5 * index)
             elif what == "wait":
-                await hurry(clock, asyncio.sleep(index))
+                await fast_forward(clock, asyncio.sleep(index))
             else:
                 storm.do(what, index)
 
@@ -161,7 +161,7 @@ async def test_nothing_is_left_behind_and_every_protocol_is_told_once(
             await asyncio.wait(storm.opening)
 
         storm.faults.clear()
-        await hurry(clock, modem.close())
+        await fast_forward(clock, modem.close())
         assert modem._ids.taken == frozenset()
 
     await settle()

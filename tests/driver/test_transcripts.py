@@ -43,9 +43,9 @@ class Player(Module):
         """Be a healthy module again."""
         self._exchanges = None
 
-    def hear(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         if self._exchanges is None:
-            super().hear(data)
+            super().receive(data)
             return
 
         self.played += data.decode().split("\r")[:-1]
@@ -54,7 +54,7 @@ class Player(Module):
     def _say_next(self) -> None:
         if self._exchanges:
             for said in self._exchanges.popleft()[1]:
-                asyncio.get_running_loop().call_soon(self.say, said.wire)
+                asyncio.get_running_loop().call_soon(self.send, said.wire)
 
 
 class Listener(asyncio.Protocol, asyncio.DatagramProtocol):

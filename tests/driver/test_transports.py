@@ -26,7 +26,7 @@ from bc260y_aio.errors import (
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.rai import RAI, rai
 from bc260y_aio.transports import ModemDatagramTransport, ModemTransport
-from tests.driver.scripted import SEND_FAIL, Module, hurry, open_modem, settle
+from tests.driver.scripted import SEND_FAIL, Module, fast_forward, open_modem, settle
 from tests.loops import Clock, Contexts
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -160,7 +160,7 @@ def holding(module: Module) -> list[bytes]:
 
         return None
 
-    module.instead = hold
+    module.override = hold
     return held
 
 
@@ -170,7 +170,7 @@ def holding(module: Module) -> list[bytes]:
 async def test_a_protocol_meets_its_transport_before_it_gets_data_even_from_the_read_that_told_of_the_open() -> None:
     module = Module()
     opened = b'\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n\r\n+QIURC: "closed",0\r\n'
-    module.instead = lambda command: opened if command.name == "+QIOPEN" else None
+    module.override = lambda command: opened if command.name == "+QIOPEN" else None
     async with connected(module) as (_, transport, recorder):
         assert recorder.events[0] == "made"
         await recorder.lost.wait()
@@ -336,7 +336,7 @@ async def test_a_loss_is_told_with_its_reason_after_what_came_before(said: bytes
     module = Module()
     async with connected(module) as (_, transport, recorder):
         module.push(0, b"hi")
-        module.say(said)
+        module.send(said)
         await recorder.lost.wait()
         assert recorder.events == ["made", ("data", b"hi"), ("lost", error)]
         assert transport.is_closing()
@@ -516,14 +516,14 @@ async def test_writing_is_paused_inside_write_and_resumed_when_enough_has_gone()
         assert recorder.events == ["made", "pause"]
         transport.write(bytes(100))
         await settle()
-        module.say(held[0])
+        module.send(held[0])
         await settle()
         # 1101 - 512 is above 500 yet.
         assert (transport.get_write_buffer_size(), recorder.events) == (589, ["made", "pause"])
-        module.say(held[1])
+        module.send(held[1])
         await settle()
         assert recorder.events == ["made", "pause", "resume"]
-        module.say(held[2])
+        module.send(held[2])
 
 
 async def test_limits_are_asyncios() -> None:
@@ -553,7 +553,7 @@ async def test_a_protocol_that_takes_over_while_writing_is_paused_is_told_so() -
         transport.set_protocol(second)
         assert second.events == ["pause"]
         await settle()
-        module.say(held[0])
+        module.send(held[0])
         await settle()
         assert second.events == ["pause", "resume"]
 
@@ -592,24 +592,24 @@ async def test_the_rai_of_a_write_is_its_own_or_that_of_the_block_around_it() ->
 async def test_text_is_refused_before_the_wire_when_it_is_not_printable() -> None:
     module = Module(PayloadFormat.TEXT, PayloadFormat.TEXT)
     async with connected(module, data_format="text") as (_, transport, recorder):
-        heard = len(module.heard)
+        heard = len(module.written)
         with pytest.raises(ValueError, match=r"only bytes from 0x20 to 0x7E can be sent"):
             transport.write(b"hello\r\n")
 
         await settle(60)
-        assert len(module.heard) == heard
+        assert len(module.written) == heard
         transport.write(b"hello")
         await settle(60)
-        assert bytes(module.heard[heard:]) == b'AT+QISEND=0,5,"hello"\r'
+        assert bytes(module.written[heard:]) == b'AT+QISEND=0,5,"hello"\r'
         assert recorder.events == ["made"]
 
 
 async def test_a_send_that_fails_for_good_breaks_the_connection(clock: Clock) -> None:
     module = Module()
-    module.instead = lambda command: SEND_FAIL if isinstance(command, SendData) else None
+    module.override = lambda command: SEND_FAIL if isinstance(command, SendData) else None
     async with connected(module) as (_, transport, recorder):
         transport.write(b"a")
-        await hurry(clock, recorder.lost.wait())
+        await fast_forward(clock, recorder.lost.wait())
         assert recorder.events == ["made", ("lost", SendFailed)]
         assert transport.get_write_buffer_size() == 0
         with pytest.raises(SendFailed):
@@ -669,7 +669,7 @@ async def test_close_tells_when_the_peer_has_not_acknowledged_everything(clock: 
         await settle(60)
         module.sockets[0].unacked = 2
         transport.close()
-        await hurry(clock, recorder.lost.wait())
+        await fast_forward(clock, recorder.lost.wait())
         assert recorder.events == ["made", ("lost", NotAcknowledged)]
         assert module.sockets == {}
 
@@ -692,7 +692,7 @@ async def test_a_peer_that_closes_while_what_waits_is_being_sent_is_told() -> No
         transport.close()
         await settle()
         module.end(0)
-        module.say(held[0])
+        module.send(held[0])
         await recorder.lost.wait()
         assert recorder.events == ["made", ("lost", ConnectionLost)]
 
@@ -719,7 +719,7 @@ async def test_abort_throws_away_what_waits_and_does_not_wait() -> None:
         # The send under way is the module's to answer; nothing comes between.
         assert recorder.events == ["made", ("lost", None)]
         assert module.lines[-1].startswith("AT+QISEND")
-        module.say(held[0])
+        module.send(held[0])
         await settle(60)
         assert module.lines[-1] == "AT+QICLOSE=0"
         assert len(held) == 1
@@ -778,10 +778,10 @@ async def test_closing_the_modem_tells_every_transport_even_when_the_module_is_s
         connections = [await modem.create_connection(Recorder, "a.b", 7) for _ in range(3)]
         connections[1][0].write(b"abc")
         await settle(60)
-        module.instead = lambda command: b""
+        module.override = lambda command: b""
         # The first has nothing to do, the second waits for acknowledgements, the third has something to send.
         connections[2][0].write(b"abc")
-        await hurry(clock, modem.close())
+        await fast_forward(clock, modem.close())
         assert [recorder.events for _, recorder in connections] == [
             ["made", ("lost", None)],
             ["made", ("lost", ModemClosed)],
@@ -808,7 +808,7 @@ async def test_waiting_for_acknowledgement_waits_for_the_sending_first() -> None
         waiting = asyncio.ensure_future(transport.wait_acked(30.0))
         await settle()
         assert not waiting.done()
-        module.say(held[0])
+        module.send(held[0])
         await waiting
         status = await transport.ack_status()
         assert (status.sent, status.acked, status.unacked) == (3, 3, 0)
@@ -821,13 +821,13 @@ async def test_waiting_for_acknowledgement_tells_what_is_missing(clock: Clock) -
         await settle(60)
         module.sockets[0].unacked = 2
         with pytest.raises(NotAcknowledged) as caught:
-            await hurry(clock, transport.wait_acked(5.0))
+            await fast_forward(clock, transport.wait_acked(5.0))
 
         assert caught.value.unacked == 2
         holding(module)
         transport.write(b"defg")
         with pytest.raises(NotAcknowledged) as caught:
-            await hurry(clock, transport.wait_acked(5.0))
+            await fast_forward(clock, transport.wait_acked(5.0))
 
         assert caught.value.unacked == 4
         transport.abort()
@@ -847,9 +847,11 @@ async def test_a_session_that_is_alive_passes_the_check_and_a_dead_one_is_closed
     async with connected(module) as (_, transport, recorder):
         await transport.check_alive(b"ACK")
         assert module.sockets[0].taken == b"ACK"
-        module.instead = lambda command: b"\r\n+QISEND: 6,3,3\r\n\r\nOK\r\n" if isinstance(command, QueryAcks) else None
+        module.override = lambda command: (
+            b"\r\n+QISEND: 6,3,3\r\n\r\nOK\r\n" if isinstance(command, QueryAcks) else None
+        )
         with pytest.raises(NotAcknowledged):
-            await hurry(clock, transport.check_alive(b"ACK"))
+            await fast_forward(clock, transport.check_alive(b"ACK"))
 
         await recorder.lost.wait()
         assert recorder.events == ["made", ("lost", NotAcknowledged)]
@@ -944,7 +946,7 @@ async def test_datagrams_are_delivered_with_the_peers_address() -> None:
 async def test_a_datagram_for_another_peer_or_too_long_is_refused() -> None:
     module = Module()
     async with associated(module) as (_, transport, _):
-        heard = len(module.heard)
+        heard = len(module.written)
         with pytest.raises(ValueError, match=r"^Invalid address: must be None or \('a\.b', 7\)$"):
             transport.sendto(b"a", ("c.d", 7))
 
@@ -957,13 +959,13 @@ async def test_a_datagram_for_another_peer_or_too_long_is_refused() -> None:
 
         transport.sendto(b"")
         await settle(60)
-        assert len(module.heard) == heard
+        assert len(module.written) == heard
 
 
 async def test_a_datagram_that_cannot_be_sent_is_told_and_the_next_goes_out(clock: Clock) -> None:
     module = Module()
     async with associated(module) as (_, transport, recorder):
-        module.instead = lambda command: SEND_FAIL if isinstance(command, SendData) and command.data == b"a" else None
+        module.override = lambda command: SEND_FAIL if isinstance(command, SendData) and command.data == b"a" else None
         transport.sendto(b"a")
         transport.sendto(b"b")
         for _ in range(40):
@@ -1007,8 +1009,8 @@ async def test_too_many_datagrams_push_out_the_oldest() -> None:
 async def test_a_damaged_datagram_is_dropped_and_deep_sleep_does_no_harm() -> None:
     module = Module()
     async with associated(module) as (_, transport, recorder):
-        module.say(b'\r\n+QIURC: "recv",0,2,"6x69"\r\n')
-        module.say(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
+        module.send(b'\r\n+QIURC: "recv",0,2,"6x69"\r\n')
+        module.send(b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n')
         module.push(0, b"hi")
         await settle()
         assert recorder.events == ["made", (b"hi", ("a.b", 7))]
@@ -1032,7 +1034,7 @@ async def test_a_closing_datagram_transport_sends_what_waits_and_asks_for_no_ack
 async def test_a_restart_and_a_lost_port_end_a_datagram_transport() -> None:
     module = Module()
     async with associated(module) as (_, _, recorder):
-        module.say(b"\r\nRDY\r\n")
+        module.send(b"\r\nRDY\r\n")
         await settle()
         assert recorder.events == ["made", ("lost", ModuleRestarted)]
 

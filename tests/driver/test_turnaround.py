@@ -38,12 +38,12 @@ class Silent(Module):
 
         await settle()
         await self.expect(self.unexpected)
-        self.instead = lambda command: b""
+        self.override = lambda command: b""
         return transports
 
     def recover(self) -> None:
         """Answer by itself again."""
-        self.instead = lambda command: None
+        self.override = lambda command: None
 
 
 @contextlib.asynccontextmanager
@@ -79,7 +79,7 @@ async def test_the_next_command_is_written_before_the_caller_of_the_last_runs() 
 
     async def ask(connect_id: int) -> None:
         await channel.execute(QueryAcks(connect_id))
-        log.append(bytes(far.heard))
+        log.append(bytes(far.written))
 
     async with open_channel(far) as channel:
         asking = [asyncio.ensure_future(ask(number)) for number in range(3)]
@@ -98,7 +98,7 @@ async def test_what_arrived_before_a_command_was_written_is_no_answer_to_it() ->
         first, second = (asyncio.ensure_future(channel.execute(QueryAcks(number))) for number in range(2))
         await far.expect(b"AT+QISEND=0,0\r")
         # A result that nobody asked for, in the same read as the answer.
-        far.say(acks(0), b"\r\n+QISEND: 9,9,0\r\n", OK)
+        far.send(acks(0), b"\r\n+QISEND: 9,9,0\r\n", OK)
         await settle()
         assert not second.done()
         await far.answer(b"AT+QISEND=1,0\r", acks(1))
@@ -128,7 +128,7 @@ async def test_a_caller_that_was_cancelled_unheard_leaves_no_answer_unseen() -> 
         # Its command has gone out by now, and it has not run since.
         asking.cancel()
         await far.expect(b"AT+QISEND=0,0\r")
-        far.say(b"\r\nERROR\r\n")
+        far.send(b"\r\nERROR\r\n")
         await asyncio.wait([asking])
         assert asking.cancelled()
         after = asyncio.ensure_future(channel.execute(QueryAcks(1)))
@@ -166,7 +166,7 @@ async def test_what_a_command_brings_is_shown_as_it_comes_and_to_nobody_who_has_
         assert [info.connect_id for info in shown if isinstance(info, SocketInfo)] == [0]
         asking.cancel()
         await settle()
-        far.say(b'\r\n+QISTATE: 1,"TCP","a.b",7,0,2,0,1\r\n', OK)
+        far.send(b'\r\n+QISTATE: 1,"TCP","a.b",7,0,2,0,1\r\n', OK)
         await asyncio.wait([asking])
         assert len(shown) == 1
 
@@ -176,7 +176,7 @@ async def test_a_caller_cancelled_in_the_moment_of_its_failure_leaves_no_error_u
     async with open_channel(far) as channel:
         asking = asyncio.ensure_future(channel.execute(QueryAcks(0)))
         await far.expect(b"AT+QISEND=0,0\r")
-        far.say(b"\r\nERROR\r\n")
+        far.send(b"\r\nERROR\r\n")
         # The reader task has its turn, the caller has not.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -193,13 +193,13 @@ async def test_the_next_chunk_is_written_within_the_turn_of_the_loop_that_reads_
         transport.write(bytes(1500))
         await module.expect(chunk(0, bytes(512)))
         for size in (512, 476):
-            module.say(SEND_OK)
+            module.send(SEND_OK)
             # The first turn of the loop wakes the reader task.
             await asyncio.sleep(0)
             assert module.unexpected == chunk(0, bytes(size))
             await module.expect(module.unexpected)
 
-        module.say(SEND_OK)
+        module.send(SEND_OK)
 
 
 async def test_what_is_written_while_a_chunk_is_under_way_goes_with_the_next() -> None:
@@ -210,9 +210,9 @@ async def test_what_is_written_while_a_chunk_is_under_way_goes_with_the_next() -
         for letter in (b"b", b"c", b"d"):
             transport.write(letter)
 
-        module.say(SEND_OK)
+        module.send(SEND_OK)
         await module.expect(chunk(0, b"bcd"))
-        module.say(SEND_OK)
+        module.send(SEND_OK)
 
 
 async def test_five_writers_take_turns_a_chunk_each() -> None:
@@ -223,7 +223,7 @@ async def test_five_writers_take_turns_a_chunk_each() -> None:
 
         for number in (0, 1, 2, 3, 4, 0, 1, 2, 3, 4):
             await module.expect(chunk(number, bytes(512)))
-            module.say(SEND_OK)
+            module.send(SEND_OK)
 
         await settle()
         assert [transport.get_write_buffer_size() for transport in transports] == [0] * 5
@@ -236,11 +236,11 @@ async def test_a_command_that_waits_is_not_overtaken_by_the_next_chunk() -> None
         await module.expect(chunk(0, bytes(512)))
         asking = asyncio.ensure_future(modem.execute("AT+CSQ"))
         await settle()
-        module.say(SEND_OK)
+        module.send(SEND_OK)
         await module.answer(b"AT+CSQ\r", b"\r\n+CSQ: 23,0\r\n", OK)
         await module.expect(chunk(0, bytes(512)))
         assert await asking == ["+CSQ: 23,0"]
-        module.say(SEND_OK)
+        module.send(SEND_OK)
 
 
 async def test_a_chunk_that_fails_in_the_middle_is_asked_about_before_anything_else_is_sent() -> None:
@@ -261,7 +261,7 @@ async def test_nothing_more_is_written_to_a_connection_that_ended_with_the_last_
         transport.set_protocol(listener := Listener(module))
         transport.write(bytes(1024))
         await module.expect(chunk(0, bytes(512)))
-        module.say(SEND_OK, b'\r\n+QIURC: "closed",0\r\n')
+        module.send(SEND_OK, b'\r\n+QIURC: "closed",0\r\n')
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
         assert isinstance(await listener.lost, ConnectionLost)
 
@@ -272,7 +272,7 @@ async def test_an_abort_with_a_chunk_under_way_sends_nothing_after_it_but_the_cl
         transport.write(bytes(2000))
         await module.expect(chunk(0, bytes(512)))
         transport.abort()
-        module.say(SEND_OK)
+        module.send(SEND_OK)
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
         await module.expect_nothing()
 
@@ -283,7 +283,7 @@ async def test_a_restart_in_the_moment_of_a_send_ends_the_connection_and_leaves_
         transport.set_protocol(listener := Listener(module))
         transport.write(bytes(1024))
         await module.expect(chunk(0, bytes(512)))
-        module.say(b"\r\nOK\r\n", b"\r\nRDY\r\n")
+        module.send(b"\r\nOK\r\n", b"\r\nRDY\r\n")
         assert isinstance(await listener.lost, ModuleRestarted)
         module.recover()
         async with asyncio.timeout(5.0):
@@ -309,14 +309,14 @@ async def test_whoever_waits_for_all_to_be_taken_is_told_when_it_is_and_when_it_
         cancelled.cancel()
         await settle()
         assert not first.done()
-        module.say(SEND_OK)
+        module.send(SEND_OK)
         await first
         transport.write(bytes(512))
         second = asyncio.ensure_future(transport.drained())
         await module.expect(chunk(0, bytes(512)))
         transport.abort()
         await second
-        module.say(SEND_OK)
+        module.send(SEND_OK)
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
 
 
@@ -327,9 +327,9 @@ async def test_a_paused_protocol_is_resumed_when_the_next_chunk_is_on_its_way() 
         transport.set_write_buffer_limits(high=1024, low=512)
         transport.write(bytes(1536))
         await module.expect(chunk(0, bytes(512)))
-        module.say(SEND_OK)
+        module.send(SEND_OK)
         await module.expect(chunk(0, bytes(512)))
-        module.say(SEND_OK)
+        module.send(SEND_OK)
         await settle()
         assert listener.resumed == [chunk(0, bytes(512))]
-        module.say(SEND_OK)
+        module.send(SEND_OK)

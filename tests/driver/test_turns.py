@@ -17,8 +17,8 @@ class Line:
     """What a queue asks: whether a dialogue is under way."""
 
     def __init__(self) -> None:
-        self.is_at_rest = True
-        self.turns = TurnQueue(lambda: self.is_at_rest, Trace("it"))
+        self.is_idle_waiters = True
+        self.turns = TurnQueue(lambda: self.is_idle_waiters, Trace("it"))
         self.order: list[str] = []
 
     def turn(self, *, urgent: bool = False) -> Turn:
@@ -71,12 +71,12 @@ async def test_a_turn_does_not_pass_on_while_a_dialogue_is_under_way() -> None:
     async with line.turn():
         waiting = asyncio.ensure_future(line.take("next"))
         await settle()
-        line.is_at_rest = False
+        line.is_idle_waiters = False
 
     await settle()
     assert line.order == []
-    line.is_at_rest = True
-    line.turns.pass_on()
+    line.is_idle_waiters = True
+    line.turns.grant_next()
     await waiting
     assert line.order == ["next"]
 
@@ -134,17 +134,17 @@ class Clumsy:
     def __init__(self) -> None:
         self.refused: list[Exception] = []
 
-    def take(self) -> bool:
+    def grant(self) -> bool:
         raise ZeroDivisionError("clumsy")
 
-    def refuse(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         self.refused.append(error)
 
 
 async def test_one_that_fails_to_take_its_turn_hears_of_it_and_holds_nobody_up() -> None:
     line, clumsy = Line(), Clumsy()
     async with line.turn():
-        line.turns.line_up(clumsy)
+        line.turns.enqueue(clumsy)
         waiting = asyncio.ensure_future(line.take("next"))
         await settle()
 

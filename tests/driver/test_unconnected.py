@@ -12,7 +12,7 @@ from bc260y_aio.errors import ConnectRefused, ModemClosed, ModuleRestarted, Port
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.rai import RAI
 from bc260y_aio.transports import UnconnectedDatagramTransport
-from tests.driver.scripted import SEND_FAIL, Module, hurry, open_modem, settle
+from tests.driver.scripted import SEND_FAIL, Module, fast_forward, open_modem, settle
 from tests.loops import Clock
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -75,7 +75,7 @@ async def test_each_peer_gets_a_connect_id_when_it_is_first_sent_to() -> None:
 async def test_what_cannot_be_sent_is_refused_before_the_wire() -> None:
     module = Module()
     async with unconnected(module) as (_, transport, recorder):
-        heard = len(module.heard)
+        heard = len(module.written)
         with pytest.raises(ValueError, match=r"^an address is needed"):
             transport.sendto(b"a")
 
@@ -85,7 +85,7 @@ async def test_what_cannot_be_sent_is_refused_before_the_wire() -> None:
         transport.sendto(b"a", ('a"b', 7))
         await settle(60)
         assert recorder.events == ["made", ("error", ValueError)]
-        assert len(module.heard) == heard
+        assert len(module.written) == heard
 
 
 async def test_a_peer_that_cannot_be_reached_is_told_and_harms_no_other() -> None:
@@ -95,7 +95,7 @@ async def test_a_peer_that_cannot_be_reached_is_told_and_harms_no_other() -> Non
     def refuse(command: Command) -> bytes | None:
         return refused if isinstance(command, OpenSocket) and command.host == "a.b" else None
 
-    module.instead = refuse
+    module.override = refuse
     async with unconnected(module) as (_, transport, recorder):
         transport.sendto(b"a", ("a.b", 7))
         await settle(60)
@@ -110,12 +110,12 @@ async def test_a_socket_that_fails_is_given_up_and_the_next_datagram_gets_anothe
     async with unconnected(module) as (_, transport, recorder):
         transport.sendto(b"a", ("a.b", 7))
         await settle(60)
-        module.instead = lambda command: SEND_FAIL if isinstance(command, SendData) else None
+        module.override = lambda command: SEND_FAIL if isinstance(command, SendData) else None
         transport.sendto(b"b", ("a.b", 7))
-        await hurry(clock, asyncio.sleep(15.0))
-        module.instead = lambda command: None
+        await fast_forward(clock, asyncio.sleep(15.0))
+        module.override = lambda command: None
         transport.sendto(b"c", ("a.b", 7))
-        await hurry(clock, asyncio.sleep(1.0))
+        await fast_forward(clock, asyncio.sleep(1.0))
         assert recorder.events == ["made", ("error", SendFailed)]
         assert module.count("AT+QIOPEN") == 2
         assert [socket.datagrams for socket in module.sockets.values()] == [[b"c"]]
@@ -160,7 +160,7 @@ async def test_a_loss_is_told_once_however_many_peers(said: bytes | None, error:
             module.hang_up()
         else:
             module.sockets.clear()
-            module.say(said)
+            module.send(said)
 
         await settle(100)
         assert recorder.events == ["made", ("lost", error)]
@@ -171,9 +171,9 @@ async def test_closing_the_modem_tells_it_even_when_the_module_is_silent(clock: 
     async with unconnected(module, close_timeout=2.0) as (modem, transport, recorder):
         transport.sendto(b"a", ("a.b", 7))
         await settle(100)
-        module.instead = lambda command: b""
+        module.override = lambda command: b""
         transport.sendto(b"b", ("a.b", 7))
-        await hurry(clock, modem.close())
+        await fast_forward(clock, modem.close())
         assert recorder.events == ["made", ("lost", ModemClosed)]
 
 

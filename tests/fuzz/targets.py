@@ -30,7 +30,7 @@ from bc260y_aio.at.states import State
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.bridge import socks
 from bc260y_aio.errors import LocalProtocolError
-from tests.at.hearing import OK, bring_into_step, hear, one_by_one, read
+from tests.at.helpers import OK, bring_into_step, feed, one_by_one, read
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 
@@ -82,9 +82,9 @@ def dte(data: bytes) -> None:
         if isinstance(part, int):
             assert _ordered(whole, part) == _ordered(cut, part)
         else:
-            events = hear(whole, part)
+            events = feed(whole, part)
             assert all(isinstance(event, Response) for event in events)
-            assert events == hear(cut, *one_by_one(part))
+            assert events == feed(cut, *one_by_one(part))
             assert whole.buffered <= _MOST_HELD
 
         assert whole.state is cut.state
@@ -113,10 +113,10 @@ def _still_works(dte: DTE) -> None:
         dte.give_up()
 
     # What is left of a line ends, for a module that writes begins a new one.
-    hear(dte, b"\r\n")
+    feed(dte, b"\r\n")
     bring_into_step(dte, 16)
     dte.send(Attention())
-    assert hear(dte, OK)[-1] == Success()
+    assert feed(dte, OK)[-1] == Success()
     assert dte.state is State.IDLE
 
 

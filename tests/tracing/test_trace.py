@@ -31,7 +31,7 @@ from bc260y_aio.tracing import (
     TurnsWaiting,
     UrcHeard,
 )
-from tests.driver.scripted import SEND_FAIL, Module, hurry, open_modem, settle
+from tests.driver.scripted import SEND_FAIL, Module, fast_forward, open_modem, settle
 from tests.loops import Clock, Contexts
 
 IMEI, IMSI, ICCID = "867997030012345", "460001234567890", "89860012345678901234"
@@ -150,7 +150,7 @@ async def test_a_send_that_fails_is_told_and_tried_again() -> None:
         transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)
         modem.trace(listener)
         answers = [SEND_FAIL]
-        module.instead = lambda command: answers.pop() if isinstance(command, SendData) and answers else None
+        module.override = lambda command: answers.pop() if isinstance(command, SendData) and answers else None
         transport.write(PAYLOAD)
         async with asyncio.timeout(5):
             await transport.drained()  # type: ignore[attr-defined]
@@ -171,12 +171,12 @@ async def test_a_command_without_an_answer_puts_the_line_out_of_step(clock: Cloc
         def mute(command: Command) -> bytes | None:
             return b"" if str(command) == "AT+CSQ" else None
 
-        module.instead = mute
+        module.override = mute
         with pytest.raises(TimeoutError):
-            await hurry(clock, modem.execute("AT+CSQ", timeout=5))
+            await fast_forward(clock, modem.execute("AT+CSQ", timeout=5))
 
-        module.instead = lambda command: None
-        await hurry(clock, modem.execute("AT+CGMM"))
+        module.override = lambda command: None
+        await fast_forward(clock, modem.execute("AT+CGMM"))
 
     kinds = [type(event) for event in listener.of(CommandSent, CommandEnded, RecoveryBegan, RecoveryEnded)]
     assert kinds[:5] == [CommandSent, RecoveryBegan, CommandEnded, RecoveryEnded, CommandSent]
@@ -226,7 +226,7 @@ async def test_what_is_under_way_when_the_line_goes_away_is_ended() -> None:
     listener = Listener()
     async with open_modem(module := Module()) as modem:
         modem.trace(listener)
-        module.instead = lambda command: b""
+        module.override = lambda command: b""
         asking = asyncio.create_task(modem.execute("AT+CSQ"))
         await settle()
         module.hang_up()

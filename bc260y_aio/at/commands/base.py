@@ -142,13 +142,13 @@ class Raw(Command):
 
     Attributes:
         line: the line, beginning with ``AT``.
-        like: the command that this line spells, where it is a known one: it knows what follows ``OK``.
+        parsed: the command that this line spells, where it is a known one: it knows what follows ``OK``.
     """
 
     information: ClassVar[type[Information] | None] = Text
 
     line: str
-    like: Command | None = None
+    parsed: Command | None = None
 
     def __post_init__(self) -> None:
         if not (self.line.isascii() and self.line.isprintable()):
@@ -159,11 +159,11 @@ class Raw(Command):
 
     @property
     def awaited(self) -> tuple[type[Completion], ...]:
-        return self.like.awaited if self.like else ()
+        return self.parsed.awaited if self.parsed else ()
 
     @property
     def completion_timeout(self) -> float:
-        return self.like.completion_timeout if self.like else RADIO_TIMEOUT
+        return self.parsed.completion_timeout if self.parsed else RADIO_TIMEOUT
 
     def write(self) -> str:
         return self.line
@@ -172,13 +172,13 @@ class Raw(Command):
         return presentable(self.line)
 
     def is_answered_by(self, completion: Completion) -> bool:
-        return self.like is None or self.like.is_answered_by(completion)
+        return self.parsed is None or self.parsed.is_answered_by(completion)
 
     def is_complete(self, completions: Sequence[Completion]) -> bool:
-        return self.like is None or self.like.is_complete(completions)
+        return self.parsed is None or self.parsed.is_complete(completions)
 
     def is_ended_by(self, completion: Completion) -> bool:
-        return self.like is not None and self.like.is_ended_by(completion)
+        return self.parsed is not None and self.parsed.is_ended_by(completion)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ ENTER = b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n'
 EXIT = b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n'
 
 
-def hear(dte: DTE, *data: bytes) -> list[Response]:
+def feed(dte: DTE, *data: bytes) -> list[Response]:
     """Feed a DTE, piece by piece, and return all that it has to tell."""
     events: list[Response] = []
     for piece in data:
@@ -55,13 +55,13 @@ def dte_with(form: PayloadFormat | None = None, command: Command | None = None, 
     dte = DTE()
     if form is not None:
         dte.send(SetDataFormat(form, form))
-        assert hear(dte, OK) == [Success()]
+        assert feed(dte, OK) == [Success()]
 
     if command is not None:
         dte.send(command)
 
     if accepted:
-        assert hear(dte, OK) == [Success()]
+        assert feed(dte, OK) == [Success()]
 
     return dte
 
@@ -77,7 +77,7 @@ def dte_in(state: State, form: PayloadFormat | None = None) -> DTE:
         case State.UNSYNCHRONISED:
             dte.probe()
         case State.ASLEEP:
-            hear(dte, ENTER)
+            feed(dte, ENTER)
         case State.CLOSED:
             dte.close()
 
@@ -111,7 +111,7 @@ def bring_into_step(dte: DTE, probes: int) -> list[Response]:
     """Probe like a driver, answer like a healthy module, and return what was heard until the line was in step."""
     events: list[Response] = []
     for _ in range(probes):
-        events += hear(dte, healthy(dte.probe()))
+        events += feed(dte, healthy(dte.probe()))
         if dte.state is State.IDLE:
             return events
 

@@ -22,7 +22,7 @@ FLOORS: Final = (
     {"emulator", "tracing"},
     {"port"},
     {"line", "recording"},
-    {"sockets"},
+    {"sockets", "tls"},
     {"transports"},
     {"bridge", "routing"},
     {"modem"},

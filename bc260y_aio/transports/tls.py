@@ -9,11 +9,65 @@ import ssl
 from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState
 from typing import Any
 
+from ..tls import Resumption, TlsSessions
+
 # What typeshed knows of it is out of date.
 _LibraryProtocol: Any = SSLProtocol
 
 
-class TlsProtocol(_LibraryProtocol):  # type: ignore[misc]
+class _ResumingProtocol(_LibraryProtocol):  # type: ignore[misc]
+    """The standard library's protocol, which offers an earlier session and keeps the one that it receives.
+
+    ``get_extra_info("tls_resumption")`` of the transport above it returns a :class:`bc260y_aio.tls.Resumption`.
+    """
+
+    _sessions: TlsSessions | None = None
+    _offered: ssl.SSLSession | None = None
+    _has_kept = False
+
+    @property
+    def _peer(self) -> tuple[ssl.SSLContext, str | None, int]:
+        peername = self._transport.get_extra_info("peername")
+        return self._sslcontext, self._server_hostname, peername[1] if peername else 0
+
+    def _start_handshake(self) -> None:
+        resumption = Resumption.OFF
+        if not self._server_side:
+            self._sessions = self._transport.get_extra_info("tls_sessions")
+
+        if self._sessions is not None:
+            self._offered, resumption = self._sessions.take(*self._peer)
+            if self._offered is not None:
+                self._sslobj.session = self._offered
+
+        self._extra["tls_resumption"] = resumption
+        super()._start_handshake()
+
+    def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
+        if self._sessions is not None:
+            if handshake_exc is not None:
+                self._sessions.forget(*self._peer)
+            elif self._sslobj.session_reused:
+                self._extra["tls_resumption"] = Resumption.RESUMED
+
+            self._keep_session()
+
+        super()._on_handshake_complete(handshake_exc)
+
+    def _do_read(self) -> None:
+        super()._do_read()
+        self._keep_session()
+
+    def _keep_session(self) -> None:
+        """Keep what can be resumed; in TLS 1.3 a ticket comes with a read, or never."""
+        if self._has_kept or self._sessions is None or self._transport is None or self._sslobj is None:
+            return
+
+        if (session := self._sslobj.session) is not None and session != self._offered:
+            self._has_kept = self._sessions.keep(self._sslobj, *self._peer)
+
+
+class TlsProtocol(_ResumingProtocol):
     """The standard library's protocol, with a closing that suits a link with seconds of latency.
 
     The library's own hands what the peer sent before it heard of the close to a protocol that has closed, or ends in an

@@ -17,9 +17,13 @@ def _authority() -> trustme.CA:
 
 
 @functools.cache
-def server_context() -> ssl.SSLContext:
+def server_context(
+    *, maximum_version: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED, num_tickets: int = 2
+) -> ssl.SSLContext:
     """Make the context of a server that is called by any of NAMES."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.maximum_version = maximum_version
+    context.num_tickets = num_tickets
     _authority().issue_cert(*NAMES).configure_cert(context)
     return context
 
@@ -36,7 +40,12 @@ def write_server_files(folder: Path) -> tuple[Path, Path]:
 
 @functools.cache
 def client_context() -> ssl.SSLContext:
-    """Make the context of a client that trusts such servers."""
+    """Make the context of a client that trusts such servers; tests share it, so they leave it as it is."""
+    return trusting_context()
+
+
+def trusting_context() -> ssl.SSLContext:
+    """Make such a context for one test."""
     context = ssl.create_default_context()
     _authority().configure_trust(context)
     return context

@@ -1,4 +1,4 @@
-"""``bc260y-aio doctor``: a module checked against what this package assumes of any."""
+"""``bc260y-aio doctor``: check a module against the assumptions of this package."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..doctor import Finding, Harm, Look, Order, Outcome, Report, examine
+from ..doctor import Finding, Impact, Options, Outcome, Probe, Report, inspect_module
 from ..sockets.addresses import host_name, port_number
 from .common import Subparsers, add_json_option, add_port_options, say, say_json, write
 from .stdio import Input
@@ -17,12 +17,12 @@ _LABEL_WIDTH: Final = 14
 _NTP_PORT: Final = 123
 _LONGEST_ANSWER: Final = 1024
 
-# What each kind of look does, for whoever is asked.
-_QUESTIONS: Final[Mapping[Harm, str]] = {
-    Harm.DATA: "look up a name that does not exist and, with --server, send it some 6 KB",
-    Harm.NVRAM: "write the payload formats to the module's NVRAM, and back",
-    Harm.SLEEP: "let the module sleep, and wake it (half a minute)",
-    Harm.RESTART: "restart the module",
+# The effect of each kind of probe, for the question to the user.
+_QUESTIONS: Final[Mapping[Impact, str]] = {
+    Impact.DATA: "resolve a name that does not exist and, with --server, send about 6 KB",
+    Impact.NVRAM: "change the payload formats in the module's NVRAM, and restore them",
+    Impact.SLEEP: "let the module sleep, and wake it (half a minute)",
+    Impact.RESTART: "restart the module",
 }
 
 
@@ -30,13 +30,13 @@ def add_to(commands: Subparsers) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "doctor",
-        help="check a module against what this package assumes of it",
-        description="Check a module against what this package assumes of any, and print what agrees, what differs, and "
-        "a profile for Modem(port, profile=...). What costs or wears something is done with consent only: by --allow "
-        "or --yes, or else by the answer to a question; where there is no terminal to ask at, it is left out. "
-        "At the end the module's settings and sockets are as they were. The exit status is 0 when nothing differs, "
-        f"{EXIT_DIFFERENCES} when something does, 1 for a failure.",
-        epilog="; ".join(f"{harm} is to {what}" for harm, what in _QUESTIONS.items()) + ".",
+        help="check a module against the assumptions of this package",
+        description="Check a module against the assumptions of this package. Print what agrees, what differs, and a "
+        "profile for Modem(port, profile=...). Probes that cost money or wear the module need consent: --allow, --yes, "
+        "or the answer to a question; without a terminal they are left out. The settings and sockets of the module are "
+        "restored at the end. The exit status is 0 if nothing differs, "
+        f"{EXIT_DIFFERENCES} if something differs, 1 for a failure.",
+        epilog="; ".join(f"{impact}: {what}" for impact, what in _QUESTIONS.items()) + ".",
     )
     add_port_options(parser)
     consent = parser.add_mutually_exclusive_group()
@@ -45,7 +45,7 @@ def add_to(commands: Subparsers) -> None:
         "--allow",
         type=_harms,
         metavar="LIST",
-        help=f"allow these, and do not ask: some of {','.join(Harm)}, separated by commas; or none",
+        help=f"allow these without a question: some of {','.join(Impact)}, separated by commas; or none",
     )
     parser.add_argument(
         "--server", type=_address, metavar="HOST:PORT", help="an echo server, for TCP and UDP, to exchange data with"
@@ -58,19 +58,19 @@ def add_to(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
-def _harms(text: str) -> frozenset[Harm]:
+def _harms(text: str) -> frozenset[Impact]:
     names = [name for name in text.replace(",", " ").split() if name != "none"]
     try:
-        return frozenset(map(Harm, names))
+        return frozenset(map(Impact, names))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be some of {','.join(Harm)}, or none, not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be some of {','.join(Impact)}, or none, not {text!r}") from None
 
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     try:
         if not (port.isascii() and port.isdigit()):
-            raise ValueError(f"a host and a port are due, such as example.com:7, not {text!r}")
+            raise ValueError(f"must be HOST:PORT, such as example.com:7, not {text!r}")
 
         return host_name(host.removeprefix("[").removesuffix("]")), port_number(int(port), "TCP")
     except (TypeError, ValueError) as exc:
@@ -83,9 +83,9 @@ def _time_server(text: str) -> tuple[str, int]:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Check, and show what came of it."""
-    order = Order(allowed=await _consent(options), server=options.server, time_server=options.time_server)
-    report = await examine(options.port, baudrate=options.baudrate, order=order, on_look=_tell)
+    """Inspect the module, and show the report."""
+    permitted = Options(allowed=await _consent(options), server=options.server, time_server=options.time_server)
+    report = await inspect_module(options.port, baudrate=options.baudrate, options=permitted, on_probe=_report_probe)
     if options.json:
         say_json(as_dict(options.port, report))
     else:
@@ -100,20 +100,20 @@ async def run(options: argparse.Namespace) -> int:
 # Consent
 
 
-async def _consent(options: argparse.Namespace) -> frozenset[Harm]:
-    """Return what may be done: what the options say, or else the answers to questions."""
+async def _consent(options: argparse.Namespace) -> frozenset[Impact]:
+    """Return the effects that are allowed: by the options, or else by the answers to questions."""
     if options.yes:
-        return frozenset(Harm)
+        return frozenset(Impact)
 
     if options.allow is not None:
-        allowed: frozenset[Harm] = options.allow
+        allowed: frozenset[Impact] = options.allow
         return allowed
 
     if not _is_terminal():
         return frozenset()
 
     source = Input()
-    return frozenset([harm for harm, what in _QUESTIONS.items() if await _ask(source, what)])
+    return frozenset([impact for impact, what in _QUESTIONS.items() if await _ask(source, what)])
 
 
 def _is_terminal() -> bool:
@@ -129,9 +129,9 @@ async def _ask(source: Input, what: str) -> bool:
 # Showing
 
 
-def _tell(look: Look) -> None:
+def _report_probe(probe: Probe) -> None:
     if sys.stderr is not None and sys.stderr.isatty():
-        sys.stderr.write(f"looking at {look.what}\n")
+        sys.stderr.write(f"checking {probe.what}\n")
         sys.stderr.flush()
 
 

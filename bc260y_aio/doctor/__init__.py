@@ -1,30 +1,30 @@
-"""The doctor: it checks a module against what this package assumes of any, and draws up its profile."""
+"""Check a module against what this package assumes of any module, and derive its profile."""
 
 # How it works:
 #
-# - It talks to the module by itself, on the port. The driver is built upon what is checked here, and the parser
-#   understands every spelling, so neither of them would notice a difference. Each byte is kept; see `Line`.
-# - *Looks* send commands and keep what comes, under names. *Checks* are functions of what was kept: they send nothing,
-#   and one look serves many of them. A look that does something to the module is made with consent only.
-# - Whatever happens, the module is left as it was found: settings are read before and set back after, and the sockets
-#   that were opened here are closed. What others have open is left alone.
+# - It talks to the module itself, on the port. The driver relies on what is checked here, and the parser accepts every
+#   format, so neither of them would notice a difference. `Line` keeps each byte.
+# - *Probes* send commands and keep the responses under names. *Checks* are functions of those observations: they send
+#   nothing, and several checks use the same probe. A probe that affects the module runs only with consent.
+# - The module is always left as it was found: its settings are read first and restored at the end, and the sockets that
+#   were opened here are closed. Sockets that were already open are left alone.
 
 from .checks import Check, Finding, Outcome, Verdict
-from .examination import CHECKS, LOOKS, Look, Report, draw_profile, examine
-from .record import Harm
-from .visit import Order
+from .inspection import CHECKS, PROBES, Probe, Report, draw_profile, inspect_module
+from .observations import Impact
+from .session import Options
 
 __all__ = [
     "CHECKS",
-    "LOOKS",
+    "PROBES",
     "Check",
     "Finding",
-    "Harm",
-    "Look",
-    "Order",
+    "Impact",
+    "Options",
     "Outcome",
+    "Probe",
     "Report",
     "Verdict",
     "draw_profile",
-    "examine",
+    "inspect_module",
 ]

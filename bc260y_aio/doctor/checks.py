@@ -1,15 +1,15 @@
-"""What a check is: something that this package assumes, and how to tell from what was seen whether it is so."""
+"""Checks: one assumption of this package each, and a function that decides it from the observations."""
 
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .record import NotSeen, Record
+from .observations import NotObserved, Observations
 
 
 class Outcome(enum.StrEnum):
-    """What came of a check."""
+    """The outcome of a check."""
 
     AGREES = "agrees"
     DIFFERS = "differs"
@@ -18,13 +18,13 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a check, and why.
+    """The outcome of a check, and the reason.
 
     Attributes:
-        outcome: whether it is so.
-        seen: what was seen; or why nothing was.
-        note: what a difference means to whoever uses this package.
-        quirks: what a profile is to say.
+        outcome: the outcome.
+        seen: what was observed; or why nothing was.
+        note: what a difference means for a user of this package.
+        quirks: the entries that belong in the profile.
     """
 
     outcome: Outcome
@@ -35,61 +35,61 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that this package assumes of a module.
+    """An assumption of this package about a module.
 
     Attributes:
         key: its name.
-        assumes: what is assumed, as a sentence.
-        section: where the guide says so; empty where it does not.
-        look: the name of the look by which it is checked.
-        judge: tells by what was seen whether it is so. It may raise NotSeen.
+        assumes: the assumption, as a sentence.
+        section: the section of the guide that says so; empty if none does.
+        probe: the name of the probe that the check needs.
+        judge: returns the verdict on the observations. It may raise NotObserved.
     """
 
     key: str
     assumes: str
     section: str
-    look: str
-    judge: Callable[[Record], Verdict]
+    probe: str
+    judge: Callable[[Observations], Verdict]
 
-    def check(self, record: Record) -> "Finding":
-        """Tell whether it is so."""
-        if self.look in record.skipped:
-            return Finding(self, Verdict(Outcome.NOT_CHECKED, record.skipped[self.look]))
+    def check(self, observed: Observations) -> "Finding":
+        """Return the finding for these observations."""
+        if self.probe in observed.skipped:
+            return Finding(self, Verdict(Outcome.NOT_CHECKED, observed.skipped[self.probe]))
 
         try:
-            return Finding(self, self.judge(record))
-        except NotSeen as exc:
+            return Finding(self, self.judge(observed))
+        except NotObserved as exc:
             return Finding(self, Verdict(Outcome.NOT_CHECKED, str(exc)))
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A check, and what came of it."""
+    """A check and its verdict."""
 
     check: Check
     verdict: Verdict
 
 
-UNDERSTOOD: Final = "Nothing to do: it is understood all the same."
-PROFILED: Final = "Give the profile to the modem."
+UNDERSTOOD: Final = "Nothing to do: this package accepts it."
+PROFILED: Final = "Pass the profile to Modem."
 
 
 def agrees(seen: str = "", **quirks: Any) -> Verdict:
-    """Return the verdict that it is so; some of that is worth a line in the profile all the same."""
+    """Return the verdict that the module agrees; ``quirks`` go into the profile all the same."""
     return Verdict(Outcome.AGREES, seen, "", quirks)
 
 
 def differs(seen: str, note: str = "", **quirks: Any) -> Verdict:
-    """Return the verdict that it is not so."""
+    """Return the verdict that the module differs."""
     return Verdict(Outcome.DIFFERS, seen, note or (PROFILED if quirks else UNDERSTOOD), quirks)
 
 
 def either(is_so: bool, seen: str, note: str = "") -> Verdict:
-    """Return the one verdict or the other."""
+    """Return :func:`agrees` or :func:`differs`."""
     return agrees(seen) if is_so else differs(seen, note)
 
 
 def shown(data: bytes, most: int = 72) -> str:
-    """Return bytes as a person can read them, cut where they are long."""
+    """Return bytes as printable text of limited length."""
     text = ascii(data.decode("latin-1"))[1:-1]
     return text if len(text) <= most else f"{text[: most - 4]} ..."

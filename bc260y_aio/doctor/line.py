@@ -1,7 +1,7 @@
-"""A line to a module on which every byte that comes is kept, with the command that it came after."""
+"""A line to a module that keeps every received byte with the command that preceded it."""
 
-# A `DTE` follows the dialogue, as it does for the driver, so that what ends a command here ends it there. It is
-# lenient, and tells nothing of how a thing was spelled: for that there are the bytes.
+# A `DTE` follows the dialogue as it does for the driver, so a command ends here where it ends there. It accepts every
+# format and does not report which one it was: for that the bytes are kept.
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,63 +15,63 @@ from ..at.urcs import DataReceived, ProbeAnswered, Restarted, Resynchronised
 from ..errors import ModemNotResponding
 from ..port import Port
 
-# How long to wait after the last byte before a command is sent, in seconds, as long as nothing is known of the module.
+# How long to wait after the last byte before a command is sent, in seconds, until the module is known better.
 _FIRST_GAP: Final = 0.1
-# And afterwards: what belongs to an answer, such as a stray NUL behind it, has come by then.
+# And after that: the rest of an answer, such as a stray NUL behind it, has come by then.
 SETTLED: Final = 0.05
-# How long the guide gives any command to be answered, in seconds.
-_PATIENCE: Final = 5.0
+# How long the guide allows for the answer to any command, in seconds.
+_RESULT_TIMEOUT: Final = 5.0
 _PROBE_INTERVAL: Final = 0.3
 _MARKER_INTERVAL: Final = 2.0
 
 
 @dataclass(slots=True)
 class Exchange:
-    """What came after a command, until the next.
+    """What was received after a command, until the next.
 
     Attributes:
-        command: the command; empty for what came by itself.
-        heard: every byte.
-        events: what the driver's parser makes of them.
-        result_after: how long the final result code took, in seconds; None when there was none.
-        done_after: how long it was until the dialogue was over, in seconds; None when it was given up.
+        command: the command; empty for what came unsolicited.
+        received: every byte.
+        events: the events that the driver's parser returns for them.
+        result_after: how long the final result code took, in seconds; None if there was none.
+        done_after: how long the whole dialogue took, in seconds; None if it was given up.
     """
 
     command: str
-    heard: bytes = b""
+    received: bytes = b""
     events: list[Response] = field(default_factory=list)
     result_after: float | None = None
     done_after: float | None = None
 
     @property
     def is_done(self) -> bool:
-        """Whether the module answered, and told the outcome where one is due."""
+        """Whether the module answered, and sent the completion if the command has one."""
         return self.done_after is not None
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the module said ``OK``."""
+        """Whether the module answered ``OK``."""
         return any(isinstance(event, Success) for event in self.events)
 
     @property
     def is_refused(self) -> bool:
-        """Whether the module said ``ERROR``, in one form or another."""
+        """Whether the module answered ``ERROR`` or ``+CME ERROR``."""
         return any(isinstance(event, Failure) for event in self.events)
 
     @property
     def information(self) -> list[Information]:
-        """What stood before the final result code."""
+        """The information responses: what came before the final result code."""
         return [event for event in self.events if isinstance(event, Information)]
 
     @property
     def completions(self) -> list[Completion]:
-        """What followed ``OK``."""
+        """The completions: what followed ``OK``."""
         return [event for event in self.events if isinstance(event, Completion)]
 
     @property
     def lines(self) -> list[bytes]:
-        """What was heard, line by line, without blanks and blank lines."""
-        return [line for one in self.heard.splitlines() if (line := one.strip(b"\0 "))]
+        """The received lines, stripped, without blank lines."""
+        return [line for one in self.received.splitlines() if (line := one.strip(b"\0 "))]
 
     def all_of(self, *kinds: Any) -> list[Any]:
         """Return the events of these classes."""
@@ -79,12 +79,12 @@ class Exchange:
 
 
 class Line:
-    """A dialogue with a module, one command after the other.
+    """A dialogue with a module, one command at a time.
 
     Attributes:
-        port: the port; it belongs to whoever opened it.
+        port: the port; the caller that opened it closes it.
         gap: how long to wait after the last byte before a command is sent, in seconds.
-        exchanges: all that was said, in order.
+        exchanges: all exchanges, in order.
     """
 
     def __init__(self, port: Port) -> None:
@@ -97,20 +97,20 @@ class Line:
 
     @property
     def latest(self) -> Exchange:
-        """The exchange under way."""
+        """The current exchange."""
         return self.exchanges[-1]
 
     async def ask(self, command: Command, *, timeout: float | None = None) -> Exchange:
-        """Send a command, and return what it brought; nothing is raised where the module does not answer.
+        """Send a command and return the exchange; nothing is raised if the module does not answer.
 
         Args:
             command: the command.
-            timeout: for its final result code and again for its completion, in seconds; by default what the guide
-                gives any command, and its own.
+            timeout: for the final result code and again for the completion, in seconds; by default what the guide
+                allows for any command, and the time limit of this command's completion.
 
         Raises:
-            PortLost: the port went away.
-            ModemNotResponding: after a command that was not answered, nothing brings the line into step.
+            PortLost: the port was lost.
+            ModemNotResponding: the line could not be resynchronised after an unanswered command.
         """
         await self.synchronise()
         await self._keep_gap()
@@ -119,10 +119,10 @@ class Line:
         self.exchanges.append(exchange)
         started = self._loop.time()
         self.port.write(line)
-        await self._hear_until_over(exchange, started, timeout or _PATIENCE, is_result=True)
+        await self._receive_until_over(exchange, started, timeout or _RESULT_TIMEOUT, is_result=True)
         if self._dte.state is State.AWAITING_COMPLETION:
             limit = timeout or command.completion_timeout
-            await self._hear_until_over(exchange, started, limit, is_result=False)
+            await self._receive_until_over(exchange, started, limit, is_result=False)
 
         if self._is_engaged:
             self._dte.give_up()
@@ -136,10 +136,10 @@ class Line:
         while (left := self._heard_at + self.gap - self._loop.time()) > 0:
             await self.listen(left)
 
-    async def _hear_until_over(self, exchange: Exchange, started: float, limit: float, *, is_result: bool) -> None:
+    async def _receive_until_over(self, exchange: Exchange, started: float, limit: float, *, is_result: bool) -> None:
         awaited = State.AWAITING_RESULT if is_result else State.AWAITING_COMPLETION
         deadline = self._loop.time() + limit
-        while self._dte.state is awaited and await self._hear(deadline):
+        while self._dte.state is awaited and await self._receive(deadline):
             if exchange.result_after is None and (exchange.is_accepted or exchange.is_refused):
                 exchange.result_after = self._loop.time() - started
 
@@ -148,7 +148,7 @@ class Line:
         return self._dte.state in (State.AWAITING_RESULT, State.AWAITING_COMPLETION)
 
     async def listen(self, seconds: float, *kinds: type[Response]) -> Response | None:
-        """Hear what comes by itself, for so long, or until an event of these classes has come; return that."""
+        """Receive for ``seconds``, or until an event of these classes has come; return that event, or None."""
         seen = len(self.latest.events)
         deadline = self._loop.time() + seconds
         while True:
@@ -157,19 +157,19 @@ class Line:
                     return event
 
             seen = len(self.latest.events)
-            if not await self._hear(deadline):
+            if not await self._receive(deadline):
                 return None
 
     async def listen_for_data(self, connect_id: int, size: int, seconds: float) -> list[DataReceived]:
-        """Hear what comes until so many bytes have been pushed for a connectID since the last command, or so long."""
+        """Receive until ``size`` bytes were pushed for a connectID since the last command, or for ``seconds``."""
         deadline = self._loop.time() + seconds
         while True:
             pushes = [push for push in self.latest.all_of(DataReceived) if push.connect_id == connect_id]
-            if sum(len(push.data) for push in pushes) >= size or not await self._hear(deadline):
+            if sum(len(push.data) for push in pushes) >= size or not await self._receive(deadline):
                 return pushes
 
-    async def _hear(self, deadline: float) -> bool:
-        """Take in what has come, waiting for it; return False if nothing came in time."""
+    async def _receive(self, deadline: float) -> bool:
+        """Wait for data and feed it to the parser; return False if none came in time."""
         try:
             async with asyncio.timeout_at(deadline):
                 data = await self.port.read()
@@ -177,7 +177,7 @@ class Line:
             return False
 
         self._heard_at = self._loop.time()
-        self.latest.heard += data
+        self.latest.received += data
         self._dte.receive_data(data)
         self._take_events()
         return True
@@ -188,18 +188,18 @@ class Line:
             self.latest.events.append(event)
 
     async def synchronise(self, timeout: float = 60.0, *, anew: bool = False) -> None:
-        """Bring the line into step, if it is not, as the driver does.
+        """Resynchronise the line if it is out of step, as the driver does.
 
         Args:
             timeout: how long to try, in seconds.
-            anew: do it even so.
+            anew: also when the line seems to be in step.
 
         Raises:
             ModemNotResponding: the module does not answer.
-            PortLost: the port went away.
+            PortLost: the port was lost.
         """
         if self._is_engaged:
-            # Whoever was cancelled has left a command under way.
+            # A cancelled caller has left a command without its answer.
             self._dte.give_up()
             self._take_events()
 
@@ -213,14 +213,14 @@ class Line:
             await self._keep_gap()
             probe = self._dte.probe()
             self.port.write(probe)
-            is_heard = await self._hear_probe(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL)
+            is_heard = await self._receive_probe_answer(_PROBE_INTERVAL if probe == b"AT\r" else _MARKER_INTERVAL)
             if not is_heard and self._loop.time() >= deadline:
                 raise ModemNotResponding(f"{self.port.url}: no answer for {timeout:g} s")
 
     async def probe(self, seconds: float) -> Exchange:
-        """Send ``AT`` once, as to a module that may be asleep; it is answered if the exchange is done.
+        """Send ``AT`` once to a module that may be asleep; the exchange is done if it was answered.
 
-        Afterwards the line is out of step.
+        The line is out of step after that.
 
         Args:
             seconds: how long to wait for the answer.
@@ -229,10 +229,10 @@ class Line:
         self.exchanges.append(exchange)
         started = self._loop.time()
         self.port.write(self._dte.probe())
-        if await self._hear_probe(seconds):
+        if await self._receive_probe_answer(seconds):
             exchange.done_after = self._loop.time() - started
 
         return exchange
 
-    async def _hear_probe(self, seconds: float) -> bool:
+    async def _receive_probe_answer(self, seconds: float) -> bool:
         return await self.listen(seconds, ProbeAnswered, Resynchronised, Restarted) is not None

@@ -1,4 +1,4 @@
-"""The settings of a module that looking at it may change: read before, and set back after."""
+"""The settings that an inspection may change: read at the beginning, restored at the end."""
 
 import contextlib
 from collections.abc import Callable
@@ -30,13 +30,13 @@ from .line import Exchange, Line
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting.
+    """A setting of the module.
 
     Attributes:
-        name: what it is called here.
-        query: asks for it.
-        read: tells its value by the answer; None when that does not tell.
-        set: sets it to a value; commands.
+        name: its name here.
+        query: the command that reads it.
+        read: returns its value from the answer; None if the answer does not hold it.
+        set: returns the commands that set it to a value.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Setting:
 
 
 def has_echo(exchange: Exchange) -> bool:
-    """Tell whether a command line was echoed."""
-    return exchange.heard.lstrip(b"\r\n\0 ").startswith(exchange.command.encode())
+    """Return whether the command line was echoed."""
+    return exchange.received.lstrip(b"\r\n\0 ").startswith(exchange.command.encode())
 
 
-def told_number(exchange: Exchange, index: int = 0) -> int | None:
-    """Return a number of an information response that nobody took apart; None when there is none."""
+def reported_number(exchange: Exchange, index: int = 0) -> int | None:
+    """Return a number from an information response without a class of its own; None if there is none."""
     for information in exchange.information:
         if isinstance(information, Text):
             with contextlib.suppress(Malformed):
@@ -60,8 +60,8 @@ def told_number(exchange: Exchange, index: int = 0) -> int | None:
     return None
 
 
-def told(exchange: Exchange, kind: type[Any], attribute: str = "") -> Any:
-    """Return the information response of a class, or one of its attributes; None when it did not come."""
+def reported(exchange: Exchange, kind: type[Any], attribute: str = "") -> Any:
+    """Return the information response of a class, or one of its attributes; None if it did not come."""
     for information in exchange.information:
         if isinstance(information, kind):
             return getattr(information, attribute) if attribute else information
@@ -74,41 +74,43 @@ def _dns_commands(servers: DnsServers) -> list[Command]:
     return [SetDnsServers(primary, secondary or None) for primary, secondary in pairs if primary]
 
 
-# In the order in which they are set back: sleep is allowed last.
+# In the order in which they are restored: sleep is allowed last.
 SETTINGS: Final = (
     Setting(
         "data_format",
         QueryDataFormat(),
-        lambda answer: told(answer, DataFormat),
+        lambda answer: reported(answer, DataFormat),
         lambda value: [SetDataFormat(value.send, value.receive)],
     ),
-    Setting("dns", QueryDnsServers(), lambda answer: told(answer, DnsServers), _dns_commands),
+    Setting("dns", QueryDnsServers(), lambda answer: reported(answer, DnsServers), _dns_commands),
     Setting(
         "registration_reports",
         QueryRegistration(),
-        lambda answer: told(answer, Registration, "mode"),
+        lambda answer: reported(answer, Registration, "mode"),
         lambda value: [SetRegistrationReports(value)],
     ),
     Setting(
         "power_reports",
         read_verbatim("AT+QNBIOTEVENT?"),
-        told_number,
+        reported_number,
         lambda value: [SetPowerReports(on=bool(value))],
     ),
     Setting(
         "deep_sleep_reports",
         read_verbatim('AT+QCFG="dsevent"'),
-        lambda answer: told_number(answer, 1),
+        lambda answer: reported_number(answer, 1),
         lambda value: [SetDeepSleepReports(on=bool(value))],
     ),
-    Setting("error_level", read_verbatim("AT+CMEE?"), told_number, lambda value: [SetErrorLevel(CmeLevel(value))]),
+    Setting("error_level", read_verbatim("AT+CMEE?"), reported_number, lambda value: [SetErrorLevel(CmeLevel(value))]),
     Setting("echo", Attention(), has_echo, lambda value: [SetEcho(on=value)]),
-    Setting("sleep", QuerySleep(), lambda answer: told(answer, SleepSetting, "mode"), lambda value: [SetSleep(value)]),
+    Setting(
+        "sleep", QuerySleep(), lambda answer: reported(answer, SleepSetting, "mode"), lambda value: [SetSleep(value)]
+    ),
 )
 
 
 async def read_settings(line: Line) -> dict[str, Any]:
-    """Ask for the settings; those that the module does not tell are None."""
+    """Read the settings; those that the module does not report are None."""
     found: dict[str, Any] = {}
     for setting in SETTINGS:
         found[setting.name] = setting.read(await line.ask(setting.query))
@@ -117,7 +119,7 @@ async def read_settings(line: Line) -> dict[str, Any]:
 
 
 async def restore_settings(line: Line, found: dict[str, Any]) -> None:
-    """Set back what differs from what was found."""
+    """Restore the settings that differ from what was found."""
     for setting in SETTINGS:
         if (before := found.get(setting.name)) is None:
             continue

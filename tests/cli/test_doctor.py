@@ -11,7 +11,7 @@ import pytest
 
 from bc260y_aio import Modem, Profile
 from bc260y_aio.cli import build_parser, doctor
-from bc260y_aio.doctor import Harm
+from bc260y_aio.doctor import Impact
 from bc260y_aio.emulator import EchoPeer, Emulator
 from tests.cli.running import finished, run, started, until
 from tests.guide.conftest import QuickLoop
@@ -20,7 +20,7 @@ from tests.loops import LoopFactory
 
 @pytest.fixture(autouse=True)
 def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
-    """Let the clock jump, but where there is another process."""
+    """Use a controlled clock, except for tests with another process."""
     return asyncio.new_event_loop if "process" in request.function.__name__ else QuickLoop
 
 
@@ -30,22 +30,22 @@ def module(**settings: Any) -> Emulator:
     return emulator
 
 
-async def test_what_agrees_and_what_differs_is_shown_with_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_report_shows_agreements_differences_and_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("doctor", "--port", "emulator://?firmware=R01A02") == 3
 
     shown = capsys.readouterr().out.splitlines()
     assert shown[:2] == ["port          emulator://?firmware=R01A02", "firmware      BC260YCNAAR01A02"]
     assert "agrees        sockets: there are 5 connectIDs (guide 2.2.2): 5 of them" in shown
     assert [line for line in shown if line.startswith("differs")] == [
-        "differs       stray_nul: no NUL stands between responses (guide 2.1.2): after AT+QICLOSE",
+        "differs       stray_nul: there is no NUL between responses (guide 2.1.2): after AT+QICLOSE",
         "differs       largest_ping: a ping may have 1500 bytes (guide 2.2.8): 200 bytes",
     ]
-    assert "not checked   ping_ttl: a reply to a ping tells its TTL (guide 2.2.8): it takes consent: data" in shown
+    assert "not checked   ping_ttl: a reply to a ping has its TTL (guide 2.2.8): it needs consent: data" in shown
     assert shown[-4].endswith("2 differ, 30 not checked. The profile, for Modem(port, profile=...):")
     assert shown[-2:] == ["# BC260YCNAAR01A02", "largest_ping = 200"]
 
 
-async def test_nothing_differs_in_a_module_as_the_guide_describes_it(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_module_that_follows_the_guide_has_no_differences(capsys: pytest.CaptureFixture[str]) -> None:
     async with module() as emulator:
         server = ("--server", "echo.example:7", "--time-server", "ntp.example")
         assert await run("doctor", "--port", emulator.url, "--yes", *server) == 0
@@ -55,7 +55,7 @@ async def test_nothing_differs_in_a_module_as_the_guide_describes_it(capsys: pyt
     assert shown[-2:] == ["# BC260YCNAAR01A03", "quoted_data = true"]
 
 
-async def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_json_holds_the_same_findings(capsys: pytest.CaptureFixture[str]) -> None:
     url = "emulator://?sockets=3&baudrate=115200"
     assert await run("doctor", "--port", url, "--json", "--allow", "sleep") == 3
 
@@ -69,13 +69,13 @@ async def test_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
         "assumes": "there are 5 connectIDs",
         "guide": "2.2.2",
         "seen": "3 of them",
-        "note": "Give the profile to the modem.",
+        "note": "Pass the profile to Modem.",
     }
     outcomes = {one["key"]: one["outcome"] for one in found["findings"]}
     assert (outcomes["wake_time"], outcomes["boot_time"]) == ("agrees", "not checked")
 
 
-async def test_a_profile_is_saved_as_a_modem_takes_it(tmp_path: Path) -> None:
+async def test_a_saved_profile_can_be_passed_to_a_modem(tmp_path: Path) -> None:
     file = tmp_path / "module.toml"
     async with module(sockets=3, boot_time=20.0) as emulator:
         await run("doctor", "--port", emulator.url, "--allow", "restart", "--save", str(file))
@@ -94,22 +94,22 @@ async def test_a_profile_is_saved_as_a_modem_takes_it(tmp_path: Path) -> None:
     [
         ((), set()),
         (("--allow", "none"), set()),
-        (("--allow", "data,nvram"), {Harm.DATA, Harm.NVRAM}),
-        (("--yes",), set(Harm)),
+        (("--allow", "data,nvram"), {Impact.DATA, Impact.NVRAM}),
+        (("--yes",), set(Impact)),
     ],
 )
-async def test_consent_is_given_on_the_command_line_and_asked_of_nobody_without_a_terminal(
-    arguments: tuple[str, ...], allowed: set[Harm], monkeypatch: pytest.MonkeyPatch
+async def test_consent_comes_from_the_options_and_no_question_is_asked_without_a_terminal(
+    arguments: tuple[str, ...], allowed: set[Impact], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    orders = []
+    passed = []
 
-    async def examine(port: str, **options: Any) -> Any:
-        orders.append(options["order"])
+    async def inspect_module(port: str, **options: Any) -> Any:
+        passed.append(options["options"])
         raise OSError("enough")
 
-    monkeypatch.setattr(doctor, "examine", examine)
+    monkeypatch.setattr(doctor, "inspect_module", inspect_module)
     assert await run("doctor", "--port", "emulator://", *arguments) == 1
-    assert [set(order.allowed) for order in orders] == [allowed]
+    assert [set(options.allowed) for options in passed] == [allowed]
 
 
 WRONG: list[tuple[str, ...]] = [
@@ -124,7 +124,7 @@ WRONG: list[tuple[str, ...]] = [
 
 
 @pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
-async def test_wrong_arguments_are_refused_before_anything_is_opened(
+async def test_wrong_arguments_are_refused_before_the_port_is_opened(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
@@ -141,17 +141,17 @@ async def test_wrong_arguments_are_refused_before_anything_is_opened(
         ("[2001:db8::1]:124", ("2001:db8::1", 124)),
     ],
 )
-async def test_a_time_server_has_a_port_or_the_usual_one(text: str, address: tuple[str, int]) -> None:
+async def test_a_time_server_has_a_port_or_the_default_one(text: str, address: tuple[str, int]) -> None:
     options = build_parser().parse_args(["doctor", "--port", "emulator://", "--time-server", text])
     assert options.time_server == address
 
 
-async def test_help_tells_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_help_names_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         await run("doctor", "--help")
 
-    told = " ".join(capsys.readouterr().out.split())
-    assert "The exit status is 0 when nothing differs, 3 when something does, 1 for a failure." in told
+    reported = " ".join(capsys.readouterr().out.split())
+    assert "The exit status is 0 if nothing differs, 3 if something differs, 1 for a failure." in reported
 
 
 @contextlib.contextmanager
@@ -175,7 +175,7 @@ async def test_each_question_is_asked_at_a_terminal(capsys: pytest.CaptureFixtur
         assert await run("doctor", "--port", "emulator://", "--json") == 0
         asked = shown()
 
-    for what in ("send it some 6 KB?", "to the module's NVRAM, and back?", "wake it (half a minute)?", "restart the"):
+    for what in ("send about 6 KB?", "NVRAM, and restore them?", "wake it (half a minute)?", "restart the"):
         assert what in asked
 
     outcomes = {one["key"]: one["outcome"] for one in json.loads(capsys.readouterr().out)["findings"]}
@@ -186,7 +186,7 @@ async def test_each_question_is_asked_at_a_terminal(capsys: pytest.CaptureFixtur
 # In a process of its own
 
 
-async def test_a_process_that_is_interrupted_leaves_the_module_as_it_was() -> None:
+async def test_an_interrupted_process_restores_the_settings() -> None:
     async with Emulator(line="tcp", answer_delay=0.02) as emulator:
         emulator.module.sleep.allow(2)
         async with started("doctor", "--port", emulator.url, "--yes") as process:

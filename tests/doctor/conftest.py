@@ -1,4 +1,4 @@
-"""The doctor is tested by a clock that jumps: a visit takes a minute, and no time."""
+"""The doctor is tested by a clock that jumps: a session takes a minute, and no time."""
 
 from tests.guide.conftest import loop_factory
 

@@ -19,7 +19,7 @@ from bc260y_aio.at.commands import (
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.doctor import CHECKS, Finding, Outcome
 from bc260y_aio.doctor.line import Line
-from bc260y_aio.doctor.record import Record
+from bc260y_aio.doctor.observations import Observations
 
 OK = b"\r\nOK\r\n"
 
@@ -31,25 +31,25 @@ class Script:
 
     def __init__(self, *answers: bytes) -> None:
         self._answers = list(answers)
-        self._heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self._received: asyncio.Queue[bytes] = asyncio.Queue()
 
     def write(self, data: bytes) -> None:
-        self._heard.put_nowait(self._answers.pop(0))
+        self._received.put_nowait(self._answers.pop(0))
 
     async def read(self) -> bytes:
-        return await self._heard.get()
+        return await self._received.get()
 
 
 async def judge(key: str, **said: tuple[Command, bytes]) -> Finding:
     """Return what a check makes of what was said, after which command, under which name."""
     line = Line(cast("Any", Script(*(answer for _, answer in said.values()))))
-    record = Record(line.exchanges)
+    observations = Observations(line.exchanges)
     for name, (command, _) in said.items():
-        record.exchanges[name.replace("_", ".").replace("QQ", "+Q").replace("CC", "+C")] = await line.ask(command)
+        observations.exchanges[name.replace("_", ".").replace("QQ", "+Q").replace("CC", "+C")] = await line.ask(command)
 
     await line.listen(1.0)
     (check,) = (one for one in CHECKS if one.key == key)
-    return check.check(record)
+    return check.check(observations)
 
 
 GUIDE_PING = (
@@ -67,7 +67,7 @@ CASES: list[tuple[str, Outcome, str, dict[str, tuple[Command, bytes]]]] = [
     ("ping_ttl", DIFFERS, "+QPING: 0,47.100.63.174,32,369", {"ping": (Ping("a"), GUIDE_PING)}),
     ("quoted_addresses", AGREES, "+QPING: 0,47.100.63.174,32,369", {"ping": (Ping("a"), GUIDE_PING)}),
     ("ping_ttl", NOT_CHECKED, "no packet came back", {"ping": (Ping("a"), LOST_PING)}),
-    ("quoted_addresses", NOT_CHECKED, "no address was told", {"ping": (Ping("a"), LOST_PING)}),
+    ("quoted_addresses", NOT_CHECKED, "no address was received", {"ping": (Ping("a"), LOST_PING)}),
     ("quoted_addresses", AGREES, "+QIDNSGIP: 39.156.69.79", {"resolve": (Resolve("a"), GUIDE_NAME)}),
     ("ntp_prefix", DIFFERS, '+QNTIP: 0,"19/06/11,11:08:20:35+32"', {"time": (QueryNetworkTime("a"), GUIDE_TIME)}),
     ("ntp_colons", DIFFERS, '+QNTIP: 0,"19/06/11,11:08:20:35+32"', {"time": (QueryNetworkTime("a"), GUIDE_TIME)}),
@@ -79,12 +79,14 @@ CASES: list[tuple[str, Outcome, str, dict[str, tuple[Command, bytes]]]] = [
         "a": (QueryClock(), b'\r\n+CCLK:"26/01/02,03:04:05"\r\n' + OK),
     }),
     ("four_digit_year", DIFFERS, '+CCLK: "2026/01/02,03:04:05+00"', {
-        "question_CCCLK": (QueryClock(), b'\r\n+CCLK: "2026/01/02,03:04:05+00"\r\n' + OK),
+        "query_CCCLK": (QueryClock(), b'\r\n+CCLK: "2026/01/02,03:04:05+00"\r\n' + OK),
     }),
     ("compact", DIFFERS, "\\r\\n between them", {
         "identity": (read_verbatim("ATI"), b"\r\nQuectel_Ltd\r\nBC260Y-CN\r\nRevision: BC260YCNAAR01A02\r\n" + OK),
     }),
-    ("compact", NOT_CHECKED, "ATI told a single line", {"identity": (read_verbatim("ATI"), b"\r\nBC260Y\r\n" + OK)}),
+    ("compact", NOT_CHECKED, "ATI returned a single line", {
+        "identity": (read_verbatim("ATI"), b"\r\nBC260Y\r\n" + OK),
+    }),
     # The echo of the platform: the line without its CR, and the answer behind it (with the CR LF that begins it).
     ("echo_ending", AGREES, "AT", {"echo_on": (Attention(), b"AT\r\nOK\r\n"), "echo_off": (Attention(), OK)}),
     ("echo_ending", DIFFERS, "AT\\r", {"echo_on": (Attention(), b"AT\r\r\nOK\r\n"), "echo_off": (Attention(), OK)}),
@@ -107,7 +109,7 @@ CASES: list[tuple[str, Outcome, str, dict[str, tuple[Command, bytes]]]] = [
 
 
 @pytest.mark.parametrize(("key", "outcome", "seen", "said"), CASES)
-async def test_what_was_heard_is_judged_by_its_bytes(
+async def test_a_check_decides_by_the_received_bytes(
     key: str, outcome: Outcome, seen: str, said: dict[str, tuple[Command, bytes]]
 ) -> None:
     verdict = (await judge(key, **said)).verdict
@@ -118,7 +120,7 @@ async def test_what_was_heard_is_judged_by_its_bytes(
 
 # A payload may hold what looks like a difference.
 @pytest.mark.parametrize("payload", [b"\0", b"+QIURC:", b"+CCLK:1\r\n", b"\r\n+QISEND:1,2,3\r\n", b"\0\0+A:1"])
-async def test_what_a_peer_sends_is_no_spelling_of_the_module(payload: bytes) -> None:
+async def test_payload_is_not_taken_for_the_format_of_the_module(payload: bytes) -> None:
     pushed = b'\r\nSEND OK\r\n\r\n+QIURC: "recv",0,%d,"%b"\r\n' % (len(payload), payload)
     for key in ("stray_nul", "space_after_colon", "unknown_lines"):
         finding = await judge(key, send=(SENT, OK + pushed))

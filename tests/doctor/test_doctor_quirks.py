@@ -8,9 +8,9 @@ from typing import Any, Final
 import pytest
 
 from bc260y_aio import Modem, Profile
-from bc260y_aio.doctor import Report, examine
+from bc260y_aio.doctor import Report, inspect_module
 from bc260y_aio.emulator import Emulator
-from tests.doctor.practice import EVERYTHING, SERVER, module, seen
+from tests.doctor.inspecting import EVERYTHING, SERVER, module, seen
 
 
 def forget(emulator: Emulator, pattern: bytes) -> None:
@@ -41,83 +41,83 @@ def respell(emulator: Emulator, pattern: bytes, spelled: bytes) -> None:
     emulator.line.transmit_filter = lambda data: re.sub(pattern, spelled, data)
 
 
-async def look(prepare: Callable[..., None], *arguments: Any) -> Report:
+async def inspect(prepare: Callable[..., None], *arguments: Any) -> Report:
     async with module() as emulator:
         prepare(emulator, *arguments)
-        return await examine(emulator.url, order=EVERYTHING)
+        return await inspect_module(emulator.url, options=EVERYTHING)
 
 
-async def test_commands_that_are_not_known_are_named() -> None:
-    report = await look(forget, rb"\+(QNBIOTEVENT|CEDRXS|CMEE)")
+async def test_unknown_commands_are_reported() -> None:
+    report = await inspect(forget, rb"\+(QNBIOTEVENT|CEDRXS|CMEE)")
 
     assert report.differences == {"commands"}
     assert seen(report, "commands") == "it does not know +CEDRXS, +CMEE, +QNBIOTEVENT"
     assert report.profile.unsupported == {"+CEDRXS", "+CMEE", "+QNBIOTEVENT"}
 
 
-async def test_markers_that_are_not_answered_are_named() -> None:
-    report = await look(forget, rb"\+(QICFG|QPING|QNTP)=\?")
+async def test_test_forms_without_an_answer_are_reported() -> None:
+    report = await inspect(forget, rb"\+(QICFG|QPING|QNTP)=\?")
 
     assert report.differences == {"markers"}
     assert report.profile.markers == ("+QIOPEN", "+QICLOSE", "+QISTATE", "+QISEND", "+QIDNSGIP", "+QIDNSCFG")
 
 
-async def test_services_that_are_not_known_are_named() -> None:
-    report = await look(forget, rb"\+(QPING|QNTP|QIDNSGIP|QIDNSCFG)")
+async def test_unknown_service_commands_are_reported() -> None:
+    report = await inspect(forget, rb"\+(QPING|QNTP|QIDNSGIP|QIDNSCFG)")
 
     assert report.differences == {"commands", "markers"}
     assert report.profile.unsupported == {"+QPING", "+QNTP", "+QIDNSGIP", "+QIDNSCFG"}
 
 
-async def test_a_module_that_knows_no_markers_is_examined_all_the_same() -> None:
-    report = await look(forget, rb"\+Q[A-Z]+=\?")
+async def test_a_module_without_test_forms_is_inspected_too() -> None:
+    report = await inspect(forget, rb"\+Q[A-Z]+=\?")
 
     assert report.differences == {"markers"}
     assert report.profile.markers == ()
 
 
 @pytest.mark.parametrize(("seconds", "gap"), [(0.01, 0.02), (0.03, 0.05), (0.09, 0.1)])
-async def test_a_pause_that_a_module_needs_is_found(seconds: float, gap: float) -> None:
-    report = await look(be_deaf, seconds)
+async def test_the_pause_that_a_module_needs_is_found(seconds: float, gap: float) -> None:
+    report = await inspect(be_deaf, seconds)
 
     assert report.profile.command_gap == gap
     assert "command_gap" in report.differences
 
 
-async def test_a_module_that_takes_no_release_assistance_is_found() -> None:
-    report = await look(forget, rb'\+QISEND=\d+,\d+,"[0-9A-Z]+",[12]\r')
+async def test_a_module_without_release_assistance_is_reported() -> None:
+    report = await inspect(forget, rb'\+QISEND=\d+,\d+,"[0-9A-Z]+",[12]\r')
 
     assert report.differences == {"rai"}
     assert report.profile == Profile(quoted_data=True, rai=False)
 
 
-async def test_a_module_that_cannot_set_its_payload_formats_is_found() -> None:
-    report = await look(forget, rb'\+QICFG="dataformat"')
+async def test_a_module_with_fixed_payload_formats_is_reported() -> None:
+    report = await inspect(forget, rb'\+QICFG="dataformat"')
 
     assert report.differences == {"data_format"}
     assert report.profile.data_format == "text"
 
 
-async def test_autobaud_is_named() -> None:
-    report = await look(respell, rb"\+IPR: \d+", b"+IPR: 0")
+async def test_autobaud_is_reported() -> None:
+    report = await inspect(respell, rb"\+IPR: \d+", b"+IPR: 0")
 
     assert report.differences == {"rate"}
 
 
-async def test_error_555_for_a_name_that_does_not_exist_is_named() -> None:
-    report = await look(respell, rb"\+QIDNSGIP: 565", b"+QIDNSGIP: 550")
+async def test_error_555_for_an_unknown_name_is_reported() -> None:
+    report = await inspect(respell, rb"\+QIDNSGIP: 565", b"+QIDNSGIP: 550")
 
     assert report.differences == {"unknown_name"}
 
 
-async def test_data_that_is_changed_on_the_way_is_named() -> None:
-    report = await look(respell, rb'ERROR\\?"', b'ERR0R"')
+async def test_changed_data_is_reported() -> None:
+    report = await inspect(respell, rb'ERROR\\?"', b'ERR0R"')
 
     assert report.differences == {"payload", "datagram"}
 
 
-async def test_a_wrong_count_of_what_was_acknowledged_is_named() -> None:
-    report = await look(respell, rb"\+QISEND: (\d+),\d+,0", rb"+QISEND: \1,7,0")
+async def test_a_wrong_count_of_acknowledged_bytes_is_reported() -> None:
+    report = await inspect(respell, rb"\+QISEND: (\d+),\d+,0", rb"+QISEND: \1,7,0")
 
     assert report.differences == {"acks"}
 
@@ -130,10 +130,10 @@ LIVED_WITH: Final[list[tuple[bytes, str]]] = [
 
 
 @pytest.mark.parametrize(("pattern", "data_format"), LIVED_WITH)
-async def test_with_the_profile_that_is_drawn_up_a_modem_can_be_used(pattern: bytes, data_format: Any) -> None:
+async def test_a_modem_works_with_the_derived_profile(pattern: bytes, data_format: Any) -> None:
     async with module() as emulator:
         forget(emulator, pattern)
-        report = await examine(emulator.url, order=EVERYTHING)
+        report = await inspect_module(emulator.url, options=EVERYTHING)
         profile = Profile.from_toml(report.profile.to_toml())
         emulator.module.commands.clear()
         async with Modem(emulator.url, profile=profile, data_format=data_format) as modem:

@@ -7,11 +7,11 @@ import pytest
 
 from bc260y_aio import Profile
 from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
-from bc260y_aio.doctor import CHECKS, LOOKS, Outcome
+from bc260y_aio.doctor import CHECKS, PROBES, Outcome
 from bc260y_aio.emulator import Options
 from bc260y_aio.emulator.faults import KINDS, NOISES
 from bc260y_aio.emulator.network.conditions import FIGURES, figures_of
-from tests.doctor.practice import look, seen, unchecked
+from tests.doctor.inspecting import inspect, seen, unchecked
 
 
 def other(name: str) -> Any:
@@ -91,10 +91,10 @@ VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
 
 
 @pytest.mark.parametrize(("settings", "differences", "quirks"), VARIANTS, ids=[str(one[0]) for one in VARIANTS])
-async def test_exactly_what_differs_is_named(
+async def test_the_report_names_exactly_the_differences(
     settings: dict[str, Any], differences: set[str], quirks: dict[str, Any]
 ) -> None:
-    report = await look(**settings)
+    report = await inspect(**settings)
 
     assert report.differences == differences
     assert report.profile == Profile(**{"quoted_data": True} | quirks)
@@ -109,17 +109,17 @@ CUT_SHORT: Final = [
 
 
 @pytest.mark.parametrize(("settings", "differences", "key"), CUT_SHORT, ids=[str(one[0]) for one in CUT_SHORT])
-async def test_what_could_not_be_seen_does_not_differ(
+async def test_a_check_without_an_observation_does_not_differ(
     settings: dict[str, Any], differences: set[str], key: str
 ) -> None:
-    report = await look(**settings)
+    report = await inspect(**settings)
 
     assert report.differences == differences
     assert {"quoted_data", "payload", "datagram", "acks", "rai"} <= unchecked(report)
 
 
-async def test_everything_is_checked_on_a_module_as_the_guide_describes_it() -> None:
-    report = await look()
+async def test_every_check_runs_on_a_module_that_follows_the_guide() -> None:
+    report = await inspect()
 
     assert [(one.check.key, one.verdict) for one in report.findings if one.verdict.outcome is not Outcome.AGREES] == []
     assert report.revision == "BC260YCNAAR01A03"
@@ -127,8 +127,8 @@ async def test_everything_is_checked_on_a_module_as_the_guide_describes_it() -> 
     assert seen(report, "acks") == "sent, acked, unacked: 1065, 1065, 0"
 
 
-async def test_timing_is_told_where_it_is_within_its_bounds() -> None:
-    report = await look(answer_delay=0.03, completion_delay=0.2, sleep_after=12.0, boot_time=4.0)
+async def test_the_report_shows_times_within_their_limits() -> None:
+    report = await inspect(answer_delay=0.03, completion_delay=0.2, sleep_after=12.0, boot_time=4.0)
 
     assert report.differences == set()
     assert seen(report, "answer_delay") == "30 to 30 ms"
@@ -138,12 +138,12 @@ async def test_timing_is_told_where_it_is_within_its_bounds() -> None:
 
 
 # Options of the emulator that cannot differ for the doctor, and why.
-UNSEEN: Final = {
+UNOBSERVABLE: Final = {
     "line": "where the host's end of the line is",
     "port": "where the host's end of the line is",
     "link": "where the host's end of the line is",
     "baudrate_strict": "what a host's wrong rate does; the right one is found first",
-    **dict.fromkeys(FIGURES, "the network's; within their bounds they are told, and some are tested below"),
+    **dict.fromkeys(FIGURES, "the network's; within their bounds they are reported, and some are tested below"),
     "network": "the network's: names for the figures above",
     "blackout": "the network's",
     "names": "the network's; a name that does not resolve is not checked",
@@ -153,9 +153,9 @@ UNSEEN: Final = {
     "currents": "what the radio draws does not show on the line",
     "dialect": "each of its fields stands above",
     "faults": "each of its fields stands here or above",
-    "open_timeout": "it takes a host that does not answer: a packet to a stranger",
-    "send_buffer": "it takes a peer that acknowledges nothing",
-    "send_timeout": "it takes a peer that acknowledges nothing",
+    "open_timeout": "it needs a host that does not answer: a packet to a stranger",
+    "send_buffer": "it needs a peer that acknowledges nothing",
+    "send_timeout": "it needs a peer that acknowledges nothing",
     "push_window": "what waits inside of the module",
     **dict.fromkeys(("ok_lost", "answer_lost"), "no command is answered then: the module is not found"),
     **dict.fromkeys(
@@ -167,36 +167,36 @@ UNSEEN: Final = {
 }
 
 
-def test_every_option_of_the_emulator_is_checked_or_cannot_be_seen() -> None:
+def test_every_option_of_the_emulator_is_checked_or_cannot_be_observed() -> None:
     tried = {name for settings, _, _ in [*VARIANTS, *CUT_SHORT] for name in settings}
     options = {one.name for kind in (Options, Dialect) for one in dataclasses.fields(kind)} | set(KINDS)
 
-    assert options - tried - UNSEEN.keys() == set()
-    assert UNSEEN.keys() & tried == set()
-    assert UNSEEN.keys() <= options
+    assert options - tried - UNOBSERVABLE.keys() == set()
+    assert UNOBSERVABLE.keys() & tried == set()
+    assert UNOBSERVABLE.keys() <= options
 
 
-def test_every_check_has_a_look_and_a_key_of_its_own() -> None:
-    looks = {one.name for one in LOOKS} | {"everything"}
+def test_every_check_has_a_probe_and_a_unique_key() -> None:
+    probes = {one.name for one in PROBES} | {"everything"}
 
-    assert {one.key: one.look for one in CHECKS if one.look not in looks} == {}
+    assert {one.key: one.probe for one in CHECKS if one.probe not in probes} == {}
     assert len({one.key for one in CHECKS}) == len(CHECKS)
 
 
-async def test_a_network_that_takes_longer_than_is_waited_for_is_named() -> None:
-    assert (await look(latency=12.0)).differences == {"latency"}
-    assert (await look(**figures_of("edge"))).differences == {"latency"}
+async def test_a_registration_that_exceeds_the_time_limit_is_reported() -> None:
+    assert (await inspect(latency=12.0)).differences == {"latency"}
+    assert (await inspect(**figures_of("edge"))).differences == {"latency"}
 
 
 @pytest.mark.parametrize(
     "figures", [figures_of("good"), figures_of("average"), {"latency": 0.8, "jitter": 0.4}], ids=str
 )
-async def test_a_network_that_is_slow_as_networks_are_is_no_difference(figures: dict[str, Any]) -> None:
-    assert (await look(**figures)).differences == set()
+async def test_an_ordinary_slow_network_is_not_a_difference(figures: dict[str, Any]) -> None:
+    assert (await inspect(**figures)).differences == set()
 
 
-async def test_lost_packets_and_datagrams_are_no_differences() -> None:
-    report = await look(loss=1.0)
+async def test_lost_packets_and_datagrams_are_not_differences() -> None:
+    report = await inspect(loss=1.0)
 
     assert report.differences == set()
     assert unchecked(report) == {"ping_ttl", "datagram"}

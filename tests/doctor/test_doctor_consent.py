@@ -1,4 +1,4 @@
-"""What the doctor does to a module: nothing without consent, and nothing that stays."""
+"""The effects of an inspection: none without consent, and none that remains."""
 
 import asyncio
 import re
@@ -10,40 +10,40 @@ import pytest
 from bc260y_aio import ModemNotResponding, PortLost, PortNotFound
 from bc260y_aio.at.responses import CmeLevel
 from bc260y_aio.at.syntax import PayloadFormat
-from bc260y_aio.doctor import Harm, Order, Outcome, Report, examine
+from bc260y_aio.doctor import Impact, Options, Outcome, Report, inspect_module
 from bc260y_aio.emulator import Emulator
 from bc260y_aio.emulator.module.settings import DNS_SERVERS
-from tests.doctor.practice import EVERYTHING, SERVER, module, unchecked
+from tests.doctor.inspecting import EVERYTHING, SERVER, module, unchecked
 
 # What needs consent, as it stands on the line.
-HARMFUL: Final = {
-    Harm.DATA: rb"AT\+(QIOPEN|QISEND|QIDNSGIP|QPING|QNTP)=[^?]",
-    Harm.NVRAM: rb'AT\+QICFG="dataformat",|AT\+QCFG="dsevent",|AT\+IPR=|AT\+CPSMS=|AT\+CEDRXS=|AT&W',
-    Harm.RESTART: rb"AT\+QRST|AT\+CFUN=",
+IMPACTS: Final = {
+    Impact.DATA: rb"AT\+(QIOPEN|QISEND|QIDNSGIP|QPING|QNTP)=[^?]",
+    Impact.NVRAM: rb'AT\+QICFG="dataformat",|AT\+QCFG="dsevent",|AT\+IPR=|AT\+CPSMS=|AT\+CEDRXS=|AT&W',
+    Impact.RESTART: rb"AT\+QRST|AT\+CFUN=",
 }
 
 
 class Lines:
-    """The command lines that a module hears.
+    """The command lines that a module receives.
 
     Attributes:
-        heard: each, without the CR.
+        received: each, without the CR.
     """
 
     def __init__(self, emulator: Emulator) -> None:
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         emulator.line.receive_filter = self._note
 
     def _note(self, data: bytes) -> bytes:
-        self.heard += [line for line in data.split(b"\r") if line]
+        self.received += [line for line in data.split(b"\r") if line]
         return data
 
     def matching(self, pattern: bytes) -> list[bytes]:
-        return [line for line in self.heard if re.match(pattern, line)]
+        return [line for line in self.received if re.match(pattern, line)]
 
 
 def settings(emulator: Emulator) -> dict[str, Any]:
-    """Return what a module is set to, and what is open in it."""
+    """Return the settings and the open sockets of a module."""
     one = emulator.module
     return {
         "formats": (one.nvram.send_format, one.nvram.receive_format),
@@ -59,7 +59,7 @@ def settings(emulator: Emulator) -> dict[str, Any]:
 
 
 def change_everything(emulator: Emulator) -> None:
-    """Set a module otherwise than it is set by default."""
+    """Change every setting of a module from its default."""
     one = emulator.module
     one.nvram.send_format = PayloadFormat.HEX
     one.use_formats()
@@ -74,42 +74,44 @@ def change_everything(emulator: Emulator) -> None:
 # Consent
 
 
-@pytest.mark.parametrize("allowed", [[], *([harm] for harm in Harm)], ids=str)
-async def test_what_was_not_allowed_is_not_done(allowed: list[Harm]) -> None:
+@pytest.mark.parametrize("allowed", [[], *([impact] for impact in Impact)], ids=str)
+async def test_an_effect_without_consent_does_not_happen(allowed: list[Impact]) -> None:
     async with module(sleep_after=10.0) as emulator:
         lines = Lines(emulator)
-        emulator.module.reports_power = emulator.module.reports_deep_sleep = Harm.SLEEP in allowed
-        heard: list[bytes] = []
-        emulator.line.transmit_filter = lambda data: heard.append(data) or data  # type: ignore[func-returns-value]
-        order = Order(allowed=frozenset(allowed), server=SERVER, time_server=SERVER)
-        report = await examine(emulator.url, order=order)
+        emulator.module.reports_power = emulator.module.reports_deep_sleep = Impact.SLEEP in allowed
+        received: list[bytes] = []
+        emulator.line.transmit_filter = lambda data: received.append(data) or data  # type: ignore[func-returns-value]
+        options = Options(allowed=frozenset(allowed), server=SERVER, time_server=SERVER)
+        report = await inspect_module(emulator.url, options=options)
 
-        assert {harm for harm, pattern in HARMFUL.items() if lines.matching(pattern)} == set(allowed) - {Harm.SLEEP}
-        assert (b"DEEPSLEEP" in b"".join(heard)) is (Harm.SLEEP in allowed)
-        assert emulator.nvram.writes == (2 if Harm.NVRAM in allowed else 0)
+        assert {impact for impact, pattern in IMPACTS.items() if lines.matching(pattern)} == set(allowed) - {
+            Impact.SLEEP
+        }
+        assert (b"DEEPSLEEP" in b"".join(received)) is (Impact.SLEEP in allowed)
+        assert emulator.nvram.writes == (2 if Impact.NVRAM in allowed else 0)
 
-    told = {one.verdict.seen for one in report.of(Outcome.NOT_CHECKED)}
-    assert {f"it takes consent: {harm}" for harm in Harm if harm not in allowed} <= told
+    reported = {one.verdict.seen for one in report.of(Outcome.NOT_CHECKED)}
+    assert {f"it needs consent: {impact}" for impact in Impact if impact not in allowed} <= reported
 
 
-async def test_data_goes_to_nobody_who_was_not_named() -> None:
+async def test_data_goes_only_to_the_named_servers() -> None:
     async with module() as emulator:
         lines = Lines(emulator)
-        report = await examine(emulator.url, order=Order(allowed=frozenset(Harm)))
+        report = await inspect_module(emulator.url, options=Options(allowed=frozenset(Impact)))
 
-        assert {line.split(b'"')[-2] for line in lines.matching(HARMFUL[Harm.DATA])} == {b"bc260y-aio.invalid"}
+        assert {line.split(b'"')[-2] for line in lines.matching(IMPACTS[Impact.DATA])} == {b"bc260y-aio.invalid"}
         assert emulator.module.qisends == 0
 
-    told = {one.verdict.seen for one in report.of(Outcome.NOT_CHECKED)}
-    assert told == {"it takes an echo server", "it takes an NTP server"}
+    reported = {one.verdict.seen for one in report.of(Outcome.NOT_CHECKED)}
+    assert reported == {"it needs an echo server", "it needs an NTP server"}
 
 
-async def test_what_is_open_is_left_alone_and_keeps_a_module_from_being_restarted() -> None:
+async def test_open_sockets_are_left_alone_and_prevent_a_restart() -> None:
     async with module() as emulator:
         await tell(emulator, b'AT+QIOPEN=0,0,"TCP","echo.example",7\r', b'AT+QIOPEN=0,1,"UDP","echo.example",7\r')
         before = settings(emulator)
         lines = Lines(emulator)
-        report = await examine(emulator.url, order=EVERYTHING)
+        report = await inspect_module(emulator.url, options=EVERYTHING)
 
         assert (settings(emulator), before["sockets"]) == (before, {0: "echo.example", 1: "echo.example"})
         assert lines.matching(rb"AT\+QI(CLOSE=|SEND=|OPEN=0,)[01]\b") == []
@@ -120,11 +122,11 @@ async def test_what_is_open_is_left_alone_and_keeps_a_module_from_being_restarte
     assert "payload" not in unchecked(report)
 
 
-async def test_a_module_without_a_free_connect_id_is_not_robbed_of_one() -> None:
+async def test_no_socket_is_closed_when_every_connect_id_is_in_use() -> None:
     async with module() as emulator:
         await tell(emulator, *(b'AT+QIOPEN=0,%d,"UDP","echo.example",7\r' % number for number in range(5)))
         before = settings(emulator)
-        report = await examine(emulator.url, order=EVERYTHING)
+        report = await inspect_module(emulator.url, options=EVERYTHING)
 
         assert settings(emulator) == before
 
@@ -134,7 +136,7 @@ async def test_a_module_without_a_free_connect_id_is_not_robbed_of_one() -> None
 
 
 async def tell(emulator: Emulator, *lines: bytes) -> None:
-    """Give a module command lines, as another program does that was there before."""
+    """Send command lines to a module, as an earlier program did."""
 
     class Deaf(asyncio.Protocol):
         pass
@@ -152,22 +154,22 @@ async def tell(emulator: Emulator, *lines: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", [{}, {"sleep_after": 10.0}, {"firmware": "R01A02", "echo_ending": "crlf"}], ids=str)
-async def test_a_module_is_left_as_it_was_found(kind: dict[str, Any]) -> None:
+async def test_the_settings_of_a_module_are_restored(kind: dict[str, Any]) -> None:
     async with module(**kind) as emulator:
         before = settings(emulator)
-        await examine(emulator.url, order=EVERYTHING)
+        await inspect_module(emulator.url, options=EVERYTHING)
         assert settings(emulator) == before
 
         change_everything(emulator)
         before = settings(emulator)
-        await examine(emulator.url, order=EVERYTHING)
+        await inspect_module(emulator.url, options=EVERYTHING)
         assert settings(emulator) == before
 
 
 async def cut(emulator: Emulator, after: int) -> bool:
-    """Begin to examine a module, and cancel that when it hears a command; return whether it came to that."""
+    """Inspect a module, and cancel that when it receives a command; return whether that happened."""
     count = 0
-    task = asyncio.create_task(examine(emulator.url, order=EVERYTHING))
+    task = asyncio.create_task(inspect_module(emulator.url, options=EVERYTHING))
 
     def count_lines(data: bytes) -> bytes:
         nonlocal count
@@ -189,7 +191,7 @@ async def cut(emulator: Emulator, after: int) -> bool:
 
 
 @pytest.mark.parametrize("kind", [{}, {"answer_delay": 0.03, "latency": 0.3, "sleep_after": 10.0, "boot_time": 2.0}])
-async def test_a_module_is_left_as_it_was_found_wherever_the_doctor_is_interrupted(kind: dict[str, Any]) -> None:
+async def test_the_settings_are_restored_at_whatever_command_the_doctor_is_cancelled(kind: dict[str, Any]) -> None:
     after = 1
     is_cut = True
     while is_cut:
@@ -205,26 +207,26 @@ async def test_a_module_is_left_as_it_was_found_wherever_the_doctor_is_interrupt
     assert after > 100
 
 
-async def test_a_port_that_goes_away_is_a_failure() -> None:
+async def test_a_lost_port_raises_port_lost() -> None:
     async with module() as emulator:
         asyncio.get_running_loop().call_later(3.0, emulator.hang_up)
         with pytest.raises(PortLost):
-            await examine(emulator.url, order=EVERYTHING)
+            await inspect_module(emulator.url, options=EVERYTHING)
 
 
-async def test_what_is_not_there_is_a_failure() -> None:
+async def test_a_missing_port_or_module_raises() -> None:
     with pytest.raises(PortNotFound):
-        await examine("/dev/there-is-no-such-port")
+        await inspect_module("/dev/there-is-no-such-port")
 
     async with module(ok_lost=1.0) as emulator:
         with pytest.raises(ModemNotResponding):
-            await examine(emulator.url)
+            await inspect_module(emulator.url)
 
 
-async def test_a_line_that_nobody_knows_is_shown() -> None:
-    def told(report: Report) -> list[str]:
+async def test_an_unknown_line_is_shown_in_the_report() -> None:
+    def reported(report: Report) -> list[str]:
         return [one.verdict.seen for one in report.of(Outcome.DIFFERS)]
 
     async with module() as emulator:
         asyncio.get_running_loop().call_later(1.0, emulator.tell, "+QLWURC: \x1b[2J")
-        assert told(await examine(emulator.url)) == ["+QLWURC: \\x1b[2J"]
+        assert reported(await inspect_module(emulator.url)) == ["+QLWURC: \\x1b[2J"]

@@ -1,0 +1,162 @@
+"""The inspection: run the probes in order, then the checks, then derive the profile."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from ..at.responses import Text
+from ..line.profile import DEFAULT_PROFILE, Profile
+from .behaviour import BEHAVIOUR
+from .checks import Check, Finding, Outcome
+from .formatting import FORMATTING
+from .lifecycle import LIFECYCLE
+from .observations import Impact
+from .power import probe_sleep, probe_start
+from .probes import probe_answers, probe_commands, probe_echo, probe_errors, probe_identity
+from .radio import (
+    probe_datagrams,
+    probe_failures,
+    probe_formats,
+    probe_names,
+    probe_registration,
+    probe_stream,
+    probe_time,
+)
+from .session import Options, Session, open_session
+
+CHECKS: Final[tuple[Check, ...]] = (*FORMATTING, *BEHAVIOUR, *LIFECYCLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A group of commands that observe one aspect of a module.
+
+    Attributes:
+        name: the name by which checks refer to it.
+        what: the aspect, in words.
+        run: sends the commands.
+        needs: its effect on the module, which needs consent; None for none.
+        needs_server: it needs an echo server.
+        needs_time_server: it needs an NTP server.
+    """
+
+    name: str
+    what: str
+    run: Callable[[Session], Awaitable[None]]
+    needs: Impact | None = None
+    needs_server: bool = False
+    needs_time_server: bool = False
+
+    def obstacle(self, session: Session) -> str | None:
+        """Return why it cannot run, or None."""
+        options = session.options
+        if self.needs is not None and self.needs not in options.allowed:
+            return f"it needs consent: {self.needs}"
+
+        if self.needs_server and options.server is None:
+            return "it needs an echo server"
+
+        if self.needs_time_server and options.time_server is None:
+            return "it needs an NTP server"
+
+        if self.needs is Impact.DATA and session.observations.facts.get("is_unregistered"):
+            return "the module is not registered with a network"
+
+        return None
+
+
+PROBES: Final = (
+    Probe("answers", "its response times", probe_answers),
+    Probe("echo", "its echo", probe_echo),
+    Probe("identity", "its firmware", probe_identity),
+    Probe("commands", "its commands", probe_commands),
+    Probe("errors", "its errors", probe_errors),
+    Probe("registration", "its registration", probe_registration),
+    Probe("failure", "opening and resolving a host that does not exist", probe_failures, Impact.DATA),
+    Probe("names", "names and pings", probe_names, Impact.DATA, needs_server=True),
+    Probe("stream", "a TCP connection", probe_stream, Impact.DATA, needs_server=True),
+    Probe("datagrams", "datagrams", probe_datagrams, Impact.DATA, needs_server=True),
+    Probe("time", "the time of an NTP server", probe_time, Impact.DATA, needs_time_server=True),
+    Probe("formats", "changing the payload formats", probe_formats, Impact.NVRAM),
+    Probe("sleep", "sleeping and waking", probe_sleep, Impact.SLEEP),
+    Probe("start", "a restart", probe_start, Impact.RESTART),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of an examination.
+
+    Attributes:
+        revision: the firmware, as the module tells it; empty when it does not.
+        baudrate: the rate of the line, or None where there is none.
+        findings: each check, and what came of it, in a fixed options.
+        profile: the quirks, for ``Modem(port, profile=...)``.
+    """
+
+    revision: str
+    baudrate: int | None
+    findings: tuple[Finding, ...]
+    profile: Profile
+
+    def of(self, outcome: Outcome) -> tuple[Finding, ...]:
+        """Return the findings with this outcome."""
+        return tuple(one for one in self.findings if one.verdict.outcome is outcome)
+
+    @property
+    def differences(self) -> frozenset[str]:
+        """The keys of the checks that differ."""
+        return frozenset(one.check.key for one in self.of(Outcome.DIFFERS))
+
+
+async def inspect_module(
+    port: str,
+    *,
+    baudrate: int | None = None,
+    options: Options | None = None,
+    on_probe: Callable[[Probe], None] = lambda probe: None,
+) -> Report:
+    """Check a module against the assumptions of this package, and leave it as it was found.
+
+    Args:
+        port: as for :class:`bc260y_aio.Modem`.
+        baudrate: the rate of the serial port; None probes the usual ones.
+        options: which effects on the module are allowed, and the servers to use; by default none.
+        on_probe: is called before each probe.
+
+    Raises:
+        PortError: the port cannot be opened, or was lost.
+        ModemNotResponding: the module does not answer ``AT``.
+    """
+    async with open_session(port, baudrate, options or Options()) as session:
+        for probe in PROBES:
+            if (obstacle := probe.obstacle(session)) is not None:
+                session.observations.skipped[probe.name] = obstacle
+                continue
+
+            on_probe(probe)
+            await probe.run(session)
+
+        rate = session.line.port.baudrate
+
+    findings = tuple(check.check(session.observations) for check in CHECKS)
+    return Report(_revision(session), rate, findings, draw_profile(findings))
+
+
+def _revision(session: Session) -> str:
+    reported = [one.text for one in session.observations["revision"].information if isinstance(one, Text)]
+    return reported[0].removeprefix("Revision:").strip() if reported else ""
+
+
+def draw_profile(findings: tuple[Finding, ...]) -> Profile:
+    """Return the profile that follows from the findings."""
+    quirks: dict[str, Any] = {}
+    unsupported: set[str] = set()
+    for finding in findings:
+        for name, value in finding.verdict.quirks.items():
+            if name == "unsupported":
+                unsupported |= set(value)
+            else:
+                quirks[name] = value
+
+    return replace(DEFAULT_PROFILE, unsupported=frozenset(unsupported), **quirks)

@@ -24,9 +24,10 @@ FLOORS: Final = (
     {"line", "recording"},
     {"sockets", "tls"},
     {"transports"},
-    {"bridge", "routing"},
+    {"bridge"},
+    {"routing"},
     {"modem"},
-    {"anyio", "doctor", "process"},
+    {"anyio", "doctor"},
     {"cli", "testing"},
     {"__main__"},
 )

@@ -15,10 +15,19 @@ What no bridge can hide:
 - Why a connection was lost is a reset (ECONNRESET) to the program, and a sentence in the log.
 """
 
-from .descriptor import BridgedSocket, Holder
+from .descriptor import BridgedSocket, DescriptorOwner
 from .local import LocalStream
 from .opening import open_ends, open_socket
-from .pump import Remote, pump
+from .relay import Remote, relay
 from .server import SocksServer
 
-__all__ = ["BridgedSocket", "Holder", "LocalStream", "Remote", "SocksServer", "open_ends", "open_socket", "pump"]
+__all__ = [
+    "BridgedSocket",
+    "DescriptorOwner",
+    "LocalStream",
+    "Remote",
+    "SocksServer",
+    "open_ends",
+    "open_socket",
+    "relay",
+]

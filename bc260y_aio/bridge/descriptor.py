@@ -1,4 +1,4 @@
-"""Pairs of sockets: one end for a program, the other for the pump."""
+"""Pairs of sockets: one end for a program, the other for the relay."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ _BUFFER_SIZE: Final = 8 * 1024
 _LOOPBACK: Final = "127.0.0.1"
 
 
-class Holder:
+class DescriptorOwner:
     """Whoever has a program's end of a pair, in whatever object: it is known by its descriptor."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -55,7 +55,7 @@ class BridgedSocket(socket.socket):
 
     _names: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
 
-    holder: Holder | None = None
+    owner: DescriptorOwner | None = None
     """Who has the descriptor, where somebody wants to know."""
 
     def name(self, sockname: tuple[Any, ...], peername: tuple[Any, ...]) -> None:
@@ -185,7 +185,7 @@ class BridgedDatagramSocket(BridgedSocket):
 
     @staticmethod
     def _check(has_come: int | bool) -> None:
-        # The pump passes no empty datagram on. A UDP socket knows no end of input, and a loop that receives would go
+        # The relay passes no empty datagram on. A UDP socket knows no end of input, and a loop that receives would go
         # round for ever.
         if not has_come:
             raise ConnectionResetError(errno.ECONNRESET, "the module's socket is closed")

@@ -7,7 +7,7 @@ from typing import Any
 from ..transports.stream_ends import DatagramEnd, Opener, StreamEnd
 from .descriptor import BridgedSocket, packet_pair, stream_pair
 from .local import LocalPackets, LocalStream
-from .pump import HIGH_WATER, Packets, Remote, pump
+from .relay import HIGH_WATER, Remote, RemoteDatagrams, relay
 
 
 async def open_socket(
@@ -34,7 +34,7 @@ async def open_socket(
         OSError: what the opener raises; or there are no more descriptors.
     """
     theirs, local, remote = await open_ends(opener, host, port, type, local_addr=local_addr)
-    spawn(pump(local, remote), f"{remote.transport.get_extra_info('connect_id')}.bridge")
+    spawn(relay(local, remote), f"{remote.transport.get_extra_info('connect_id')}.bridge")
     return theirs
 
 
@@ -83,4 +83,4 @@ async def _connect(opener: Opener, peer: tuple[str, int], **kwds: Any) -> Remote
 
 async def _connect_datagrams(opener: Opener, peer: tuple[str, int], **kwds: Any) -> Remote:
     _, end = await opener.create_datagram_endpoint(DatagramEnd, remote_addr=peer, **kwds)
-    return Packets(end)
+    return RemoteDatagrams(end)

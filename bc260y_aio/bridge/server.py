@@ -13,8 +13,8 @@ from ..errors import NoFreeConnectID, NotRegistered
 from ..sockets.tasks import TaskSet
 from ..transports.stream_ends import Opener, StreamEnd
 from .local import LocalStream
-from .pump import HIGH_WATER, pump
-from .socks import NEED_DATA, WELCOME, Code, Connect, Greeting, Negotiation, Refusal, reply
+from .relay import HIGH_WATER, relay
+from .socks import NEED_DATA, NO_AUTHENTICATION_REPLY, Code, Connect, Greeting, Negotiation, Refusal, reply
 
 logger = logging.getLogger("bc260y_aio")
 
@@ -173,7 +173,7 @@ class SocksServer:
         try:
             request = await self._negotiate(client, number)
             if request is not None and (end := await self._connect(client, request, number)) is not None:
-                await pump(client, end, linger=self._linger)
+                await relay(client, end, linger=self._linger)
         finally:
             client.close()
 
@@ -185,7 +185,7 @@ class SocksServer:
                 while True:
                     match negotiation.next_event():
                         case Greeting():
-                            await client.send(WELCOME)
+                            await client.send(NO_AUTHENTICATION_REPLY)
                         case Connect() as request:
                             client.unread(negotiation.trailing_data)
                             return request
@@ -215,7 +215,7 @@ class SocksServer:
             logger.info("SOCKS client %d went away while it was being connected", number)
         except (OSError, ValueError) as exc:
             logger.info("SOCKS client %d cannot be connected to %s:%d: %s", number, request.host, request.port, exc)
-            await client.send(reply(code_of(exc)))
+            await client.send(reply(reply_code(exc)))
             await client.finish()
         except BaseException:
             end.abort()
@@ -245,7 +245,7 @@ async def _while_there(client: LocalStream, work: Coroutine[Any, Any, object]) -
     return is_done
 
 
-def code_of(exc: Exception) -> Code:
+def reply_code(exc: Exception) -> Code:
     """Return what to answer a client whose connection failed."""
     match exc:
         case NoFreeConnectID():

@@ -29,7 +29,7 @@ _REQUEST_HEAD: Final = 4
 _PORT_SIZE: Final = 2
 
 #: The answer to a greeting that no authentication is needed.
-WELCOME: Final = bytes([_VERSION, _NO_AUTHENTICATION])
+NO_AUTHENTICATION_REPLY: Final = bytes([_VERSION, _NO_AUTHENTICATION])
 # None of the ways that the client named will do.
 _NO_METHOD: Final = bytes([_VERSION, 0xFF])
 # To SOCKS4: request rejected.
@@ -63,7 +63,7 @@ NEED_DATA: Final = NeedData.NEED_DATA
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The client greets, and needs no authentication: answer :data:`WELCOME`."""
+    """The client greets, and needs no authentication: answer :data:`NO_AUTHENTICATION_REPLY`."""
 
 
 @dataclass(frozen=True, slots=True)

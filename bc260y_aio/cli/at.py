@@ -26,7 +26,7 @@ from .common import (
     seconds,
     until_first,
 )
-from .guest import Guest
+from .observer import Observer
 from .stdio import Input
 from .terminal import PROMPT, Terminal
 
@@ -66,18 +66,18 @@ async def run(options: argparse.Namespace) -> int:
         except ValueError as exc:
             options.refuse(str(exc))
 
-    async with opened(Guest(options.port, baudrate=options.baudrate), options) as guest:
+    async with opened(Observer(options.port, baudrate=options.baudrate), options) as observer:
         if options.lines:
-            return await Conversation(guest, options).hold(_given(options.lines))
+            return await Conversation(observer, options).hold(_given(options.lines))
 
         if not _is_terminal():
-            return await Conversation(guest, options).hold(_piped(Input()))
+            return await Conversation(observer, options).hold(_piped(Input()))
 
         async with Terminal() as terminal:
-            rate = f" at {guest.baudrate} baud" if guest.baudrate else ""
+            rate = f" at {observer.baudrate} baud" if observer.baudrate else ""
             terminal.show(f"{options.port}{rate}; Ctrl-D ends it")
             with _logging_to(terminal):
-                await Conversation(guest, options, terminal).hold(terminal.lines())
+                await Conversation(observer, options, terminal).hold(terminal.lines())
 
             return 0
 
@@ -132,8 +132,8 @@ class _Above:
 class Conversation:
     """Commands, and all that the module says, in the order in which it says it."""
 
-    def __init__(self, guest: Guest, options: argparse.Namespace, terminal: Terminal | None = None) -> None:
-        self._guest = guest
+    def __init__(self, observer: Observer, options: argparse.Namespace, terminal: Terminal | None = None) -> None:
+        self._guest = observer
         self._timeout: float | None = options.timeout
         self._wait: float = options.wait
         self._terminal = terminal
@@ -141,8 +141,8 @@ class Conversation:
         # What is heard waits here, for a subscriber must not fail, and showing may.
         self._heard: asyncio.Queue[str] = asyncio.Queue()
         self._lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
-        guest.subscribe(self._hear)
-        guest.listen(self._receive, self._lose)
+        observer.subscribe(self._hear)
+        observer.listen(self._receive, self._lose)
 
     async def hold(self, lines: AsyncIterator[str]) -> int:
         """Send each line, show what comes, and return the exit status.

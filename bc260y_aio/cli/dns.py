@@ -19,7 +19,7 @@ from .common import (
     say_json,
     wait_for_network,
 )
-from .guest import Guest
+from .observer import Observer
 
 # A primary and a secondary one (guide 2.2.7).
 _MOST_SERVERS: Final = 2
@@ -49,23 +49,23 @@ async def run(options: argparse.Namespace) -> int:
     if options.set is not None and len(options.set) > _MOST_SERVERS:
         options.refuse("--set takes a primary and a secondary DNS server")
 
-    async with opened(Guest(options.port, baudrate=options.baudrate, stays_awake=True), options) as guest:
-        await wait_for_network(guest)
+    async with opened(Observer(options.port, baudrate=options.baudrate, stays_awake=True), options) as observer:
+        await wait_for_network(observer)
         if options.names:
-            return await _resolve(guest, options)
+            return await _resolve(observer, options)
 
         if options.set is not None:
-            await guest.set_dns_servers(*options.set)
+            await observer.set_dns_servers(*options.set)
 
-        _show_servers(await guest.dns_servers(), as_json=options.json)
+        _show_servers(await observer.dns_servers(), as_json=options.json)
         return 0
 
 
-async def _resolve(guest: Guest, options: argparse.Namespace) -> int:
+async def _resolve(observer: Observer, options: argparse.Namespace) -> int:
     found: dict[str, list[str] | None] = {}
     for name in options.names:
         try:
-            found[name] = addresses = await guest.resolve(name)
+            found[name] = addresses = await observer.resolve(name)
         except ResolutionError as exc:
             found[name] = None
             complain(reason(exc))

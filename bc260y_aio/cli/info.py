@@ -12,7 +12,7 @@ from ..at.information import DataFormat, SleepSetting
 from ..at.privacy import hide
 from ..errors import CommandError, NotRegistered, ProtocolError
 from .common import Subparsers, add_json_option, add_port_options, add_trace_options, opened, say, say_json
-from .guest import Guest
+from .observer import Observer
 
 _LABEL_WIDTH: Final = 14
 # What AT+CSQ tells for "not known", and how it counts otherwise (TS 27.007, 8.5).
@@ -41,13 +41,13 @@ def add_to(commands: Subparsers) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Ask, and show each answer as it comes."""
     found: dict[str, Any] = {"port": options.port}
-    async with opened(Guest(options.port, baudrate=options.baudrate), options) as guest:
-        found["baudrate"] = guest.baudrate
+    async with opened(Observer(options.port, baudrate=options.baudrate), options) as observer:
+        found["baudrate"] = observer.baudrate
         if not options.json:
-            _show("port", options.port + (f" at {guest.baudrate} baud" if guest.baudrate else ""))
+            _show("port", options.port + (f" at {observer.baudrate} baud" if observer.baudrate else ""))
 
         for fact in _FACTS:
-            value = await _find(fact, guest)
+            value = await _find(fact, observer)
             if fact.is_private and isinstance(value, str) and not options.unmasked:
                 value = hide(value)
 
@@ -85,29 +85,29 @@ class Fact:
 
     label: str
     key: str
-    ask: Callable[[Guest], Awaitable[Any]]
+    ask: Callable[[Observer], Awaitable[Any]]
     spell: Callable[[Any], str] = str
     is_private: bool = False
 
 
-async def _find(fact: Fact, guest: Guest) -> Any:
+async def _find(fact: Fact, observer: Observer) -> Any:
     try:
-        return await fact.ask(guest)
+        return await fact.ask(observer)
     except (CommandError, NotRegistered, ProtocolError, ValueError):
-        if guest.is_open:
+        if observer.is_open:
             return None
 
         raise
 
 
-def _telling(pattern: str, *lines: str) -> Callable[[Guest], Awaitable[str | None]]:
+def _telling(pattern: str, *lines: str) -> Callable[[Observer], Awaitable[str | None]]:
     """Return what asks with one line after another until an answer holds what is sought."""
     sought = re.compile(pattern, re.MULTILINE)
 
-    async def ask(guest: Guest) -> str | None:
+    async def ask(observer: Observer) -> str | None:
         for line in lines:
             try:
-                answer = "\n".join(await guest.execute(line))
+                answer = "\n".join(await observer.execute(line))
             except CommandError:
                 continue
 
@@ -119,8 +119,8 @@ def _telling(pattern: str, *lines: str) -> Callable[[Guest], Awaitable[str | Non
     return ask
 
 
-async def _registration(guest: Guest) -> dict[str, Any]:
-    found = await guest.registration()
+async def _registration(observer: Observer) -> dict[str, Any]:
+    found = await observer.registration()
     return {
         "status": found.status.name.lower(),
         "is_registered": found.status.is_registered,
@@ -134,8 +134,8 @@ def _spell_registration(value: dict[str, Any]) -> str:
     return ", ".join([registered, *value["area"]])
 
 
-async def _signal(guest: Guest) -> dict[str, int | None] | None:
-    told = await _telling(r"^\+CSQ: ?(\d+,\d+)", "AT+CSQ")(guest)
+async def _signal(observer: Observer) -> dict[str, int | None] | None:
+    told = await _telling(r"^\+CSQ: ?(\d+,\d+)", "AT+CSQ")(observer)
     if told is None:
         return None
 
@@ -147,13 +147,13 @@ def _spell_signal(value: dict[str, int | None]) -> str:
     return "none" if value["dbm"] is None else f"{value['dbm']} dBm"
 
 
-async def _dns_servers(guest: Guest) -> list[str]:
-    found = await guest.dns_servers()
+async def _dns_servers(observer: Observer) -> list[str]:
+    found = await observer.dns_servers()
     servers = (found.primary_ipv4, found.secondary_ipv4, found.primary_ipv6, found.secondary_ipv6)
     return [server for server in servers if server]
 
 
-async def _sockets(guest: Guest) -> list[dict[str, Any]]:
+async def _sockets(observer: Observer) -> list[dict[str, Any]]:
     return [
         {
             "connect_id": one.connect_id,
@@ -163,7 +163,7 @@ async def _sockets(guest: Guest) -> list[dict[str, Any]]:
             "local_port": one.local_port,
             "state": one.state.name.lower(),
         }
-        for one in await guest.sockets()
+        for one in await observer.sockets()
     ]
 
 
@@ -177,21 +177,21 @@ def _spell_sockets(values: list[dict[str, Any]]) -> str:
     return "\n".join(map(_spell_socket, values)) or "none"
 
 
-async def _data_format(guest: Guest) -> dict[str, str]:
-    found = await guest.ask_one(QueryDataFormat(), DataFormat)
+async def _data_format(observer: Observer) -> dict[str, str]:
+    found = await observer.ask_one(QueryDataFormat(), DataFormat)
     return {"send": found.send.name.lower(), "receive": found.receive.name.lower()}
 
 
-async def _sleep(guest: Guest) -> int:
-    return (await guest.ask_one(QuerySleep(), SleepSetting)).mode
+async def _sleep(observer: Observer) -> int:
+    return (await observer.ask_one(QuerySleep(), SleepSetting)).mode
 
 
 def _spell_sleep(mode: int) -> str:
     return _SLEEPS[mode] if mode < len(_SLEEPS) else str(mode)
 
 
-async def _psm(guest: Guest) -> dict[str, Any]:
-    found = await guest.psm()
+async def _psm(observer: Observer) -> dict[str, Any]:
+    found = await observer.psm()
     return {
         "enabled": found.enabled,
         "periodic_update": _in_seconds(found.periodic_update),
@@ -207,8 +207,8 @@ def _spell_psm(value: dict[str, Any]) -> str:
     return f"on, periodic update (T3412) {periodic}, active time (T3324) {active}"
 
 
-async def _edrx(guest: Guest) -> dict[str, float | None]:
-    found = await guest.edrx()
+async def _edrx(observer: Observer) -> dict[str, float | None]:
+    found = await observer.edrx()
     return {"cycle": _in_seconds(found.cycle), "paging_window": _in_seconds(found.paging_window)}
 
 
@@ -219,8 +219,8 @@ def _spell_edrx(value: dict[str, float | None]) -> str:
     return f"cycle {_spell_time(value['cycle'])}, paging window {_spell_time(value['paging_window'])}"
 
 
-async def _clock(guest: Guest) -> str:
-    return (await guest.clock()).isoformat(" ")
+async def _clock(observer: Observer) -> str:
+    return (await observer.clock()).isoformat(" ")
 
 
 def _in_seconds(time: timedelta | None) -> float | None:
@@ -240,7 +240,7 @@ _FACTS: Final = (
     Fact("ICCID", "iccid", _telling(r"\b([0-9A-F]{18,20})\b", "AT+QCCID", "AT+ICCID"), is_private=True),
     Fact("registration", "registration", _registration, _spell_registration),
     Fact("signal", "signal", _signal, _spell_signal),
-    Fact("addresses", "addresses", Guest.addresses, lambda value: ", ".join(value) or "none"),
+    Fact("addresses", "addresses", Observer.addresses, lambda value: ", ".join(value) or "none"),
     Fact("DNS servers", "dns_servers", _dns_servers, lambda value: ", ".join(value) or "none"),
     Fact("sockets", "sockets", _sockets, _spell_sockets),
     Fact(

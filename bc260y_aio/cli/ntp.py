@@ -13,7 +13,7 @@ from .common import (
     wait_for_network,
     whole_number,
 )
-from .guest import Guest
+from .observer import Observer
 
 
 def add_to(commands: Subparsers) -> None:
@@ -39,10 +39,10 @@ def add_to(commands: Subparsers) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Ask, and show the time."""
-    async with opened(Guest(options.port, baudrate=options.baudrate, stays_awake=True), options) as guest:
-        await wait_for_network(guest)
-        time = await guest.ntp_time(options.server, options.server_port, set_clock=options.set_clock)
-        clock = await guest.clock() if options.set_clock else None
+    async with opened(Observer(options.port, baudrate=options.baudrate, stays_awake=True), options) as observer:
+        await wait_for_network(observer)
+        time = await observer.ntp_time(options.server, options.server_port, set_clock=options.set_clock)
+        clock = await observer.clock() if options.set_clock else None
 
     if options.json:
         say_json({"time": time.isoformat(), "clock": None if clock is None else clock.isoformat()})

@@ -17,7 +17,7 @@ from .common import (
     wait_for_network,
     whole_number,
 )
-from .guest import Guest
+from .observer import Observer
 
 # How much longer than a packet may take the module needs to come to the end of one, in seconds.
 _GRACE: Final = 6
@@ -86,15 +86,15 @@ async def run(options: argparse.Namespace) -> int:
     statistics = Statistics()
     leave = float(options.timeout + _GRACE)
     async with opened(
-        Guest(options.port, baudrate=options.baudrate, stays_awake=True, close_timeout=leave), options
-    ) as guest:
-        await wait_for_network(guest)
-        address = (await guest.resolve(options.host))[0]
+        Observer(options.port, baudrate=options.baudrate, stays_awake=True, close_timeout=leave), options
+    ) as observer:
+        await wait_for_network(observer)
+        address = (await observer.resolve(options.host))[0]
         if not options.json:
             say(f"pinging {options.host} ({address}) with {options.size} bytes")
 
         try:
-            await _ping(guest, address, options, statistics)
+            await _ping(observer, address, options, statistics)
         finally:
             if statistics.sent:
                 _close(options, statistics)
@@ -102,10 +102,10 @@ async def run(options: argparse.Namespace) -> int:
     return 0 if statistics.times_ms else EXIT_FAILURE
 
 
-async def _ping(guest: Guest, address: str, options: argparse.Namespace, statistics: Statistics) -> None:
+async def _ping(observer: Observer, address: str, options: argparse.Namespace, statistics: Statistics) -> None:
     # A packet a command: the module does nothing else while a command is under way, not even to be let go.
     for number in range(1, options.count + 1):
-        async for outcome in guest.ping_replies(address, timeout=options.timeout, count=1, size=options.size):
+        async for outcome in observer.ping_replies(address, timeout=options.timeout, count=1, size=options.size):
             statistics.sent += 1
             if isinstance(outcome, PingReply):
                 statistics.times_ms.append(outcome.rtt_ms)

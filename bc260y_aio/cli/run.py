@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..modem.modem import Modem
-from ..process import ModemThread, carry_everything
+from ..routing.process import ModemThread, route_process
 from .common import EXIT_FAILURE, EXIT_USAGE, Subparsers, add_data_format_option, add_port_options, complain, reason
 
 # Signals that end a program at once: the module is left in order first, which may take so long, in seconds.
-_ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
-_PATIENCE: Final = 5.0
+_TERMINATION_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+_FLUSH_TIMEOUT: Final = 5.0
 
 
 def add_to(commands: Subparsers) -> None:
@@ -77,7 +77,7 @@ def execute(options: argparse.Namespace) -> int:
     # The script's threads, and what it has registered for the end, may still need it after the script's last line.
     atexit.register(thread.stop)
     _stop_on_signals(thread)
-    carry_everything(thread)
+    route_process(thread)
     if source is None:
         return _run_module(arguments)
 
@@ -96,11 +96,11 @@ def _log(level: int) -> None:
 
 def _stop_on_signals(thread: ModemThread) -> None:
     def end(number: int, _: Any) -> None:
-        thread.stop(_PATIENCE)
+        thread.stop(_FLUSH_TIMEOUT)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    for number in _ENDINGS:
+    for number in _TERMINATION_SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, end)
 
@@ -153,13 +153,13 @@ def _run(main: types.ModuleType, arguments: list[str], code: Callable[[], Any]) 
     except SystemExit:
         raise
     except BaseException as exc:
-        _tell_without_us(exc.__traceback__)
+        _hide_own_frames(exc.__traceback__)
         raise
 
     return 0
 
 
-def _tell_without_us(traceback: types.TracebackType | None) -> None:
+def _hide_own_frames(traceback: types.TracebackType | None) -> None:
     """Have an exception that ends the program told without the frames of this package."""
     tell = sys.excepthook
     while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..transports.tls import Handshake
-from .pump import Pump
+from .socket_relay import SocketRelay
 
 
-async def take_over(
-    pump: Pump,
+async def adopt(
+    relay: SocketRelay,
     protocol_factory: Callable[[], Any],
     *,
     sock: socket.socket,
@@ -23,7 +23,7 @@ async def take_over(
     """Give a client's socket to a protocol, as asyncio does with ``sock=``; it is closed together with the transport.
 
     Args:
-        pump: what moved its bytes so far.
+        relay: what moved its bytes so far.
         protocol_factory: returns the protocol.
         sock: the client's socket.
         ssl: True, or a context, for TLS.
@@ -44,8 +44,8 @@ async def take_over(
     if ssl:
         handshake = Handshake(protocol, ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
 
-    transport = pump.transport
-    unread = pump.release(sock)
+    transport = relay.transport
+    unread = relay.release(sock)
     transport.get_extra_info("socket").adopt(sock)
     waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     transport.replace_protocol(protocol if handshake is None else handshake.protocol, waiter, unread)

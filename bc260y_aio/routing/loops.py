@@ -18,11 +18,11 @@ from typing import Any, Final
 
 from ..transports import ModemTransport
 from ..transports.tls import start_tls
-from .adoption import take_over
+from .adoption import adopt
 from .destinations import bound_address, host_text, is_local, literal, port_number
-from .files import send_file
-from .pump import Pump
 from .rules import ANY, Router, Rule, SocketRouter, names_of, rules_around
+from .sendfile import send_file
+from .socket_relay import SocketRelay
 
 _METHODS: Final = (
     *("create_connection", "create_datagram_endpoint", "getaddrinfo", "getnameinfo"),
@@ -44,7 +44,7 @@ _KNOWN: Final = {
 _INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 
 
-class _Passage:
+class _HostCall:
     """A call that was given to the loop's own method, and what that may reach: it calls the loop's other methods."""
 
     def __init__(self, *destinations: Any) -> None:
@@ -66,7 +66,7 @@ def _comparable(destination: Any) -> tuple[str, int] | None:
             return None
 
 
-_passage: Final[ContextVar[_Passage | None]] = ContextVar("bc260y_aio.passage", default=None)
+_host_call: Final[ContextVar[_HostCall | None]] = ContextVar("bc260y_aio.host_call", default=None)
 
 
 class RoutedLoop:
@@ -152,20 +152,20 @@ class RoutedLoop:
             raise OSError(errno.ENETUNREACH, f"the host's network is out of bounds while a route is exclusive: {what}")
 
     @contextlib.contextmanager
-    def _on_host(self, *destinations: Any) -> Iterator[_Passage]:
+    def _on_host(self, *destinations: Any) -> Iterator[_HostCall]:
         """Let the loop's own method pass, where it calls others of the loop's for the same destination."""
-        passage = _Passage(*destinations)
-        token = _passage.set(passage)
+        host_call = _HostCall(*destinations)
+        token = _host_call.set(host_call)
         try:
-            yield passage
+            yield host_call
         finally:
             # Callbacks of what was opened have copies of this context.
-            passage.is_open = False
-            _passage.reset(token)
+            host_call.is_open = False
+            _host_call.reset(token)
 
     def _passes(self, destination: Any) -> bool:
-        passage = _passage.get()
-        return passage is not None and passage.covers(destination)
+        host_call = _host_call.get()
+        return host_call is not None and host_call.covers(destination)
 
     # The loop's methods
 
@@ -176,11 +176,11 @@ class RoutedLoop:
         own = self._own["create_connection"]
         sock: Any = kwds.get("sock")
         if sock is not None:
-            pump = Pump.behind(sock, self._loop) if host is None and port is None else None
-            if pump is None or pump.kind != socket.SOCK_STREAM or not _suits_a_connected_socket(kwds):
+            relay = SocketRelay.behind(sock, self._loop) if host is None and port is None else None
+            if relay is None or relay.kind != socket.SOCK_STREAM or not _suits_a_connected_socket(kwds):
                 return await own(protocol_factory, host, port, **kwds)  # type: ignore[no-any-return]
 
-            return await take_over(pump, protocol_factory, **kwds)
+            return await adopt(relay, protocol_factory, **kwds)
 
         router = self._router(host, port)
         if router is None:
@@ -198,9 +198,9 @@ class RoutedLoop:
         """Open a datagram endpoint as :meth:`asyncio.loop.create_datagram_endpoint` does."""
         own = self._own["create_datagram_endpoint"]
         sock: Any = kwds.get("sock")
-        pump = Pump.behind(sock, self._loop) if sock is not None else None
-        if pump is not None and pump.kind == socket.SOCK_DGRAM and local_addr is None and remote_addr is None:
-            return await take_over(pump, protocol_factory, sock=sock)
+        relay = SocketRelay.behind(sock, self._loop) if sock is not None else None
+        if relay is not None and relay.kind == socket.SOCK_DGRAM and local_addr is None and remote_addr is None:
+            return await adopt(relay, protocol_factory, sock=sock)
 
         router = None if sock is not None else self._datagram_router(local_addr, remote_addr, kwds.get("family", 0))
         if router is None:
@@ -242,10 +242,10 @@ class RoutedLoop:
         """Resolve a name as :meth:`asyncio.loop.getaddrinfo` does, but to one address at most where a modem does it."""
         own = self._own["getaddrinfo"]
         if self._passes((host, port)):
-            passage = _passage.get()
+            host_call = _host_call.get()
             rows: list[Any] = await own(host, port, **kwds)
-            if passage is not None:
-                passage.extend(names_of(rows), port)
+            if host_call is not None:
+                host_call.extend(names_of(rows), port)
 
             return rows
 
@@ -326,19 +326,19 @@ class RoutedLoop:
             await router.sock_connect(sock, host, port, local_addr)
             return
 
-        pump = Pump(self._loop, sock.type)
+        relay = SocketRelay(self._loop, sock.type)
         match sock.type:
             case socket.SOCK_STREAM:
-                await router.create_connection(lambda: pump, host, port, family=sock.family, local_addr=local_addr)
+                await router.create_connection(lambda: relay, host, port, family=sock.family, local_addr=local_addr)
             case socket.SOCK_DGRAM:
-                await router.create_datagram_endpoint(lambda: pump, local_addr, (host, port), family=sock.family)
+                await router.create_datagram_endpoint(lambda: relay, local_addr, (host, port), family=sock.family)
             case _:
                 raise OSError(errno.EPROTONOSUPPORT, f"a module has no sockets of type {sock.type}")
 
         try:
-            pump.join(sock)
+            relay.join(sock)
         except BaseException:
-            pump.transport.abort()
+            relay.transport.abort()
             raise
 
     async def sock_sendto(self, sock: socket.socket, data: Any, address: Any) -> int:
@@ -349,8 +349,8 @@ class RoutedLoop:
                 to another peer.
         """
         peer = address[:2] if isinstance(address, tuple) and len(address) > 1 else None
-        if (pump := Pump.behind(sock, self._loop)) is not None:
-            if _comparable(peer) != _comparable(pump.transport.get_extra_info("peername")):
+        if (relay := SocketRelay.behind(sock, self._loop)) is not None:
+            if _comparable(peer) != _comparable(relay.transport.get_extra_info("peername")):
                 raise OSError(errno.EISCONN, os.strerror(errno.EISCONN))
 
             await self._loop.sock_sendall(sock, data)

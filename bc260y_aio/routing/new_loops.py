@@ -29,38 +29,38 @@ def route_new_loops(
         What ends it, for loops to come.
     """
 
-    def bear(loop: Any) -> None:
+    def add_route(loop: Any) -> None:
         RoutedLoop.add(Rule(router_of(loop), match, is_exclusive=False), loop, everywhere=True)
         if on_close is not None:
             loop.close = functools.partial(_close, loop.close, loop, on_close)
 
-    kinds = _kinds()
-    before = [kind.__init__ for kind in kinds]
-    for kind in kinds:
-        kind.__init__ = _and_then(kind.__init__, bear)
+    loop_classes = _loop_classes()
+    before = [loop_class.__init__ for loop_class in loop_classes]
+    for loop_class in loop_classes:
+        loop_class.__init__ = _and_then(loop_class.__init__, add_route)
 
     def end() -> None:
-        for kind, own in zip(kinds, before, strict=True):
-            kind.__init__ = own
+        for loop_class, own in zip(loop_classes, before, strict=True):
+            loop_class.__init__ = own
 
     return end
 
 
-def _kinds() -> list[Any]:
-    kinds: list[Any] = [asyncio.BaseEventLoop]
+def _loop_classes() -> list[Any]:
+    loop_classes: list[Any] = [asyncio.BaseEventLoop]
     with contextlib.suppress(ImportError):
         import uvloop
 
-        kinds.append(uvloop.Loop)
+        loop_classes.append(uvloop.Loop)
 
-    return kinds
+    return loop_classes
 
 
-def _and_then(own: Callable[..., None], bear: Callable[[Any], None]) -> Callable[..., None]:
+def _and_then(own: Callable[..., None], add_route: Callable[[Any], None]) -> Callable[..., None]:
     @functools.wraps(own)
     def __init__(self: Any, *args: Any, **kwds: Any) -> None:
         own(self, *args, **kwds)
-        bear(self)
+        add_route(self)
 
     return __init__
 

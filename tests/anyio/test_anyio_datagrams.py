@@ -10,12 +10,12 @@ from anyio.abc import ConnectedUDPSocket, SocketAttribute, UDPSocket
 from bc260y_aio import ModuleRestarted, ResolutionError
 from bc260y_aio.anyio import ModemAttribute, create_connected_udp_socket, create_udp_socket
 from bc260y_aio.emulator import EchoPeer
-from tests.bridge.station import station, until
+from tests.bridge.bench import open_bench, until
 
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_a_connected_socket_sends_and_receives_datagrams() -> None:
-    async with station() as bench, await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
+    async with open_bench() as bench, await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
         assert isinstance(udp, ConnectedUDPSocket)
         await udp.send(b"one")
         await udp.send(b"two")
@@ -27,7 +27,7 @@ async def test_a_connected_socket_sends_and_receives_datagrams() -> None:
 
 
 async def test_an_unconnected_socket_talks_to_many_peers() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         for name in ("one.example", "two.example"):
             bench.network.add_host(name, EchoPeer())
 
@@ -41,7 +41,7 @@ async def test_an_unconnected_socket_talks_to_many_peers() -> None:
 
 
 async def test_datagrams_that_nobody_receives_are_dropped_from_the_oldest() -> None:
-    async with station() as bench, await create_udp_socket(modem=bench.modem) as udp:
+    async with open_bench() as bench, await create_udp_socket(modem=bench.modem) as udp:
         for number in range(120):
             await udp.sendto(b"%d" % number, "echo.example", 7)
 
@@ -51,7 +51,7 @@ async def test_datagrams_that_nobody_receives_are_dropped_from_the_oldest() -> N
 
 
 async def test_one_datagram_that_cannot_be_sent_does_not_end_the_socket() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         async with await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
             with pytest.raises(OSError, match="512 bytes") as caught:
                 await udp.send(bytes(5000))
@@ -69,7 +69,7 @@ async def test_one_datagram_that_cannot_be_sent_does_not_end_the_socket() -> Non
 
 
 async def test_a_closed_socket_says_so_and_wakes_who_receives() -> None:
-    async with station() as bench, anyio.create_task_group() as group:
+    async with open_bench() as bench, anyio.create_task_group() as group:
         udp = await create_connected_udp_socket("echo.example", 7, modem=bench.modem)
 
         async def receive() -> None:
@@ -84,7 +84,7 @@ async def test_a_closed_socket_says_so_and_wakes_who_receives() -> None:
 
 
 async def test_a_restart_breaks_the_socket_and_its_cause_tells_how() -> None:
-    async with station() as bench, await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
+    async with open_bench() as bench, await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
         bench.emulator.restart()
 
         with pytest.raises(anyio.BrokenResourceError) as caught:
@@ -96,7 +96,7 @@ async def test_a_restart_breaks_the_socket_and_its_cause_tells_how() -> None:
 
 
 async def test_a_receive_that_is_cancelled_loses_nothing() -> None:
-    async with station() as bench, await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
+    async with open_bench() as bench, await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
         with anyio.move_on_after(0.02):
             await udp.receive()
 

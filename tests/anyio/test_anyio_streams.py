@@ -20,7 +20,7 @@ from bc260y_aio import (
 )
 from bc260y_aio.anyio import ModemAttribute, ModemSocketStream, TCPConnectable, connect_tcp
 from bc260y_aio.emulator import PeerConnection, SourcePeer
-from tests.bridge.station import station, until
+from tests.bridge.bench import open_bench, until
 from tests.contract.certificates import client_context, server_context
 from tests.guide.bench import Bench
 
@@ -34,7 +34,7 @@ async def connect(bench: Bench, host: str = "echo.example") -> ModemSocketStream
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_a_stream_sends_and_receives_until_its_end() -> None:
-    async with station() as bench, await connect(bench, "goodbye.example") as stream:
+    async with open_bench() as bench, await connect(bench, "goodbye.example") as stream:
         received = [piece async for piece in stream]
 
         assert b"".join(received) == b"goodbye"
@@ -43,7 +43,7 @@ async def test_a_stream_sends_and_receives_until_its_end() -> None:
 
 
 async def test_a_piece_is_given_out_in_parts_no_longer_than_asked_for() -> None:
-    async with station() as bench, await connect(bench) as stream:
+    async with open_bench() as bench, await connect(bench) as stream:
         await stream.send(b"hello world")
 
         assert await stream.receive(5) == b"hello"
@@ -55,7 +55,7 @@ async def test_a_piece_is_given_out_in_parts_no_longer_than_asked_for() -> None:
 async def test_every_byte_arrives_once_and_in_order() -> None:
     data = bytes(range(256)) * 80
 
-    async with station() as bench, await connect(bench) as stream, anyio.create_task_group() as group:
+    async with open_bench() as bench, await connect(bench) as stream, anyio.create_task_group() as group:
         group.start_soon(stream.send, data)
         buffered = BufferedByteReceiveStream(stream)
 
@@ -63,7 +63,7 @@ async def test_every_byte_arrives_once_and_in_order() -> None:
 
 
 async def test_a_send_returns_when_the_module_has_taken_the_data() -> None:
-    async with station() as bench, await connect(bench, "sink.example") as stream:
+    async with open_bench() as bench, await connect(bench, "sink.example") as stream:
         await stream.send(b"x" * 5000)
 
         assert stream.extra(ModemAttribute.transport).get_write_buffer_size() == 0
@@ -73,7 +73,7 @@ async def test_a_send_returns_when_the_module_has_taken_the_data() -> None:
 async def test_what_nobody_receives_waits_in_the_transport() -> None:
     data = bytes(50_000)
 
-    async with station() as bench:
+    async with open_bench() as bench:
         bench.network.add_host("source.example", SourcePeer(data))
         async with await connect(bench, "source.example") as stream:
             inbox = stream.extra(ModemAttribute.transport)._socket.inbox
@@ -87,7 +87,7 @@ async def test_what_nobody_receives_waits_in_the_transport() -> None:
 
 
 async def test_a_stream_has_anyios_attributes_and_some_of_its_own() -> None:
-    async with station() as bench, await connect(bench) as stream:
+    async with open_bench() as bench, await connect(bench) as stream:
         assert isinstance(stream, SocketStream)
         assert stream.extra(SocketAttribute.remote_address) == ("echo.example", 7)
         assert stream.extra(SocketAttribute.remote_port) == 7
@@ -104,7 +104,7 @@ async def test_a_stream_has_anyios_attributes_and_some_of_its_own() -> None:
 
 
 async def test_a_closed_stream_says_so() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         stream = await connect(bench)
         await stream.aclose()
         await stream.aclose()
@@ -117,7 +117,7 @@ async def test_a_closed_stream_says_so() -> None:
 
 
 async def test_closing_a_stream_wakes_who_receives_from_it() -> None:
-    async with station() as bench, await connect(bench) as stream, anyio.create_task_group() as group:
+    async with open_bench() as bench, await connect(bench) as stream, anyio.create_task_group() as group:
 
         async def receive() -> None:
             with pytest.raises(anyio.ClosedResourceError):
@@ -129,7 +129,7 @@ async def test_closing_a_stream_wakes_who_receives_from_it() -> None:
 
 
 async def test_a_lost_connection_breaks_the_stream_and_its_cause_tells_how() -> None:
-    async with station() as bench, await connect(bench) as stream:
+    async with open_bench() as bench, await connect(bench) as stream:
         bench.emulator.restart()
 
         with pytest.raises(anyio.BrokenResourceError) as received:
@@ -143,7 +143,7 @@ async def test_a_lost_connection_breaks_the_stream_and_its_cause_tells_how() -> 
 
 
 async def test_what_came_before_the_loss_is_received_first() -> None:
-    async with station() as bench, await connect(bench) as stream:
+    async with open_bench() as bench, await connect(bench) as stream:
         await stream.send(b"hello")
         await until(lambda: stream.extra(ModemAttribute.transport)._socket.inbox)
         bench.emulator.restart()
@@ -155,7 +155,7 @@ async def test_what_came_before_the_loss_is_received_first() -> None:
 
 
 async def test_a_modem_that_is_closed_under_a_stream_breaks_it() -> None:
-    async with station() as bench, await connect(bench) as stream:
+    async with open_bench() as bench, await connect(bench) as stream:
         await bench.modem.close()
 
         with pytest.raises(anyio.BrokenResourceError) as caught:
@@ -166,7 +166,7 @@ async def test_a_modem_that_is_closed_under_a_stream_breaks_it() -> None:
 
 
 async def test_a_send_after_the_peer_has_closed_breaks_the_stream() -> None:
-    async with station() as bench, await connect(bench, "goodbye.example") as stream:
+    async with open_bench() as bench, await connect(bench, "goodbye.example") as stream:
         assert await stream.receive() == b"goodbye"
         with pytest.raises(anyio.EndOfStream):
             await stream.receive()
@@ -176,7 +176,7 @@ async def test_a_send_after_the_peer_has_closed_breaks_the_stream() -> None:
 
 
 async def test_two_tasks_cannot_receive_or_send_at_once() -> None:
-    async with station() as bench, await connect(bench) as stream, anyio.create_task_group() as group:
+    async with open_bench() as bench, await connect(bench) as stream, anyio.create_task_group() as group:
         group.start_soon(stream.receive)
         group.start_soon(stream.send, b"x" * 5000)
         await anyio.lowlevel.checkpoint()
@@ -189,13 +189,13 @@ async def test_two_tasks_cannot_receive_or_send_at_once() -> None:
 
 
 async def test_one_direction_cannot_be_closed_alone() -> None:
-    async with station() as bench, await connect(bench) as stream:
+    async with open_bench() as bench, await connect(bench) as stream:
         with pytest.raises(NotImplementedError):
             await stream.send_eof()
 
 
 async def test_data_that_is_not_acknowledged_is_told_when_the_stream_is_closed() -> None:
-    async with station({"close_timeout": 0.1}) as bench:
+    async with open_bench({"close_timeout": 0.1}) as bench:
         stream = await connect(bench, "sink.example")
         bench.network.outage = True
         await stream.send(b"hello")
@@ -211,7 +211,7 @@ async def test_data_that_is_not_acknowledged_is_told_when_the_stream_is_closed()
 
 
 async def test_a_receive_that_is_cancelled_loses_nothing() -> None:
-    async with station() as bench, await connect(bench) as stream:
+    async with open_bench() as bench, await connect(bench) as stream:
         with anyio.move_on_after(0.02):
             await stream.receive()
 
@@ -220,7 +220,7 @@ async def test_a_receive_that_is_cancelled_loses_nothing() -> None:
 
 
 async def test_a_connect_that_is_cancelled_leaves_nothing() -> None:
-    async with station(latency=0.1) as bench:
+    async with open_bench(latency=0.1) as bench:
         with anyio.move_on_after(0.05) as scope:
             await connect(bench)
 
@@ -229,7 +229,7 @@ async def test_a_connect_that_is_cancelled_leaves_nothing() -> None:
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_a_block_that_is_cancelled_closes_the_socket_at_once() -> None:
-    async with station({"close_timeout": 60}) as bench:
+    async with open_bench({"close_timeout": 60}) as bench:
         with anyio.move_on_after(0.1):
             async with await connect(bench, "sink.example") as stream:
                 bench.network.outage = True
@@ -241,7 +241,7 @@ async def test_a_block_that_is_cancelled_closes_the_socket_at_once() -> None:
 
 
 async def test_a_close_that_takes_too_long_can_be_cancelled() -> None:
-    async with station({"close_timeout": 60}) as bench:
+    async with open_bench({"close_timeout": 60}) as bench:
         stream = await connect(bench, "sink.example")
         bench.network.outage = True
         await stream.send(b"hello")
@@ -258,7 +258,7 @@ async def test_a_close_that_takes_too_long_can_be_cancelled() -> None:
 
 
 async def test_what_cannot_be_connected_to_is_anyios_failure_with_its_cause() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         with pytest.raises(anyio.ConnectionFailed, match=r"203\.0\.113\.9:7") as caught:
             await connect(bench, bench.hosts.nowhere)
 
@@ -269,7 +269,7 @@ async def test_what_cannot_be_connected_to_is_anyios_failure_with_its_cause() ->
 
 
 async def test_a_connectable_connects_again_and_again() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         remote = TCPConnectable("goodbye.example", 7, modem=bench.modem)
         assert isinstance(remote, ByteStreamConnectable)
         for _ in range(2):
@@ -285,7 +285,7 @@ async def test_a_connectable_connects_again_and_again() -> None:
 
 
 async def test_a_local_port_is_asked_for() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         async with await connect_tcp("echo.example", 7, modem=bench.modem, local_port=4000) as stream:
             assert stream.extra(SocketAttribute.local_port) == 4000
 
@@ -305,7 +305,7 @@ def test_under_another_event_loop_than_asyncios_it_says_so() -> None:
 @pytest.mark.parametrize("use_uvloop", [False, True])
 def test_it_runs_under_anyios_own_runner(use_uvloop: bool) -> None:
     async def main() -> None:
-        async with station() as bench, await connect(bench) as stream:
+        async with open_bench() as bench, await connect(bench) as stream:
             await stream.send(b"hello")
             with anyio.fail_after(5):
                 assert await stream.receive() == b"hello"
@@ -323,7 +323,7 @@ async def echo_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 async def test_tls_is_anyios_own_on_top() -> None:
     server = await asyncio.start_server(echo_line, "127.0.0.1", 0, ssl=server_context())
-    async with server, station() as bench:
+    async with server, open_bench() as bench:
         port = server.sockets[0].getsockname()[1]
         stream = await connect_tcp("peer.example", port, modem=bench.modem, ssl_context=client_context())
         await stream.send(b"hello\n")
@@ -335,7 +335,7 @@ async def test_tls_is_anyios_own_on_top() -> None:
 
 async def test_a_tls_connectable_goes_on_top_of_ours() -> None:
     server = await asyncio.start_server(echo_line, "127.0.0.1", 0, ssl=server_context())
-    async with server, station() as bench:
+    async with server, open_bench() as bench:
         remote = TCPConnectable("peer.example", server.sockets[0].getsockname()[1], modem=bench.modem)
         secure = TLSConnectable(
             remote, hostname="peer.example", ssl_context=client_context(), standard_compatible=False
@@ -350,7 +350,7 @@ async def test_a_tls_handshake_that_fails_leaves_nothing() -> None:
     async def hang_up(connection: PeerConnection) -> None:
         await connection.receive()
 
-    async with station() as bench:
+    async with open_bench() as bench:
         bench.network.add_host("rude.example", hang_up)
         with pytest.raises(anyio.BrokenResourceError):
             await connect_tcp("rude.example", 443, modem=bench.modem, tls=True)

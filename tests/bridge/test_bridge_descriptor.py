@@ -19,7 +19,7 @@ from bc260y_aio.bridge import BridgedSocket
 from bc260y_aio.bridge.descriptor import _accept
 from bc260y_aio.emulator import EchoPeer, PeerConnection, SourcePeer
 from bc260y_aio.line.inbox import Inbox
-from tests.bridge.station import in_thread, station, until
+from tests.bridge.bench import in_thread, open_bench, until
 from tests.contract.certificates import client_context, server_context
 from tests.guide.bench import Bench
 
@@ -85,7 +85,7 @@ async def test_an_http_client_that_blocks_gets_its_page_over_the_module() -> Non
         finally:
             client.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, station() as bench:
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, open_bench() as bench:
         port = server.sockets[0].getsockname()[1]
         async with opened(bench, "web.example", port) as sock:
             assert await in_thread(get, sock, port) == (200, b"x" * 5000)
@@ -110,14 +110,14 @@ async def test_every_byte_arrives_once_and_in_order_both_ways() -> None:
 
         return bytes(received)
 
-    async with station() as bench, opened(bench, "echo.example") as sock:
+    async with open_bench() as bench, opened(bench, "echo.example") as sock:
         _, received = await asyncio.gather(in_thread(write, sock), in_thread(read, sock))
 
         assert received == data
 
 
 async def test_it_is_a_socket_in_every_respect_and_tells_the_modules_names() -> None:
-    async with station() as bench, opened(bench, "echo.example") as sock:
+    async with open_bench() as bench, opened(bench, "echo.example") as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         with sock.dup() as copy:
@@ -134,7 +134,7 @@ async def test_it_is_a_socket_in_every_respect_and_tells_the_modules_names() -> 
 
 
 async def test_a_program_that_closes_has_what_it_wrote_sent_first() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         async with opened(bench, "sink.example") as sock:
             await in_thread(sock.sendall, b"x" * 20_000)
 
@@ -142,7 +142,7 @@ async def test_a_program_that_closes_has_what_it_wrote_sent_first() -> None:
 
 
 async def test_a_program_that_closes_without_reading_has_what_it_wrote_sent_as_well() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         async with opened(bench, "echo.example") as sock:
             await in_thread(sock.sendall, b"x" * 1000)
             await in_thread(select.select, [sock], [], [], 5)
@@ -151,14 +151,14 @@ async def test_a_program_that_closes_without_reading_has_what_it_wrote_sent_as_w
 
 
 async def test_a_peer_that_closes_has_what_it_sent_read_first() -> None:
-    async with station() as bench, opened(bench, "goodbye.example") as sock:
+    async with open_bench() as bench, opened(bench, "goodbye.example") as sock:
         assert await in_thread(read_all, sock) == b"goodbye"
         await until(lambda: not bench.emulator.module.sockets)
         assert sock.recv(1) == b""
 
 
 async def test_a_program_that_closes_while_the_peer_sends_ends_the_connection() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         bench.network.add_host("source.example", SourcePeer(bytes(100_000), stays_open=True))
         async with opened(bench, "source.example") as sock:
             await in_thread(sock.recv, 1)
@@ -176,7 +176,7 @@ async def test_a_program_that_goes_on_writing_after_the_peer_has_closed_is_told(
             sock.sendall(b"x")
             time.sleep(0.005)
 
-    async with station() as bench, opened(bench, "goodbye.example") as sock:
+    async with open_bench() as bench, opened(bench, "goodbye.example") as sock:
         assert await in_thread(read_all, sock) == b"goodbye"
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             await in_thread(write_on, sock)
@@ -185,7 +185,7 @@ async def test_a_program_that_goes_on_writing_after_the_peer_has_closed_is_told(
 async def test_a_program_that_does_not_read_holds_the_module_data_back_and_loses_none() -> None:
     data = os.urandom(100_000)
 
-    async with station() as bench:
+    async with open_bench() as bench:
         bench.network.add_host("source.example", SourcePeer(data))
         async with opened(bench, "source.example") as sock:
             inbox = inbox_of(bench)
@@ -205,7 +205,7 @@ async def test_a_program_that_writes_is_held_back_while_the_module_sends() -> No
         except TimeoutError:
             return size
 
-    async with station({"close_timeout": 0.1}) as bench:
+    async with open_bench({"close_timeout": 0.1}) as bench:
         async with opened(bench, "sink.example") as sock:
             bench.network.outage = True
             assert await in_thread(fill, sock) < 100_000
@@ -214,7 +214,7 @@ async def test_a_program_that_writes_is_held_back_while_the_module_sends() -> No
 
 
 async def test_one_direction_cannot_be_closed_alone() -> None:
-    async with station() as bench, opened(bench, "echo.example") as sock:
+    async with open_bench() as bench, opened(bench, "echo.example") as sock:
         with pytest.raises(OSError, match="one direction only") as caught:
             sock.shutdown(socket.SHUT_WR)
 
@@ -226,7 +226,7 @@ async def test_one_direction_cannot_be_closed_alone() -> None:
 async def test_a_lost_connection_is_a_reset_whoever_holds_the_descriptor(
     is_bare: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with station() as bench, opened(bench, "echo.example") as sock:
+    async with open_bench() as bench, opened(bench, "echo.example") as sock:
         used = socket.socket(fileno=os.dup(sock.fileno())) if is_bare else sock
         reading = await begun(used.recv, 1)
         bench.emulator.restart()
@@ -249,14 +249,14 @@ async def test_a_blocking_tls_client_talks_to_a_tls_server() -> None:
             return read_all(secure)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context())
-    async with server, station() as bench:
+    async with server, open_bench() as bench:
         port = server.sockets[0].getsockname()[1]
         assert await in_thread(talk, await bench.modem.open_socket("peer.example", port)) == b"HELLO\n"
 
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_an_event_loop_can_adopt_it() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         reader, writer = await asyncio.open_connection(sock=await bench.modem.open_socket("echo.example", 7))
         writer.write(b"hello")
         assert await reader.readexactly(5) == b"hello"
@@ -268,7 +268,7 @@ async def test_an_event_loop_can_adopt_it() -> None:
 
 
 async def test_what_cannot_be_opened_leaves_nothing() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         with pytest.raises(ConnectRefused):
             await bench.modem.open_socket(bench.hosts.nowhere, 7)
 
@@ -280,7 +280,7 @@ async def test_what_cannot_be_opened_leaves_nothing() -> None:
 
 
 async def test_an_open_that_is_cancelled_leaves_nothing() -> None:
-    async with station(latency=0.1) as bench:
+    async with open_bench(latency=0.1) as bench:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await bench.modem.open_socket("echo.example", 7)
@@ -288,7 +288,7 @@ async def test_an_open_that_is_cancelled_leaves_nothing() -> None:
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_closing_the_modem_breaks_the_connection_and_ends_the_pump() -> None:
-    async with station() as bench, opened(bench, "echo.example") as sock:
+    async with open_bench() as bench, opened(bench, "echo.example") as sock:
         await bench.modem.close()
 
         with pytest.raises(ConnectionResetError):
@@ -304,7 +304,7 @@ async def test_a_thread_may_ask_the_loop_for_a_socket() -> None:
             sock.sendall(b"hello")
             return sock.recv(5)
 
-    async with station() as bench:
+    async with open_bench() as bench:
         assert await in_thread(program, bench.modem, asyncio.get_running_loop()) == b"hello"
 
 
@@ -324,7 +324,7 @@ def test_a_stranger_who_connects_to_the_pairs_port_is_shown_out() -> None:
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_datagrams_keep_their_bounds() -> None:
-    async with station() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
+    async with open_bench() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
         sock.settimeout(5)
         sock.send(b"one")
         sock.sendto(b"", ("echo.example", 7))
@@ -337,7 +337,7 @@ async def test_datagrams_keep_their_bounds() -> None:
 
 
 async def test_a_datagram_socket_tells_that_it_is_one() -> None:
-    async with station() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
+    async with open_bench() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x10)
         with sock.dup() as copy:
             assert copy.type == sock.type == socket.SOCK_DGRAM
@@ -351,7 +351,7 @@ async def test_a_datagram_socket_tells_that_it_is_one() -> None:
 
 
 async def test_a_datagram_that_is_too_long_is_lost_and_the_next_is_not(caplog: pytest.LogCaptureFixture) -> None:
-    async with station() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
+    async with open_bench() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
         sock.send(b"x" * 5000)
         sock.send(b"hello")
 
@@ -361,7 +361,7 @@ async def test_a_datagram_that_is_too_long_is_lost_and_the_next_is_not(caplog: p
 
 
 async def test_a_lost_datagram_socket_ends_who_receives_from_it() -> None:
-    async with station() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
+    async with open_bench() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
         receiving = await begun(sock.recv, 512)
         bench.emulator.restart()
 
@@ -377,7 +377,7 @@ async def test_datagrams_wait_for_a_program_that_does_not_receive() -> None:
 
         await connection.receive()
 
-    async with station() as bench:
+    async with open_bench() as bench:
         bench.network.add_host("many.example", send_many)
         async with opened(bench, "many.example", kind=socket.SOCK_DGRAM) as sock:
             sock.send(b"go")
@@ -396,7 +396,7 @@ async def test_echoes_of_all_five_sockets_do_not_mix() -> None:
             return sock.recv(512)
 
     kinds = [socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_STREAM]
-    async with station() as bench:
+    async with open_bench() as bench:
         bench.network.add_host("echo.example", EchoPeer())
         socks = [await bench.modem.open_socket("echo.example", 7, kind) for kind in kinds]
         words = [b"word %d" % number for number in range(5)]

@@ -21,10 +21,10 @@ from bc260y_aio import (
     SocketError,
 )
 from bc260y_aio.bridge import SocksServer
-from bc260y_aio.bridge.server import code_of
+from bc260y_aio.bridge.server import reply_code
 from bc260y_aio.bridge.socks import Code
 from bc260y_aio.emulator import PeerConnection
-from tests.bridge.station import station, until
+from tests.bridge.bench import open_bench, until
 from tests.guide.bench import Bench
 
 # To say that no authentication will do, and what is answered.
@@ -75,7 +75,7 @@ async def ask(streams: Streams, request: bytes) -> bytes:
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_a_client_is_connected_to_a_name_that_the_module_resolves() -> None:
-    async with station() as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         assert await ask((reader, writer), connect_to("echo.example")) == GRANTED
         writer.write(b"hello")
         assert await reader.readexactly(5) == b"hello"
@@ -84,7 +84,7 @@ async def test_a_client_is_connected_to_a_name_that_the_module_resolves() -> Non
 
 
 async def test_a_client_is_connected_to_an_address() -> None:
-    async with station() as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         address = socket.inet_aton(bench.network.add_host("goodbye.example", None, ports={7: say_goodbye}))
         assert await ask((reader, writer), b"\x05\x01\x00\x01" + address + b"\x00\x07") == GRANTED
         assert await reader.read() == b"goodbye"
@@ -102,7 +102,7 @@ async def test_curl_gets_a_page() -> None:
         writer.close()
 
     web = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with web, station() as bench, front(bench) as server:
+    async with web, open_bench() as bench, front(bench) as server:
         url = f"http://web.example:{web.sockets[0].getsockname()[1]}/"
         proxy = f"127.0.0.1:{server.port}"
         curl = await asyncio.create_subprocess_exec(
@@ -113,7 +113,7 @@ async def test_curl_gets_a_page() -> None:
 
 
 async def test_what_a_client_says_too_early_reaches_the_peer() -> None:
-    async with station(latency=0.02) as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench(latency=0.02) as bench, front(bench) as server, client_of(server) as (reader, writer):
         writer.write(HELLO + connect_to("echo.example") + b"early ")
         assert await reader.readexactly(12) == WELCOME + GRANTED
         writer.write(b"bird")
@@ -122,7 +122,7 @@ async def test_what_a_client_says_too_early_reaches_the_peer() -> None:
 
 
 async def test_what_a_client_says_while_it_is_connected_reaches_the_peer() -> None:
-    async with station(latency=0.1) as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench(latency=0.1) as bench, front(bench) as server, client_of(server) as (reader, writer):
         writer.write(HELLO + connect_to("echo.example"))
         assert await reader.readexactly(2) == WELCOME
         await until(lambda: bench.modem._ids.taken)
@@ -140,7 +140,7 @@ async def test_a_client_that_has_ended_its_sending_gets_the_answer_all_the_same(
         while stays_open and await connection.receive():
             pass
 
-    async with station() as bench, front(bench, linger=0.2) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench, linger=0.2) as server, client_of(server) as (reader, writer):
         bench.network.add_host("answer.example", answer)
         assert await ask((reader, writer), connect_to("answer.example")) == GRANTED
         writer.write(b"hello")
@@ -150,7 +150,7 @@ async def test_a_client_that_has_ended_its_sending_gets_the_answer_all_the_same(
 
 
 async def test_a_client_that_closes_has_what_it_wrote_sent_first() -> None:
-    async with station() as bench, front(bench) as server:
+    async with open_bench() as bench, front(bench) as server:
         async with client_of(server) as streams:
             assert await ask(streams, connect_to("sink.example")) == GRANTED
             streams[1].write(b"x" * 10_000)
@@ -160,7 +160,7 @@ async def test_a_client_that_closes_has_what_it_wrote_sent_first() -> None:
 
 
 async def test_a_lost_connection_is_a_reset() -> None:
-    async with station() as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         assert await ask((reader, writer), connect_to("echo.example")) == GRANTED
         bench.emulator.restart()
 
@@ -187,7 +187,7 @@ async def test_a_lost_connection_is_a_reset() -> None:
     ids=["no such name", "nobody there", "IPv6", "quote", "too long", "port 0", "BIND", "UDP", "address type"],
 )
 async def test_what_cannot_be_had_is_refused_with_the_code_that_tells_why(request_: bytes, answer: bytes) -> None:
-    async with station() as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         assert await ask((reader, writer), request_) == answer
         assert await reader.read() == b""
 
@@ -198,7 +198,7 @@ async def test_what_cannot_be_had_is_refused_with_the_code_that_tells_why(reques
     ids=["password", "SOCKS4", "HTTP"],
 )
 async def test_who_does_not_speak_our_socks_is_shown_out(said: bytes, answer: bytes) -> None:
-    async with station() as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         writer.write(said)
 
         assert await reader.read() == answer
@@ -221,14 +221,18 @@ async def test_who_does_not_speak_our_socks_is_shown_out(said: bytes, answer: by
     ],
 )
 def test_every_error_has_its_code(error: Exception, code: Code) -> None:
-    assert code_of(error) is code
+    assert reply_code(error) is code
 
 
 # Clients that keep others waiting, or do not wait themselves
 
 
 async def test_a_client_that_says_nothing_is_shown_out_in_time() -> None:
-    async with station() as bench, front(bench, handshake_timeout=0.1) as server, client_of(server) as (reader, writer):
+    async with (
+        open_bench() as bench,
+        front(bench, handshake_timeout=0.1) as server,
+        client_of(server) as (reader, writer),
+    ):
         writer.write(HELLO)
         assert await reader.readexactly(2) == WELCOME
 
@@ -237,7 +241,7 @@ async def test_a_client_that_says_nothing_is_shown_out_in_time() -> None:
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_a_client_that_goes_while_it_is_connected_leaves_nothing() -> None:
-    async with station(latency=0.15) as bench, front(bench) as server:
+    async with open_bench(latency=0.15) as bench, front(bench) as server:
         async with client_of(server) as (reader, writer):
             writer.write(HELLO + connect_to("echo.example"))
             assert await reader.readexactly(2) == WELCOME
@@ -247,7 +251,7 @@ async def test_a_client_that_goes_while_it_is_connected_leaves_nothing() -> None
 
 
 async def test_more_clients_than_connect_ids_wait_for_a_bounded_time() -> None:
-    async with station({"sockets": 1, "connect_id_timeout": 0.2}) as bench, front(bench) as server:
+    async with open_bench({"sockets": 1, "connect_id_timeout": 0.2}) as bench, front(bench) as server:
         async with client_of(server) as first, client_of(server) as second:
             assert await ask(first, connect_to("echo.example")) == GRANTED
             assert await ask(second, connect_to("echo.example")) == refused(Code.GENERAL_FAILURE)
@@ -257,7 +261,7 @@ async def test_more_clients_than_connect_ids_wait_for_a_bounded_time() -> None:
 
 
 async def test_there_is_an_end_to_how_many_clients_there_may_be(caplog: pytest.LogCaptureFixture) -> None:
-    async with station() as bench, front(bench, max_clients=1) as server, client_of(server) as first:
+    async with open_bench() as bench, front(bench, max_clients=1) as server, client_of(server) as first:
         assert await ask(first, connect_to("echo.example")) == GRANTED
         async with client_of(server) as (reader, _):
             assert await reader.read() == b""
@@ -271,7 +275,7 @@ async def test_a_client_that_does_not_read_holds_the_peer_back_and_loses_nothing
     async def send(connection: PeerConnection) -> None:
         connection.send(data)
 
-    async with station() as bench, front(bench) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         bench.network.add_host("source.example", send)
         assert await ask((reader, writer), connect_to("source.example")) == GRANTED
         reader._transport.pause_reading()  # type: ignore[attr-defined]
@@ -286,7 +290,7 @@ async def test_a_client_that_does_not_read_holds_the_peer_back_and_loses_nothing
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_closing_it_breaks_everything_off() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         async with front(bench) as server:
             reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
             idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -305,14 +309,14 @@ async def test_closing_it_breaks_everything_off() -> None:
 
 
 async def test_closing_it_while_a_client_is_being_connected_leaves_nothing() -> None:
-    async with station(latency=0.15) as bench, front(bench) as server, client_of(server) as (_, writer):
+    async with open_bench(latency=0.15) as bench, front(bench) as server, client_of(server) as (_, writer):
         writer.write(HELLO + connect_to("echo.example"))
         await until(lambda: bench.modem._ids.taken)
         await server.close()
 
 
 async def test_it_may_be_started_again_but_not_twice() -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         server = SocksServer(bench.modem, "localhost", 0)
         for _ in range(2):
             async with server:
@@ -327,7 +331,7 @@ async def test_listening_to_others_than_this_machine_is_worth_a_warning(
     monkeypatch.setattr(
         "bc260y_aio.bridge.server.socket.create_server", lambda address, **options: create_server(("127.0.0.1", 0))
     )
-    async with station() as bench:
+    async with open_bench() as bench:
         async with SocksServer(bench.modem, port=0):
             assert caplog.text == ""
 
@@ -346,7 +350,7 @@ async def test_listening_to_others_than_this_machine_is_worth_a_warning(
     ],
 )
 async def test_what_makes_no_sense_is_a_value_error(host: str, options: dict[str, Any]) -> None:
-    async with station() as bench:
+    async with open_bench() as bench:
         with pytest.raises(ValueError, match=r"proxy\.example|out of range"):
             SocksServer(bench.modem, host, **options)
 
@@ -364,7 +368,7 @@ async def test_when_descriptors_run_out_it_waits_and_goes_on(
         return accept(listener)
 
     monkeypatch.setattr("bc260y_aio.bridge.server._PAUSE", 0.05)
-    async with station() as bench, front(bench) as server:
+    async with open_bench() as bench, front(bench) as server:
         monkeypatch.setattr(socket.socket, "accept", fail_at_first)
         async with client_of(server) as streams:
             assert await ask(streams, connect_to("echo.example")) == GRANTED
@@ -373,7 +377,7 @@ async def test_when_descriptors_run_out_it_waits_and_goes_on(
 
 
 async def test_a_client_that_resets_its_connection_frees_the_connect_id_at_once() -> None:
-    async with station() as bench, front(bench, linger=60) as server:
+    async with open_bench() as bench, front(bench, linger=60) as server:
         async with client_of(server) as streams:
             assert await ask(streams, connect_to("echo.example")) == GRANTED
             at_once = struct.pack("ii", 1, 0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bc260y_aio.bridge.socks import (
     NEED_DATA,
-    WELCOME,
+    NO_AUTHENTICATION_REPLY,
     Code,
     Connect,
     Event,
@@ -147,6 +147,6 @@ def test_the_last_event_is_told_again() -> None:
 
 
 def test_answers_are_spelled_as_the_rfc_says() -> None:
-    assert WELCOME == b"\x05\x00"
+    assert NO_AUTHENTICATION_REPLY == b"\x05\x00"
     assert reply(Code.SUCCEEDED, ("0.0.0.0", 4000)) == b"\x05\x00\x00\x01\x00\x00\x00\x00\x0f\xa0"
     assert reply(Code.CONNECTION_REFUSED) == b"\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00"

@@ -9,7 +9,7 @@ from anyio.streams.tls import TLSStream
 from bc260y_aio import Modem
 from tests.contract.certificates import client_context, server_context
 
-from .stage import PEER, free, greet, routable, serving, serving_datagrams
+from .servers import PEER, free, greet, routable, serving, serving_datagrams
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 

@@ -15,7 +15,7 @@ import pytest
 from bc260y_aio import ModemTransport
 from tests.contract.certificates import client_context, server_context
 
-from .stage import PEER, ask, free, greet, routable, serving
+from .servers import PEER, ask, free, greet, routable, serving
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 

@@ -9,7 +9,7 @@ import pytest
 
 from bc260y_aio import ModemDatagramTransport, UnconnectedDatagramTransport
 
-from .stage import PEER, free, routable, serving_datagrams
+from .servers import PEER, free, routable, serving_datagrams
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 

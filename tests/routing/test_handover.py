@@ -11,7 +11,7 @@ import pytest
 from bc260y_aio import ModemTransport
 from tests.contract.certificates import client_context, server_context
 
-from .stage import PEER, connected, free, greet, receive, routable, serving
+from .servers import PEER, connected, free, greet, receive, routable, serving
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 

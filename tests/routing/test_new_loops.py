@@ -9,7 +9,7 @@ from bc260y_aio import Modem
 from bc260y_aio.routing import route_new_loops
 from tests.loops import LoopFactory
 
-from .stage import PEER, ask, serving
+from .servers import PEER, ask, serving
 
 
 @pytest.mark.loops("asyncio", "uvloop")

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import pytest
 
-from bc260y_aio.routing.pump import Pump
+from bc260y_aio.routing.socket_relay import SocketRelay
 
-from .stage import PEER, ask, connected, free, greet, made, receive, routable, serving, serving_datagrams
+from .servers import PEER, ask, connected, free, greet, made, receive, routable, serving, serving_datagrams
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 
@@ -120,10 +120,10 @@ async def test_a_client_that_reads_slowly_gets_everything() -> None:
     async with routable() as modem, serving(pour) as port, serving() as other:
         with modem.route():
             async with connected(port) as sock:
-                pump = Pump.behind(sock, asyncio.get_running_loop())
-                assert pump is not None
+                relay = SocketRelay.behind(sock, asyncio.get_running_loop())
+                assert relay is not None
                 async with asyncio.timeout(20):
-                    while pump.transport.is_reading():
+                    while relay.transport.is_reading():
                         await ask(other)
 
                 assert await receive(sock, len(data) + 1) == data

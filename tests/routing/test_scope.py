@@ -13,7 +13,7 @@ import pytest
 import bc260y_aio
 from bc260y_aio.routing.destinations import is_local
 
-from .stage import PEER, ask, routable, serving
+from .servers import PEER, ask, routable, serving
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.certificates import client_context, server_context
 
-from .stage import PEER, routable, serving
+from .servers import PEER, routable, serving
 
 
 async def test_what_waits_when_a_peer_ends_its_side_of_tls_is_sent_and_the_end_behind_it() -> None:

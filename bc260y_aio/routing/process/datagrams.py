@@ -6,11 +6,11 @@ import contextvars
 from collections.abc import Callable
 from typing import Any
 
-from ..sockets.rai import RAI, effective
-from ..transports import Buffer, FlowControl, checked_buffer
+from ...sockets.rai import RAI, effective
+from ...transports import Buffer, FlowControl, checked_buffer
 
 
-class FarEnd(asyncio.DatagramProtocol):
+class RelayedDatagramProtocol(asyncio.DatagramProtocol):
     """The protocol in the modem's thread; it passes on what it hears.
 
     Attributes:
@@ -21,7 +21,7 @@ class FarEnd(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._near: RelayedDatagrams | None = None
+        self._local: RelayedDatagrams | None = None
         self._lost: tuple[Exception | None] | None = None
 
     # In the modem's thread
@@ -46,12 +46,12 @@ class FarEnd(asyncio.DatagramProtocol):
         self._pass("lost", exc)
 
     def _pass(self, what: str, *args: Any) -> None:
-        if self._near is not None and not self._near.pass_on(what, *args):
+        if self._local is not None and not self._local.pass_on(what, *args):
             # The program's loop is closed.
             self.transport.abort()
 
-    def _join(self, near: "RelayedDatagrams") -> None:
-        self._near = near
+    def _join(self, local: "RelayedDatagrams") -> None:
+        self._local = local
         if self._lost is not None:
             self._pass("lost", *self._lost)
         elif hasattr(self.transport, "resume_reading"):
@@ -67,9 +67,9 @@ class FarEnd(asyncio.DatagramProtocol):
 
     # In the program's thread
 
-    def join(self, near: "RelayedDatagrams") -> None:
+    def join(self, local: "RelayedDatagrams") -> None:
         """Begin to pass things on."""
-        self._call(self._join, near)
+        self._call(self._join, local)
 
     def send(self, data: bytes, addr: Any, rai: RAI) -> None:
         """Send a datagram."""
@@ -99,14 +99,14 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
         self,
         loop: asyncio.AbstractEventLoop,
         protocol: asyncio.BaseProtocol,
-        far: FarEnd,
+        remote: RelayedDatagramProtocol,
         on_lost: Callable[["RelayedDatagrams"], None],
     ) -> None:
         """Make a transport, and introduce it to its protocol; ``on_lost`` is called at the end."""
         super().__init__()
         self._loop = loop
         self._protocol: Any = protocol
-        self._far = far
+        self._remote = remote
         self._on_lost = on_lost
         self._context = contextvars.copy_context()
         self._size = 0
@@ -116,15 +116,15 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
 
     def __repr__(self) -> str:
         state = " closed" if self._is_lost else " closing" if self._is_closing else ""
-        return f"<{type(self).__name__} of {self._far.transport!r}{state}>"
+        return f"<{type(self).__name__} of {self._remote.transport!r}{state}>"
 
     def _begin(self) -> None:
         self._protocol.connection_made(self)
-        self._far.join(self)
+        self._remote.join(self)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return ``peername``, ``sockname`` or ``socket``."""
-        return default if name == "modem" else self._far.transport.get_extra_info(name, default)
+        return default if name == "modem" else self._remote.transport.get_extra_info(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Set the protocol."""
@@ -154,7 +154,7 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
         piece = bytes(checked_buffer(data))
         if not self._is_closing:
             self._size += len(piece)
-            self._far.send(piece, addr, effective(rai))
+            self._remote.send(piece, addr, effective(rai))
             self._maybe_pause()
 
     # Closing
@@ -167,12 +167,12 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
         """Send what waits, and close."""
         if not self._is_closing:
             self._is_closing = True
-            self._far.close()
+            self._remote.close()
 
     def abort(self) -> None:
         """Close at once."""
         self._is_closing = True
-        self._far.abort()
+        self._remote.abort()
 
     # From the modem's thread
 

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..routing import bound_address, is_local, literal, route_new_loops
-from .router import ThreadRouter, put_behind
-from .thread import ModemThread, is_modems_own
+from .. import bound_address, is_local, literal, route_new_loops
+from .router import ThreadRouter, attach
+from .thread import ModemThread, is_modem_thread
 
 _INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 
@@ -17,7 +17,7 @@ _socket: Any = socket.socket
 _module: Any = socket
 
 
-def carry_everything(thread: ModemThread) -> None:
+def route_process(thread: ModemThread) -> None:
     """Send what this process connects to over a modem, but for this machine's own addresses; refuse what cannot be.
 
     It lasts as long as the process. Event loops that exist already are not part of it.
@@ -46,7 +46,7 @@ def _connect(thread: ModemThread, own: Callable[..., None]) -> Callable[..., Non
 
         host, port = address[:2]
         opening = thread.opening(host, port, self.type, family=self.family, local_addr=bound_address(self))
-        put_behind(self, thread.wait_for(opening, timeout, undo=socket.socket.close))
+        attach(self, thread.wait_for(opening, timeout, undo=socket.socket.close))
 
     return connect
 
@@ -70,7 +70,7 @@ def _connect_ex(connect: Callable[..., None], own: Callable[..., int]) -> Callab
 
 def _getaddrinfo(thread: ModemThread, own: Callable[..., Any]) -> Callable[..., Any]:
     def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
-        if is_modems_own() or not _asks_elsewhere(host) or flags & socket.AI_PASSIVE:
+        if is_modem_thread() or not _asks_elsewhere(host) or flags & socket.AI_PASSIVE:
             return own(host, port, family, type, proto, flags)
 
         return thread.wait_for(lambda modem: modem.getaddrinfo(host, port, family=family, type=type, proto=proto), None)
@@ -83,7 +83,7 @@ def _getaddrinfo(thread: ModemThread, own: Callable[..., Any]) -> Callable[..., 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     """Keep everything else off the host's network."""
-    if not event.startswith("socket.") or is_modems_own():
+    if not event.startswith("socket.") or is_modem_thread():
         return
 
     match event, arguments:
@@ -98,7 +98,7 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 def _leaves(sock: socket.socket, address: Any) -> bool:
     """Tell whether an address is one of another machine, that this thread must not reach by itself."""
-    if sock.family not in _INTERNET or is_modems_own():
+    if sock.family not in _INTERNET or is_modem_thread():
         return False
 
     match address:

@@ -14,7 +14,7 @@ a kernel does it.
 Child processes are not part of it, nor is what a library written in C does by itself.
 """
 
-from .sockets import carry_everything
+from .sockets import route_process
 from .thread import ModemThread
 
-__all__ = ["ModemThread", "carry_everything"]
+__all__ = ["ModemThread", "route_process"]

@@ -8,23 +8,23 @@ import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from ..bridge import BridgedSocket, Holder, LocalStream, Remote, open_ends, pump
-from ..errors import ModemClosed
-from ..modem.modem import Modem
-from ..sockets.tasks import TaskSet
+from ...bridge import BridgedSocket, DescriptorOwner, LocalStream, Remote, open_ends, relay
+from ...errors import ModemClosed
+from ...sockets.tasks import TaskSet
+from ..rules import Router
 
 logger = logging.getLogger("bc260y_aio")
 
 T = TypeVar("T")
 
 # What the names of threads that belong to a modem begin with; that of a serial device is named after it, too.
-THREADS: Final = "bc260y["
+THREAD_PREFIX: Final = "bc260y["
 
 # How long, at the end, what the program wrote may take to be sent, in seconds; and what follows.
-PATIENCE: Final = 60.0
-_GRACE: Final = 60.0
+FLUSH_TIMEOUT: Final = 60.0
+_CLOSE_TIMEOUT: Final = 60.0
 # What the kernel may hold of what a program has written, in bytes: about as much as it would on a slow network.
 # Programs end without waiting for that.
 _SEND_BUFFER: Final = 64 * 1024
@@ -33,9 +33,37 @@ _SEND_BUFFER: Final = 64 * 1024
 _LINGER: Final = 5.0
 
 
-def is_modems_own() -> bool:
+class ProcessModem(Router, Protocol):
+    """The modem of a process: a :class:`bc260y_aio.Modem`, or anything else with its methods."""
+
+    @property
+    def name(self) -> str:
+        """Its short name, for logs and for the thread."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        ...
+
+    async def open(self) -> object:
+        """Open it.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+
+    async def close(self) -> None:
+        """Close it."""
+
+
+# What is done in the modem's thread.
+Work: TypeAlias = Callable[[ProcessModem], Awaitable[T]]
+
+
+def is_modem_thread() -> bool:
     """Tell whether the code that runs is in a thread of a modem."""
-    return threading.current_thread().name.startswith(THREADS)
+    return threading.current_thread().name.startswith(THREAD_PREFIX)
 
 
 class ModemThread:
@@ -44,15 +72,15 @@ class ModemThread:
     Everything here may be called from any other thread.
     """
 
-    def __init__(self, modem: Modem) -> None:
+    def __init__(self, modem: ProcessModem) -> None:
         """Take a modem that is not open."""
         self._modem = modem
         self._pid = os.getpid()
-        self._thread = threading.Thread(target=self._run, name=f"{THREADS}{modem.name}].thread", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"{THREAD_PREFIX}{modem.name}].thread", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
-        self._ends: dict[LocalStream, Holder] = {}
-        self._patience = PATIENCE
+        self._ends: dict[LocalStream, DescriptorOwner] = {}
+        self._flush_timeout = FLUSH_TIMEOUT
 
     # Life
 
@@ -69,22 +97,22 @@ class ModemThread:
             self.stop()
             raise
 
-    def stop(self, patience: float = PATIENCE) -> None:
+    def stop(self, flush_timeout: float = FLUSH_TIMEOUT) -> None:
         """Send what the program wrote, close the modem, and end the thread.
 
         Calling it twice, and in a child process, is harmless.
 
         Args:
-            patience: how long the sending may take, in seconds.
+            flush_timeout: how long the sending may take, in seconds.
         """
         if os.getpid() == self._pid and self._thread.is_alive():
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stop, patience)
+                self._loop.call_soon_threadsafe(self._stop, flush_timeout)
 
-            self._thread.join(patience + _GRACE)
+            self._thread.join(flush_timeout + _CLOSE_TIMEOUT)
 
-    def _stop(self, patience: float) -> None:
-        self._patience = patience
+    def _stop(self, flush_timeout: float) -> None:
+        self._flush_timeout = flush_timeout
         self._stopping.set()
 
     def _run(self) -> None:
@@ -94,7 +122,7 @@ class ModemThread:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._is_opening = asyncio.Lock()
-        self._pumps = TaskSet("bridge")
+        self._relays = TaskSet("bridge")
         opening = asyncio.ensure_future(self._modem.open())
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -108,16 +136,16 @@ class ModemThread:
             if not self._opened.done():
                 self._opened.set_exception(exc)
         finally:
-            for local, holder in self._ends.items():
+            for local, owner in self._ends.items():
                 local.may_wait = lambda: False
-                holder.end()
+                owner.end()
 
-            await self._pumps.settle(self._patience)
+            await self._relays.settle(self._flush_timeout)
             await self._modem.close()
 
     # Work
 
-    def submit(self, work: Callable[[Modem], Awaitable[T]]) -> "concurrent.futures.Future[T]":
+    def submit(self, work: Work[T]) -> "concurrent.futures.Future[T]":
         """Have something done with the modem, once it is open.
 
         Raises:
@@ -133,7 +161,7 @@ class ModemThread:
             coroutine.close()
             raise ModemClosed("the modem is closed") from None
 
-    async def _do(self, work: Callable[[Modem], Awaitable[T]]) -> T:
+    async def _do(self, work: Work[T]) -> T:
         async with self._is_opening:
             if self._stopping.is_set():
                 raise ModemClosed("the program has ended")
@@ -144,7 +172,7 @@ class ModemThread:
 
         return await work(self._modem)
 
-    async def done(self, work: Callable[[Modem], Awaitable[T]], undo: Callable[[T], object] | None = None) -> T:
+    async def done(self, work: Work[T], undo: Callable[[T], object] | None = None) -> T:
         """Have something done, and wait for it on this thread's loop.
 
         Args:
@@ -164,7 +192,10 @@ class ModemThread:
             raise
 
     def wait_for(
-        self, work: Callable[[Modem], Awaitable[T]], timeout: float | None, undo: Callable[[T], object] | None = None
+        self,
+        work: Work[T],
+        timeout: float | None,
+        undo: Callable[[T], object] | None = None,
     ) -> T:
         """Have something done, and block for it.
 
@@ -192,15 +223,15 @@ class ModemThread:
 
     # Sockets
 
-    def opening(self, host: str, port: int, kind: int, **kwds: Any) -> Callable[[Modem], Awaitable[BridgedSocket]]:
+    def opening(self, host: str, port: int, kind: int, **kwds: Any) -> Work[BridgedSocket]:
         """Return the work that opens a connection, and results in a socket of this machine that leads to it."""
 
-        async def work(modem: Modem) -> BridgedSocket:
+        async def work(modem: ProcessModem) -> BridgedSocket:
             theirs, local, remote = await open_ends(modem, host, port, kind, **kwds)
-            theirs.holder = Holder(theirs)
-            local.may_wait = theirs.holder.is_open
-            self._ends[local] = theirs.holder
-            self._pumps.spawn(self._pump(local, remote), f"{remote.transport.get_extra_info('connect_id')}")
+            theirs.owner = DescriptorOwner(theirs)
+            local.may_wait = theirs.owner.is_open
+            self._ends[local] = theirs.owner
+            self._relays.spawn(self._relay(local, remote), f"{remote.transport.get_extra_info('connect_id')}")
             if kind == socket.SOCK_STREAM:
                 theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
@@ -209,9 +240,9 @@ class ModemThread:
 
         return work
 
-    async def _pump(self, local: LocalStream, remote: Remote) -> None:
+    async def _relay(self, local: LocalStream, remote: Remote) -> None:
         try:
-            await pump(local, remote, linger=_LINGER)
+            await relay(local, remote, linger=_LINGER)
         finally:
             del self._ends[local]
 

@@ -6,13 +6,12 @@ import os
 import socket
 import weakref
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from ..bridge import BridgedSocket
-from ..modem.modem import Modem
-from ..transports.endpoint import DatagramEndpoint, EndpointProtocol
-from .datagrams import FarEnd, RelayedDatagrams
-from .thread import ModemThread
+from ...bridge import BridgedSocket
+from ...transports.endpoint import DatagramEndpoint, EndpointProtocol
+from .datagrams import RelayedDatagramProtocol, RelayedDatagrams
+from .thread import ModemThread, ProcessModem
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -66,7 +65,7 @@ class ThreadRouter:
     async def sock_connect(self, sock: socket.socket, host: Any, port: Any, local_addr: Any) -> None:
         """Put a connection behind a socket of a client's own."""
         opening = self._thread.opening(host, port, sock.type, family=sock.family, local_addr=local_addr)
-        put_behind(sock, await self._thread.done(opening, undo=socket.socket.close))
+        attach(sock, await self._thread.done(opening, undo=socket.socket.close))
 
     # Datagrams
 
@@ -76,22 +75,23 @@ class ThreadRouter:
         """Open a UDP socket, as :meth:`Modem.create_datagram_endpoint` does."""
         loop = asyncio.get_running_loop()
 
-        async def work(modem: Modem) -> FarEnd:
-            return (await modem.create_datagram_endpoint(FarEnd, local_addr, remote_addr, **kwds))[1]
+        async def work(modem: ProcessModem) -> RelayedDatagramProtocol:
+            _, protocol = await modem.create_datagram_endpoint(RelayedDatagramProtocol, local_addr, remote_addr, **kwds)
+            return cast("RelayedDatagramProtocol", protocol)
 
-        far = await self._thread.done(work, undo=FarEnd.abort)
+        remote = await self._thread.done(work, undo=RelayedDatagramProtocol.abort)
         try:
             protocol = protocol_factory()
         except BaseException:
-            far.abort()
+            remote.abort()
             raise
 
         endpoints = self._endpoints.setdefault(loop, set())
-        near = RelayedDatagrams(loop, protocol, far, endpoints.discard)
-        endpoints.add(near)
+        local = RelayedDatagrams(loop, protocol, remote, endpoints.discard)
+        endpoints.add(local)
         # Programs rely on `connection_made` having been called.
         await asyncio.sleep(0)
-        return near, protocol
+        return local, protocol
 
     async def open_datagram_endpoint(self, host: Any, port: Any, **kwds: Any) -> DatagramEndpoint:
         """Open a UDP socket that is awaited."""
@@ -100,8 +100,8 @@ class ThreadRouter:
 
     def forget(self, loop: asyncio.AbstractEventLoop) -> None:
         """Close the UDP sockets of a loop that is about to be closed."""
-        for near in tuple(self._endpoints.pop(loop, ())):
-            near.abort()
+        for local in tuple(self._endpoints.pop(loop, ())):
+            local.abort()
 
     # Names
 
@@ -110,7 +110,7 @@ class ThreadRouter:
         return await self._thread.done(lambda modem: modem.getaddrinfo(host, port, **kwds))
 
 
-def put_behind(sock: socket.socket, theirs: BridgedSocket) -> None:
+def attach(sock: socket.socket, theirs: BridgedSocket) -> None:
     """Put an open connection behind the descriptor of a socket that is not connected.
 
     Raises:
@@ -122,5 +122,5 @@ def put_behind(sock: socket.socket, theirs: BridgedSocket) -> None:
 
         theirs.settimeout(sock.gettimeout())
         os.dup2(theirs.fileno(), sock.fileno(), inheritable=sock.get_inheritable())
-        if theirs.holder is not None:
-            theirs.holder.pass_to(sock)
+        if theirs.owner is not None:
+            theirs.owner.pass_to(sock)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.certificates import client_context, server_context
 
-from .stage import PEER, connected, free, routable, serving
+from .servers import PEER, connected, free, routable, serving
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 @contextlib.asynccontextmanager
-async def station(options: dict[str, Any] | None = None, latency: float = 0.0) -> AsyncIterator[Bench]:
+async def open_bench(options: dict[str, Any] | None = None, latency: float = 0.0) -> AsyncIterator[Bench]:
     """Open a modem; when the block ends, it must have every connectID back.
 
     Args:

@@ -33,7 +33,7 @@ async def send_file(transport: Any, file: Any, offset: int = 0, count: int | Non
 
     _check(file, offset, count)
     loop = asyncio.get_running_loop()
-    brake = _Brake(transport)
+    flow = _SendfileProtocol(transport)
     sent = 0
     try:
         if offset:
@@ -45,14 +45,14 @@ async def send_file(transport: Any, file: Any, offset: int = 0, count: int | Non
             if not piece:
                 break
 
-            await brake.ready()
+            await flow.ready()
             transport.write(piece)
             sent += len(piece)
 
-        await brake.ready()
+        await flow.ready()
         return sent
     finally:
-        brake.release()
+        flow.release()
         if sent and hasattr(file, "seek"):
             file.seek(offset + sent)
 
@@ -69,7 +69,7 @@ def _check(file: Any, offset: int, count: int | None) -> None:
             raise ValueError(f"{name} must be {'non-negative' if least == 0 else 'positive'} (got {number!r})")
 
 
-class _Brake(asyncio.Protocol):
+class _SendfileProtocol(asyncio.Protocol):
     """Stands in for a transport's protocol meanwhile, to hear when to stop writing and when to go on."""
 
     def __init__(self, transport: Any) -> None:

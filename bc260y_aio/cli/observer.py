@@ -1,4 +1,4 @@
-"""A guest at the module: it asks, and leaves everything as it was."""
+"""A observer at the module: it asks, and leaves everything as it was."""
 
 import contextlib
 import functools
@@ -22,7 +22,7 @@ _INBOX_LIMIT: Final = 1024
 Told = TypeVar("Told", bound=Information)
 
 
-class Guest(Modem):
+class Observer(Modem):
     """A modem that is not taken over.
 
     Unlike :class:`bc260y_aio.Modem`, it writes no payload format to the NVRAM, switches no echo off, and leaves the
@@ -41,7 +41,7 @@ class Guest(Modem):
             close_timeout: how long that may take, in seconds.
         """
         super().__init__(port, baudrate=baudrate, close_timeout=close_timeout)
-        self._settings = _Onlooker(self._formats, stays_awake=stays_awake)
+        self._settings = _ObserverStartup(self._formats, stays_awake=stays_awake)
 
     def _on_urc(self, event: Response) -> None:
         # Sleep, and a socket whose opening is told late, are the business of whoever asked for them.
@@ -49,9 +49,9 @@ class Guest(Modem):
             case RegistrationChanged():
                 self._note_registration(event)
             case Restarted():
-                self._tasks.spawn(self._look_again(), "look_again")
+                self._tasks.spawn(self._configure_again(), "configure_again")
 
-    async def _look_again(self) -> None:
+    async def _configure_again(self) -> None:
         with contextlib.suppress(BC260YError):
             channel = self._channel
             async with channel.turn(urgent=True) as turn:
@@ -94,10 +94,10 @@ class Guest(Modem):
         # The module may be asleep whenever the user comes back to it.
         channel.may_sleep = True
         for connect_id in range(self._profile.sockets):
-            channel.inboxes.attach(connect_id, _Ear(channel, functools.partial(on_data, connect_id), on_loss))
+            channel.inboxes.attach(connect_id, _CallbackInbox(channel, functools.partial(on_data, connect_id), on_loss))
 
 
-class _Onlooker(StartupSettings):
+class _ObserverStartup(StartupSettings):
     """Nothing that a module must be told, but perhaps to stay awake."""
 
     def __init__(self, formats: PayloadFormats, *, stays_awake: bool) -> None:
@@ -130,7 +130,7 @@ class _Onlooker(StartupSettings):
             await turn.execute(SetSleep(0))
 
 
-class _Ear(Inbox):
+class _CallbackInbox(Inbox):
     """An inbox that keeps nothing."""
 
     def __init__(

@@ -2,9 +2,9 @@
 
 Some clients make a socket, have the loop connect it, and then go on in one of two ways. They hand it to the loop to
 make a transport of, or they use it raw: ``sock_sendall``, ``sock_recv``, even a ``recv`` of their own. Which of the two
-is not known beforehand. So one end of a socketpair takes the place of the client's descriptor, and a pump moves bytes
-between the other end and the module, with backpressure both ways. When the socket is handed over, the pump gives back
-what the client has not read; when the client closes it, without a word to the loop, the pump sees the end.
+is not known beforehand. So one end of a socketpair takes the place of the client's descriptor, and a relay moves bytes
+between the other end and the module, with backpressure both ways. When the socket is handed over, the relay gives back
+what the client has not read; when the client closes it, without a word to the loop, the relay sees the end.
 """
 
 import asyncio
@@ -38,11 +38,11 @@ def _key(sock: socket.socket) -> Key | None:
     return status.st_dev, status.st_ino
 
 
-# The pumps that are behind a socket, also those that have come to their end while the client still has the socket.
-_pumps: Final[dict[Key, "Pump"]] = {}
+# The relays that are behind a socket, also those that have come to their end while the client still has the socket.
+_relays: Final[dict[Key, "SocketRelay"]] = {}
 
 
-class Pump(asyncio.BaseProtocol):
+class SocketRelay(asyncio.BaseProtocol):
     """The protocol of a connection that ends in a client's own socket.
 
     Attributes:
@@ -66,10 +66,10 @@ class Pump(asyncio.BaseProtocol):
         self._error: BaseException | None = None
 
     @staticmethod
-    def behind(sock: socket.socket, loop: asyncio.AbstractEventLoop) -> "Pump | None":
-        """Return the pump behind a client's socket, if there is one on this loop."""
-        pump = _pumps.get(key) if (key := _key(sock)) is not None else None
-        return pump if pump is not None and pump._loop is loop else None
+    def behind(sock: socket.socket, loop: asyncio.AbstractEventLoop) -> "SocketRelay | None":
+        """Return the relay behind a client's socket, if there is one on this loop."""
+        relay = _relays.get(key) if (key := _key(sock)) is not None else None
+        return relay if relay is not None and relay._loop is loop else None
 
     # From a client's socket to its owner's and back
 
@@ -96,7 +96,7 @@ class Pump(asyncio.BaseProtocol):
         self._client = weakref.ref(sock, self._client_gone)
         self._key = _key(sock)
         if self._key is not None:
-            _pumps[self._key] = self
+            _relays[self._key] = self
 
         self._watch(on=True)
         self.transport.resume_reading()
@@ -132,7 +132,7 @@ class Pump(asyncio.BaseProtocol):
 
     def _forget(self) -> None:
         if self._key is not None:
-            _pumps.pop(self._key, None)
+            _relays.pop(self._key, None)
 
     def _stop(self) -> None:
         ours, self._ours = self._ours, None

@@ -44,7 +44,7 @@ class Remote(Protocol):
         """Wait until the connection is over; raise OSError when not everything was acknowledged."""
 
 
-class Packets:
+class RemoteDatagrams:
     """The module's end of datagrams with one peer."""
 
     def __init__(self, end: DatagramEnd) -> None:
@@ -79,7 +79,7 @@ class Packets:
             logger.warning("%r: %d bytes from a program cannot be sent: %s", self._end.transport, len(data), exc)
 
 
-async def pump(local: LocalStream, remote: Remote, *, linger: float = 0.0) -> None:
+async def relay(local: LocalStream, remote: Remote, *, linger: float = 0.0) -> None:
     """Pass everything on, both ways, until either side ends; then close both.
 
     A program that ends has what it wrote sent, and the module's connection closed. A peer that closes has what it sent

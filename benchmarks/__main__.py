@@ -20,7 +20,7 @@ _FIGURE: Final = Path(__file__).with_name("figures.svg")
 _BEGIN: Final = "<!-- figures: begin -->"
 _END: Final = "<!-- figures: end -->"
 
-NAMES: Final = ("parse", "round_trip", "goodput", "echo", "scale", "radio", "idle")
+NAMES: Final = ("calls", "parse", "round_trip", "goodput", "echo", "scale", "radio", "idle")
 
 
 def _find(name: str) -> Measure:

@@ -14,6 +14,7 @@ Each failure is one of ours and, at the same time, the builtin that an asyncio p
      |   +- LocalProtocolError (RuntimeError)
      |   +- RemoteProtocolError (ConnectionAbortedError)
      +- ReplayMismatch (AssertionError)
+     +- HalfCloseNotSupported (NotImplementedError)
      +- CommandError
      |   +- CommandFailed
      |   +- CommandTimeout (TimeoutError)
@@ -341,6 +342,16 @@ def socket_error(code: int, what: str) -> SocketError:
 
 
 # Established connections
+
+
+class HalfCloseNotSupported(BC260YError, NotImplementedError):
+    """Raised by ``write_eof()``: the module cannot close a connection in one direction only (guide 2.2.3).
+
+    asyncio's transports raise NotImplementedError for that. Libraries that call ``write_eof()`` on their way to
+    ``close()``, as anyio 4.10 to 4.15, ignore an OSError; this is both.
+    """
+
+    _errno = errno.EOPNOTSUPP
 
 
 class ConnectionLost(BC260YError, ConnectionResetError):

@@ -2,15 +2,25 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import BC260YError, CommandFailed, ConnectionLost, ModemClosed, NotAcknowledged
+from ..errors import (
+    BC260YError,
+    CommandFailed,
+    ConnectionLost,
+    HalfCloseNotSupported,
+    ModemClosed,
+    NotAcknowledged,
+)
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import StreamOutbox
 from ..sockets.rai import RAI, effective
 from .base import Buffer, Closing, SocketTransport, checked_buffer
 from .cork import Cork
+
+logger = logging.getLogger("bc260y_aio")
 
 
 class ModemTransport(SocketTransport, asyncio.Transport):
@@ -147,12 +157,19 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         return False
 
     def write_eof(self) -> None:
-        """Refuse.
+        """Refuse, and log a warning if the connection is not closed next.
 
         Raises:
-            NotImplementedError: always. asyncio's own TLS transport does the same.
+            HalfCloseNotSupported: always, a NotImplementedError and an OSError. asyncio's own TLS transport raises
+                NotImplementedError.
         """
-        raise NotImplementedError("a module socket cannot be closed in one direction only")
+        # A caller that ignores every OSError would wait for a peer that waits for this end.
+        self._loop.call_soon(self._warn_of_ignored_eof)
+        raise HalfCloseNotSupported("a module socket cannot be closed in one direction only: use close()")
+
+    def _warn_of_ignored_eof(self) -> None:
+        if not self._closing:
+            logger.warning("%r: write_eof() was refused, so the peer sees no end of the data until close()", self)
 
     async def wait_acked(self, timeout: float) -> None:
         """Wait until everything written has been sent, and acknowledged by the peer.

@@ -496,12 +496,29 @@ async def test_what_is_not_bytes_is_refused() -> None:
             transport.write(data)
 
 
-async def test_there_is_no_half_close() -> None:
+async def test_there_is_no_half_close(caplog: pytest.LogCaptureFixture) -> None:
     module = Module()
     async with connected(module) as (_, transport, _):
         assert not transport.can_write_eof()
         with pytest.raises(NotImplementedError):
             transport.write_eof()
+
+        await asyncio.sleep(0)
+        assert "write_eof() was refused, so the peer sees no end of the data until close()" in caplog.text
+
+
+async def test_a_half_close_on_the_way_to_a_close_is_ignored_by_those_who_ignore_an_os_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    module = Module()
+    async with connected(module) as (_, transport, _):
+        # As anyio 4.10 to 4.15 ends a stream.
+        with contextlib.suppress(OSError):
+            transport.write_eof()
+
+        transport.close()
+        await asyncio.sleep(0)
+        assert caplog.messages == []
 
 
 async def test_writing_is_paused_inside_write_and_resumed_when_enough_has_gone() -> None:

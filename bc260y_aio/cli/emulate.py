@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..emulator import Emulator, Options
 from ..emulator.describe import described
-from ..emulator.network.conditions import COVERAGES
+from ..emulator.network.coverage import COVERAGES
 from .common import Subparsers, complain, say
 from .serving import add_line_options, check_link, serve
 

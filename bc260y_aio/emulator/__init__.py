@@ -9,7 +9,7 @@ from .faults import Faults
 from .line import Line
 from .module import Module, ModuleSocket, Nvram, Power, Sent
 from .network import (
-    Conditions,
+    CoverageProfile,
     EchoPeer,
     Expect,
     Hold,
@@ -32,7 +32,7 @@ from .options import Options
 from .radio import Currents, Radio, RadioState, Span, Usage
 
 __all__ = [
-    "Conditions",
+    "CoverageProfile",
     "Currents",
     "EchoPeer",
     "Emulator",

@@ -8,13 +8,13 @@ from typing import Any, Final, NamedTuple
 
 from ..at.responses import Dialect
 from .faults import Faults
-from .network.conditions import Conditions
+from .network.coverage import CoverageProfile
 from .options import Options, write_value
 from .radio import Currents
 
 # The groups of options, and what heads them.
 _GROUPS: Final[tuple[tuple[str, Any, Any], ...]] = (
-    ("The network and the radio", Conditions, Conditions()),
+    ("The network and the radio", CoverageProfile, CoverageProfile()),
     ("The module and its line", Options, Options(line="memory")),
     ("What the radio draws", Currents, Currents()),
     ("How responses are spelled", Dialect, Dialect()),

@@ -13,12 +13,12 @@ from ..errors import PortError
 from .line import End, Line, MemoryEnd, make_end
 from .module import Module, Nvram
 from .network import Network
-from .network.conditions import FIGURES
+from .network.coverage import PROFILE_FIELDS
 from .options import Options
 from .radio import Radio
 
 # The options that are the network's.
-_OF_THE_NETWORK: Final = frozenset({"names", *FIGURES})
+_OF_THE_NETWORK: Final = frozenset({"names", *PROFILE_FIELDS})
 
 
 class Emulator:
@@ -264,7 +264,7 @@ class Emulator:
 
 
 def _network(options: Options) -> Network:
-    figures = {name: getattr(options, name) for name in FIGURES}
+    figures = {name: getattr(options, name) for name in PROFILE_FIELDS}
     return Network(names=options.names, seed=options.seed, **figures)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from ..at.responses import STANDARD, CmeLevel, Dialect
 from .faults import KINDS, Faults
 from .line import LINES
-from .network.conditions import Conditions, figures_of
+from .network.coverage import CoverageProfile, coverage_figures
 from .radio import Currents
 
 SCHEME: Final = "emulator"
@@ -45,8 +45,8 @@ ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options(Conditions):
-    """What can be set about an emulated module, and about its network: see :class:`Conditions` for that.
+class Options(CoverageProfile):
+    """What can be set about an emulated module, and about its network: see :class:`CoverageProfile` for that.
 
     :meth:`of` builds them from plain names, with those of the dialect, the currents and the faults among them.
 
@@ -126,8 +126,8 @@ class Options(Conditions):
 
     def __post_init__(self) -> None:
         # The class that `slots` makes is another one than `super()` would look for.
-        Conditions.__post_init__(self)
-        figures_of(self.network)
+        CoverageProfile.__post_init__(self)
+        coverage_figures(self.network)
         self._check("line", self.line in LINES, f"one of {', '.join(LINES)}")
         self._check("firmware", self.firmware in FIRMWARES, f"one of {', '.join(FIRMWARES)}")
         self._check("echo_ending", self.echo_ending in ECHO_ENDINGS, f"one of {', '.join(ECHO_ENDINGS)}")
@@ -166,7 +166,7 @@ class Options(Conditions):
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
 
         own = {name: value for name, value in settings.items() if _OWNERS.get(name, Options) is Options}
-        own = figures_of(own.get("network")) | own
+        own = coverage_figures(own.get("network")) | own
         spelling = {name: value for name, value in settings.items() if _OWNERS.get(name) is Dialect}
         drawn = {name: value for name, value in settings.items() if _OWNERS.get(name) is Currents}
         wrong = {name: value for name, value in settings.items() if _OWNERS.get(name) is Faults}

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 from ..emulator.network.directory import Directory
-from ..emulator.network.peers import Peer, PeerConnection, SilentPeer, Way
+from ..emulator.network.peers import Peer, PeerConnection, PeerLink, SilentPeer
 
 # How much may wait for a scripted peer before the far end is held back, in bytes.
 _WINDOW: Final = 64 * 1024
@@ -129,9 +129,9 @@ class _Serving:
 
         self._starting = loop.create_task(start())
 
-    def meet(self, way: Way, service_type: str) -> PeerConnection:
+    def meet(self, link: PeerLink, service_type: str) -> PeerConnection:
         """Let the peer serve somebody."""
-        connection = PeerConnection(way, service_type, self._name, self._port)
+        connection = PeerConnection(link, service_type, self._name, self._port)
         self._connections.add(connection)
         connection.start(self._peer)
         return connection
@@ -176,10 +176,10 @@ class _Stream(asyncio.Protocol):
         return True
 
     def pause_writing(self) -> None:
-        self._connection.brake(on=True)
+        self._connection.pause_sending()
 
     def resume_writing(self) -> None:
-        self._connection.brake(on=False)
+        self._connection.resume_sending()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
@@ -189,21 +189,21 @@ class _Stream(asyncio.Protocol):
 
     # What the peer's side calls
 
-    def incoming(self, data: bytes) -> None:
+    def peer_sent(self, data: bytes) -> None:
         """Send what the peer says."""
         self._transport.write(data)
 
-    def taken(self, size: int) -> None:
+    def peer_acknowledged(self, size: int) -> None:
         """Hear that so many bytes do not wait any more."""
         self._unread -= size
         if self._unread <= _WINDOW and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def ended(self) -> None:
+    def peer_closed(self) -> None:
         """Close, after what was said."""
         self._transport.close()
 
-    def vanished(self) -> None:
+    def peer_gone(self) -> None:
         """Hear that the peer is done."""
 
 
@@ -233,15 +233,15 @@ class _Answers:
         self._transport = transport
         self._address = address
 
-    def incoming(self, data: bytes) -> None:
+    def peer_sent(self, data: bytes) -> None:
         """Send a datagram that the peer sends."""
         self._transport.sendto(data, self._address)
 
-    def taken(self, size: int) -> None:
+    def peer_acknowledged(self, size: int) -> None:
         """Hear that a datagram does not wait any more."""
 
-    def ended(self) -> None:
+    def peer_closed(self) -> None:
         """Hear that the peer says nothing more."""
 
-    def vanished(self) -> None:
+    def peer_gone(self) -> None:
         """Hear that the peer is done."""

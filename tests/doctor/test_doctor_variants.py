@@ -10,7 +10,7 @@ from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
 from bc260y_aio.doctor import CHECKS, PROBES, Outcome
 from bc260y_aio.emulator import Options
 from bc260y_aio.emulator.faults import KINDS, NOISES
-from bc260y_aio.emulator.network.conditions import FIGURES, figures_of
+from bc260y_aio.emulator.network.coverage import PROFILE_FIELDS, coverage_figures
 from tests.doctor.inspecting import inspect, seen, unchecked
 
 
@@ -143,7 +143,7 @@ UNOBSERVABLE: Final = {
     "port": "where the host's end of the line is",
     "link": "where the host's end of the line is",
     "baudrate_strict": "what a host's wrong rate does; the right one is found first",
-    **dict.fromkeys(FIGURES, "the network's; within their bounds they are reported, and some are tested below"),
+    **dict.fromkeys(PROFILE_FIELDS, "the network's; within their bounds they are reported, and some are tested below"),
     "network": "the network's: names for the figures above",
     "blackout": "the network's",
     "names": "the network's; a name that does not resolve is not checked",
@@ -185,11 +185,11 @@ def test_every_check_has_a_probe_and_a_unique_key() -> None:
 
 async def test_a_registration_that_exceeds_the_time_limit_is_reported() -> None:
     assert (await inspect(latency=12.0)).differences == {"latency"}
-    assert (await inspect(**figures_of("edge"))).differences == {"latency"}
+    assert (await inspect(**coverage_figures("edge"))).differences == {"latency"}
 
 
 @pytest.mark.parametrize(
-    "figures", [figures_of("good"), figures_of("average"), {"latency": 0.8, "jitter": 0.4}], ids=str
+    "figures", [coverage_figures("good"), coverage_figures("average"), {"latency": 0.8, "jitter": 0.4}], ids=str
 )
 async def test_an_ordinary_slow_network_is_not_a_difference(figures: dict[str, Any]) -> None:
     assert (await inspect(**figures)).differences == set()

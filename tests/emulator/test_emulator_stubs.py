@@ -69,7 +69,7 @@ async def test_a_script_is_followed_step_by_step() -> None:
         transport.write(b"llo")
         assert await protocol.until_data(7) == b"welcome"
         assert now() - began == pytest.approx(3)
-        with pytest.raises(AssertionError, match="completed 0 times, not 1: nothing went wrong"):
+        with pytest.raises(AssertionError, match="completed 0 times, not 1: there were no failures"):
             login.check()
 
         transport.close()
@@ -97,7 +97,7 @@ async def test_what_does_not_go_by_the_script_is_told(loop_errors: Contexts) -> 
 
     (told,) = loop_errors
     assert isinstance(told["exception"], AssertionError)
-    with pytest.raises(AssertionError, match=r"step 1, Expect.*b'howdy' came"):
+    with pytest.raises(AssertionError, match=r"step 1, Expect.*b'howdy' was received"):
         login.check()
 
 

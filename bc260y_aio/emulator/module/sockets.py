@@ -10,7 +10,7 @@ from ...errors import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..network import Path
+    from ..network import NetworkPath
     from .bc260y import Module
 
 # The most that a module pushes in one URC, in bytes (guide 2.3, note 4).
@@ -37,7 +37,7 @@ class ModuleSocket:
 
     def __init__(self, module: "Module", command: OpenSocket) -> None:
         self._module = module
-        self._path: Path | None = None
+        self._path: NetworkPath | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.connect_id = command.connect_id
         self.service_type = command.service_type

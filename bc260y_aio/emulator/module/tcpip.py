@@ -18,7 +18,7 @@ from ...at.information import SocketInfo, SocketState
 from ...at.responses import Response, Success
 from ...at.urcs import DataReceived, PeerClosed
 from ...errors import ErrorCode
-from ..network import Path
+from ..network import NetworkPath
 from .power import Power
 from .sockets import ModuleSocket
 
@@ -55,7 +55,7 @@ class TcpIp:
 
     def __init__(self, module: "Module") -> None:
         self._module = module
-        self._paths: dict[Path, None] = {}
+        self._paths: dict[NetworkPath, None] = {}
         self._outbox: deque[tuple[ModuleSocket, bytes | None]] = deque()
         self._is_pumping = False
         self._closed_ports: dict[tuple[str, int], float] = {}
@@ -108,7 +108,7 @@ class TcpIp:
         if not self._module.faults.strikes("open_lost"):
             self._module.tell(SocketOpened(socket.connect_id, code))
 
-    def adopt(self, path: Path) -> None:
+    def adopt(self, path: NetworkPath) -> None:
         """Keep an eye on a path until nothing is left of it."""
         self._paths[path] = None
         path.gone.add_done_callback(lambda _: self._paths.pop(path, None))

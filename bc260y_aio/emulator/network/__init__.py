@@ -1,14 +1,14 @@
-"""What the module reaches: names and addresses, the ways to them, and who is there."""
+"""The network of emulated modules: its hosts, the paths to them, and its delays, losses and outages."""
 
-from .conditions import Conditions
-from .hosts import Network
+from .coverage import CoverageProfile
 from .http import HttpAnswer, HttpPeer, HttpRequest
-from .paths import Path
+from .network import Network
+from .paths import NetworkPath, PathOwner
 from .peers import EchoPeer, Peer, PeerConnection, RefusingPeer, SilentPeer, SinkPeer, SourcePeer, StalledPeer
 from .scripts import Expect, Hold, ScriptPeer, Send, Wait
 
 __all__ = [
-    "Conditions",
+    "CoverageProfile",
     "EchoPeer",
     "Expect",
     "Hold",
@@ -16,7 +16,8 @@ __all__ = [
     "HttpPeer",
     "HttpRequest",
     "Network",
-    "Path",
+    "NetworkPath",
+    "PathOwner",
     "Peer",
     "PeerConnection",
     "RefusingPeer",

@@ -1,75 +1,30 @@
-"""Who is in the network: names, addresses, and what stands behind them."""
+"""The hosts of the network: their names, their addresses, and their peers."""
 
 import ipaddress
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from ...errors import ErrorCode
+from .destinations import LOOPBACK, Destination, Host, is_address, is_loopback
 from .http import HttpPeer, Route
 from .peers import EchoPeer, Peer, RefusingPeer, SilentPeer, SinkPeer, StalledPeer
 from .scripts import ScriptPeer, Step
 
-# Where the addresses of names are taken from, one after another: reserved for documentation, and for benchmarks.
+# Names get their addresses from these, one after another: reserved for documentation, and for benchmarks.
 _NETWORKS: Final = (ipaddress.IPv4Network("198.51.100.0/24"), ipaddress.IPv4Network("198.18.0.0/15"))
-
-LOOPBACK: Final = "127.0.0.1"
 
 P = TypeVar("P", bound=Peer)
 
-# A name below this never resolves (RFC 2606).
-_NOWHERE: Final = ".invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """A host of the network.
-
-    Attributes:
-        address: its own address.
-        peer: what answers on its ports; None for the real servers on the loopback interface.
-        ports: where a port leads instead: to a scripted peer, or to another port of the loopback interface.
-        loopback: the loopback address that the real servers are on.
-    """
-
-    address: str
-    peer: Peer | None = None
-    ports: Mapping[int, Peer | int] = field(default_factory=dict)
-    loopback: str = LOOPBACK
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """Where a socket of the module leads.
-
-    Attributes:
-        host: the name or address that the module was given.
-        port: the port that it was given.
-        address: the address that the name stands for.
-        peer: the scripted peer there; None for a real server.
-        loopback: the real server's address.
-        loopback_port: the real server's port.
-    """
-
-    host: str
-    port: int
-    address: str
-    peer: Peer | None
-    loopback: str
-    loopback_port: int
-
-    @property
-    def is_named(self) -> bool:
-        """Tell whether the module had to ask for the address."""
-        return self.host != self.address
+# Names below this domain never resolve (RFC 2606).
+_NEVER_RESOLVES: Final = ".invalid"
 
 
 class Directory:
     """The hosts of a network.
 
     Args:
-        names: every name resolves, to the host's own 127.0.0.1; otherwise only those of hosts that were added.
+        names: every name resolves, to this machine's 127.0.0.1; otherwise only those of hosts that were added.
 
     Attributes:
         names: the same.
@@ -81,7 +36,7 @@ class Directory:
         self._by_address: dict[str, Host] = {}
         self._addresses: Iterator[str] = (str(one) for one in itertools.chain(*(net.hosts() for net in _NETWORKS)))
 
-    # Who is added
+    # Adding hosts
 
     def add_host(
         self,
@@ -91,13 +46,13 @@ class Directory:
         ports: Mapping[int, Peer | int] | None = None,
         address: str | None = None,
     ) -> str:
-        """Put a host into the network, in place of one of that name.
+        """Add a host to the network; it replaces one of that name.
 
         Args:
             name: its name, or an IPv4 address.
             peer: the scripted peer that answers on its ports; None for the real servers on 127.0.0.1.
-            ports: where single ports lead instead: to a scripted peer, or to another port of 127.0.0.1.
-            address: its own address; by default that of the host in whose place it comes, or the next that is free.
+            ports: the exceptions by port: a scripted peer, or another port of 127.0.0.1.
+            address: its own address; by default that of the host it replaces, or the next that is free.
 
         Returns:
             The host's address.
@@ -112,11 +67,11 @@ class Directory:
         return address
 
     def add_echo(self, name: str) -> EchoPeer:
-        """Add a host that sends back what it gets, on every port."""
+        """Add a host that sends back what it receives, on every port."""
         return self._add(name, EchoPeer())
 
     def add_sink(self, name: str) -> SinkPeer:
-        """Add a host that keeps what it gets, on every port, and says nothing."""
+        """Add a host that keeps what it receives, on every port, and sends nothing."""
         return self._add(name, SinkPeer())
 
     def add_http(self, name: str, routes: Mapping[str, Route]) -> HttpPeer:
@@ -132,34 +87,34 @@ class Directory:
         return self._add(name, StalledPeer(after))
 
     def add_refusing(self, name: str) -> RefusingPeer:
-        """Add a host that refuses TCP connections, and does not hear datagrams."""
+        """Add a host that refuses TCP connections and ignores datagrams."""
         return self._add(name, RefusingPeer())
 
     def add_silent(self, name: str) -> SilentPeer:
-        """Add a host that cannot be reached: nothing ever comes back, not even to a ping."""
+        """Add a host that cannot be reached: it never answers, not even a ping."""
         return self._add(name, SilentPeer())
 
     def _add(self, name: str, peer: P) -> P:
         self.add_host(name, peer)
         return peer
 
-    # Who is found
+    # Finding hosts
 
     def reaches(self, address: str) -> bool:
-        """Tell whether there is somebody at an address who answers a ping."""
+        """Return whether a host at an address answers a ping."""
         host = self._by_address.get(address)
         is_silent = host is not None and type(host.peer) is SilentPeer
         return (host is not None and not is_silent) or is_loopback(address)
 
     def address(self, name: str, port: int) -> tuple[str, int]:
-        """Return what a program is to be told in order to reach a port of a host: here, just that.
+        """Return the name and port by which a program reaches a port of a host: here, the same.
 
-        A network on real servers tells something else. Tests that ask run on both.
+        A network of real servers returns others. Tests that use this run on both.
         """
         return name, port
 
     def peer_at(self, name: str, port: int) -> Peer | int | None:
-        """Return what a port of a host that was added leads to: a peer, another port of 127.0.0.1, or the same."""
+        """Return where a port of an added host leads: a peer, another port of 127.0.0.1, or None for the same."""
         host = self._hosts[name.lower()]
         return host.ports.get(port, host.peer)
 
@@ -176,7 +131,7 @@ class Directory:
             return LOOPBACK
 
         if name not in self._hosts:
-            if not self.names or not name or f".{name}".endswith(_NOWHERE):
+            if not self.names or not name or f".{name}".endswith(_NEVER_RESOLVES):
                 return None
 
             self.add_host(name)
@@ -184,7 +139,7 @@ class Directory:
         return self._hosts[name].address
 
     def find(self, host: str, port: int) -> Destination | ErrorCode:
-        """Return where a host's port leads, or the code of the error that opening a socket to it ends in."""
+        """Return the destination of a host and port, or the error code with which opening a socket to it fails."""
         address = self.resolve(host)
         if address is None:
             return ErrorCode.DNS_PARSE_FAILED
@@ -206,18 +161,3 @@ class Directory:
             loopback=known.loopback,
             loopback_port=loopback_port,
         )
-
-
-def is_address(name: str) -> bool:
-    """Tell whether a name is an address."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-
-    return True
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether an address is on the loopback interface."""
-    return ipaddress.ip_address(address).is_loopback

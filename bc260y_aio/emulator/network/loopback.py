@@ -3,21 +3,27 @@
 import asyncio
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, Protocol, TypeAlias, cast
 
-if TYPE_CHECKING:
-    from .paths import Path
+from .peers import PeerLink
 
 # How much is read from the system at a time, in bytes.
 _READ_SIZE: Final = 4096
 
-# How long a closed connection may still tell what it has to tell before it is gone, in seconds; and how much, in bytes.
+# How long a closed connection still reads, in seconds, and how much, in bytes.
 _LINGER: Final = 1.0
 _DISCARDED: Final = 256 * 1024
 
 
-async def dial(kind: socket.SocketKind, host: str, port: int, path: "Path") -> None:
-    """Connect to a port of this machine; the path hears ``connected``.
+class LoopbackLink(PeerLink, Protocol):
+    """The way from a real server to the module."""
+
+    def peer_reached(self, endpoint: "LoopbackEndpoint") -> None:
+        """The server has been reached."""
+
+
+async def connect_to_loopback(kind: socket.SocketKind, host: str, port: int, link: "LoopbackLink") -> None:
+    """Connect to a port of this machine; the link is notified by ``peer_reached``.
 
     Raises:
         OSError: nobody listens there.
@@ -26,8 +32,7 @@ async def dial(kind: socket.SocketKind, host: str, port: int, path: "Path") -> N
     if not ipaddress.ip_address(host).is_loopback:
         raise ValueError(f"{host} is not on the loopback interface")
 
-    # The class's own methods, and a socket of our own: the loop at hand may have been told to send its connections
-    # through the very module that this is.
+    # The class's own methods, and a socket made here: the loop's connections may be routed through this very module.
     loop = asyncio.get_running_loop()
     methods = type(loop)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
@@ -35,44 +40,44 @@ async def dial(kind: socket.SocketKind, host: str, port: int, path: "Path") -> N
         sock.setblocking(False)
         if kind == socket.SOCK_DGRAM:
             sock.connect((host, port))
-            await methods.create_datagram_endpoint(loop, lambda: Datagrams(path), sock=sock)
+            await methods.create_datagram_endpoint(loop, lambda: LoopbackDatagrams(link), sock=sock)
         else:
             await methods.sock_connect(loop, sock, (host, port))
-            await methods.create_connection(loop, lambda: Stream(path), sock=sock)
+            await methods.create_connection(loop, lambda: LoopbackStream(link), sock=sock)
     except BaseException:
         sock.close()
         raise
 
 
-class Stream(asyncio.BufferedProtocol):
+class LoopbackStream(asyncio.BufferedProtocol):
     """A TCP connection to a real server."""
 
     _transport: asyncio.Transport
 
-    def __init__(self, path: "Path") -> None:
-        self._path = path
+    def __init__(self, link: "LoopbackLink") -> None:
+        self._link = link
         self._buffer = memoryview(bytearray(_READ_SIZE))
         self._outstanding = 0
         self._has_ended = False
         self._is_finishing = False
-        self._is_braked = False
+        self._is_paused = False
         self._linger: asyncio.TimerHandle | None = None
         self._discarded = 0
 
-    # What the loop calls
+    # Calls from the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        # So that `resume_writing` tells of every time the system has taken everything.
+        # So that `resume_writing` is called each time that the system has taken everything.
         self._transport.set_write_buffer_limits(0)
-        self._path.connected(self)
+        self._link.peer_reached(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         if not self._is_finishing:
-            self._path.incoming(bytes(self._buffer[:nbytes]))
+            self._link.peer_sent(bytes(self._buffer[:nbytes]))
             return
 
         self._discarded += nbytes
@@ -81,7 +86,7 @@ class Stream(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         self._has_ended = True
-        self._path.ended()
+        self._link.peer_closed()
         return not self._is_finishing
 
     def resume_writing(self) -> None:
@@ -92,14 +97,14 @@ class Stream(asyncio.BufferedProtocol):
             self._linger.cancel()
 
         if not self._has_ended:
-            self._path.ended()
+            self._link.peer_closed()
 
-        self._path.vanished()
+        self._link.peer_gone()
 
-    # What the path calls
+    # Calls from the path
 
     def write(self, data: bytes) -> None:
-        """Send what came from the module."""
+        """Send bytes of the module."""
         self._outstanding += len(data)
         self._transport.write(data)
         self._account()
@@ -108,7 +113,7 @@ class Stream(asyncio.BufferedProtocol):
         taken = self._outstanding - self._transport.get_write_buffer_size()
         if taken > 0:
             self._outstanding -= taken
-            self._path.taken(taken)
+            self._link.peer_acknowledged(taken)
 
     def finish(self) -> None:
         """Close after everything has been sent."""
@@ -117,15 +122,15 @@ class Stream(asyncio.BufferedProtocol):
             self._transport.close()
             return
 
-        # What the server still sends has to be read: closing over unread data would be a reset, and destroy ours.
+        # What the server still sends has to be read: closing with unread data would reset the connection and lose ours.
         try:
             self._transport.write_eof()
         except OSError:
-            # The server has reset the connection, and the loop has yet to say so.
+            # The server has reset the connection, and the loop has not reported it yet.
             self.abort()
             return
 
-        self.brake(on=False)
+        self.resume_sending()
         self._linger = asyncio.get_running_loop().call_later(_LINGER, self._transport.close)
 
     def abort(self) -> None:
@@ -134,46 +139,47 @@ class Stream(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def cancel(self) -> None:
-        """Drop it: the world ends."""
+        """Drop it at once."""
         self.abort()
 
-    def brake(self, *, on: bool) -> None:
-        """Stop reading, or go on."""
-        if on == self._is_braked or self._transport.is_closing():
-            return
-
-        self._is_braked = on
-        if on:
+    def pause_sending(self) -> None:
+        """Stop reading, so that the server has to wait."""
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
             self._transport.pause_reading()
-        else:
+
+    def resume_sending(self) -> None:
+        """Go on reading."""
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
             self._transport.resume_reading()
 
 
-class Datagrams(asyncio.DatagramProtocol):
+class LoopbackDatagrams(asyncio.DatagramProtocol):
     """A UDP socket, connected to a real server."""
 
     _transport: asyncio.DatagramTransport
 
-    def __init__(self, path: "Path") -> None:
-        self._path = path
+    def __init__(self, link: "LoopbackLink") -> None:
+        self._link = link
 
-    # What the loop calls
+    # Calls from the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)
-        self._path.connected(self)
+        self._link.peer_reached(self)
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        self._path.incoming(data)
+        self._link.peer_sent(data)
 
     def error_received(self, exc: Exception) -> None:
-        # Nobody listens there; on a real network, that is silence.
+        # Nobody listens there; on a real network nothing would come back.
         pass
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._path.vanished()
+        self._link.peer_gone()
 
-    # What the path calls
+    # Calls from the path
 
     def write(self, data: bytes) -> None:
         """Send a datagram."""
@@ -188,8 +194,15 @@ class Datagrams(asyncio.DatagramProtocol):
         self._transport.abort()
 
     def cancel(self) -> None:
-        """Drop it: the world ends."""
+        """Drop it at once."""
         self.abort()
 
-    def brake(self, *, on: bool) -> None:
-        """Do nothing: datagrams have no brake."""
+    def pause_sending(self) -> None:
+        """Do nothing: UDP has no flow control."""
+
+    def resume_sending(self) -> None:
+        """Do nothing, likewise."""
+
+
+LoopbackEndpoint: TypeAlias = LoopbackStream | LoopbackDatagrams
+"""The peer's end of a path to a real server."""

@@ -1,21 +1,17 @@
-"""The way between one socket of the module and its peer: what it takes, what it loses, what is still under way."""
+"""The path between one socket of the module and its peer: its delay, its losses, and the data under way on it."""
 
 import abc
 import asyncio
 import contextvars
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from ...errors import ErrorCode
 from ..lag import Lag
-from ..radio import Radio
-from .loopback import dial
+from .destinations import Destination
+from .loopback import connect_to_loopback
 from .peers import Peer, PeerConnection, SilentPeer
-
-if TYPE_CHECKING:
-    from .directory import Destination
-    from .hosts import Network
 
 # The headers of a TCP segment and of a UDP datagram, with those of IP, in bytes.
 TCP_HEADER: Final = 40
@@ -24,27 +20,61 @@ UDP_HEADER: Final = 28
 # A question to a name server, and its answer, in bytes.
 QUESTION: Final = 60
 
-# How much may be on its way down to one socket, in bytes: a TCP peer is then held back, a datagram is lost.
+# How much may be on its way down to one socket, in bytes: beyond it a TCP peer is paused and a datagram is lost.
 WINDOW: Final = 16 * 1024
 
 
-class Owner(Protocol):
-    """The module's end of a path."""
+class PathOwner(Protocol):
+    """The module's end of a path: it is notified of what happens there."""
 
     def opened(self) -> None:
-        """Hear that data can go both ways."""
+        """Data can go both ways from now on."""
 
     def failed(self, code: ErrorCode) -> None:
-        """Hear that it will not come to that."""
+        """The path could not be opened."""
 
     def received(self, data: bytes) -> None:
-        """Take what the peer sent; over UDP, a datagram."""
+        """The peer sent bytes; over UDP, a datagram."""
 
     def acked(self, size: int) -> None:
-        """Hear that the peer has so many bytes more."""
+        """The peer has acknowledged so many bytes more."""
 
     def closed(self) -> None:
-        """Hear that the peer has closed, after everything it sent."""
+        """The peer has closed, after everything that it sent."""
+
+
+class RadioLink(Protocol):
+    """The module's radio, as a path uses it."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is on the air."""
+
+    def send(self, size: int, rai: int = 0) -> float:
+        """Send so many bytes with a release assistance indication; return the seconds until they are off the air."""
+
+    def receive(self, size: int, callback: Callable[..., object], *args: object) -> None:
+        """Call back once so many bytes have been received."""
+
+
+class PathConditions(Protocol):
+    """The network, as a path uses it.
+
+    Attributes:
+        datagrams_lost: counts the datagrams that were lost on the way.
+    """
+
+    datagrams_lost: int
+
+    @property
+    def outage(self) -> bool:
+        """Whether nothing gets through at present."""
+
+    def delay(self) -> float:
+        """Draw how long data takes, one way, in seconds."""
+
+    def loses(self) -> bool:
+        """Draw whether a datagram is lost."""
 
 
 class Endpoint(Protocol):
@@ -54,23 +84,26 @@ class Endpoint(Protocol):
         """Take what the module sent."""
 
     def finish(self) -> None:
-        """Hear that the module has closed, after everything it sent."""
+        """The module has closed, after everything that it sent."""
 
     def abort(self) -> None:
-        """Hear that the module went away."""
+        """The module went away without closing."""
 
-    def brake(self, *, on: bool) -> None:
-        """Send no more, or go on."""
+    def pause_sending(self) -> None:
+        """Send nothing more for now."""
+
+    def resume_sending(self) -> None:
+        """Go on sending."""
 
     def cancel(self) -> None:
         """Stop at once."""
 
 
-class Path(abc.ABC):
-    """The way between one socket of the module and its peer.
+class NetworkPath(abc.ABC):
+    """The path between one socket of the module and its peer.
 
     Args:
-        network: whose latency, losses and silences apply.
+        conditions: its delay, losses and outages apply.
         owner: the module's end.
         radio: the module's radio, through which everything goes.
 
@@ -81,42 +114,42 @@ class Path(abc.ABC):
     kind: socket.SocketKind
     service_type: str
 
-    def __init__(self, network: "Network", owner: Owner, radio: Radio) -> None:
-        self._network = network
+    def __init__(self, conditions: PathConditions, owner: PathOwner, radio: RadioLink) -> None:
+        self._conditions = conditions
         self._radio = radio
-        self._owner: Owner | None = owner
-        self._up = Lag(network.delay, self._is_silent)
-        self._down = Lag(network.delay, self._is_silent)
+        self._owner: PathOwner | None = owner
+        self._up = Lag(conditions.delay, self._is_held)
+        self._down = Lag(conditions.delay, self._is_held)
         self._endpoint: Endpoint | None = None
-        self._dialling: asyncio.Task[None] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         self._queued = 0
-        self._is_braked = False
+        self._is_paused = False
         self._is_over = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def _is_silent(self) -> bool:
-        return self._network.outage
+    def _is_held(self) -> bool:
+        return self._conditions.outage
 
-    # From the module
+    # Calls from the module
 
     @abc.abstractmethod
-    def open(self, destination: "Destination | ErrorCode") -> None:
-        """Begin: the owner hears ``opened`` or ``failed``."""
+    def open(self, destination: Destination | ErrorCode) -> None:
+        """Begin to open; the owner is notified by ``opened`` or ``failed``."""
 
     @abc.abstractmethod
     def send(self, data: bytes, rai: int = 0) -> None:
         """Send bytes, or a datagram, to the peer, with a release assistance indication."""
 
     def consumed(self, size: int) -> None:
-        """Hear that the module has passed so many received bytes on."""
+        """The module has passed so many received bytes on."""
         self._queued -= size
-        if self._is_braked and self._queued <= WINDOW // 2 and self._endpoint is not None:
-            self._is_braked = False
-            self._endpoint.brake(on=False)
+        if self._is_paused and self._queued <= WINDOW // 2 and self._endpoint is not None:
+            self._is_paused = False
+            self._endpoint.resume_sending()
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Close, once everything that was sent has arrived. The owner hears nothing more."""
+        """Close, once everything that was sent has arrived. The owner is notified of nothing more."""
 
     def _finish(self) -> None:
         if self._endpoint is None:
@@ -125,35 +158,35 @@ class Path(abc.ABC):
             self._endpoint.finish()
 
     def abort(self) -> None:
-        """Go away now: what is under way is lost, and the peer hears of it. The owner hears nothing more."""
+        """Close now: data under way is lost, and the peer is told. The owner is notified of nothing more."""
         self._is_over = True
         self._owner = None
         self._up.clear()
         self._down.clear()
         if self._endpoint is not None:
             self._endpoint.abort()
-        elif self._dialling is not None:
-            self._dialling.cancel()
+        elif self._connecting is not None:
+            self._connecting.cancel()
 
         self._check_gone()
 
     def cancel(self) -> None:
-        """Go away, and take a scripted peer along."""
+        """Close now, and stop a scripted peer as well."""
         self.abort()
         if self._endpoint is not None:
             self._endpoint.cancel()
 
     def resume(self) -> None:
-        """Hear that the network is back."""
+        """Deliver what an outage held back."""
         self._up.run()
         self._down.run()
 
     # Over the radio
 
-    def _go_up(self, size: int, rai: int, callback: Callable[..., object], *args: object) -> None:
+    def _send_up(self, size: int, rai: int, callback: Callable[..., object], *args: object) -> None:
         self._up.call_after(self._radio.send(size, rai), callback, *args)
 
-    def _come_down(self, size: int, callback: Callable[..., object], *args: object) -> None:
+    def _send_down(self, size: int, callback: Callable[..., object], *args: object) -> None:
         self._down.call(self._radio.receive, size, callback, *args)
 
     # To the peer
@@ -163,101 +196,101 @@ class Path(abc.ABC):
     def _header(self) -> int:
         """How large something without payload is, in bytes."""
 
-    def _reach(self, destination: "Destination | ErrorCode") -> None:
+    def _reach(self, destination: Destination | ErrorCode) -> None:
         if isinstance(destination, ErrorCode):
-            self._come_down(self._header, self._fail, destination)
+            self._send_down(self._header, self._report_failed, destination)
         elif isinstance(destination.peer, SilentPeer):
-            self._meet_silence(destination.peer, destination)
+            self._reach_silent_peer(destination.peer, destination)
         elif destination.peer is not None:
-            self._start(destination.peer, destination)
+            self._start_peer(destination.peer, destination)
         else:
-            self._dialling = asyncio.get_running_loop().create_task(
-                self._dial(destination),
-                name=f"bc260y-emulator.dial[{self.service_type.lower()} {destination.host}:{destination.port}]",
-                # A context of its own, in which nobody has routed anything anywhere.
+            self._connecting = asyncio.get_running_loop().create_task(
+                self._connect(destination),
+                name=f"bc260y-emulator.connect[{self.service_type.lower()} {destination.host}:{destination.port}]",
+                # A context of its own, in which nothing is routed.
                 context=contextvars.Context(),
             )
-            self._dialling.add_done_callback(self._dialled)
+            self._connecting.add_done_callback(self._end_connecting)
 
-    def _meet_silence(self, silence: SilentPeer, destination: "Destination") -> None:
-        if silence.is_refusal:
-            self._come_down(self._header, self._fail, ErrorCode.CONNECTION_FAILED)
+    def _reach_silent_peer(self, peer: SilentPeer, destination: Destination) -> None:
+        if peer.is_refusal:
+            self._send_down(self._header, self._report_failed, ErrorCode.CONNECTION_FAILED)
 
-    def _start(self, script: Peer, destination: "Destination") -> None:
+    def _start_peer(self, peer: Peer, destination: Destination) -> None:
         connection = PeerConnection(self, self.service_type, destination.host, destination.port)
-        self.connected(connection)
-        connection.start(script)
+        self.peer_reached(connection)
+        connection.start(peer)
 
-    async def _dial(self, destination: "Destination") -> None:
+    async def _connect(self, destination: Destination) -> None:
         try:
-            await dial(self.kind, destination.loopback, destination.loopback_port, self)
+            await connect_to_loopback(self.kind, destination.loopback, destination.loopback_port, self)
         except OSError:
-            self._come_down(self._header, self._fail, ErrorCode.CONNECTION_FAILED)
+            self._send_down(self._header, self._report_failed, ErrorCode.CONNECTION_FAILED)
 
-    def _dialled(self, task: "asyncio.Task[None]") -> None:
-        self._dialling = None
+    def _end_connecting(self, task: "asyncio.Task[None]") -> None:
+        self._connecting = None
         self._check_gone()
 
-    def _fail(self, code: ErrorCode) -> None:
+    def _report_failed(self, code: ErrorCode) -> None:
         if self._owner is not None:
             self._owner.failed(code)
 
-    # From the peer
+    # Calls from the peer's end
 
-    def connected(self, endpoint: Endpoint) -> None:
-        """Hear that the peer is there."""
+    def peer_reached(self, endpoint: Endpoint) -> None:
+        """The peer has been reached."""
         self._endpoint = endpoint
         if self._is_over:
             endpoint.abort()
         else:
-            self._come_down(self._header, self._tell_opened)
+            self._send_down(self._header, self._report_opened)
 
-    def _tell_opened(self) -> None:
+    def _report_opened(self) -> None:
         if self._owner is not None:
             self._owner.opened()
 
     @abc.abstractmethod
-    def incoming(self, data: bytes) -> None:
-        """Take what the peer sent."""
+    def peer_sent(self, data: bytes) -> None:
+        """The peer sent bytes; over UDP, a datagram."""
 
-    def _arrive(self, data: bytes) -> None:
+    def _deliver_down(self, data: bytes) -> None:
         if self._owner is not None:
             self._owner.received(data)
         else:
             self.consumed(len(data))
 
-    def taken(self, size: int) -> None:
-        """Hear that the peer's system has so many bytes more."""
-        self._come_down(self._header, self._tell_acked, size)
+    def peer_acknowledged(self, size: int) -> None:
+        """The peer's system has taken so many bytes more."""
+        self._send_down(self._header, self._report_acked, size)
 
-    def _tell_acked(self, size: int) -> None:
+    def _report_acked(self, size: int) -> None:
         if self._owner is not None:
             self._owner.acked(size)
 
-    def ended(self) -> None:
-        """Hear that the peer has closed."""
+    def peer_closed(self) -> None:
+        """The peer has closed."""
         if not self._is_over:
-            self._come_down(self._header, self._tell_closed)
+            self._send_down(self._header, self._report_closed)
 
-    def _tell_closed(self) -> None:
+    def _report_closed(self) -> None:
         if self._owner is not None:
             self._owner.closed()
 
-    def vanished(self) -> None:
-        """Hear that nothing is left of the peer."""
+    def peer_gone(self) -> None:
+        """Nothing is left of the peer's end."""
         self._endpoint = None
         self._check_gone()
 
     def _check_gone(self) -> None:
-        if self._owner is None and self._endpoint is None and self._dialling is None:
+        if self._owner is None and self._endpoint is None and self._connecting is None:
             self._up.clear()
             self._down.clear()
             if not self.gone.done():
                 self.gone.set_result(None)
 
 
-class TcpPath(Path):
-    """The path of a TCP socket: ordered, nothing lost, held back where it is full."""
+class TcpPath(NetworkPath):
+    """The path of a TCP socket: ordered, without loss, and with flow control."""
 
     kind = socket.SOCK_STREAM
     service_type = "TCP"
@@ -266,29 +299,29 @@ class TcpPath(Path):
     def _header(self) -> int:
         return TCP_HEADER
 
-    def open(self, destination: "Destination | ErrorCode") -> None:
-        self._go_up(self._header, 0, self._reach, destination)
+    def open(self, destination: Destination | ErrorCode) -> None:
+        self._send_up(self._header, 0, self._reach, destination)
 
     def send(self, data: bytes, rai: int = 0) -> None:
-        self._go_up(len(data) + TCP_HEADER, rai, self._deliver, data)
+        self._send_up(len(data) + TCP_HEADER, rai, self._deliver_up, data)
 
     def close(self) -> None:
         self._owner = None
-        self._go_up(TCP_HEADER, 0, self._finish)
+        self._send_up(TCP_HEADER, 0, self._finish)
 
-    def _deliver(self, data: bytes) -> None:
+    def _deliver_up(self, data: bytes) -> None:
         if self._endpoint is not None:
             self._endpoint.write(data)
 
-    def incoming(self, data: bytes) -> None:
+    def peer_sent(self, data: bytes) -> None:
         self._queued += len(data)
-        self._come_down(len(data) + TCP_HEADER, self._arrive, data)
-        if self._queued > WINDOW and not self._is_braked and self._endpoint is not None:
-            self._is_braked = True
-            self._endpoint.brake(on=True)
+        self._send_down(len(data) + TCP_HEADER, self._deliver_down, data)
+        if self._queued > WINDOW and not self._is_paused and self._endpoint is not None:
+            self._is_paused = True
+            self._endpoint.pause_sending()
 
 
-class UdpPath(Path):
+class UdpPath(NetworkPath):
     """The path of a UDP socket: whole datagrams, some of which are lost."""
 
     kind = socket.SOCK_DGRAM
@@ -299,61 +332,61 @@ class UdpPath(Path):
     def _header(self) -> int:
         return QUESTION
 
-    def open(self, destination: "Destination | ErrorCode") -> None:
-        # It is the question to the name server that takes time; the peer hears nothing of an open.
+    def open(self, destination: Destination | ErrorCode) -> None:
+        # The question to the name server takes time; the peer is not told of an open.
         self._asks = isinstance(destination, ErrorCode) or destination.is_named
         if self._asks:
-            self._go_up(QUESTION, 0, self._reach, destination)
+            self._send_up(QUESTION, 0, self._reach, destination)
         else:
             self._reach(destination)
 
-    def connected(self, endpoint: Endpoint) -> None:
+    def peer_reached(self, endpoint: Endpoint) -> None:
         if self._asks or self._is_over:
-            super().connected(endpoint)
+            super().peer_reached(endpoint)
         else:
             self._endpoint = endpoint
-            self._tell_opened()
+            self._report_opened()
 
     def send(self, data: bytes, rai: int = 0) -> None:
-        # What gets lost on its way has been sent all the same.
+        # A datagram that is lost on its way has been sent all the same.
         seconds = self._radio.send(len(data) + UDP_HEADER, rai)
-        if self._network.loses() or not self._radio.is_on:
-            self._network.datagrams_lost += 1
+        if self._conditions.loses() or not self._radio.is_on:
+            self._conditions.datagrams_lost += 1
             return
 
-        self._up.call_after(seconds, self._deliver, data)
+        self._up.call_after(seconds, self._deliver_up, data)
 
     def close(self) -> None:
         self._owner = None
         self._up.call(self._finish)
 
-    def _deliver(self, data: bytes) -> None:
+    def _deliver_up(self, data: bytes) -> None:
         if self._endpoint is not None:
             self._endpoint.write(data)
 
-    def incoming(self, data: bytes) -> None:
-        if self._network.loses() or self._queued + len(data) > WINDOW:
-            self._network.datagrams_lost += 1
+    def peer_sent(self, data: bytes) -> None:
+        if self._conditions.loses() or self._queued + len(data) > WINDOW:
+            self._conditions.datagrams_lost += 1
             return
 
         self._queued += len(data)
-        self._come_down(len(data) + UDP_HEADER, self._arrive, data)
+        self._send_down(len(data) + UDP_HEADER, self._deliver_down, data)
 
-    def _arrive(self, data: bytes) -> None:
+    def _deliver_down(self, data: bytes) -> None:
         if self._radio.is_on:
-            super()._arrive(data)
+            super()._deliver_down(data)
         else:
-            self._network.datagrams_lost += 1
+            self._conditions.datagrams_lost += 1
             self.consumed(len(data))
 
-    def _meet_silence(self, silence: SilentPeer, destination: "Destination") -> None:
-        # Nothing tells a UDP socket that nobody is there.
-        self._start(silence, destination)
+    def _reach_silent_peer(self, peer: SilentPeer, destination: Destination) -> None:
+        # A UDP socket cannot tell that nobody is there.
+        self._start_peer(peer, destination)
 
-    def taken(self, size: int) -> None:
-        # Nothing acknowledges a datagram.
+    def peer_acknowledged(self, size: int) -> None:
+        # UDP has no acknowledgements.
         pass
 
-    def ended(self) -> None:
-        # Nothing tells a UDP socket that its peer is gone.
+    def peer_closed(self) -> None:
+        # UDP has no end of stream.
         pass

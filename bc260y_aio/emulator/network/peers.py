@@ -1,4 +1,4 @@
-"""Scripted peers: what stands behind an address of the emulated network, written as a coroutine."""
+"""Scripted peers: the servers of the emulated network, each written as a coroutine."""
 
 import asyncio
 import contextlib
@@ -11,45 +11,45 @@ from typing import Final, Protocol, TypeAlias
 _RECEIVE_WINDOW: Final = 64 * 1024
 
 
-class Way(Protocol):
-    """What carries a peer's words to the module, and the module's to the peer."""
+class PeerLink(Protocol):
+    """The way from a peer to the module: it is notified of what the peer does."""
 
-    def incoming(self, data: bytes) -> None:
-        """Take what the peer sent; over UDP, a datagram."""
+    def peer_sent(self, data: bytes) -> None:
+        """The peer sent bytes; over UDP, a datagram."""
 
-    def taken(self, size: int) -> None:
-        """Hear that the peer's system has so many bytes more."""
+    def peer_acknowledged(self, size: int) -> None:
+        """The peer's system has taken so many bytes more."""
 
-    def ended(self) -> None:
-        """Hear that the peer has closed."""
+    def peer_closed(self) -> None:
+        """The peer has closed."""
 
-    def vanished(self) -> None:
-        """Hear that nothing is left of the peer."""
+    def peer_gone(self) -> None:
+        """Nothing is left of the peer."""
 
 
 class PeerConnection:
-    """A socket of the module, seen from the peer that it was opened to.
+    """A connection, or the datagrams, of one socket of the module, as its peer uses them.
 
     Attributes:
         service_type: ``"TCP"`` or ``"UDP"``.
         host: the peer's own name or address, as the module was given it.
         port: the peer's port.
-        received: how many bytes have come so far.
+        received: how many bytes have been received so far.
         sent: how many have been sent.
-        window: how much may lie unread before nothing more is acknowledged, in bytes. TCP only.
+        window: how many bytes may be unread before nothing more is acknowledged. TCP only.
     """
 
-    def __init__(self, path: Way, service_type: str, host: str, port: int) -> None:
-        self._path: Way | None = path
+    def __init__(self, link: PeerLink, service_type: str, host: str, port: int) -> None:
+        self._link: PeerLink | None = link
         self._inbox: deque[bytes] = deque()
         self._unread = 0
-        self._owed = 0
+        self._unacknowledged = 0
         self._is_finished = False
         self._is_reset = False
         self._is_closed = False
-        self._is_braked = False
+        self._is_paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self._drain: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
         self._task: asyncio.Future[None] | None = None
         self.service_type = service_type
         self.host = host
@@ -61,10 +61,10 @@ class PeerConnection:
     def __repr__(self) -> str:
         return f"<PeerConnection {self.service_type} {self.host}:{self.port} in={self.received} out={self.sent}>"
 
-    # What a script calls
+    # Calls from the script
 
     async def receive(self) -> bytes:
-        """Return what came next: over TCP some bytes, over UDP one datagram; ``b""`` once the module has closed.
+        """Return the next bytes, over UDP the next datagram; ``b""`` once the module has closed.
 
         Raises:
             ConnectionResetError: the module went away without closing.
@@ -81,9 +81,9 @@ class PeerConnection:
 
         data = self._inbox.popleft()
         self._unread -= len(data)
-        if self._owed and self._unread <= self.window and self._path is not None:
-            owed, self._owed = self._owed, 0
-            self._path.taken(owed)
+        if self._unacknowledged and self._unread <= self.window and self._link is not None:
+            size, self._unacknowledged = self._unacknowledged, 0
+            self._link.peer_acknowledged(size)
 
         return data
 
@@ -91,14 +91,14 @@ class PeerConnection:
         """Return the next ``size`` bytes of a TCP connection.
 
         Raises:
-            EOFError: the module closed before they had come.
+            EOFError: the module closed before they were received.
             ConnectionResetError: it went away without closing.
         """
         data = bytearray()
         while len(data) < size:
             piece = await self.receive()
             if not piece:
-                raise EOFError(f"{len(data)} bytes came, not {size}")
+                raise EOFError(f"{len(data)} bytes were received, not {size}")
 
             data += piece
 
@@ -109,14 +109,14 @@ class PeerConnection:
         """Return the bytes of a TCP connection up to an ending, and with it.
 
         Raises:
-            EOFError: the module closed before it had come.
+            EOFError: the module closed before it was received.
             ConnectionResetError: it went away without closing.
         """
         data = bytearray()
         while (found := data.find(ending)) < 0:
             piece = await self.receive()
             if not piece:
-                raise EOFError(f"{ending!r} did not come")
+                raise EOFError(f"{ending!r} was not received")
 
             data += piece
 
@@ -130,36 +130,36 @@ class PeerConnection:
             self._unread += len(data)
 
     async def wait_closed(self) -> None:
-        """Wait until the module has closed, or gone away; what it has sent may lie unread."""
+        """Wait until the module has closed, or gone away; bytes that it sent may be left unread."""
         while not (self._is_finished or self._is_reset or self._is_closed):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 
     def send(self, data: bytes) -> None:
         """Send bytes to the module; over UDP they are one datagram. They are dropped once the connection is over."""
-        if self._path is not None and not (self._is_closed or self._is_finished or self._is_reset):
+        if self._link is not None and not (self._is_closed or self._is_finished or self._is_reset):
             self.sent += len(data)
-            self._path.incoming(bytes(data))
+            self._link.peer_sent(bytes(data))
 
     async def drain(self) -> None:
-        """Wait until the module keeps up with what was sent. Only TCP has such a brake."""
-        while self._is_braked and self._path is not None:
-            self._drain = asyncio.get_running_loop().create_future()
-            await self._drain
+        """Wait until the module keeps up with what was sent. Only TCP has such flow control."""
+        while self._is_paused and self._link is not None:
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
 
     def close(self) -> None:
-        """Close the connection after what was sent; the module says ``closed``. Ending the script does the same."""
-        if self._path is not None and not self._is_closed:
+        """Close the connection after what was sent; the module reports ``closed``. The end of a script closes too."""
+        if self._link is not None and not self._is_closed:
             self._is_closed = True
-            self._path.ended()
+            self._link.peer_closed()
 
         self._wake()
 
-    # What the path calls
+    # Calls from the link
 
     def start(self, script: "Peer") -> None:
         """Run the script."""
-        # A context of its own: nothing that the caller has set for its tasks, such as a route, is for a peer.
+        # A context of its own: what the caller has set for its tasks, such as a route, must not apply to a peer.
         self._task = asyncio.get_running_loop().create_task(
             self._run(script),
             name=f"bc260y-emulator.peer[{self.service_type.lower()} {self.host}:{self.port}]",
@@ -168,7 +168,7 @@ class PeerConnection:
         self._task.add_done_callback(self._ended)
 
     async def _run(self, script: "Peer") -> None:
-        # A module that goes away is nothing that a script has to care for.
+        # A script need not handle a module that goes away.
         with contextlib.suppress(ConnectionError, EOFError):
             await script(self)
 
@@ -178,9 +178,9 @@ class PeerConnection:
             asyncio.get_running_loop().call_exception_handler(context)
 
         self.close()
-        path, self._path = self._path, None
-        if path is not None:
-            path.vanished()
+        link, self._link = self._link, None
+        if link is not None:
+            link.peer_gone()
 
     def write(self, data: bytes) -> None:
         """Take what the module sent."""
@@ -191,30 +191,34 @@ class PeerConnection:
         self._inbox.append(data)
         self._unread += len(data)
         if self._unread > self.window:
-            self._owed += len(data)
-        elif self._path is not None:
-            self._path.taken(len(data))
+            self._unacknowledged += len(data)
+        elif self._link is not None:
+            self._link.peer_acknowledged(len(data))
 
         self._wake()
 
     def finish(self) -> None:
-        """Hear that the module has closed."""
+        """The module has closed."""
         self._is_finished = True
         self._wake()
 
     def abort(self) -> None:
-        """Hear that the module went away."""
+        """The module went away without closing."""
         self._is_reset = True
         self._wake()
 
-    def brake(self, *, on: bool) -> None:
-        """Be asked to send no more, or to go on."""
-        self._is_braked = on
-        if not on and self._drain is not None and not self._drain.done():
-            self._drain.set_result(None)
+    def pause_sending(self) -> None:
+        """Let :meth:`drain` wait from now on."""
+        self._is_paused = True
+
+    def resume_sending(self) -> None:
+        """Let :meth:`drain` return."""
+        self._is_paused = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
 
     def cancel(self) -> None:
-        """End the script: the world ends."""
+        """Cancel the script."""
         if self._task is not None:
             self._task.cancel()
 
@@ -223,18 +227,18 @@ class PeerConnection:
             self._waiter.set_result(None)
 
         if self._is_reset or self._is_finished:
-            self.brake(on=False)
+            self.resume_sending()
 
 
 Peer: TypeAlias = Callable[[PeerConnection], Awaitable[None]]
 """A scripted peer: it is called once for every socket that is opened to it."""
 
 
-# Peers that everybody needs
+# Ready-made peers
 
 
 class EchoPeer:
-    """A peer that sends back what it gets."""
+    """A peer that sends back what it receives."""
 
     async def __call__(self, connection: PeerConnection) -> None:
         """Serve one connection."""
@@ -244,11 +248,11 @@ class EchoPeer:
 
 
 class SinkPeer:
-    """A peer that keeps what it gets and says nothing.
+    """A peer that keeps what it receives and sends nothing.
 
     Attributes:
-        connections: one entry a connection: what has come.
-        pieces: what has come, piece by piece: over UDP, the datagrams.
+        connections: the bytes received, an entry for each connection.
+        pieces: the same piece by piece; over UDP, the datagrams.
     """
 
     def __init__(self) -> None:
@@ -257,7 +261,7 @@ class SinkPeer:
         self._has_more = asyncio.Event()
 
     async def until(self, size: int) -> bytes:
-        """Wait until so many bytes have come in all, and return :attr:`data`. It waits for as long as that takes."""
+        """Wait until so many bytes have been received in all, without a limit, and return :attr:`data`."""
         while len(self.data) < size:
             self._has_more.clear()
             await self._has_more.wait()
@@ -266,7 +270,7 @@ class SinkPeer:
 
     @property
     def data(self) -> bytes:
-        """What has come on all connections, one after another."""
+        """The bytes received on all connections, one connection after another."""
         return b"".join(bytes(data) for data in self.connections)
 
     async def __call__(self, connection: PeerConnection) -> None:
@@ -280,34 +284,34 @@ class SinkPeer:
 
 
 class SilentPeer:
-    """A host that never answers: opening a TCP socket to it takes until the module gives up, and datagrams vanish.
+    """A host that never answers: opening a TCP socket to it takes until the module gives up, and datagrams are lost.
 
     Attributes:
-        is_refusal: it says at once that there is nobody, over TCP.
+        is_refusal: it refuses TCP connections at once.
     """
 
     is_refusal = False
 
     async def __call__(self, connection: PeerConnection) -> None:
-        """Take what comes, and say nothing."""
+        """Read everything, and send nothing."""
         while await connection.receive():
             pass
 
 
 class RefusingPeer(SilentPeer):
-    """A host that refuses: opening a TCP socket fails as soon as it has heard of it. Over UDP it is a silent one.
+    """A host that refuses: opening a TCP socket fails after one round trip. Over UDP it is a silent one.
 
-    A module does not tell a host that refuses from one that cannot be reached: both are error 566.
+    A module reports a host that refuses and one that cannot be reached alike: both are error 566.
     """
 
     is_refusal = True
 
 
 class StalledPeer:
-    """A peer that stops reading: from then on it acknowledges nothing, and does not close.
+    """A peer that stops reading: from then on it acknowledges nothing and does not close.
 
     Args:
-        after: how much it reads before, in bytes.
+        after: how many bytes it reads before that.
     """
 
     def __init__(self, after: int = 0) -> None:
@@ -326,7 +330,7 @@ class SourcePeer:
     Args:
         data: what it sends.
         chunk: so many bytes at a time; over UDP, in each datagram.
-        stays_open: it waits for the module to close instead.
+        stays_open: it waits for the module to close first.
     """
 
     def __init__(self, data: bytes, *, chunk: int = 1024, stays_open: bool = False) -> None:

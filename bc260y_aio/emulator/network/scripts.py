@@ -1,4 +1,4 @@
-"""A peer that follows a script of steps: what it expects, what it says, and when."""
+"""A peer that follows a script of steps: what it expects, what it sends, and when."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ class Expect:
     """Wait for bytes, over UDP for a datagram, and check that they are these.
 
     Attributes:
-        data: what has to come.
+        data: what must be received.
     """
 
     data: bytes
@@ -31,10 +31,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let time pass.
+    """Wait for some time.
 
     Attributes:
-        seconds: how much.
+        seconds: how long.
     """
 
     seconds: float
@@ -42,7 +42,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep the connection open until the module closes it, and take what comes. The end of a script closes it."""
+    """Read everything until the module closes the connection. The end of a script would close it."""
 
 
 Step: TypeAlias = Expect | Send | Wait | Hold
@@ -51,18 +51,18 @@ Step: TypeAlias = Expect | Send | Wait | Hold
 class ScriptPeer:
     """A peer that follows a script, from its beginning on every connection.
 
-    What does not go by the script ends the connection, is told to the loop's exception handler, and is kept::
+    A deviation ends the connection, is reported to the loop's exception handler, and is kept in ``failures``::
 
         login = network.add_script("login.example", Expect(b"user"), Wait(2), Send(b"welcome"), Hold())
         ...
         login.check()
 
     Args:
-        *steps: what it does, one after another.
+        *steps: its steps, one after another.
 
     Attributes:
         steps: the same.
-        failures: what did not go by the script.
+        failures: the deviations from the script.
         completed: how many connections went through all of it.
     """
 
@@ -75,17 +75,17 @@ class ScriptPeer:
         return f"<ScriptPeer {len(self.steps)} steps, completed {self.completed} times, {len(self.failures)} failures>"
 
     def check(self, times: int = 1) -> None:
-        """Check that everything went by the script, to its end.
+        """Check that the script was followed to its end.
 
         Args:
             times: on how many connections.
 
         Raises:
-            AssertionError: it did not; the message tells what happened.
+            AssertionError: it was not; the message says what happened.
         """
         if self.failures or self.completed != times:
-            told = "; ".join(self.failures) or "nothing went wrong"
-            raise AssertionError(f"the script was completed {self.completed} times, not {times}: {told}")
+            failures = "; ".join(self.failures) or "there were no failures"
+            raise AssertionError(f"the script was completed {self.completed} times, not {times}: {failures}")
 
     async def __call__(self, connection: PeerConnection) -> None:
         """Serve one connection."""
@@ -102,9 +102,9 @@ class ScriptPeer:
         match step:
             case Expect(data=data):
                 is_stream = connection.service_type == "TCP"
-                came = await (connection.receive_exactly(len(data)) if is_stream else connection.receive())
-                if came != data:
-                    raise AssertionError(f"{came!r} came")
+                data_received = await (connection.receive_exactly(len(data)) if is_stream else connection.receive())
+                if data_received != data:
+                    raise AssertionError(f"{data_received!r} was received")
             case Send(data=data):
                 connection.send(data)
                 await connection.drain()

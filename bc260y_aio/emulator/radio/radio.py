@@ -14,14 +14,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ..lag import Lag
+from .conditions import RadioConditions
 from .paging import next_occasion
 from .usage import Currents, Meter, RadioState, Span, Usage
-
-if TYPE_CHECKING:
-    from ..network import Network
 
 # The release assistance that a payload can carry (guide 2.2.5).
 NO_FURTHER_DATA: Final = 1
@@ -38,7 +36,7 @@ class Radio(Meter):
     """The radio of a module, as far as its power goes; and its ledger.
 
     Args:
-        network: its conditions hold.
+        conditions: those of its network.
         psm: tells the active time and the periodic update time that are in force, in seconds; None without PSM.
         edrx: tells the extended DRX cycle that is in force, in seconds; 0: none.
         changed: is called with the state before, once that has changed.
@@ -51,14 +49,14 @@ class Radio(Meter):
 
     def __init__(
         self,
-        network: "Network",
+        conditions: RadioConditions,
         *,
         psm: Callable[[], tuple[float, float] | None] = lambda: None,
         edrx: Callable[[], float] = lambda: 0.0,
         changed: Callable[[RadioState], None] = lambda before: None,
         currents: Currents | None = None,
     ) -> None:
-        self._network = network
+        self._conditions = conditions
         self._psm = psm
         self._edrx = edrx
         self._changed = changed
@@ -173,7 +171,7 @@ class Radio(Meter):
         if not self.is_on:
             return 0.0
 
-        now, rate = self._now(), self._network.rate_up
+        now, rate = self._now(), self._conditions.rate_up
         was_connected = self.state is RadioState.CONNECTED
         self._connect()
         airtime = size * 8 / rate if rate else 0.0
@@ -181,7 +179,7 @@ class Radio(Meter):
         self._sent += size
         self._transmitting += airtime
         self._awaits_reply = rai == ONE_REPLY
-        self._keep(end, self._network.rrc_release if rai == NO_FURTHER_DATA else self._network.rrc_inactivity)
+        self._keep(end, self._conditions.rrc_release if rai == NO_FURTHER_DATA else self._conditions.rrc_inactivity)
         if not was_connected:
             self._pass_on()
 
@@ -226,11 +224,11 @@ class Radio(Meter):
         for name in ("page", "active", "periodic"):
             self._cancel(name)
 
-        self._ready = self._busy = self._now() + self._network.rrc_setup
+        self._ready = self._busy = self._now() + self._conditions.rrc_setup
         self._set_up += 1
         self._awaits_reply = False
         self._change(RadioState.CONNECTED)
-        self._keep(self._ready, self._network.rrc_inactivity)
+        self._keep(self._ready, self._conditions.rrc_inactivity)
 
     def _keep(self, time: float, tail: float) -> None:
         """Keep the connection from a time on for as long as the network does."""
@@ -256,7 +254,7 @@ class Radio(Meter):
 
     def _pass_on(self) -> None:
         """Pass on what waits, one after another."""
-        rate = self._network.rate_down
+        rate = self._conditions.rate_down
         while self._waiting:
             size, callback, args = self._waiting.popleft()
             now = self._now()
@@ -270,7 +268,7 @@ class Radio(Meter):
         self._received += size
         if self.state is RadioState.CONNECTED and not self._under_way and not self._waiting:
             is_the_reply, self._awaits_reply = self._awaits_reply, False
-            self._keep(self._now(), self._network.rrc_release if is_the_reply else self._network.rrc_inactivity)
+            self._keep(self._now(), self._conditions.rrc_release if is_the_reply else self._conditions.rrc_inactivity)
 
         callback(*args)
 
@@ -304,9 +302,9 @@ class Radio(Meter):
         self.update()
 
     def _page_when_it_listens(self) -> None:
-        network, now = self._network, self._now()
+        conditions, now = self._conditions, self._now()
         edrx = self._edrx()
-        occasion = self._origin + next_occasion(now - self._origin, network.drx, edrx, network.paging_window)
+        occasion = self._origin + next_occasion(now - self._origin, conditions.drx, edrx, conditions.paging_window)
         if occasion > now + _EPSILON:
             self._start("page", occasion, self._answer_page)
         else:

@@ -1,4 +1,4 @@
-"""What an emulated module reaches: names, addresses, real servers on the loopback interface, and scripted peers."""
+"""The network of emulated modules: its conditions, its hosts and the paths to them."""
 
 import asyncio
 import random
@@ -6,37 +6,36 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..radio import Radio
-from .conditions import FIGURES, Conditions, figures_of
+from .coverage import PROFILE_FIELDS, CoverageProfile, coverage_figures
 from .directory import Directory
-from .paths import Owner, Path, TcpPath, UdpPath
+from .paths import NetworkPath, PathOwner, RadioLink, TcpPath, UdpPath
 
-# How long a module waits for an answer to a question of its own, in seconds.
-SILENCE: Final = 20.0
+# How long a module waits for the answer to a question of its own, in seconds.
+ANSWER_TIMEOUT: Final = 20.0
 
 
 class Network(Directory):
-    """What emulated modules reach.
+    """The network that emulated modules reach.
 
-    Every name resolves to an address of the network's own, in 198.51.100.0/24, behind which the host's 127.0.0.1
-    stands with all its ports: a real server that listens there answers, whatever it is called. Hosts that are added
-    lead elsewhere, to scripted peers above all. Names that end in ``.invalid`` resolve to nothing, other addresses lead
-    nowhere, and no packet ever leaves the loopback interface. 127.0.0.1, ::1 and localhost are the host's own.
+    Every name resolves to an address of its own, in 198.51.100.0/24, that leads to this machine's 127.0.0.1: a server
+    that listens there answers under any name. A host that is added leads to its scripted peer instead. Names that end
+    in ``.invalid`` do not resolve, other addresses cannot be reached, and no packet ever leaves the loopback interface.
+    127.0.0.1, ::1 and localhost are this machine's own.
 
     Its conditions may be changed at any time, one by one (``network.latency = 2.0``) or together (:meth:`change`).
 
     Args:
         coverage: the conditions to begin with: ``"good"``, ``"average"`` or ``"edge"``
-            (:func:`~bc260y_aio.emulator.network.conditions.figures_of` has their figures); None for those of
-            :class:`Conditions`.
+            (:func:`~bc260y_aio.emulator.network.coverage.coverage_figures` has their figures); None for those of
+            :class:`CoverageProfile`.
         names: every name resolves; otherwise only those of hosts that were added.
         seed: where the random sequence of jitter and loss begins.
         now: the time, aware; by default the host's.
-        **figures: single conditions; they go before those of the coverage. :class:`Conditions` has the list.
+        **figures: single conditions; they go before those of the coverage. :class:`CoverageProfile` has the list.
 
     Attributes:
         datagrams_lost: how many datagrams were lost on the way.
-        ntp_time: what an NTP server answers, given its name and port; None for silence. By default, ``now``.
+        ntp_time: returns the answer of an NTP server, given its name and port; None for no answer. By default, ``now``.
 
     Raises:
         ValueError: there is no such coverage, or a figure cannot be.
@@ -66,40 +65,40 @@ class Network(Directory):
         **figures: Any,
     ) -> None:
         super().__init__(names=names)
-        self._take(Conditions(**figures_of(coverage) | figures))
+        self._apply(CoverageProfile(**coverage_figures(coverage) | figures))
         self.datagrams_lost = 0
         self.now = now
         self.ntp_time: Callable[[str, int], datetime | None] = lambda server, port: self.now()
         self._random = random.Random(f"{seed}.network")
-        # In order, so that what happens to all of them happens in the same order each time.
-        self._paths: dict[Path, None] = {}
+        # A dict keeps the order, so that what concerns all paths happens in the same order each time.
+        self._paths: dict[NetworkPath, None] = {}
         self._outage = False
 
     def __repr__(self) -> str:
         state = " outage" if self._outage else ""
         return f"<Network latency={self.latency:g} hosts={len(self._hosts)} paths={len(self._paths)}{state}>"
 
-    # What it is like
+    # Its conditions
 
     def change(self, coverage: str | None = None, **figures: Any) -> None:
-        """Change conditions: to those of a coverage, and single figures.
+        """Change the conditions: to those of a coverage, and single figures.
 
         Raises:
             ValueError: there is no such coverage, or a figure cannot be.
             TypeError: a figure is unknown.
         """
-        before = {name: getattr(self, name) for name in FIGURES}
-        self._take(Conditions(**before | figures_of(coverage) | figures))
+        before = {name: getattr(self, name) for name in PROFILE_FIELDS}
+        self._apply(CoverageProfile(**before | coverage_figures(coverage) | figures))
 
-    def _take(self, conditions: Conditions) -> None:
-        for name in FIGURES:
-            setattr(self, name, getattr(conditions, name))
+    def _apply(self, profile: CoverageProfile) -> None:
+        for name in PROFILE_FIELDS:
+            setattr(self, name, getattr(profile, name))
 
-    # What it does to data
+    # Delays, losses, outages
 
     @property
     def outage(self) -> bool:
-        """Whether the network is silent. TCP goes on where it stopped once it is back; datagrams are lost."""
+        """Whether nothing gets through. Afterwards TCP goes on where it stopped; datagrams are lost."""
         return self._outage
 
     @outage.setter
@@ -117,19 +116,19 @@ class Network(Directory):
         """Draw whether a datagram is lost."""
         return self._outage or (bool(self.loss) and self._random.random() < self.loss)
 
-    # What a module asks of it
+    # Requests of a module
 
-    def path(self, service_type: str, owner: Owner, radio: Radio) -> Path:
-        """Make a path for a socket of a module with this radio, yet to be opened to where :meth:`find` says."""
+    def path(self, service_type: str, owner: PathOwner, radio: RadioLink) -> NetworkPath:
+        """Make a path for a socket of a module; it is then opened to the destination that :meth:`find` returns."""
         path = TcpPath(self, owner, radio) if service_type == "TCP" else UdpPath(self, owner, radio)
         self._paths[path] = None
         path.gone.add_done_callback(lambda _: self._paths.pop(path, None))
         return path
 
     async def exchange(self) -> bool:
-        """Let a question and its answer take their time; return False if the network stayed silent instead."""
+        """Wait as long as a question and its answer take; return False if no answer came."""
         if self._outage:
-            await asyncio.sleep(SILENCE)
+            await asyncio.sleep(ANSWER_TIMEOUT)
             return False
 
         await asyncio.sleep(self.delay() + self.delay())

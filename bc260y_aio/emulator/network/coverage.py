@@ -1,4 +1,4 @@
-"""What the network is like: how long it takes, what it loses, how fast it is, and how it treats the radio."""
+"""The conditions of a network: delays, losses, rates, and how it controls the radio; coverage classes by name."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,29 +18,29 @@ LONGEST_WINDOW: Final = 40.96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """What the network is like. By default it takes no time and loses nothing.
+class CoverageProfile:
+    """The conditions of a network. By default it takes no time and loses nothing.
 
     The figures hold for a module, not for a socket: its sockets share its radio, which either sends or receives. A TCP
     segment is counted with 40 bytes of header, and a datagram with 28.
 
     Attributes:
         latency: how long data takes through the network, one way, in seconds. Opening a TCP socket takes it twice.
-        jitter: up to this much more, at random, in seconds. Order is kept.
+        jitter: up to so much is added to the latency at random, in seconds. Order is kept.
         loss: the probability that a datagram, or a ping, is lost; each way.
-        rate_up: how fast the radio sends, in bits a second; None: in no time.
-        rate_down: how fast it receives, in bits a second; None: in no time.
+        rate_up: how fast the radio sends, in bits a second; None: without limit.
+        rate_down: how fast it receives, in bits a second; None: without limit.
         rrc_setup: how long the radio takes to connect before it can send or receive, in seconds.
         rrc_inactivity: how long after the last traffic the network releases the connection, in seconds. On real
             networks that was seen to be 15 to 25; the network sets it, and the module cannot.
-        rrc_release: how long the network takes to release it where RAI told that it may, in seconds.
+        rrc_release: how long the network takes to release it after RAI allowed that, in seconds.
         drx: the cycle in which an idle radio listens for paging, in seconds: 1.28, 2.56, 5.12 or 10.24; 0: all the
             time.
-        edrx: the extended cycle that holds where AT+CEDRXS asks for none, in seconds: 20.48, 40.96, 81.92 and so on, up
-            to 10485.76; 0: none.
-        paging_window: how long it listens at the start of each extended cycle, by its DRX cycle, in seconds: 2.56 to
+        edrx: the extended cycle that applies where AT+CEDRXS asks for none, in seconds: 20.48, 40.96, 81.92 and so on,
+            up to 10485.76; 0: none.
+        paging_window: how long it listens, by its DRX cycle, at the start of each extended cycle, in seconds: 2.56 to
             40.96.
-        psm: the network grants the PSM that AT+CPSMS asks for, with the times that it asks for.
+        psm: whether the network grants the PSM that AT+CPSMS asks for, with the times asked for.
     """
 
     latency: float = 0.0
@@ -74,7 +74,7 @@ class Conditions:
             raise ValueError(f"{name} must be {what}, not {getattr(self, name)!r}")
 
 
-# By name; :func:`figures_of` tells where they come from.
+# By name; the sources are given at :func:`coverage_figures`.
 COVERAGES: Final[Mapping[str, Mapping[str, Any]]] = {
     "good": {
         "latency": 0.15,
@@ -109,8 +109,8 @@ COVERAGES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-def figures_of(coverage: str | None) -> dict[str, Any]:
-    """Return the figures of a coverage: ``"good"``, ``"average"`` or ``"edge"``; of None, none.
+def coverage_figures(coverage: str | None) -> dict[str, Any]:
+    """Return the figures of a coverage: ``"good"``, ``"average"`` or ``"edge"``; {} for None.
 
     The three are the classes that 3GPP evaluated NB-IoT for (TR 45.820), coupling losses of 144, 154 and 164 dB;
     networks serve them with coverage enhancement levels 0, 1 and 2, by sending everything again and again. The bounds:
@@ -137,7 +137,7 @@ def figures_of(coverage: str | None) -> dict[str, Any]:
 
 
 # The names of all conditions.
-FIGURES: Final = tuple(one.name for one in dataclasses.fields(Conditions))
+PROFILE_FIELDS: Final = tuple(one.name for one in dataclasses.fields(CoverageProfile))
 
 
 def _is_extended_cycle(seconds: float) -> bool:

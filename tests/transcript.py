@@ -38,16 +38,16 @@ class Transcript:
 
     @property
     def steps(self) -> tuple[Said, ...]:
-        """Who said what."""
+        """The steps, in order."""
         return self.recorded.steps
 
     @property
     def section(self) -> str:
-        """The section of the guide that has it: `4.2.1`; of a variant, nothing."""
+        """The section of the guide that has it, such as `4.2.1`; empty for a variant."""
         return self.name.partition("-")[0] if self.name[0].isdigit() else ""
 
     def exchanges(self) -> Iterator[tuple[str | None, tuple[Said, ...]]]:
-        """Give each command line with all that was said until the next; None stands for what came before the first."""
+        """Yield each command line with the steps until the next one; None for those before the first command."""
         return self.recorded.exchanges()
 
 

@@ -1,7 +1,7 @@
-"""Record a session with a module, and play it again.
+"""Record a session with a module, and replay it.
 
-A :class:`Recorder` stands between a program and a port, and writes a :class:`Transcript` of what passes. A
-:class:`Replay` is the module of a transcript, for a program that does the same again, or for one that is to be tested.
+A :class:`Recorder` relays between a program and a port, and writes a :class:`Transcript` of the bytes. A
+:class:`Replay` plays the module of a transcript to a program.
 """
 
 from .recorder import Recorder

@@ -1,15 +1,12 @@
-"""What is to be said to which command line: a transcript as a function of what a program writes.
+"""How a replay answers a program: three ways to match its command lines with a transcript.
 
-Three readings of "the same session":
-
-- *strict*: all that the program writes is what the transcript has, byte for byte and in its order.
-- *by socket*: so is what it writes about each connectID, and what it writes about none; but these may come in another
-  order among each other. With several sockets at work it is chance which of them has the line next, and nothing that a
-  program promises. A push, or the end of a connection, belongs to its connectID, and is said when all that came before
-  it on that connectID has been.
-- *lenient*: every command line, whenever it comes, is answered as the transcript answers it: the first time as it was
-  the first time, and so on, and then as it was the last time, but without the pushes. A line that is not there is
-  answered ERROR, and AT is answered OK. Nothing is an error, and nothing is ever complete.
+- *strict*: the program must write the bytes of the transcript, in the same order.
+- *by socket*: the same for each connectID, and for the commands without one; but commands of different connectIDs may
+  come in another order, because the order in which several sockets get the line varies. A push, or the end of a
+  connection, belongs to its connectID, and is sent after everything that preceded it on that connectID.
+- *lenient*: each command line is answered as in the transcript, whenever it comes: the first time with the first
+  answer, and so on; then with the last answer again, without its pushes. A line that is not in the transcript is
+  answered with ERROR, and AT with OK. There is no mismatch and no end.
 """
 
 import re
@@ -22,7 +19,7 @@ from ..errors import ReplayMismatch
 from .masking import Masking
 from .transcript import Step, Transcript, escaped
 
-# The longest that is shown of a line, in characters.
+# How much of a line a message shows, in characters.
 _SHOWN: Final = 160
 _BEFORE: Final = 40
 
@@ -35,10 +32,10 @@ _BLANKS: Final = b"\r\n\0 "
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is to be said.
+    """Bytes to send to the program.
 
     Attributes:
-        delay: how long after the command, or after what was said before, in seconds.
+        delay: how long after the command or the previous reply, in seconds.
         wire: the bytes.
     """
 
@@ -48,13 +45,13 @@ class Reply:
 
 @dataclass(slots=True)
 class Exchange:
-    """A command line, and what is said until the next one that it is compared with.
+    """A command line and its replies.
 
     Attributes:
-        wire: the bytes that the program is to write; empty for what is said before it writes any.
+        wire: the bytes that the program must write; empty for the replies before the first command.
         line: the line of the transcript in which they begin.
         time: when they were written, in seconds.
-        replies: what is said.
+        replies: the replies.
     """
 
     wire: bytes
@@ -63,36 +60,36 @@ class Exchange:
     replies: list[Reply] = field(default_factory=list)
 
     def add(self, step: Step) -> None:
-        """Let a step be said after those before."""
+        """Append a step to the replies."""
         delay = 0.0 if step.time is None or self.time is None else max(0.0, step.time - self.time)
         self.time = step.time if step.time is not None else self.time
         self.replies.append(Reply(delay, step.wire))
 
 
 class Player(Protocol):
-    """A reading of a transcript.
+    """A way to match a program with a transcript.
 
     Attributes:
-        opening: what is said before the program has written anything.
+        opening: the replies before the first command.
     """
 
     opening: list[Reply]
 
     @property
     def due(self) -> Exchange | None:
-        """What the program is to write yet; None when there is nothing, or when nothing is required."""
+        """The exchange that the program must write next; None if there is none."""
 
     def awaits(self, partial: bytes) -> bool:
-        """Tell whether a line that is not complete is all that is due."""
+        """Return whether an incomplete line is all that the program must still write."""
 
-    def hear(self, wire: bytes) -> tuple[int, list[Reply]]:
-        """Take a line that the program wrote.
+    def answer(self, wire: bytes) -> tuple[int, list[Reply]]:
+        """Return the replies to a line that the program wrote.
 
         Returns:
-            Among which replies these are to be said in turn, and the replies.
+            The number of the queue in which the replies are sent in order, and the replies.
 
         Raises:
-            ReplayMismatch: it is not what is due.
+            ReplayMismatch: the transcript expects another line.
         """
 
 
@@ -100,14 +97,14 @@ class Player(Protocol):
 
 
 class InOrder:
-    """The strict reading, and the one by socket; see :class:`Player`."""
+    """Strict matching, and matching by socket; see :class:`Player`."""
 
     def __init__(self, transcript: Transcript, *, by_socket: bool = False) -> None:
         """Read a transcript.
 
         Args:
-            transcript: it.
-            by_socket: each connectID has an order of its own.
+            transcript: the transcript.
+            by_socket: compare the order for each connectID separately.
         """
         self._name = transcript.name
         self._masking = Masking() if transcript.is_masked else None
@@ -136,22 +133,22 @@ class InOrder:
 
     @property
     def due(self) -> Exchange | None:
-        """What the program is to write yet: the first of it in the transcript."""
+        """The next exchange in the order of the transcript; None at its end."""
         return min((lane[0] for lane in self._lanes.values() if lane), key=lambda due: due.line, default=None)
 
     def awaits(self, partial: bytes) -> bool:
-        """Tell whether a line that is not complete is all that is due: the transcript ends within it."""
+        """Return whether an incomplete line is all that remains: the transcript ends within it."""
         lane = self._lanes.get(self._lane(partial))
         return bool(lane) and lane is not None and len(lane) == 1 and self._masked(partial) == lane[0].wire
 
-    def hear(self, wire: bytes) -> tuple[int, list[Reply]]:
-        """Compare a line with what is due; see :meth:`Player.hear`."""
+    def answer(self, wire: bytes) -> tuple[int, list[Reply]]:
+        """Compare a line with the expected one; see :meth:`Player.answer`."""
         key = self._lane(wire)
         lane = self._lanes.get(key)
         if not lane:
-            about = f"nothing more of connectID {key}" if key >= 0 else "nothing more"
+            about = f"no more command for connectID {key}" if key >= 0 else "no more command"
             raise ReplayMismatch(
-                f"{self._name}: {about} is expected after line {self._last}, but {_shown(wire)} came",
+                f"{self._name}: expected {about} after line {self._last}, but received {_shown(wire)}",
                 line=self._last,
                 expected=b"",
                 came=wire,
@@ -170,14 +167,14 @@ class InOrder:
     def _mismatch(self, due: Exchange, came: bytes) -> ReplayMismatch:
         same = next((at for at, (a, b) in enumerate(zip(due.wire, came, strict=False)) if a != b), None)
         at = min(len(due.wire), len(came)) if same is None else same
-        message = f"{self._name}, line {due.line}: {_shown(due.wire, at)} is expected, but {_shown(came, at)} came"
+        message = f"{self._name}, line {due.line}: expected {_shown(due.wire, at)}, but received {_shown(came, at)}"
         others = {_socket_of(due.wire), _socket_of(came)}
-        hint = "; whose turn it is among several sockets is chance: see by-socket" if len(others - {-1}) == 2 else ""
+        hint = "; the order of several sockets varies: match by-socket allows that" if len(others - {-1}) == 2 else ""
         return ReplayMismatch(f"{message}: byte {at + 1} differs{hint}", line=due.line, expected=due.wire, came=came)
 
 
 def _socket_of(wire: bytes) -> int:
-    """Return the connectID that a command line is about; -1 for none."""
+    """Return the connectID of a command line; -1 for none."""
     found = _COMMANDED.match(wire.lstrip())
     number = (found[1] or found[2]) if found else None
     return -1 if number is None else int(number)
@@ -187,15 +184,15 @@ def incomplete(name: str, due: Exchange) -> ReplayMismatch:
     """Return the error for a program that ended too early.
 
     Args:
-        name: what messages call the transcript.
-        due: what it was to write.
+        name: the name of the transcript in messages.
+        due: the exchange that was expected next.
     """
-    message = f"{name}, line {due.line}: {_shown(due.wire)} is expected, but nothing more came"
+    message = f"{name}, line {due.line}: expected {_shown(due.wire)}, but the program ended"
     return ReplayMismatch(message, line=due.line, expected=due.wire, came=b"")
 
 
 def _lines(transcript: Transcript) -> Iterator[Exchange | Step]:
-    """Give the DTE's lines, each whole, and in between the DCE's steps."""
+    """Yield the DTE's complete lines, and the DCE's steps between them."""
     begun: Exchange | None = None
     for step in transcript.steps:
         if not step.by_dte:
@@ -217,7 +214,7 @@ def _lines(transcript: Transcript) -> Iterator[Exchange | Step]:
 
 
 def _shown(wire: bytes, around: int = 0) -> str:
-    """Write a line, or the part of it around a byte, for a message."""
+    """Return a line, or the part of it around a byte, for a message."""
     line = wire.removesuffix(b"\r")
     start = max(0, around - _BEFORE) if len(line) > _SHOWN else 0
     part = line[start : start + _SHOWN]
@@ -230,10 +227,10 @@ def _shown(wire: bytes, around: int = 0) -> str:
 
 
 class ByContent:
-    """The lenient reading; see :class:`Player`.
+    """Lenient matching; see :class:`Player`.
 
     Attributes:
-        unknown: the lines that the program wrote and the transcript does not have.
+        unknown: the lines of the program that are not in the transcript.
     """
 
     def __init__(self, transcript: Transcript) -> None:
@@ -253,15 +250,15 @@ class ByContent:
 
     @property
     def due(self) -> Exchange | None:
-        """Nothing is required."""
+        """Always None: nothing is required."""
         return None
 
     def awaits(self, partial: bytes) -> bool:
-        """Wait for whole lines."""
+        """Return False: only complete lines are answered."""
         return False
 
-    def hear(self, wire: bytes) -> tuple[int, list[Reply]]:
-        """Look a line up; see :meth:`Player.hear`."""
+    def answer(self, wire: bytes) -> tuple[int, list[Reply]]:
+        """Look up a line; see :meth:`Player.answer`."""
         line = (wire if self._masking is None else self._masking.mask(wire)).strip(_BLANKS)
         if not line:
             return 0, []

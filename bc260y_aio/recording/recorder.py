@@ -1,4 +1,4 @@
-"""A recorder: it stands between a program and a port, and writes down what passes."""
+"""The recorder: it relays between a program and a port, and writes a transcript."""
 
 import asyncio
 import contextlib
@@ -9,19 +9,19 @@ from typing import Self
 from ..emulator.line import End, Line, make_end
 from ..errors import BC260YError, PortError
 from ..port import DEFAULT_BAUDRATE, Port, open_port
-from .scribe import Scribe
+from .transcript_writer import TranscriptWriter
 
 
 class Recorder:
-    """Passes bytes between a program and a port, unchanged and at once, and writes a transcript of them.
+    """Relays bytes between a program and a port, unchanged and at once, and writes a transcript of them.
 
-    It is an async context manager; a program then opens :attr:`url`::
+    It is an async context manager; the program opens :attr:`url`::
 
         async with Recorder("/dev/ttyUSB0", "session.txt", baudrate=9600) as recorder:
             async with Modem(recorder.url) as modem:
                 ...
 
-    A program in this process has a line in memory; ``line="pty"`` or ``"tcp"`` serves others.
+    The default line, in memory, is for a program in this process; ``line="pty"`` or ``"tcp"`` serves other processes.
     """
 
     def __init__(
@@ -39,13 +39,12 @@ class Recorder:
 
         Args:
             port: the port of the module, as for :class:`bc260y_aio.Modem`.
-            path: the file to write; one that is there is overwritten.
-            baudrate: the rate of the port. None follows the program where it opens a pty: it sets the rate. Elsewhere
-                that is 9600.
-            line: what the program opens: ``"memory"``, ``"pty"`` or ``"tcp"``.
+            path: the file to write; an existing file is replaced.
+            baudrate: the rate of the port. None means: the rate that the program sets on its pty; 9600 on other lines.
+            line: the kind of line for the program: ``"memory"``, ``"pty"`` or ``"tcp"``.
             link: a symbolic link to the pty.
             tcp_port: on 127.0.0.1; 0 lets the system choose.
-            mask: mask numbers and addresses in the transcript: see :mod:`bc260y_aio.recording.masking`.
+            mask: mask numbers, addresses and credentials in the transcript: see :mod:`bc260y_aio.recording.masking`.
 
         Raises:
             ValueError: there is no such kind of line.
@@ -57,7 +56,7 @@ class Recorder:
         self._end: End = make_end(line, port=tcp_port, link=link)
         self._line: Line | None = None
         self._port: Port | None = None
-        self._scribe: Scribe | None = None
+        self._writer: TranscriptWriter | None = None
         self._relay: asyncio.Task[None] | None = None
         self._changing: asyncio.Task[None] | None = None
         self._rate: int | None = None
@@ -68,7 +67,7 @@ class Recorder:
 
     @property
     def url(self) -> str:
-        """What a program opens; known once it is started."""
+        """The URL that the program opens; set by :meth:`start`."""
         return self._end.url
 
     async def __aenter__(self) -> Self:
@@ -81,10 +80,10 @@ class Recorder:
         await self.close()
 
     async def start(self) -> None:
-        """Open the port, begin the file, and make the line.
+        """Open the port, create the file, and create the line.
 
         Raises:
-            PortNotFound, PortBusy, PortError: the port cannot be opened, or the line not be made.
+            PortNotFound, PortBusy, PortError: the port cannot be opened, or the line cannot be created.
             OSError: the file cannot be written.
             ValueError: the port's name is malformed.
         """
@@ -92,29 +91,31 @@ class Recorder:
             self._port = port = await open_port(self._port_url, self._baudrate or DEFAULT_BAUDRATE)
             undo.push_async_callback(port.close)
             self._rate = port.baudrate
-            # It is closed by the scribe.
+            # The writer closes it.
             file = open(self._path, "w", encoding="ascii", errors="backslashreplace")  # noqa: ASYNC230, SIM115
-            self._scribe = Scribe(file, f"A session on {self._port_url}.", mask=self._mask)
-            undo.callback(self._scribe.close)
+            self._writer = TranscriptWriter(file, f"A session on {self._port_url}.", mask=self._mask)
+            undo.callback(self._writer.close)
             self._note_rate()
             self._line = Line(self._end)
             self._line.received = self._from_program
             try:
                 await self._end.start()
             except OSError as exc:
-                raise PortError(f"the program's line could not be made: {exc}", number=exc.errno) from exc
+                raise PortError(f"the line for the program could not be created: {exc}", number=exc.errno) from exc
 
-            self._relay = asyncio.create_task(self._pass_on(port, self._scribe), name=f"record[{self._port_url}]")
+            self._relay = asyncio.create_task(
+                self._relay_to_program(port, self._writer), name=f"record[{self._port_url}]"
+            )
             undo.pop_all()
 
     async def close(self) -> None:
         """Close the port, the line and the file.
 
         Raises:
-            OSError: the transcript could not be written to its end.
+            OSError: the transcript could not be written completely.
         """
-        relay, scribe, line = self._relay, self._scribe, self._line
-        if relay is None or scribe is None or line is None or self._port is None:
+        relay, writer, line = self._relay, self._writer, self._line
+        if relay is None or writer is None or line is None or self._port is None:
             return
 
         self._relay = None
@@ -125,32 +126,32 @@ class Recorder:
         await self._end.close()
         await self._port.close()
         if line.bytes_lost:
-            scribe.note(f"{line.bytes_lost} bytes came while no program listened")
+            writer.note(f"{line.bytes_lost} bytes came while no program had the line open")
 
-        scribe.close()
-        if scribe.error is not None:
-            raise scribe.error
+        writer.close()
+        if writer.error is not None:
+            raise writer.error
 
     async def wait_ended(self) -> None:
-        """Wait until the port has gone away.
+        """Wait until the port is lost.
 
         Raises:
-            PortLost: it has.
+            PortLost: the port was lost.
         """
         if self._relay is not None:
             await asyncio.shield(self._relay)
 
     # From the module to the program
 
-    async def _pass_on(self, port: Port, scribe: Scribe) -> None:
+    async def _relay_to_program(self, port: Port, writer: TranscriptWriter) -> None:
         assert self._line is not None
         try:
             while True:
                 data = await port.read()
                 self._line.write(data)
-                scribe.hear(data, by_dte=False)
+                writer.feed(data, by_dte=False)
         except BC260YError as exc:
-            scribe.note(str(exc))
+            writer.note(str(exc))
             self._end.hang_up()
             raise
 
@@ -169,15 +170,15 @@ class Recorder:
 
     def _to_module(self, data: bytes) -> None:
         assert self._port is not None
-        assert self._scribe is not None
-        # That the port was lost is for who reads from it to tell.
+        assert self._writer is not None
+        # The reading task reports a lost port.
         with contextlib.suppress(BC260YError):
             self._port.write(data)
 
-        self._scribe.hear(data, by_dte=True)
+        self._writer.feed(data, by_dte=True)
 
     async def _change_rate(self, earlier: asyncio.Task[None] | None) -> None:
-        """Set the port to the program's rate, and then let through what was written meanwhile."""
+        """Set the port to the program's rate, then send the data that the program wrote meanwhile."""
         if earlier is not None:
             await asyncio.wait([earlier])
 
@@ -193,5 +194,5 @@ class Recorder:
             self._to_module(held)
 
     def _note_rate(self) -> None:
-        if self._scribe is not None and self._port is not None and self._port.baudrate is not None:
-            self._scribe.note(f"{self._port.baudrate} baud")
+        if self._writer is not None and self._port is not None and self._port.baudrate is not None:
+            self._writer.note(f"{self._port.baudrate} baud")

@@ -1,4 +1,4 @@
-"""A replay: a module that says what a transcript has, to a program that writes what stands there."""
+"""The replay: it plays the module of a transcript to a program."""
 
 import asyncio
 import os
@@ -8,27 +8,27 @@ from typing import Final, Literal, Self, get_args
 
 from ..emulator.line import End, Line, PtyEnd, make_end
 from ..errors import PortError, ReplayMismatch
-from .pieces import LONGEST
+from .framing import MAX_LINE
 from .players import ByContent, InOrder, Player, Reply, incomplete
 from .transcript import Transcript
 
 Match = Literal["strict", "by-socket", "lenient"]
 
-# What a program has begun to write and does not go on with for this long is compared as it is, in seconds.
+# An incomplete line that does not continue for this long is compared as it is, in seconds.
 _PAUSE: Final = 0.3
 
 
 class Replay:
-    """Plays the module of a transcript, on a line that a program opens as any other port.
+    """Plays the module of a transcript on a line that a program opens like any other port.
 
-    It is an async context manager, and at its end raises where the program did otherwise than the transcript::
+    It is an async context manager, and raises at its end if the program did not follow the transcript::
 
         async with Replay("session.txt", speed=None) as replay:
             async with Modem(replay.url) as modem:
                 ...
 
-    The first line that differs hangs the line up. What the module said before the first command is said when the
-    program opens the line; on a pty, which does not tell of that, with the first byte that it writes.
+    The first line that differs closes the line. What the module sent before the first command is sent when the program
+    opens the line; on a pty, which does not report that, with the first byte that the program writes.
     """
 
     def __init__(
@@ -44,18 +44,18 @@ class Replay:
         """Describe a replay; a file is read at once.
 
         Args:
-            transcript: a transcript, or the file of one.
-            match: ``"strict"``, ``"by-socket"`` or ``"lenient"``: what the program must write
-                (:mod:`bc260y_aio.recording.players` tells what each means).
-            speed: how fast, beside the recording; 2 is twice as fast. None does not wait at all, and neither does
-                ``"lenient"``.
-            line: what the program opens: ``"memory"``, ``"pty"`` or ``"tcp"``.
+            transcript: a transcript, or the path of its file.
+            match: ``"strict"``, ``"by-socket"`` or ``"lenient"``: what the program must write; see
+                :mod:`bc260y_aio.recording.players`.
+            speed: the speed relative to the recording; 2 is twice as fast. None sends replies without delays, as
+                ``"lenient"`` always does.
+            line: the kind of line for the program: ``"memory"``, ``"pty"`` or ``"tcp"``.
             link: a symbolic link to the pty.
             tcp_port: on 127.0.0.1; 0 lets the system choose.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is no transcript; or an argument is out of range.
+            ValueError: it is not a transcript; or an argument is out of range.
         """
         if match not in get_args(Match):
             raise ValueError(f"match must be one of {', '.join(get_args(Match))}, not {match!r}")
@@ -69,8 +69,8 @@ class Replay:
         self._end: End = make_end(line, port=tcp_port, link=link)
         self._line: Line | None = None
         self._player = self._read()
-        self._voices: dict[int, _Voice] = {}
-        self._heard = bytearray()
+        self._queues: dict[int, _ReplyQueue] = {}
+        self._received = bytearray()
         self._pause: asyncio.TimerHandle | None = None
         self._has_begun = False
         self._error: ReplayMismatch | None = None
@@ -85,7 +85,7 @@ class Replay:
 
     @property
     def url(self) -> str:
-        """What a program opens; known once it is started."""
+        """The URL that the program opens; set by :meth:`start`."""
         return self._end.url
 
     @property
@@ -93,7 +93,7 @@ class Replay:
         """The command lines that were answered ERROR because the transcript does not have them."""
         return self._player.unknown if isinstance(self._player, ByContent) else []
 
-    # Life
+    # Lifecycle
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -103,28 +103,28 @@ class Replay:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
-        # A difference is the cause of what the program fell over.
+        # A mismatch is the cause of the error that the program raised.
         if error is None or (self._error is not None and isinstance(error, Exception)):
             self.check()
 
     async def start(self) -> None:
-        """Make the line.
+        """Create the line.
 
         Raises:
-            PortError: it could not be made.
+            PortError: the line could not be created.
         """
         self._line = line = Line(self._end)
-        line.received = self._hear
+        line.received = self._receive
         if not isinstance(self._end, PtyEnd):
             line.connected = self._begin
 
         try:
             await self._end.start()
         except OSError as exc:
-            raise PortError(f"the program's line could not be made: {exc}", number=exc.errno) from exc
+            raise PortError(f"the line for the program could not be created: {exc}", number=exc.errno) from exc
 
     async def close(self) -> None:
-        """Take the line away. Closing twice is harmless."""
+        """Close the line. Closing twice is harmless."""
         if self._line is not None:
             self._stop()
             self._line.close()
@@ -132,16 +132,16 @@ class Replay:
             await self._end.close()
 
     def _stop(self) -> None:
-        for voice in self._voices.values():
-            voice.stop()
+        for queue in self._queues.values():
+            queue.stop()
 
         if self._pause is not None:
             self._pause.cancel()
 
-    # How it went
+    # Result
 
     def check(self) -> None:
-        """Check that the program wrote all that the transcript has, and nothing else.
+        """Check that the program wrote exactly the commands of the transcript.
 
         Raises:
             ReplayMismatch: it did not; the message names the line of the transcript.
@@ -153,7 +153,7 @@ class Replay:
             raise incomplete(self.transcript.name, due)
 
     async def wait_finished(self) -> None:
-        """Wait until everything has been written and said; a lenient replay never is.
+        """Wait until all commands were written and all replies sent; a lenient replay never finishes.
 
         Raises:
             ReplayMismatch: the program wrote something else.
@@ -167,76 +167,76 @@ class Replay:
     @property
     def _is_finished(self) -> bool:
         is_over = self._match != "lenient" and self._player.due is None
-        return self._error is not None or (is_over and not any(self._voices.values()))
+        return self._error is not None or (is_over and not any(self._queues.values()))
 
-    # Hearing
+    # Receiving
 
     def _begin(self) -> None:
         if not self._has_begun:
             self._has_begun = True
-            self._say(-1, self._player.opening)
+            self._send(-1, self._player.opening)
 
-    def _hear(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         self._begin()
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
 
-        self._heard += data
-        while self._error is None and (end := self._heard.find(b"\r") + 1):
+        self._received += data
+        while self._error is None and (end := self._received.find(b"\r") + 1):
             self._take(end)
 
-        if self._heard and self._error is None:
-            self._hear_partial()
+        if self._received and self._error is None:
+            self._receive_partial()
 
-    def _hear_partial(self) -> None:
-        if self._player.awaits(bytes(self._heard)):
-            self._take(len(self._heard))
-        elif len(self._heard) > LONGEST:
+    def _receive_partial(self) -> None:
+        if self._player.awaits(bytes(self._received)):
+            self._take(len(self._received))
+        elif len(self._received) > MAX_LINE:
             self._give_up_waiting()
         elif self._match == "strict" and not self.transcript.is_masked:
             self._pause = asyncio.get_running_loop().call_later(_PAUSE, self._give_up_waiting)
 
     def _give_up_waiting(self) -> None:
         due = self._player.due
-        if due is None or not due.wire.startswith(self._heard) or len(self._heard) > LONGEST:
-            self._take(len(self._heard))
+        if due is None or not due.wire.startswith(self._received) or len(self._received) > MAX_LINE:
+            self._take(len(self._received))
 
     def _take(self, size: int) -> None:
-        wire = bytes(self._heard[:size])
-        del self._heard[:size]
+        wire = bytes(self._received[:size])
+        del self._received[:size]
         try:
-            voice, replies = self._player.hear(wire)
+            queue, replies = self._player.answer(wire)
         except ReplayMismatch as exc:
             self._error = exc
             self._stop()
             self._end.hang_up()
             self._changed.set()
         else:
-            self._say(voice, replies)
+            self._send(queue, replies)
 
-    # Saying
+    # Sending
 
-    def _say(self, number: int, replies: list[Reply]) -> None:
-        voice = self._voices.get(number)
-        if voice is None:
+    def _send(self, number: int, replies: list[Reply]) -> None:
+        queue = self._queues.get(number)
+        if queue is None:
             scale = None if self._match == "lenient" else self._scale
-            voice = self._voices[number] = _Voice(self, scale)
+            queue = self._queues[number] = _ReplyQueue(self, scale)
 
-        voice.say(replies)
+        queue.send(replies)
 
     def write(self, wire: bytes) -> None:
-        """Say bytes to the program now."""
+        """Write bytes to the program now."""
         if self._line is not None:
             self._line.write(wire)
 
-    def fell_silent(self) -> None:
-        """Hear that all has been said that is due."""
+    def replies_sent(self) -> None:
+        """Note that a queue has sent all its replies."""
         self._changed.set()
 
 
-class _Voice:
-    """Says one thing after the other, each in its time."""
+class _ReplyQueue:
+    """Sends replies in order, each after its delay."""
 
     def __init__(self, replay: Replay, scale: float | None) -> None:
         self._replay = replay
@@ -247,7 +247,7 @@ class _Voice:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def say(self, replies: list[Reply]) -> None:
+    def send(self, replies: list[Reply]) -> None:
         self._waiting += replies
         if self._timer is None:
             self._go_on()
@@ -262,14 +262,14 @@ class _Voice:
         while self._waiting:
             delay = 0.0 if self._scale is None else self._waiting[0].delay * self._scale
             if delay > 0:
-                self._timer = asyncio.get_running_loop().call_later(delay, self._speak)
+                self._timer = asyncio.get_running_loop().call_later(delay, self._send_next)
                 return
 
             self._replay.write(self._waiting.popleft().wire)
 
-        self._replay.fell_silent()
+        self._replay.replies_sent()
 
-    def _speak(self) -> None:
+    def _send_next(self) -> None:
         self._timer = None
         if self._waiting:
             self._replay.write(self._waiting.popleft().wire)

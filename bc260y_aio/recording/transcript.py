@@ -1,16 +1,15 @@
-r"""Transcripts: what went over a serial line, to be read by people and to be played again, byte for byte.
+r"""Transcripts: the bytes of a serial line, readable for people and replayable byte for byte.
 
-A file begins with a ``#`` line that says what it shows. Each line after it is a step, with the time in seconds before
-it, or without::
+A file begins with a ``#`` line, its title. Each line after it is a step, with or without a time in seconds before it::
 
-       0.102 > AT+QISEND=0,3,"313233"        a command line; on the wire a CR follows it
-       0.131 < SEND OK                       a response; on the wire CR LF stands before and after it
+       0.102 > AT+QISEND=0,3,"313233"        a command line; on the wire a CR follows
+       0.131 < SEND OK                       a response; on the wire CR LF precedes and follows
        0.140 >> AT\r\n                       any bytes of the DTE, with escapes
        0.151 << \r\nOK\r\n\0                 any bytes of the DCE
 
-The text of a step with one mark is printable ASCII and stands for itself. Where a mark is double, ``\r``, ``\n``,
-``\0``, ``\\`` and ``\xNN`` are the escapes. Other lines that begin with ``#`` are notes; an empty line begins a new
-exchange. Neither means anything, but for the note ``# masked``: see :mod:`.masking`.
+After a single mark, the text is printable ASCII without escapes. After a double mark, ``\r``, ``\n``, ``\0``, ``\\``
+and ``\xNN`` are escapes. Other lines that begin with ``#`` are notes, and empty lines separate exchanges. Both are
+ignored, except the note ``# masked``: see :mod:`.masking`.
 """
 
 import os
@@ -21,14 +20,14 @@ from pathlib import Path
 from typing import Final, Self
 
 MASKED: Final = "masked"
-"""The note that tells that numbers and addresses are not those that went over the line."""
+"""The note that numbers, addresses and credentials are masked."""
 
 _STEP: Final = re.compile(r" *(?:(\d+(?:\.\d+)?) +)?(>>|<<|>|<) (.*)")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))")
 _ESCAPES: Final = {"r": "\r", "n": "\n", "0": "\0", "\\": "\\"}
 _SPELLED: Final = {ord(character): f"\\{letter}" for letter, character in _ESCAPES.items()}
 
-# What may stand for itself. A space at the end would not survive every editor.
+# Text that needs no escape. Some editors remove a space at the end of a line.
 _LINE: Final = rb"([\x20-\x7E]*[\x21-\x7E])"
 _FROM_DTE: Final = re.compile(_LINE + rb"\r")
 _FROM_DCE: Final = re.compile(rb"\r\n" + _LINE + rb"\r\n")
@@ -36,13 +35,13 @@ _FROM_DCE: Final = re.compile(rb"\r\n" + _LINE + rb"\r\n")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one side said.
+    """The bytes that one side sent.
 
     Attributes:
-        by_dte: whether it was the DTE.
+        by_dte: whether the DTE sent them.
         wire: the bytes.
-        time: when the last of them passed, in seconds since the beginning; None where that is not known.
-        line: the line of the file, from 1; 0 when it is of no file.
+        time: when the last of them was sent, in seconds since the beginning; None if unknown.
+        line: the line of the file, from 1; 0 without a file.
     """
 
     by_dte: bool
@@ -52,11 +51,11 @@ class Step:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The command line, or the responses, without what frames them."""
+        """The command line or the responses, without CR, LF and NUL."""
         return tuple(part.decode("latin-1") for part in re.findall(rb"[^\r\n\0]+", self.wire))
 
     def __str__(self) -> str:
-        """Write it as it stands in a file."""
+        """Return the line of the file."""
         time = "" if self.time is None else f"{self.time:10.3f} "
         mark = ">" if self.by_dte else "<"
         plain = (_FROM_DTE if self.by_dte else _FROM_DCE).fullmatch(self.wire)
@@ -69,9 +68,9 @@ class Transcript:
 
     Attributes:
         title: what it shows.
-        steps: who said what.
-        name: what messages call it; that of its file.
-        is_masked: numbers and addresses are not those that went over the line.
+        steps: the steps, in order.
+        name: its name in messages: the name of its file.
+        is_masked: numbers, addresses and credentials are masked.
     """
 
     title: str
@@ -84,29 +83,29 @@ class Transcript:
         """Read a file.
 
         Raises:
-            OSError: it cannot be read.
-            ValueError: it is no transcript; the message names the line.
+            OSError: the file cannot be read.
+            ValueError: it is not a transcript; the message names the line.
         """
         try:
             return cls.parse(Path(path).read_text("ascii"), os.fspath(path))
         except UnicodeDecodeError as exc:
-            raise ValueError(f"{os.fspath(path)} is no transcript: it holds more than ASCII") from exc
+            raise ValueError(f"{os.fspath(path)} is not a transcript: it contains other characters than ASCII") from exc
 
     @classmethod
     def parse(cls, text: str, name: str = "transcript") -> Self:
-        """Read the text of one.
+        """Parse the text of a transcript.
 
         Args:
             text: the text.
-            name: what messages call it.
+            name: its name in messages.
 
         Raises:
-            ValueError: it is none; the message names the line.
+            ValueError: it is not a transcript; the message names the line.
         """
         lines = [line.removesuffix("\r") for line in text.split("\n")]
         notes = [line.lstrip("#").strip() for line in lines if line.startswith("#")]
         if not lines[0].startswith("#"):
-            raise ValueError(f"{name} is no transcript: its first line is to begin with # and say what it shows")
+            raise ValueError(f"{name} is not a transcript: the first line must begin with # and hold a title")
 
         steps = tuple(
             _step(line, number, name)
@@ -116,33 +115,33 @@ class Transcript:
         return cls(notes[0], steps, name, MASKED in notes)
 
     def exchanges(self) -> Iterator[tuple[str | None, tuple[Step, ...]]]:
-        """Give each command line with all that was said until the next; None stands for what came before the first."""
+        """Yield each command line with the DCE's steps until the next one; None for those before the first command."""
         command: str | None = None
-        heard: list[Step] = []
+        received: list[Step] = []
         for step in self.steps:
             if not step.by_dte:
-                heard.append(step)
+                received.append(step)
                 continue
 
-            if command is not None or heard:
-                yield command, tuple(heard)
+            if command is not None or received:
+                yield command, tuple(received)
 
-            command, heard = "".join(step.lines), []
+            command, received = "".join(step.lines), []
 
-        yield command, tuple(heard)
+        yield command, tuple(received)
 
 
 def escaped(wire: bytes) -> str:
-    """Write bytes in printable ASCII."""
+    """Return bytes as printable ASCII with escapes."""
     spelled = "".join(_SPELLED.get(byte) or (chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}") for byte in wire)
     return f"{spelled[:-1]}\\x20" if spelled.endswith(" ") else spelled
 
 
 def unescaped(text: str) -> bytes:
-    """Read that back.
+    """Return the bytes of a text with escapes.
 
     Raises:
-        ValueError: there is no such escape.
+        ValueError: an escape is unknown.
     """
 
     def read(escape: re.Match[str]) -> str:
@@ -150,12 +149,12 @@ def unescaped(text: str) -> bytes:
             return chr(int(escape[1], 16))
 
         if escape[2] not in _ESCAPES:
-            raise ValueError(f"there is no escape {escape[0]}")
+            raise ValueError(f"{escape[0]} is not an escape")
 
         return _ESCAPES[escape[2]]
 
     if text.endswith("\\") and not text.endswith("\\\\"):
-        raise ValueError("a backslash stands at the end")
+        raise ValueError("the text ends in a single backslash")
 
     return _ESCAPE.sub(read, text).encode("latin-1")
 
@@ -163,7 +162,7 @@ def unescaped(text: str) -> bytes:
 def _step(line: str, number: int, name: str) -> Step:
     match = _STEP.fullmatch(line)
     if match is None:
-        raise ValueError(f"{name}, line {number}: expected > or < and what was said, not {line!r}")
+        raise ValueError(f"{name}, line {number}: expected > or < and text, not {line!r}")
 
     time = None if match[1] is None else float(match[1])
     mark, text = match[2], match[3]

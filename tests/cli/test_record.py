@@ -10,7 +10,7 @@ from bc260y_aio.emulator import Emulator
 from bc260y_aio.port import open_port
 from bc260y_aio.recording import Transcript
 from tests.cli.running import run, started
-from tests.recording.sessions import hear
+from tests.recording.sessions import read_until
 
 SESSION = "# It.\n0.0 > AT\n0.1 < OK\n0.2 > AT+CSQ\n0.3 < +CSQ: 23,0\n0.3 < OK\n"
 
@@ -35,7 +35,7 @@ async def recording(*arguments: str) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("line", ["pty", "tcp"])
-async def test_what_another_program_says_is_recorded_and_can_be_played(line: str, tmp_path: Path) -> None:
+async def test_a_session_of_another_program_is_recorded_and_replayed(line: str, tmp_path: Path) -> None:
     path, link = tmp_path / "it.txt", tmp_path / "module"
     named = ["--link", str(link)] if line == "pty" else ["--line", "tcp"]
     async with Emulator(line="tcp") as emulator, recording("--port", emulator.url, *named, str(path)) as url:
@@ -65,7 +65,7 @@ async def test_a_masked_recording_shows_no_imei(tmp_path: Path) -> None:
     assert Transcript.load(path).is_masked
 
 
-async def test_a_port_that_is_unplugged_ends_it(tmp_path: Path) -> None:
+async def test_an_unplugged_port_ends_it(tmp_path: Path) -> None:
     async with (
         Emulator(line="tcp") as emulator,
         started("record", "--port", emulator.url, str(tmp_path / "it.txt")) as process,
@@ -80,7 +80,7 @@ async def test_a_port_that_is_unplugged_ends_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["record", "replay"])
-async def test_a_link_must_be_to_a_pty(command: str, tmp_path: Path) -> None:
+async def test_only_a_pty_has_a_link(command: str, tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     path.write_text(SESSION)
     port = ["--port", "emulator://"] if command == "record" else []
@@ -102,34 +102,34 @@ async def playing(text: str, tmp_path: Path, *options: str) -> AsyncIterator[tup
         yield process, await first_line(process)
 
 
-async def test_the_first_difference_ends_it_and_is_one_line(tmp_path: Path) -> None:
+async def test_the_first_mismatch_ends_it_with_one_line(tmp_path: Path) -> None:
     async with playing(SESSION, tmp_path, "--no-wait") as (process, url), await open_port(url) as port:
         port.write(b"AT\r")
-        assert await hear(port, b"OK\r\n") == b"\r\nOK\r\n"
+        assert await read_until(port, b"OK\r\n") == b"\r\nOK\r\n"
         port.write(b"AT+CSX\r")
         _, complained = await process.communicate()
 
     assert process.returncode == 1
     assert complained.decode() == (
-        f"bc260y-aio: {tmp_path / 'it.txt'}, line 4: AT+CSQ is expected, but AT+CSX came: byte 6 differs\n"
+        f"bc260y-aio: {tmp_path / 'it.txt'}, line 4: expected AT+CSQ, but received AT+CSX: byte 6 differs\n"
     )
 
 
-async def test_an_end_that_comes_too_early_is_a_failure(tmp_path: Path) -> None:
+async def test_an_early_end_is_a_failure(tmp_path: Path) -> None:
     async with playing(SESSION, tmp_path) as (process, _):
         process.send_signal(signal.SIGTERM)
         _, complained = await process.communicate()
 
     assert process.returncode == 1
-    assert b"line 2: AT is expected, but nothing more came" in complained
+    assert b"line 2: expected AT, but the program ended" in complained
 
 
-async def test_a_lenient_replay_goes_on_and_tells_what_it_did_not_know(tmp_path: Path) -> None:
+async def test_a_lenient_replay_continues_and_lists_unknown_commands(tmp_path: Path) -> None:
     async with playing(SESSION, tmp_path, "--lenient") as (process, url):
         async with await open_port(url) as port:
             port.write(b"AT+CFUN?\rAT+CSQ\rAT+CSQ\r")
-            heard = await hear(port, b"+CSQ: 23,0\r\n\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n")
-            assert heard.startswith(b"\r\nERROR\r\n")
+            received = await read_until(port, b"+CSQ: 23,0\r\n\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n")
+            assert received.startswith(b"\r\nERROR\r\n")
 
         process.send_signal(signal.SIGINT)
         _, complained = await process.communicate()
@@ -138,11 +138,11 @@ async def test_a_lenient_replay_goes_on_and_tells_what_it_did_not_know(tmp_path:
     assert complained == b"bc260y-aio: the transcript does not have AT+CFUN?\n"
 
 
-async def test_what_is_no_transcript_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_malformed_transcript_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "it.txt"
     path.write_text("# It.\nAT\n")
     assert await run("replay", str(path)) == 2
-    assert capsys.readouterr().err == f"bc260y-aio: {path}, line 2: expected > or < and what was said, not 'AT'\n"
+    assert capsys.readouterr().err == f"bc260y-aio: {path}, line 2: expected > or < and text, not 'AT'\n"
 
 
 @pytest.mark.parametrize("options", [("--speed", "0"), ("--speed", "x"), ("--speed", "2", "--no-wait")])
@@ -153,7 +153,7 @@ async def test_a_speed_is_a_positive_number(options: tuple[str, ...], tmp_path: 
     assert ended.value.code == 2
 
 
-async def test_the_demo_passes_again_socket_by_socket(tmp_path: Path) -> None:
+async def test_a_recorded_demo_can_be_replayed_by_socket(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     demo = ["demo", "--size", "900", "--seed", "7", "--baudrate", "9600"]
     async with Emulator(line="tcp", latency=0.005) as emulator, recording("--port", emulator.url, str(path)) as url:
@@ -162,7 +162,7 @@ async def test_the_demo_passes_again_socket_by_socket(tmp_path: Path) -> None:
     opened = next(command for command, _ in Transcript.load(path).exchanges() if command and "QIOPEN" in command)
     async with started("replay", "--by-socket", "--no-wait", str(path)) as process:
         url = await first_line(process)
-        # The servers are there, and hear nothing: it is the transcript that answers.
+        # The servers are there, and read_until nothing: it is the transcript that answers.
         assert await run(*demo, "--port", url, "--server-port", opened.split(",")[-1]) == 1
         assert await process.communicate() == (b"", b"")
 

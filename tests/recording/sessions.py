@@ -1,4 +1,4 @@
-"""Sessions with a module that can be held again, and what records them."""
+"""Sessions with a module that can be repeated, and a function that records them."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ PATIENCE: Final = 10.0
 
 @contextlib.asynccontextmanager
 async def echoing() -> AsyncIterator[Emulator]:
-    """Emulate a module before a network in which everybody echoes."""
+    """Start an emulated module with an echo server in its network."""
     network = Network()
     network.add_host("echo.example", EchoPeer(), address="192.0.2.77")
     async with Emulator(network=network, line="memory") as emulator:
@@ -27,13 +27,13 @@ async def echoing() -> AsyncIterator[Emulator]:
 
 
 async def record(session: Session, path: Path, *, mask: bool = False) -> None:
-    """Hold a session, and record it."""
+    """Run a session, and record it."""
     async with echoing() as emulator, Recorder(emulator.url, path, mask=mask) as recorder, Modem(recorder.url) as modem:
         await session(modem)
 
 
 async def one_after_the_other(modem: Modem) -> None:
-    """Open five sockets, use each, and close them, in an order that is not left to chance."""
+    """Open five sockets, use each, and close them, in a fixed order."""
     assert len(await modem.resolve("echo.example")) == 1
     services = ("TCP", "UDP", "TCP", "UDP", "TCP")
     streams = [await modem.open_connection("echo.example", 7) for service in services if service == "TCP"]
@@ -54,7 +54,7 @@ async def one_after_the_other(modem: Modem) -> None:
 
 
 async def all_at_once(modem: Modem) -> None:
-    """Let five sockets be used at the same time, each as soon as it can."""
+    """Use five sockets concurrently."""
 
     async def use(number: int) -> None:
         reader, writer = await modem.open_connection("echo.example", 7)
@@ -69,11 +69,11 @@ async def all_at_once(modem: Modem) -> None:
     await asyncio.gather(*(use(number) for number in range(5)))
 
 
-async def hear(port: Port, ending: bytes) -> bytes:
-    """Return what is said on a port until it ends so."""
-    heard = b""
+async def read_until(port: Port, ending: bytes) -> bytes:
+    """Read from a port until the data ends so, and return it."""
+    received = b""
     async with asyncio.timeout(PATIENCE):
-        while not heard.endswith(ending):
-            heard += await port.read()
+        while not received.endswith(ending):
+            received += await port.read()
 
-    return heard
+    return received

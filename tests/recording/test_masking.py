@@ -49,7 +49,7 @@ PAYLOADS = [
 
 
 @pytest.mark.parametrize("line", PAYLOADS)
-def test_payload_stays_as_it_is(line: bytes) -> None:
+def test_payload_is_not_masked(line: bytes) -> None:
     assert Masking().mask(line) == line
 
 
@@ -62,7 +62,7 @@ def test_a_number_that_was_masked_before_is_masked_in_payload_too(line: bytes) -
     assert b"867900000000345" in masked or b"867900000000345".hex().encode() in masked
 
 
-def test_a_part_of_a_line_shows_no_digit() -> None:
+def test_an_incomplete_line_shows_no_digit() -> None:
     assert Masking().mask_fragment(b'\r\n+CGSN: "8679970') == b'\r\n+CGSN: "0000000'
 
 
@@ -75,7 +75,7 @@ LINES = st.one_of(
 
 
 @given(LINES)
-def test_a_masked_line_is_as_long_and_stays_as_it_is_when_it_is_masked_again(line: bytes) -> None:
+def test_masking_keeps_the_length_and_is_idempotent(line: bytes) -> None:
     masked = Masking().mask(line)
     assert len(masked) == len(line)
     assert Masking().mask(masked) == masked

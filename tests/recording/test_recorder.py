@@ -10,11 +10,11 @@ from bc260y_aio.errors import PortLost, PortNotFound
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.port import open_port
 from bc260y_aio.recording import Recorder, Transcript
-from bc260y_aio.recording import scribe as scribes
-from bc260y_aio.recording.scribe import Scribe
+from bc260y_aio.recording import transcript_writer as transcript_writer
+from bc260y_aio.recording.transcript_writer import TranscriptWriter
 from tests.driver.scripted import settle
 from tests.loops import Clock
-from tests.recording.sessions import PATIENCE, all_at_once, echoing, hear, one_after_the_other, record
+from tests.recording.sessions import PATIENCE, all_at_once, echoing, one_after_the_other, read_until, record
 
 
 def said(transcript: Transcript, *, by_dte: bool) -> bytes:
@@ -22,7 +22,7 @@ def said(transcript: Transcript, *, by_dte: bool) -> bytes:
 
 
 @pytest.mark.parametrize("line", ["memory", "pty", "tcp"])
-async def test_every_byte_is_passed_on_and_written_down(line: str, tmp_path: Path) -> None:
+async def test_every_byte_is_relayed_and_recorded(line: str, tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     async with (
         Emulator(line="memory") as emulator,
@@ -30,17 +30,17 @@ async def test_every_byte_is_passed_on_and_written_down(line: str, tmp_path: Pat
         await open_port(recorder.url) as port,
     ):
         port.write(b"ATE0\rAT+CGMM;\x80\r\r\nAT")
-        heard = await hear(port, b"\r\nERROR\r\n")
+        received = await read_until(port, b"\r\nERROR\r\n")
         port.write(b"\r")
-        heard += await hear(port, b"\r\nOK\r\n")
+        received += await read_until(port, b"\r\nOK\r\n")
 
     transcript = Transcript.load(path)
     assert said(transcript, by_dte=True) == b"ATE0\rAT+CGMM;\x80\r\r\nAT\r"
-    assert said(transcript, by_dte=False) == heard == b"ATE0\r\nOK\r\n\r\nERROR\r\n\r\nOK\r\n"
+    assert said(transcript, by_dte=False) == received == b"ATE0\r\nOK\r\n\r\nERROR\r\n\r\nOK\r\n"
     assert transcript.title.startswith("A session on memory://")
 
 
-async def test_a_recorded_session_reads_well(tmp_path: Path) -> None:
+async def test_a_recorded_session_is_readable(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(one_after_the_other, path)
 
@@ -70,7 +70,7 @@ async def test_the_rate_follows_the_program(tmp_path: Path) -> None:
     assert notes == ["# 9600 baud", "# 115200 baud"]
 
 
-async def test_a_rate_that_is_named_stays(tmp_path: Path) -> None:
+async def test_an_explicit_rate_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     async with (
         Emulator(line="pty", baudrate=38400, baudrate_strict=True) as emulator,
@@ -90,12 +90,12 @@ async def test_a_restart_is_noted(tmp_path: Path) -> None:
         await open_port(recorder.url) as port,
     ):
         emulator.restart()
-        await hear(port, b"+IP: 10.46.18.102\r\n")
+        await read_until(port, b"+IP: 10.46.18.102\r\n")
 
     assert "< RDY\n# the module restarted\n" in path.read_text()
 
 
-async def test_a_port_that_goes_away_takes_the_line_along(tmp_path: Path) -> None:
+async def test_a_lost_port_closes_the_line(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     async with Emulator(line="memory") as emulator, Recorder(emulator.url, path) as recorder:
         async with await open_port(recorder.url) as port:
@@ -110,19 +110,19 @@ async def test_a_port_that_goes_away_takes_the_line_along(tmp_path: Path) -> Non
     assert path.read_text().endswith(" was hung up\n")
 
 
-async def test_what_comes_while_nobody_listens_is_written_down_and_counted(tmp_path: Path) -> None:
+async def test_bytes_without_a_listener_are_recorded_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     async with Emulator(line="memory") as emulator, Recorder(emulator.url, path):
         emulator.tell(Unrecognised("+CPIN: READY"))
         await settle()
 
-    assert path.read_text().endswith("< +CPIN: READY\n# 16 bytes came while no program listened\n")
+    assert path.read_text().endswith("< +CPIN: READY\n# 16 bytes came while no program had the line open\n")
 
 
 # Masked
 
 
-async def test_a_masked_recording_shows_nobodys_numbers(tmp_path: Path) -> None:
+async def test_a_masked_recording_shows_no_identity(tmp_path: Path) -> None:
     async def identify(modem: Modem) -> None:
         assert await modem.execute("AT+CGSN=1") == ['+CGSN: "867997030012345"']
         assert await modem.execute("AT+CIMI") == ["460001234567890"]
@@ -145,22 +145,20 @@ async def test_a_masked_recording_shows_nobodys_numbers(tmp_path: Path) -> None:
 # Lines that are not complete
 
 
-async def test_a_line_that_stops_half_way_is_written_down_after_a_pause(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scribes, "PAUSE", 300.0)
+async def test_an_incomplete_line_is_recorded_after_a_pause(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript_writer, "PAUSE", 300.0)
     file = io.StringIO()
-    scribe = Scribe(file, "It.")
-    scribe.hear(b"\r\n> ", by_dte=False)
-    scribe.hear(b"AT+", by_dte=True)
+    writer = TranscriptWriter(file, "It.")
+    writer.feed(b"\r\n> ", by_dte=False)
+    writer.feed(b"AT+", by_dte=True)
     assert file.getvalue() == "# It.\n"
 
     await clock.advance(150)
-    scribe.hear(b"CSQ", by_dte=True)
+    writer.feed(b"CSQ", by_dte=True)
     await clock.advance(160)
     assert file.getvalue().endswith("<< \\r\\n>\\x20\n")
 
-    scribe.hear(b"\r", by_dte=True)
+    writer.feed(b"\r", by_dte=True)
     await clock.advance(301)
     assert file.getvalue().endswith("> AT+CSQ\n")
 
@@ -168,24 +166,24 @@ async def test_a_line_that_stops_half_way_is_written_down_after_a_pause(
 async def test_a_masked_line_is_not_written_before_it_is_complete(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scribes, "PAUSE", 300.0)
+    monkeypatch.setattr(transcript_writer, "PAUSE", 300.0)
     file = io.StringIO()
-    scribe = Scribe(file, "It.", mask=True)
-    scribe.hear(b'\r\n+CGSN: "8679970', by_dte=False)
+    writer = TranscriptWriter(file, "It.", mask=True)
+    writer.feed(b'\r\n+CGSN: "8679970', by_dte=False)
     await clock.advance(301)
-    scribe.hear(b'30012345"\r\n\r\n867997030', by_dte=False)
+    writer.feed(b'30012345"\r\n\r\n867997030', by_dte=False)
     await clock.advance(301)
     assert file.getvalue().endswith('< +CGSN: "867900000000345"\n')
 
     file.close = lambda: None  # type: ignore[method-assign]
-    scribe.close()
+    writer.close()
     assert file.getvalue().endswith("<< \\r\\n000000000\n")
 
 
 # What cannot be
 
 
-async def test_a_file_that_cannot_be_made_opens_nothing(tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_created_leaves_no_port_open(tmp_path: Path) -> None:
     async with Emulator(line="pty") as emulator:
         with pytest.raises(FileNotFoundError):
             await Recorder(emulator.url, tmp_path / "no" / "it.txt").start()
@@ -194,7 +192,7 @@ async def test_a_file_that_cannot_be_made_opens_nothing(tmp_path: Path) -> None:
             assert await modem.sockets() == []
 
 
-async def test_a_port_that_is_not_there_leaves_the_file_alone(tmp_path: Path) -> None:
+async def test_a_missing_port_leaves_the_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     path.write_text("precious")
     with pytest.raises(PortNotFound):
@@ -203,7 +201,7 @@ async def test_a_port_that_is_not_there_leaves_the_file_alone(tmp_path: Path) ->
     assert path.read_text() == "precious"
 
 
-async def test_a_disk_that_is_full_does_not_end_the_session() -> None:
+async def test_a_full_disk_does_not_end_the_session() -> None:
     async with echoing() as emulator:
         recorder = Recorder(emulator.url, "/dev/full")
         await recorder.start()
@@ -214,6 +212,6 @@ async def test_a_disk_that_is_full_does_not_end_the_session() -> None:
             await recorder.close()
 
 
-def test_there_is_no_other_kind_of_line() -> None:
+def test_an_unknown_kind_of_line_raises_value_error() -> None:
     with pytest.raises(ValueError, match="a line is one of memory, pty, tcp, not 'usb'"):
         Recorder("/dev/ttyUSB0", "it.txt", line="usb")

@@ -12,7 +12,7 @@ from bc260y_aio.recording.players import ByContent, InOrder, Reply
 from tests import transcript as examples
 from tests.driver.scripted import settle
 from tests.loops import Clock
-from tests.recording.sessions import PATIENCE, Session, all_at_once, hear, one_after_the_other, record
+from tests.recording.sessions import PATIENCE, Session, all_at_once, one_after_the_other, read_until, record
 
 
 async def replay(session: Session, transcript: Transcript | Path, *, match: Match = "strict") -> None:
@@ -28,7 +28,7 @@ def line_of(path: Path, start: str) -> int:
 # A recorded session
 
 
-async def test_a_session_over_five_sockets_passes_again(tmp_path: Path) -> None:
+async def test_a_session_over_five_sockets_can_be_replayed(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(one_after_the_other, path)
 
@@ -36,7 +36,7 @@ async def test_a_session_over_five_sockets_passes_again(tmp_path: Path) -> None:
         await replay(one_after_the_other, path)
 
 
-async def test_one_byte_of_payload_that_differs_is_told_with_its_line(tmp_path: Path) -> None:
+async def test_one_different_byte_of_payload_is_reported_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(one_after_the_other, path)
     text = path.read_text()
@@ -48,12 +48,12 @@ async def test_one_byte_of_payload_that_differs_is_told_with_its_line(tmp_path: 
 
     assert caught.value.line == number
     assert str(caught.value) == (
-        f'{path}, line {number}: AT+QISEND=3,4,"32312E36" is expected, but AT+QISEND=3,4,"32312E35" came: '
+        f'{path}, line {number}: expected AT+QISEND=3,4,"32312E36", but received AT+QISEND=3,4,"32312E35": '
         "byte 23 differs"
     )
 
 
-async def test_the_program_loses_its_line_where_it_differs(tmp_path: Path) -> None:
+async def test_a_mismatch_closes_the_line(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(one_after_the_other, path)
 
@@ -63,11 +63,11 @@ async def test_the_program_loses_its_line_where_it_differs(tmp_path: Path) -> No
 
         assert not modem.is_open
 
-    with pytest.raises(ReplayMismatch, match=r'"echo.example" is expected, but .*"another.example" came'):
+    with pytest.raises(ReplayMismatch, match=r'"echo.example", but received .*"another.example"'):
         await replay(other, path)
 
 
-async def test_a_program_that_ends_too_early_is_told_what_was_due(tmp_path: Path) -> None:
+async def test_a_program_that_ends_too_early_is_a_mismatch(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(one_after_the_other, path)
 
@@ -75,11 +75,11 @@ async def test_a_program_that_ends_too_early_is_told_what_was_due(tmp_path: Path
         await modem.resolve("echo.example")
 
     number = line_of(path, "> AT+QIOPEN=0,0")
-    with pytest.raises(ReplayMismatch, match=f"line {number}: AT.QIOPEN=0,0.* is expected, but AT.QSCLK=1 came"):
+    with pytest.raises(ReplayMismatch, match=f"line {number}: expected AT.QIOPEN=0,0.*, but received AT.QSCLK=1"):
         await replay(half, path)
 
 
-async def test_a_masked_session_passes_again(tmp_path: Path) -> None:
+async def test_a_masked_session_can_be_replayed(tmp_path: Path) -> None:
     async def identify(modem: Modem) -> None:
         (imei,) = await modem.execute("AT+CGSN=1")
         assert len(await modem.addresses()) == 1
@@ -94,14 +94,14 @@ async def test_a_masked_session_passes_again(tmp_path: Path) -> None:
     await replay(identify, path)
 
     path.write_text(path.read_text().replace('"UDP","100', '"UDP","200'))
-    with pytest.raises(ReplayMismatch, match=r'"UDP","200.0.1.10",7 is expected, but .*"UDP","100.0.1.10",7 came'):
+    with pytest.raises(ReplayMismatch, match=r'"UDP","200.0.1.10",7, but received .*"UDP","100.0.1.10",7'):
         await replay(identify, path)
 
 
 # Several sockets at work
 
 
-async def test_sockets_that_are_used_at_once_pass_again_each_by_itself(tmp_path: Path) -> None:
+async def test_sockets_that_are_used_concurrently_can_be_replayed_by_socket(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(all_at_once, path)
 
@@ -127,10 +127,10 @@ ABOUT_TWO = Transcript.parse(
 
 
 def replies(player: InOrder | ByContent, wire: bytes) -> list[bytes]:
-    return [reply.wire for reply in player.hear(wire)[1]]
+    return [reply.wire for reply in player.answer(wire)[1]]
 
 
-def test_by_socket_a_push_comes_after_what_was_said_of_its_own_socket() -> None:
+def test_by_socket_a_push_follows_the_earlier_replies_of_its_socket() -> None:
     player = InOrder(ABOUT_TWO, by_socket=True)
     assert replies(player, b'AT+QISEND=1,1,"31"\r') == [
         b"\r\nOK\r\n",
@@ -146,32 +146,32 @@ def test_by_socket_a_push_comes_after_what_was_said_of_its_own_socket() -> None:
     assert player.due is None
 
 
-def test_strictly_they_come_in_the_order_of_the_transcript() -> None:
+def test_strict_matching_keeps_the_order_of_the_transcript() -> None:
     player = InOrder(ABOUT_TWO)
-    key, said = player.hear(b'AT+QISEND=0,1,"30"\r')
+    key, said = player.answer(b'AT+QISEND=0,1,"30"\r')
     assert (key, said) == (-1, [Reply(0.1, b"\r\nOK\r\n"), Reply(0.1, b"\r\nSEND OK\r\n")])
-    with pytest.raises(ReplayMismatch, match="byte 6 differs; whose turn it is among several sockets is chance"):
-        player.hear(b"AT+QICLOSE=0\r")
+    with pytest.raises(ReplayMismatch, match="byte 6 differs; the order of several sockets varies"):
+        player.answer(b"AT+QICLOSE=0\r")
 
 
 @pytest.mark.parametrize("line", ["AT+QIOPEN=0,1,", "AT+QISEND=1,", "AT+QICLOSE=1", "AT+QISTATE=1,1", "at+qisend=1,0"])
-def test_every_command_about_a_socket_is_known_as_such(line: str) -> None:
+def test_the_connect_id_of_each_socket_command_is_found(line: str) -> None:
     player = InOrder(Transcript.parse(f"# It.\n> AT\n> {line}\n"), by_socket=True)
-    assert player.hear(line.encode() + b"\r")[0] == 1
+    assert player.answer(line.encode() + b"\r")[0] == 1
 
 
 @pytest.mark.parametrize("line", ["AT+QISTATE?", "AT+QISTATE=0,0", "AT+QICLOSE=?", "ATE0", 'AT+QPING=0,"1.2.3.4"', ""])
-def test_every_other_command_is_about_none(line: str) -> None:
+def test_other_commands_have_no_connect_id(line: str) -> None:
     player = InOrder(Transcript.parse(f"# It.\n>> {line}\\r\n"), by_socket=True)
-    assert player.hear(line.encode() + b"\r")[0] == -1
+    assert player.answer(line.encode() + b"\r")[0] == -1
 
 
-def test_by_socket_what_is_not_in_the_transcript_is_told() -> None:
+def test_by_socket_an_additional_command_is_a_mismatch() -> None:
     player = InOrder(ABOUT_TWO, by_socket=True)
     with pytest.raises(
-        ReplayMismatch, match=r"it: nothing more of connectID 3 is expected after line 9, but AT\+QICLOSE=3"
+        ReplayMismatch, match=r"it: expected no more command for connectID 3 after line 9, but received AT\+QICLOSE=3"
     ):
-        player.hear(b"AT+QICLOSE=3\r")
+        player.answer(b"AT+QICLOSE=3\r")
 
 
 # What is written
@@ -184,54 +184,54 @@ async def opened(module: Replay) -> Port:
 ASKED = "# It.\n< RDY\n> AT\n<< AT\\r\n< OK\n"
 
 
-async def test_what_comes_after_the_end_is_told() -> None:
+async def test_a_command_after_the_end_is_a_mismatch() -> None:
     module = Replay(Transcript.parse(ASKED, "it"))
     await module.start()
     async with await opened(module) as port:
         port.write(b"AT\rAT+CSQ\r")
-        with pytest.raises(ReplayMismatch, match=r"it: nothing more is expected after line 3, but AT\+CSQ came"):
+        with pytest.raises(ReplayMismatch, match=r"it: expected no more command after line 3, but received AT\+CSQ"):
             await module.wait_finished()
 
     await module.close()
 
 
 @pytest.mark.parametrize("written", [[b"AT\r"], [b"A", b"T", b"\r"], [b"AT", b"\r"]])
-async def test_it_does_not_matter_how_a_line_is_cut(written: list[bytes]) -> None:
+async def test_a_line_may_be_written_in_any_chunks(written: list[bytes]) -> None:
     async with Replay(Transcript.parse(ASKED, "it")) as module, await opened(module) as port:
         for piece in written:
             port.write(piece)
             await settle()
 
         await module.wait_finished()
-        assert await hear(port, b"OK\r\n") == b"\r\nRDY\r\nAT\r\r\nOK\r\n"
+        assert await read_until(port, b"OK\r\n") == b"\r\nRDY\r\nAT\r\r\nOK\r\n"
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
-        (b"AT+CSQ", r"line 3: AT is expected, but AT\+CSQ \(without CR\) came: byte 3 differs"),
-        (b"\r", "line 3: AT is expected, but an empty line came: byte 1 differs"),
-        (b"at\r", "line 3: AT is expected, but at came: byte 1 differs"),
-        (b"A\rT\r", "line 3: AT is expected, but A came: byte 2 differs"),
-        (b"\xff" * 5000, r"line 3: AT is expected, but (\\xff)+\.\.\. \(without CR\) came: byte 1 differs"),
+        (b"AT+CSQ", r"line 3: expected AT, but received AT\+CSQ \(without CR\): byte 3 differs"),
+        (b"\r", "line 3: expected AT, but received an empty line: byte 1 differs"),
+        (b"at\r", "line 3: expected AT, but received at: byte 1 differs"),
+        (b"A\rT\r", "line 3: expected AT, but received A: byte 2 differs"),
+        (b"\xff" * 5000, r"line 3: expected AT, but received (\\xff)+\.\.\. \(without CR\): byte 1 differs"),
     ],
 )
-async def test_the_first_byte_that_differs_is_named(written: bytes, told: str) -> None:
+async def test_the_first_different_byte_is_reported(written: bytes, message: str) -> None:
     module = Replay(Transcript.parse(ASKED, "it"))
     await module.start()
     async with await opened(module) as port:
         port.write(written)
         async with asyncio.timeout(PATIENCE):
-            with pytest.raises(ReplayMismatch, match=told):
+            with pytest.raises(ReplayMismatch, match=message):
                 await module.wait_finished()
 
         with pytest.raises(PortLost):
-            await hear(port, b"never")
+            await read_until(port, b"never")
 
     await module.close()
 
 
-async def test_a_line_that_is_begun_is_waited_for(clock: Clock) -> None:
+async def test_a_replay_waits_for_the_rest_of_a_line(clock: Clock) -> None:
     async with Replay(Transcript.parse(ASKED, "it")) as module, await opened(module) as port:
         port.write(b"A")
         await clock.advance(10)
@@ -239,19 +239,19 @@ async def test_a_line_that_is_begun_is_waited_for(clock: Clock) -> None:
         await module.wait_finished()
 
 
-async def test_a_transcript_may_end_half_way() -> None:
+async def test_a_transcript_may_end_within_a_line() -> None:
     async with Replay(Transcript.parse("# It.\n>> AT\n", "it")) as module, await opened(module) as port:
         port.write(b"AT")
         await module.wait_finished()
 
 
-async def test_who_writes_nothing_is_told_what_was_due() -> None:
-    with pytest.raises(ReplayMismatch, match=r"it, line 3: AT is expected, but nothing more came"):
+async def test_a_program_that_writes_nothing_is_a_mismatch() -> None:
+    with pytest.raises(ReplayMismatch, match=r"it, line 3: expected AT, but the program ended"):
         async with Replay(Transcript.parse(ASKED, "it")):
             pass
 
 
-async def test_what_a_program_falls_over_by_itself_is_not_hidden() -> None:
+async def test_another_exception_of_the_program_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         async with Replay(Transcript.parse(ASKED, "it")):
             raise ZeroDivisionError
@@ -261,7 +261,7 @@ async def test_what_a_program_falls_over_by_itself_is_not_hidden() -> None:
 
 
 @pytest.mark.parametrize(("speed", "pace"), [(1.0, 1.0), (4.0, 0.25)])
-async def test_answers_take_the_time_that_they_took(speed: float, pace: float, clock: Clock) -> None:
+async def test_replies_keep_their_recorded_delays(speed: float, pace: float, clock: Clock) -> None:
     text = "# It.\n1000.0 > AT\n1200.0 < OK\n1500.0 < RDY\n1600.0 > AT\n"
     async with Replay(Transcript.parse(text), speed=speed) as module, await opened(module) as port:
         port.write(b"AT\r")
@@ -280,16 +280,16 @@ async def test_answers_take_the_time_that_they_took(speed: float, pace: float, c
         await module.wait_finished()
 
 
-async def test_without_waiting_all_is_said_at_once() -> None:
+async def test_without_delays_all_replies_are_sent_at_once() -> None:
     async with Replay(ABOUT_TWO, speed=None) as module, await opened(module) as port:
         for line in (b'AT+QISEND=0,1,"30"\r', b'AT+QISEND=1,1,"31"\r', b"AT+QICLOSE=0\r"):
             port.write(line)
 
-        assert (await hear(port, b"CLOSE OK\r\n")).count(b"SEND OK") == 2
+        assert (await read_until(port, b"CLOSE OK\r\n")).count(b"SEND OK") == 2
 
 
 @pytest.mark.parametrize("line", ["pty", "tcp"])
-async def test_another_kind_of_line_serves_as_well(line: str, tmp_path: Path) -> None:
+async def test_a_replay_works_on_each_kind_of_line(line: str, tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(one_after_the_other, path)
     async with Replay(path, speed=None, line=line) as module:
@@ -302,7 +302,7 @@ async def test_another_kind_of_line_serves_as_well(line: str, tmp_path: Path) ->
 # Leniently
 
 
-def test_a_line_is_answered_as_it_was_each_time_and_then_as_the_last_time() -> None:
+def test_lenient_matching_repeats_the_last_answer_without_pushes() -> None:
     player = ByContent(
         Transcript.parse(
             """# It.
@@ -331,7 +331,7 @@ def test_a_line_is_answered_as_it_was_each_time_and_then_as_the_last_time() -> N
     assert (player.unknown, player.due) == (["AT+CFUN?"], None)
 
 
-async def test_a_lenient_replay_answers_whatever_a_program_asks(tmp_path: Path) -> None:
+async def test_a_lenient_replay_answers_every_command(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     await record(one_after_the_other, path)
     async with Replay(path, match="lenient") as module:
@@ -348,29 +348,29 @@ async def test_a_lenient_replay_answers_whatever_a_program_asks(tmp_path: Path) 
         assert module.unknown == ["AT+CSQ"]
 
 
-async def test_the_guides_examples_serve_a_program_that_knows_what_to_ask() -> None:
+async def test_an_example_of_the_guide_can_be_replayed_leniently() -> None:
     (example,) = (one for one in examples.GUIDE if one.section == "4.6")
     async with Replay(example.recorded, match="lenient") as module, await opened(module) as port:
         port.write(b'AT\rAT+QPING=0,"iot.quectel.com"\r')
-        assert b"+QPING: 0,47.100.63.174,32,369" in await hear(port, b"+QPING: 0,4,4,0,260,484,398\r\n")
+        assert b"+QPING: 0,47.100.63.174,32,369" in await read_until(port, b"+QPING: 0,4,4,0,260,484,398\r\n")
 
 
 # What cannot be
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"match": "loose"}, "match must be one of strict, by-socket, lenient, not 'loose'"),
         ({"speed": 0.0}, "speed must be positive, not 0.0"),
         ({"line": "usb"}, "a line is one of memory, pty, tcp, not 'usb'"),
     ],
 )
-def test_what_cannot_be_is_refused(options: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_wrong_arguments_raise_value_error(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Replay(Transcript.parse(ASKED), **options)
 
 
-def test_a_file_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+def test_a_missing_file_raises_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Replay(tmp_path / "it.txt")

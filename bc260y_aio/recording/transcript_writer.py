@@ -1,64 +1,64 @@
-"""Who writes a transcript while a session goes on."""
+"""The writer of a transcript during a session."""
 
 import asyncio
 import time
 from typing import Final, TextIO
 
+from .framing import LineSplitter
 from .masking import Masking
-from .pieces import Pieces
 from .transcript import MASKED, Step
 
-# A line that is not complete is written down when nothing more came of it for this long, in seconds.
+# An incomplete line is written when no more of it has come for this long, in seconds.
 PAUSE: Final = 0.3
 
 _RESTARTED: Final = b"\r\nRDY\r\n"
 
 
-class Scribe:
-    """Writes down who says what, and when.
+class TranscriptWriter:
+    """Writes what each side sends, and when.
 
     Attributes:
-        error: why nothing more is written, if the file could not be; a session is not ended by that.
+        error: the error after which nothing more is written, or None; the session goes on.
     """
 
     def __init__(self, file: TextIO, title: str, *, mask: bool = False) -> None:
         """Begin.
 
         Args:
-            file: where to write; it is closed in the end.
-            title: what the session is.
-            mask: mask numbers and addresses (:mod:`.masking`). Then a line is written when it is complete, and not
-                before.
+            file: the file; :meth:`close` closes it.
+            title: what the transcript shows.
+            mask: mask numbers and addresses (:mod:`.masking`). Then a line is written only when it is
+                complete.
         """
         self.error: OSError | None = None
         self._file = file
         self._masking = Masking() if mask else None
         self._started = time.monotonic()
-        self._pieces = {by_dte: Pieces(by_dte=by_dte) for by_dte in (True, False)}
+        self._splitters = {by_dte: LineSplitter(by_dte=by_dte) for by_dte in (True, False)}
         self._pauses: dict[bool, asyncio.TimerHandle] = {}
-        self._spoke_last = True
+        self._last_was_dte = True
         self._write(f"# {self._masking.mask(title.encode()).decode() if self._masking else title}\n")
         if mask:
             self.note(MASKED)
 
-    def hear(self, data: bytes, *, by_dte: bool) -> None:
-        """Take in what one side said."""
-        pieces = self._pieces[by_dte]
-        for wire in pieces.feed(data):
-            self._tell(wire if self._masking is None else self._masking.mask(wire), by_dte=by_dte)
+    def feed(self, data: bytes, *, by_dte: bool) -> None:
+        """Take bytes that one side sent."""
+        splitter = self._splitters[by_dte]
+        for wire in splitter.feed(data):
+            self._write_step(wire if self._masking is None else self._masking.mask(wire), by_dte=by_dte)
 
         if (pause := self._pauses.pop(by_dte, None)) is not None:
             pause.cancel()
 
-        if pieces and self._masking is None:
+        if splitter and self._masking is None:
             self._pauses[by_dte] = asyncio.get_running_loop().call_later(PAUSE, self._flush, by_dte)
 
     def note(self, text: str) -> None:
-        """Write something down that nobody said."""
+        """Write a note."""
         self._write(f"# {text}\n")
 
     def close(self) -> None:
-        """Write down what is left, and close the file."""
+        """Write the incomplete lines, and close the file."""
         for pause in self._pauses.values():
             pause.cancel()
 
@@ -72,14 +72,14 @@ class Scribe:
 
     def _flush(self, by_dte: bool) -> None:
         self._pauses.pop(by_dte, None)
-        if rest := self._pieces[by_dte].flush():
-            self._tell(rest if self._masking is None else self._masking.mask_fragment(rest), by_dte=by_dte)
+        if rest := self._splitters[by_dte].flush():
+            self._write_step(rest if self._masking is None else self._masking.mask_fragment(rest), by_dte=by_dte)
 
-    def _tell(self, wire: bytes, *, by_dte: bool) -> None:
+    def _write_step(self, wire: bytes, *, by_dte: bool) -> None:
         step = Step(by_dte, wire, time.monotonic() - self._started)
-        # An empty line begins a new exchange.
-        self._write(f"{'' if self._spoke_last or not by_dte else chr(10)}{step}\n")
-        self._spoke_last = by_dte
+        # An empty line separates exchanges.
+        self._write(f"{'' if self._last_was_dte or not by_dte else chr(10)}{step}\n")
+        self._last_was_dte = by_dte
         if wire == _RESTARTED:
             self.note("the module restarted")
 

@@ -192,7 +192,8 @@ BLOCKING = """
         try:
             call(*arguments)
         except OSError as exc:
-            print(exc)
+            # A forked child ends without flushing.
+            print(exc, flush=True)
 
     refused(socket.socket(type=socket.SOCK_DGRAM).sendto, b"", ("198.51.100.1", 7))
     refused(socket.gethostbyname, "web.example")

@@ -260,7 +260,7 @@ async def tls_started() -> None:
     """Start TLS with a peer that does not speak it."""
     _, writer = await asyncio.open_connection(*PEER)
     try:
-        await writer.start_tls(ssl.create_default_context())
+        await writer.start_tls(ssl.create_default_context(), server_hostname=PEER[0])
     finally:
         writer.transport.abort()
 

@@ -51,8 +51,6 @@ OPTIONAL: Final = {"testing": {"pytest", "pytest_asyncio"}, "routing": {"uvloop"
 # Only port/ imports pyserial.
 PYSERIAL: Final = {"serial", "serial_asyncio"}
 
-# Folders whose files import each other in circles that are yet to be taken apart.
-CIRCLES_LEFT: Final = ({"emulator/module"}, {"emulator/network", "emulator/radio"})
 
 # In lines.
 LONGEST_FILE: Final = 450
@@ -148,18 +146,12 @@ def test_packages_of_a_layer_do_not_import_each_other_in_a_circle() -> None:
 
 
 def test_files_do_not_import_each_other_in_a_circle() -> None:
-    graph = {path: {other for other in imported_files(path) if not is_known(path, other)} for path in FILES}
+    graph = {path: imported_files(path) for path in FILES}
 
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
         pytest.fail(" imports ".join(path.relative_to(PACKAGE).as_posix() for path in reversed(error.args[1])))
-
-
-def is_known(path: Path, other: Path) -> bool:
-    """Return whether both files are in folders in which there are circles still."""
-    folders = path.parent.relative_to(PACKAGE).as_posix(), other.parent.relative_to(PACKAGE).as_posix()
-    return any(folders[0] in circle and folders[1] in circle for circle in CIRCLES_LEFT)
 
 
 def test_the_drawing_of_the_imports_shows_the_code_as_it_is() -> None:

@@ -159,7 +159,7 @@ class Emulator:
             faults=self.faults,
         )
         self.module = Module(options, self.line, self.network, self.nvram, self.faults)
-        self.module.mishaps.unplug = self._unplug
+        self.module.random_faults.unplug = self._unplug
         if options.boot:
             self.line.connected = self._boot
         else:
@@ -228,15 +228,15 @@ class Emulator:
 
     def sleep(self, *, deep: bool = True) -> None:
         """Make the module fall asleep now, whatever AT+QSCLK says."""
-        self.module.sleep.fall(deep=deep)
+        self.module.sleep.fall_asleep(deep=deep)
 
     def wake(self) -> None:
         """Wake the module as its PSM_EINT pin does."""
         self.module.sleep.wake()
 
-    def tell(self, urc: Response | str) -> None:
-        """Make the module say a URC, or any line."""
-        self.module.tell(Unrecognised(urc) if isinstance(urc, str) else urc)
+    def send_urc(self, urc: Response | str) -> None:
+        """Make the module write a URC, or any line."""
+        self.module.notify(Unrecognised(urc) if isinstance(urc, str) else urc)
 
     def hang_up(self) -> None:
         """Take the line away, as when the cable is pulled; the module lives on."""

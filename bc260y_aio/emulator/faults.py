@@ -1,11 +1,11 @@
-"""What goes wrong on purpose: probabilities, a seed, and a count of what was done."""
+"""Faults made on purpose: their probabilities, a seed, and a count of those that occurred."""
 
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-# What befalls bytes on the line, either way; the probability is that of each byte.
+# Faults of bytes on the line, either way; the probability is that of each byte.
 NOISES: Final = ("noise_lost", "noise_damaged", "noise_doubled")
 
 # The fields that are probabilities, 0 to 1; the others say how long, or how far apart.
@@ -37,46 +37,46 @@ KINDS: Final = (
 
 @dataclass(slots=True, kw_only=True)
 class Faults:
-    """What a module does wrong, and how often: a probability for each occasion, 0 by default.
+    """The faults of a module: a probability for each occasion, 0 by default.
 
     They may be changed at any time. Each kind draws from a random sequence of its own, so switching one on leaves the
-    others as they were; the same seed and the same occasions give the same faults.
+    others unchanged; the same seed and the same occasions give the same faults.
 
     Attributes:
         send_fail_taken: AT+QISEND ends in ``SEND FAIL``, though the data was taken and goes out.
         send_fail_dropped: AT+QISEND ends in ``SEND FAIL``, and the data was not taken.
-        send_ok_lost: the data goes out, but ``SEND OK`` is never said.
-        ok_lost: a command is carried out, but its final result code is never said.
-        answer_lost: a command is carried out, but nothing of its answer is said.
-        open_lost: the outcome of AT+QIOPEN is never told.
-        close_ok_lost: a socket is closed, but ``CLOSE OK`` is never said.
+        send_ok_lost: the data goes out, but ``SEND OK`` is never written.
+        ok_lost: a command is carried out, but its final result code is never written.
+        answer_lost: a command is carried out, but nothing of its answer is written.
+        open_lost: the outcome of AT+QIOPEN is never written.
+        close_ok_lost: a socket is closed, but ``CLOSE OK`` is never written.
         answer_late: a command is answered ``answer_late_by`` seconds later than usual.
-        answer_late_by: see there; seconds.
+        answer_late_by: how late that is, in seconds.
         urc_late: a URC comes ``urc_late_by`` seconds late, and so do those behind it; its ``RDY`` does not.
-        urc_late_by: see there; seconds.
+        urc_late_by: how late that is, in seconds.
         urc_inside: a URC stands between the lines of an answer, or before it.
-        closed: a TCP connection breaks when data has just come from the peer.
-        broken_receiving: it breaks between two bytes of what has just come from the peer, and what came after is lost.
-        broken_sending: it breaks between two bytes of what AT+QISEND has just brought; ``SEND OK`` is said.
-        session_lost: the network forgets a TCP connection, with what AT+QISEND has just brought, and nobody is told.
+        closed: a TCP connection breaks just after data has come from the peer.
+        broken_receiving: it breaks between two bytes of data that has just come from the peer, and the rest is lost.
+        broken_sending: it breaks between two bytes of the data of an AT+QISEND; ``SEND OK`` is written.
+        session_lost: the network drops a TCP connection, with the data of an AT+QISEND, and reports it to neither end.
         outage: the network falls silent for ``outage_for`` seconds when something is sent.
-        outage_for: see there; seconds.
-        restart: the module restarts between two bytes of what it says.
-        deep_sleep: the module falls asleep between two bytes of what it says, where AT+QSCLK allows it; not of ``RDY``.
-        unplugged: the line is gone, between two bytes of what the module says, for ``unplugged_for`` seconds.
-        unplugged_for: see there; seconds.
-        stalled: the host does not read for ``stalled_by`` seconds; what the module says meanwhile is kept for it.
-        stalled_by: see there; seconds.
+        outage_for: how long that lasts, in seconds.
+        restart: the module restarts between two bytes that it writes.
+        deep_sleep: the module falls asleep between two bytes that it writes, where AT+QSCLK allows it; not of ``RDY``.
+        unplugged: the line is gone, between two bytes that the module writes, for ``unplugged_for`` seconds.
+        unplugged_for: how long that lasts, in seconds.
+        stalled: the host does not read for ``stalled_by`` seconds; what the module writes meanwhile is kept for it.
+        stalled_by: how long that lasts, in seconds.
         noise_lost: a byte is lost on the line, either way.
         noise_damaged: a byte becomes one that is not ASCII.
         noise_doubled: a byte comes twice.
-        noise_gap: that does not befall two bytes with less than so many bytes between them. A byte lost and one doubled
-            in the same push, or a digit that becomes another digit, would be told by nothing: AT commands have no
-            checksums.
+        noise_gap: the least number of bytes between two faults of ``noise_lost``, ``noise_damaged`` and
+            ``noise_doubled``. A byte lost and one doubled in the same push, or a digit that becomes another digit,
+            cannot be detected: AT commands have no checksums.
         noise_delayed: bytes come ``noise_delayed_by`` seconds late, and so do those behind them.
-        noise_delayed_by: see there; seconds.
-        noise_split: bytes that belong together come one by one.
-        counts: how often each kind was done.
+        noise_delayed_by: how late that is, in seconds.
+        noise_split: bytes written together arrive one by one.
+        counts: how often each kind occurred.
     """
 
     send_fail_taken: float = 0.0
@@ -112,7 +112,7 @@ class Faults:
     noise_split: float = 0.0
     counts: Counter[str] = field(default_factory=Counter, init=False, compare=False)
     _seed: int = field(default=0, init=False, compare=False, repr=False)
-    _dice: dict[str, random.Random] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _sequences: dict[str, random.Random] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for kind in KINDS:
@@ -123,29 +123,29 @@ class Faults:
         """Begin the random sequences, and the counts, anew."""
         self.counts.clear()
         self._seed = seed
-        self._dice.clear()
+        self._sequences.clear()
 
-    def die(self, name: str) -> random.Random:
-        """Return a random sequence of its own: a kind's, or any other."""
-        die = self._dice.get(name)
-        if die is None:
-            die = self._dice[name] = random.Random(f"{self._seed}.{name}")
+    def random(self, name: str) -> random.Random:
+        """Return the random sequence of this name: a kind of fault, or any other."""
+        sequence = self._sequences.get(name)
+        if sequence is None:
+            sequence = self._sequences[name] = random.Random(f"{self._seed}.{name}")
 
-        return die
+        return sequence
 
-    def strikes(self, kind: str) -> bool:
-        """Tell whether a fault of this kind is due on this occasion; if so, count it."""
+    def occurs(self, kind: str) -> bool:
+        """Draw whether a fault of this kind occurs now; if so, count it."""
         probability: float = getattr(self, kind)
-        if not probability or self.die(kind).random() >= probability:
+        if not probability or self.random(kind).random() >= probability:
             return False
 
         self.counts[kind] += 1
         return True
 
     def delay(self, kind: str) -> float:
-        """Return how late something shall be: 0, or the seconds that the kind's ``_by`` tells."""
-        return getattr(self, f"{kind}_by") if self.strikes(kind) else 0.0
+        """Draw how late something is, in seconds: 0, or the value of the kind's ``_by``."""
+        return getattr(self, f"{kind}_by") if self.occurs(kind) else 0.0
 
     def cut(self, kind: str, data: bytes) -> bytes:
-        """Return what comes before a place between any two bytes of some data, or at either end of it."""
-        return data[: self.die(f"{kind}.place").randrange(len(data) + 1)]
+        """Return some data up to a random place between two of its bytes, or at either end of it."""
+        return data[: self.random(f"{kind}.place").randrange(len(data) + 1)]

@@ -141,6 +141,16 @@ class Options(CoverageProfile):
         self._check("push_window", self.push_window > 0, "more than 0")
         self._check("send_buffer", self.send_buffer >= 1024, "1024 or more")
 
+    @property
+    def revision(self) -> str:
+        """The revision of the firmware, as AT+CGMR shows it."""
+        return FIRMWARES[self.firmware].revision
+
+    @property
+    def largest_ping(self) -> int:
+        """The largest packet that AT+QPING takes, in bytes."""
+        return FIRMWARES[self.firmware].largest_ping
+
     # Plain names
 
     @classmethod

@@ -128,7 +128,7 @@ async def test_urcs_are_shown_as_they_come_after_a_restart_too(capsys: pytest.Ca
         talking = asyncio.create_task(run("at", "AT+QRST=1", "--wait", "0.6", "--port", emulator.url))
         # The module is asked about its registration at the beginning, and again after a restart.
         await until(lambda: emulator.module.commands["+CEREG"] == 2)
-        emulator.tell("+NEWS: \x07 odd")
+        emulator.send_urc("+NEWS: \x07 odd")
         assert await talking == 0
         assert emulator.module.commands["+QSCLK"] == emulator.module.commands["+QNBIOTEVENT"] == 0
 

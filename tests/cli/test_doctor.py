@@ -196,7 +196,7 @@ async def test_an_interrupted_process_restores_the_settings() -> None:
             assert await process.wait() == 130
 
         assert emulator.module.sleep.mode == 2
-        assert emulator.module._dce.echo_ending == b""
+        assert emulator.module.writer.dce.echo_ending == b""
 
 
 async def test_a_process_without_a_module_fails() -> None:

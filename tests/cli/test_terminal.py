@@ -198,7 +198,7 @@ async def test_a_urc_goes_above_what_is_being_typed() -> None:
     async with Emulator(line="pty") as emulator, prompt(emulator) as (screen, process):
         screen.type(b"AT+C")
         await screen.see(rb"> AT\+C\x1b\[K")
-        emulator.tell("+NEWS: 1")
+        emulator.send_urc("+NEWS: 1")
         await screen.see(rb"\r\x1b\[K\+NEWS: 1\r\n\r> AT\+C\x1b\[K\r\x1b\[6C")
         screen.type(b"SQ\r")
         await screen.see(rb"\+CSQ: 23,0\r\n")

@@ -12,7 +12,7 @@ from bc260y_aio.at.responses import CmeLevel
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.doctor import Impact, Options, Outcome, Report, inspect_module
 from bc260y_aio.emulator import Emulator
-from bc260y_aio.emulator.module.settings import DNS_SERVERS
+from bc260y_aio.emulator.module.parts import DNS_SERVERS
 from tests.doctor.inspecting import EVERYTHING, SERVER, module, unchecked
 
 # What needs consent, as it stands on the line.
@@ -47,14 +47,14 @@ def settings(emulator: Emulator) -> dict[str, Any]:
     one = emulator.module
     return {
         "formats": (one.nvram.send_format, one.nvram.receive_format),
-        "echo": one._dce.echo_ending,
-        "errors": one.error_level,
-        "registration": one.registration_mode,
-        "reports": (one.reports_power, one.reports_deep_sleep),
+        "echo": one.writer.dce.echo_ending,
+        "errors": one.writer.error_level,
+        "registration": one.registration.mode,
+        "reports": (one.power_reports.is_on, one.power_reports.with_deep_sleep),
         "sleep": one.sleep.mode,
-        "dns": one.dns,
+        "dns": one.settings.dns,
         "sockets": {number: socket.host for number, socket in one.sockets.items()},
-        "clock": one.clock_offset,
+        "clock": one.settings.clock_offset,
     }
 
 
@@ -62,13 +62,13 @@ def change_everything(emulator: Emulator) -> None:
     """Change every setting of a module from its default."""
     one = emulator.module
     one.nvram.send_format = PayloadFormat.HEX
-    one.use_formats()
-    one.set_echo(on=False)
-    one.error_level = CmeLevel.TEXT
-    one.registration_mode = 2
-    one.reports_power = True
+    one.writer.use_formats()
+    one.writer.set_echo(on=False)
+    one.writer.error_level = CmeLevel.TEXT
+    one.registration.mode = 2
+    one.power_reports.is_on = True
     one.sleep.allow(2)
-    one.dns = replace(DNS_SERVERS, primary_ipv4="192.0.2.53", secondary_ipv6="2001:db8::53")
+    one.settings.dns = replace(DNS_SERVERS, primary_ipv4="192.0.2.53", secondary_ipv6="2001:db8::53")
 
 
 # Consent
@@ -78,7 +78,8 @@ def change_everything(emulator: Emulator) -> None:
 async def test_an_effect_without_consent_does_not_happen(allowed: list[Impact]) -> None:
     async with module(sleep_after=10.0) as emulator:
         lines = Lines(emulator)
-        emulator.module.reports_power = emulator.module.reports_deep_sleep = Impact.SLEEP in allowed
+        reports = emulator.module.power_reports
+        reports.is_on = reports.with_deep_sleep = Impact.SLEEP in allowed
         received: list[bytes] = []
         emulator.line.transmit_filter = lambda data: received.append(data) or data  # type: ignore[func-returns-value]
         options = Options(allowed=frozenset(allowed), server=SERVER, time_server=SERVER)
@@ -228,5 +229,5 @@ async def test_an_unknown_line_is_shown_in_the_report() -> None:
         return [one.verdict.seen for one in report.of(Outcome.DIFFERS)]
 
     async with module() as emulator:
-        asyncio.get_running_loop().call_later(1.0, emulator.tell, "+QLWURC: \x1b[2J")
+        asyncio.get_running_loop().call_later(1.0, emulator.send_urc, "+QLWURC: \x1b[2J")
         assert reported(await inspect_module(emulator.url)) == ["+QLWURC: \\x1b[2J"]

@@ -77,9 +77,9 @@ async def test_an_answer_may_be_late_and_holds_up_the_next() -> None:
 async def test_a_urc_may_be_late_and_those_behind_it_wait() -> None:
     async with on_line() as (emulator, terminal):
         emulator.faults.urc_late, emulator.faults.urc_late_by = 1.0, 5.0
-        emulator.tell("+FIRST: 1")
+        emulator.send_urc("+FIRST: 1")
         emulator.faults.urc_late = 0.0
-        emulator.tell("+SECOND: 1")
+        emulator.send_urc("+SECOND: 1")
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
         assert await terminal.hear(4) == b""
         assert await terminal.hear(2) == b"\r\n+FIRST: 1\r\n\r\n+SECOND: 1\r\n"
@@ -306,7 +306,7 @@ def test_a_probability_is_between_0_and_1() -> None:
 
 def test_faults_strike_as_often_as_they_are_likely() -> None:
     faults = Faults(closed=0.25)
-    strikes = sum(faults.strikes("closed") for _ in range(10_000))
+    strikes = sum(faults.occurs("closed") for _ in range(10_000))
 
     assert strikes == faults.counts["closed"] == pytest.approx(2500, rel=0.1)
     faults.reseed(0)

@@ -218,7 +218,7 @@ async def test_a_strict_line_turns_other_rates_into_garbage() -> None:
 
             emulator.line.receive_filter = note
             host.write(b"AT\r")
-            emulator.tell("+HELLO: 1")
+            emulator.send_urc("+HELLO: 1")
             garbage = await host._read()
             assert len(garbage) == len(b"\r\n+HELLO: 1\r\n")
             await asyncio.sleep(0.1)

@@ -308,7 +308,7 @@ async def test_a_rate_changes_even_if_its_ok_is_never_heard() -> None:
 
 async def test_what_nobody_listens_to_is_lost_and_counted() -> None:
     async with Emulator(line="memory") as emulator:
-        emulator.tell("+HELLO: 1")
+        emulator.send_urc("+HELLO: 1")
         assert emulator.line.bytes_lost == len(b"\r\n+HELLO: 1\r\n")
 
 

@@ -264,8 +264,8 @@ async def test_registration_is_told_as_cereg_says() -> None:
 
         await terminal.ask(b"AT+CEREG=2")
         assert b'+CEREG: 2,1,"5A31","0C2F7A12",9\r\n' in await terminal.ask(b"AT+CEREG?")
-        emulator.module.set_registration(RegistrationStatus.SEARCHING)
-        emulator.module.set_registration(RegistrationStatus.HOME)
+        emulator.module.registration.change(RegistrationStatus.SEARCHING)
+        emulator.module.registration.change(RegistrationStatus.HOME)
         assert await terminal.hear() == b'\r\n+CEREG: 2\r\n\r\n+CEREG: 1,"5A31","0C2F7A12",9\r\n'
 
 
@@ -461,7 +461,7 @@ async def test_answers_take_the_time_that_the_module_thinks() -> None:
 
 async def test_any_line_can_be_said() -> None:
     async with on_line() as (emulator, terminal):
-        emulator.tell('+QIURC: "closed",3')
+        emulator.send_urc('+QIURC: "closed",3')
         assert await terminal.hear() == b'\r\n+QIURC: "closed",3\r\n'
 
 

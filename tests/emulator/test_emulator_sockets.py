@@ -311,7 +311,7 @@ async def test_urcs_may_come_between_ok_and_the_outcome() -> None:
         began = asyncio.get_running_loop().time()
         terminal.type(b'AT+QISEND=0,3,"abc"', b"AT+QICLOSE=0")
         await asyncio.sleep(0.05)
-        emulator.tell("+HELLO: 1")
+        emulator.send_urc("+HELLO: 1")
         assert await terminal.hear() == (b"\r\nOK\r\n\r\n+HELLO: 1\r\n\r\nSEND OK\r\n\r\nOK\r\n\r\nCLOSE OK\r\n")
         assert terminal.pieces[-1].time - began == pytest.approx(0.2)
 

@@ -40,13 +40,13 @@ async def ask_about_the_module(bench: Bench) -> None:
 
     heard: asyncio.Queue[Any] = asyncio.Queue()
     unsubscribe = modem.subscribe(heard.put_nowait, RegistrationChanged)
-    bench.emulator.tell("+CEREG: 5")
-    bench.emulator.tell("+CEREG: 1")
+    bench.emulator.send_urc("+CEREG: 5")
+    bench.emulator.send_urc("+CEREG: 1")
     async with asyncio.timeout(20):
         assert [(await heard.get()).status.name for _ in range(2)] == ["ROAMING", "HOME"]
 
     unsubscribe()
-    bench.emulator.tell("+CEREG: 5")
+    bench.emulator.send_urc("+CEREG: 5")
     await modem.execute("AT")
     assert heard.empty()
 

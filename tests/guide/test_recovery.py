@@ -60,7 +60,7 @@ async def test_a_restart_of_which_nothing_was_heard_shows_in_the_echo_and_ends_e
         # It has been told everything again, and is watched for the next time.
         for transport in [(await stream(modem, "echo.example"))[0], (await datagrams(modem, "echo.example"))[0]]:
             assert bench.emulator.module.sleep.mode == 0
-            bench.emulator.module.set_echo(on=True)
+            bench.emulator.module.writer.set_echo(on=True)
             await modem.execute("AT+CSQ")
             await quiet(5)
             # This time it has lost none.

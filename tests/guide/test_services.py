@@ -157,7 +157,7 @@ async def test_dns_servers_are_set_once_the_network_has_given_an_address() -> No
 async def test_the_servers_that_the_network_gave_are_told() -> None:
     async with on_air() as bench:
         servers = await bench.modem.dns_servers()
-        assert servers == bench.emulator.module.dns
+        assert servers == bench.emulator.module.settings.dns
         assert servers.primary_ipv4 == "218.2.2.2"
 
 
@@ -341,7 +341,7 @@ async def test_every_error_code_is_an_exception_that_tells_it(code: ErrorCode) -
         opening = asyncio.ensure_future(bench.modem.open_connection("late.example", 7))
         bench.network.latency = 5.0
         await quiet()
-        bench.emulator.tell(f"+QIOPEN: 0,{code:d}")
+        bench.emulator.send_urc(f"+QIOPEN: 0,{code:d}")
         with pytest.raises(SocketError) as caught:
             await opening
 

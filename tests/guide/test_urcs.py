@@ -179,6 +179,6 @@ async def test_other_urcs_are_for_whoever_subscribes() -> None:
         assert told == [Restarted(), AddressAssigned("10.46.18.102")]
         assert len(everything) > len(told)
         stop()
-        bench.emulator.tell("+IP: 10.0.0.1")
+        bench.emulator.send_urc("+IP: 10.0.0.1")
         await quiet()
         assert len(told) == 2

@@ -59,7 +59,7 @@ class DueFaults(Faults):
 
     due: Counter[str] = field(default_factory=Counter, init=False, compare=False)
 
-    def strikes(self, kind: str) -> bool:
+    def occurs(self, kind: str) -> bool:
         if not self.due[kind]:
             return False
 
@@ -455,7 +455,7 @@ class World:
 
     def _return_to_air(self) -> None:
         if self._is_running and not self.emulator.module.registration.is_registered:
-            self.emulator.module.register_soon()
+            self.emulator.module.registration.search()
 
     async def plug_in(self) -> None:
         """Bring the line back."""

@@ -113,7 +113,7 @@ async def test_a_lost_port_closes_the_line(tmp_path: Path) -> None:
 async def test_bytes_without_a_listener_are_recorded_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "it.txt"
     async with Emulator(line="memory") as emulator, Recorder(emulator.url, path):
-        emulator.tell(Unrecognised("+CPIN: READY"))
+        emulator.send_urc(Unrecognised("+CPIN: READY"))
         await settle()
 
     assert path.read_text().endswith("< +CPIN: READY\n# 16 bytes came while no program had the line open\n")

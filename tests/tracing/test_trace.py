@@ -331,7 +331,7 @@ async def test_nothing_that_is_logged_tells_whose_module_it_is_nor_what_was_said
             assert not [secret for secret in SECRETS if secret in f"{caught.value} {caught.value!r}"]
 
         for told in (f"+IMEI: {IMEI}", f'+QIURC: "recv",4,18,"{PAYLOAD.hex()}"', f'+QIURC: "rcv",4,"{PAYLOAD.hex()}"'):
-            emulator.tell(Unrecognised(told))
+            emulator.send_urc(Unrecognised(told))
 
         await echo_once(modem)
         repr_of_it = f"{modem!r} {modem._channel!r} {modem._channel._dte!r}"

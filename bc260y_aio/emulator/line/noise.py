@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
+from ..delayed_calls import DelayedCalls
 from ..faults import NOISES, Faults
-from ..lag import Lag
 
 
 class Noise:
@@ -24,7 +24,7 @@ class Noise:
         self._faults = faults
         self._way = way
         self._deliver = deliver
-        self._lag = Lag(lambda: sum(faults.delay(kind) for kind in late))
+        self._lag = DelayedCalls(lambda: sum(faults.delay(kind) for kind in late))
         # How likely each kind was when it was last drawn how many bytes it lets pass; and these.
         self._rates = dict.fromkeys(NOISES, 0.0)
         self._ahead = dict.fromkeys(NOISES, 0)
@@ -34,7 +34,7 @@ class Noise:
     def carry(self, data: bytes) -> None:
         """Let bytes through, as well as it goes."""
         data = self._disturbed(data)
-        if self._faults.strikes("noise_split"):
+        if self._faults.occurs("noise_split"):
             for index in range(len(data)):
                 self._pass_on(data[index : index + 1])
         elif data:
@@ -90,7 +90,7 @@ class Noise:
         if not 0.0 < rate < 1.0:
             return 0
 
-        return int(math.log(1.0 - self._faults.die(f"{kind}.{self._way}").random()) / math.log1p(-rate))
+        return int(math.log(1.0 - self._faults.random(f"{kind}.{self._way}").random()) / math.log1p(-rate))
 
     def _instead(self, kind: str, byte: bytes) -> bytes:
         match kind:
@@ -99,4 +99,4 @@ class Noise:
             case "noise_doubled":
                 return byte * 2
             case _:
-                return bytes([self._faults.die(f"{kind}.{self._way}.byte").getrandbits(8) | 0x80])
+                return bytes([self._faults.random(f"{kind}.{self._way}.byte").getrandbits(8) | 0x80])

@@ -1,6 +1,6 @@
-"""The module itself: its commands, its sockets, its settings, its sleep."""
+"""The emulated module: its commands, sockets, settings and sleep."""
 
-from .bc260y import Module
+from .module import Module
 from .nvram import Nvram
 from .power import Power
 from .sockets import ModuleSocket

@@ -3,10 +3,8 @@
 import asyncio
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ..options import Options
+from ..options import Options
 
 
 class Power(enum.Enum):
@@ -14,11 +12,11 @@ class Power(enum.Enum):
 
     AWAKE = enum.auto()
     LIGHT_SLEEP = enum.auto()
-    """It hears, but the command line that wakes it is lost; a bare CR LF answers."""
+    """The command line that wakes it is lost; a bare CR LF answers."""
     DEEP_SLEEP = enum.auto()
     """It is off but for a timer; TCP connections are lost (guide 2.2.2, note 6)."""
     WAKING = enum.auto()
-    """It has noticed bytes on the line and is starting; those bytes are lost (guide 4.3.9)."""
+    """Bytes on the line have woken it, and it is starting; those bytes are lost (guide 4.3.9)."""
     OFF = enum.auto()
     """It is booting, or has been switched off."""
 
@@ -28,9 +26,9 @@ class Sleep:
 
     Args:
         options: how long things take.
-        changed: is called with the state before, once it has changed.
-        answer: takes the bytes by which a module answers that wakes from light sleep.
-        may_fall: tells whether nothing but the line keeps the module from deep sleep; see :meth:`look`.
+        changed: called with the state before, once it has changed.
+        answer: called with the bytes by which a module answers that wakes from light sleep.
+        is_allowed: returns whether the radio allows deep sleep; :meth:`recheck` is to be called when that changes.
 
     Attributes:
         state: how awake the module is.
@@ -39,19 +37,19 @@ class Sleep:
 
     def __init__(
         self,
-        options: "Options",
+        options: Options,
         changed: Callable[[Power], None],
         answer: Callable[[bytes], None],
-        may_fall: Callable[[], bool] = lambda: True,
+        is_allowed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._options = options
-        self._may_fall = may_fall
+        self._is_allowed = is_allowed
         self._changed = changed
         self._answer = answer
         self._timer: asyncio.TimerHandle | None = None
         self._wake_timer: asyncio.TimerHandle | None = None
         self._last = 0.0
-        # What answers the command line that is being lost, once it has ended; None when none is.
+        # The answer to the command line that is being lost, once it has ended; None when none is.
         self._lost: bytes | None = None
         self.state = Power.OFF
         self.mode = 1
@@ -59,12 +57,17 @@ class Sleep:
     def __repr__(self) -> str:
         return f"<Sleep {self.state.name} mode={self.mode}>"
 
+    @property
+    def can_write(self) -> bool:
+        """Whether the module can write to its line."""
+        return self.state in (Power.AWAKE, Power.LIGHT_SLEEP)
+
     def start(self) -> None:
         """Be awake, with the settings of a start."""
         self.stop()
         self.state = Power.AWAKE
         self.mode = 1
-        self.touch()
+        self.restart_timer()
 
     def stop(self) -> None:
         """Be off, with no timer."""
@@ -79,12 +82,12 @@ class Sleep:
     def allow(self, mode: int) -> None:
         """Set what sleep is allowed (AT+QSCLK)."""
         self.mode = mode
-        self.touch()
+        self.restart_timer()
 
     # Falling asleep
 
-    def touch(self) -> None:
-        """Hear that something happens on the line: the time until sleep begins anew."""
+    def restart_timer(self) -> None:
+        """Begin the time until sleep anew, since something happens on the line."""
         if self._options.sleep_after is None or not self.mode or self.state is not Power.AWAKE:
             return
 
@@ -98,28 +101,28 @@ class Sleep:
         if self._options.sleep_after is None or not self.mode or self.state is not Power.AWAKE:
             return
 
-        # One timer for any number of touches: it looks how long ago the last one was.
+        # One timer for any number of restarts: when it expires, it may have to be set anew.
         loop = asyncio.get_running_loop()
         due = self._last + self._options.sleep_after
         if loop.time() + 1e-6 < due:
             self._timer = loop.call_at(due, self._expire)
-        elif not (is_deep := self.mode == 1 and not self._options.light_sleep) or self._may_fall():
-            self.fall(deep=is_deep)
+        elif not (is_deep := self.mode == 1 and not self._options.light_sleep) or self._is_allowed():
+            self.fall_asleep(deep=is_deep)
 
-    def look(self) -> None:
-        """Hear that what kept the module from deep sleep may be over."""
+    def recheck(self) -> None:
+        """Fall asleep if that is due, since the radio may allow it now."""
         if self._timer is None:
             self._expire()
 
-    def fall(self, *, deep: bool = True) -> None:
+    def fall_asleep(self, *, deep: bool = True) -> None:
         """Fall asleep now."""
         if self.state is Power.AWAKE:
             self._change(Power.DEEP_SLEEP if deep else Power.LIGHT_SLEEP)
 
     # Waking
 
-    def hear(self, data: bytes) -> bytes:
-        """Return what the module hears of bytes on the line; in its sleep they wake it."""
+    def receive(self, data: bytes) -> bytes:
+        """Return which bytes from the line reach the module; in its sleep they wake it."""
         match self.state:
             case Power.OFF:
                 return b""
@@ -131,7 +134,7 @@ class Sleep:
                 self._lost = b"\r\n"
                 self._change(Power.AWAKE)
 
-        self.touch()
+        self.restart_timer()
         return data if self._lost is None else self._without_lost_line(data, self._lost)
 
     def _without_lost_line(self, data: bytes, answer: bytes) -> bytes:
@@ -159,5 +162,5 @@ class Sleep:
 
     def _change(self, state: Power) -> None:
         before, self.state = self.state, state
-        self.touch()
+        self.restart_timer()
         self._changed(before)

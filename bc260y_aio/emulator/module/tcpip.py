@@ -1,16 +1,16 @@
-"""The module's TCP/IP: its connectIDs, what they send, and what is pushed for them."""
+"""The module's TCP/IP: its connectIDs, the data they send, and the data pushed for them."""
 
-# What peers send is pushed as URCs while the line keeps up. What it cannot take yet waits here, and for each socket
-# that is a bounded amount: a TCP peer is held back, a datagram is lost.
+# Received data is pushed as URCs while the line keeps up. Data that it cannot take yet waits here, a bounded amount for
+# each socket: a TCP peer is held back, a datagram is lost.
 #
-# `SEND OK` and `CLOSE OK` do not say which socket they are about. So while an AT+QISEND waits for room, the next one,
-# and an AT+QICLOSE, wait for their turn, and everything behind them (see Module).
+# `SEND OK` and `CLOSE OK` do not name their socket. So while an AT+QISEND waits for room, the next one, and an
+# AT+QICLOSE, wait for their turn, and everything behind them (see CommandInterpreter).
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from ...at.commands import CloseSocket, OpenSocket, SendData
 from ...at.completions import SendResult, SocketClosed, SocketOpened
@@ -18,18 +18,22 @@ from ...at.information import SocketInfo, SocketState
 from ...at.responses import Response, Success
 from ...at.urcs import DataReceived, PeerClosed
 from ...errors import ErrorCode
+from ..faults import Faults
+from ..line import Line
 from ..network import NetworkPath
-from .power import Power
+from ..options import Options
+from .power import Power, Sleep
+from .radio_link import RadioLink
+from .random_faults import RandomFaults
+from .registration import Registration
+from .response_writer import ResponseWriter
 from .sockets import ModuleSocket
-
-if TYPE_CHECKING:
-    from .bc260y import Module
 
 # A local port stays busy this long after its socket was closed (guide 2.2.2, note 4), in seconds.
 LOCAL_PORT_LINGER: Final = 70.0
 
-# How long a scripted peer may take to give up, in seconds.
-_PATIENCE: Final = 5.0
+# How long a scripted peer may take to end, in seconds.
+_PEER_TIMEOUT: Final = 5.0
 
 # How many payloads are remembered.
 LEDGER_SIZE: Final = 4096
@@ -46,15 +50,44 @@ class Sent(NamedTuple):
 class TcpIp:
     """The sockets of a module.
 
+    Args:
+        options: how many sockets there are, and how they behave.
+        line: the module's UART.
+        faults: what goes wrong.
+        link: the radio and the network.
+        sleep: whether the module can push.
+        registration: whether sockets can be opened.
+        writer: writes answers, completions and URCs.
+        random_faults: draws the outages of the network.
+
     Attributes:
         sockets: the connectIDs in use.
-        ledger: what was sent, and with which release assistance; the latest few thousand.
+        ledger: the payloads sent, and with which release assistance; the latest few thousand.
         qisends: how many payloads were sent in all.
         datagrams_missed: how many datagrams came while the module slept.
+        completed: called when the outcome of an AT+QISEND or AT+QICLOSE has been written; to be set.
     """
 
-    def __init__(self, module: "Module") -> None:
-        self._module = module
+    def __init__(
+        self,
+        options: Options,
+        line: Line,
+        faults: Faults,
+        *,
+        link: RadioLink,
+        sleep: Sleep,
+        registration: Registration,
+        writer: ResponseWriter,
+        random_faults: RandomFaults,
+    ) -> None:
+        self._options = options
+        self._line = line
+        self._faults = faults
+        self._link = link
+        self._sleep = sleep
+        self._registration = registration
+        self._writer = writer
+        self._random_faults = random_faults
         self._paths: dict[NetworkPath, None] = {}
         self._outbox: deque[tuple[ModuleSocket, bytes | None]] = deque()
         self._is_pumping = False
@@ -65,28 +98,29 @@ class TcpIp:
         self.ledger: deque[Sent] = deque(maxlen=LEDGER_SIZE)
         self.qisends = 0
         self.datagrams_missed = 0
+        self.completed: Callable[[], None] = lambda: None
 
     # Opening and closing
 
     def open(self, command: OpenSocket) -> None:
         """Carry out AT+QIOPEN (guide 2.2.2)."""
-        module = self._module
-        if command.connect_id >= module.options.sockets:
-            module.refuse(ErrorCode.INVALID_PARAMETERS)
+        if command.connect_id >= self._options.sockets:
+            self._writer.refuse(ErrorCode.INVALID_PARAMETERS)
             return
 
         if command.connect_id in self.sockets:
-            module.refuse(ErrorCode.IDENTITY_IN_USE)
+            self._writer.refuse(ErrorCode.IDENTITY_IN_USE)
             return
 
         code = self._obstacle(command)
-        socket = self.sockets[command.connect_id] = ModuleSocket(module, command)
-        module.answer(Success())
+        socket = ModuleSocket(command, self, self._link, self._options, self._faults)
+        self.sockets[command.connect_id] = socket
+        self._writer.answer(Success())
         socket.open(code)
 
     def _obstacle(self, command: OpenSocket) -> ErrorCode:
-        """Return the error that opening is bound to end in, or SUCCESS."""
-        if not self._module.registration.is_registered:
+        """Return the error in which opening ends, or SUCCESS."""
+        if not self._registration.is_registered:
             return ErrorCode.OPEN_CONTEXT_FAILED
 
         if not command.local_port:
@@ -101,15 +135,15 @@ class TcpIp:
         return ErrorCode.BIND_FAILED if is_busy else ErrorCode.SUCCESS
 
     def opened(self, socket: ModuleSocket, code: ErrorCode) -> None:
-        """Hear of the outcome of an open."""
-        if code and not self._module.options.close_after_failure:
+        """Report the outcome of an open."""
+        if code and not self._options.close_after_failure:
             self._remove(socket)
 
-        if not self._module.faults.strikes("open_lost"):
-            self._module.tell(SocketOpened(socket.connect_id, code))
+        if not self._faults.occurs("open_lost"):
+            self._writer.notify(SocketOpened(socket.connect_id, code))
 
     def adopt(self, path: NetworkPath) -> None:
-        """Keep an eye on a path until nothing is left of it."""
+        """Keep a path until nothing is left of it."""
         self._paths[path] = None
         path.gone.add_done_callback(lambda _: self._paths.pop(path, None))
 
@@ -117,22 +151,22 @@ class TcpIp:
         """Carry out AT+QICLOSE (guide 2.2.3)."""
         socket = self.sockets.get(command.connect_id)
         if socket is None:
-            self._module.refuse(ErrorCode.SOCKET_CLOSED)
+            self._writer.refuse(ErrorCode.SOCKET_CLOSED)
             return
 
         socket.close()
         self._remove(socket)
-        if delay := self._module.options.completion_delay:
-            self._module.answer(Success())
-            self._tell_later(delay, self._tell_closed)
-        elif self._module.faults.strikes("close_ok_lost"):
-            self._module.answer(Success())
+        if delay := self._options.completion_delay:
+            self._writer.answer(Success())
+            self._complete_later(delay, self._complete_close)
+        elif self._faults.occurs("close_ok_lost"):
+            self._writer.answer(Success())
         else:
-            self._module.answer(Success(), SocketClosed())
+            self._writer.answer(Success(), SocketClosed())
 
-    def _tell_closed(self) -> None:
-        if not self._module.faults.strikes("close_ok_lost"):
-            self._module.complete(SocketClosed())
+    def _complete_close(self) -> None:
+        if not self._faults.occurs("close_ok_lost"):
+            self._writer.complete(SocketClosed())
 
     def _remove(self, socket: ModuleSocket) -> None:
         del self.sockets[socket.connect_id]
@@ -141,83 +175,87 @@ class TcpIp:
             self._closed_ports[port] = asyncio.get_running_loop().time()
 
     def forget_connections(self) -> None:
-        """Lose the TCP sockets without a word, as deep sleep does (guide 2.2.2, note 6)."""
+        """Lose the TCP sockets without a report, as deep sleep does (guide 2.2.2, note 6)."""
         for socket in [one for one in self.sockets.values() if one.service_type == "TCP"]:
             socket.abort()
             del self.sockets[socket.connect_id]
 
     def break_connections(self) -> None:
-        """Lose the TCP sockets, and say so."""
+        """Lose the TCP sockets, and report it."""
         for socket in [one for one in self.sockets.values() if one.state is SocketState.CONNECTED]:
             if socket.service_type == "TCP":
                 socket.abort()
                 self.push(socket, None)
 
     def states(self) -> list[SocketInfo]:
-        """Return what AT+QISTATE tells (guide 2.2.4)."""
+        """Return the lines of AT+QISTATE (guide 2.2.4)."""
         return [self.sockets[connect_id].info for connect_id in sorted(self.sockets)]
 
     # Sending
 
     @property
     def is_waiting(self) -> bool:
-        """Whether an AT+QISEND or AT+QICLOSE has been answered, and its outcome is still to be told."""
+        """Whether an AT+QISEND or AT+QICLOSE has been answered, and its outcome is still to come."""
         return self._outcome is not None
 
     def send(self, command: SendData) -> None:
         """Carry out AT+QISEND (guide 2.2.5)."""
-        module, size = self._module, len(command.data)
+        writer, size = self._writer, len(command.data)
         socket = self.sockets.get(command.connect_id)
         if socket is None:
-            module.refuse(ErrorCode.SOCKET_CLOSED)
+            writer.refuse(ErrorCode.SOCKET_CLOSED)
             return
 
         self.qisends += 1
         self.ledger.append(Sent(command.connect_id, size, command.rai))
-        if socket.state is not SocketState.CONNECTED or module.faults.strikes("send_fail_dropped"):
-            module.answer(Success(), SendResult(ok=False))
+        if socket.state is not SocketState.CONNECTED or self._faults.occurs("send_fail_dropped"):
+            writer.answer(Success(), SendResult(ok=False))
         elif not socket.has_room(size):
-            module.answer(Success())
+            writer.answer(Success())
             socket.on_room = partial(self._try_again, socket, size)
-            self._tell_later(module.options.send_timeout, partial(self._end_send, socket, command))
-        elif module.options.completion_delay:
-            module.answer(Success())
-            self._tell_later(module.options.completion_delay, partial(self._end_send, socket, command))
+            self._complete_later(self._options.send_timeout, partial(self._end_send, socket, command))
+        elif self._options.completion_delay:
+            writer.answer(Success())
+            self._complete_later(self._options.completion_delay, partial(self._end_send, socket, command))
         else:
-            module.answer(Success(), *self._results())
-            socket.send(command.data, command.rai)
+            writer.answer(Success(), *self._results())
+            self._transmit(socket, command)
 
     def _try_again(self, socket: ModuleSocket, size: int) -> None:
         if socket.state is not SocketState.CONNECTED or socket.has_room(size):
-            self._tell()
+            self._complete()
 
     def _end_send(self, socket: ModuleSocket, command: SendData) -> None:
         socket.on_room = lambda: None
         if socket.state is SocketState.CONNECTED and socket.has_room(len(command.data)):
-            self._module.complete(*self._results())
-            socket.send(command.data, command.rai)
+            self._writer.complete(*self._results())
+            self._transmit(socket, command)
         else:
-            self._module.complete(SendResult(ok=False))
+            self._writer.complete(SendResult(ok=False))
+
+    def _transmit(self, socket: ModuleSocket, command: SendData) -> None:
+        self._random_faults.draw_outage()
+        socket.send(command.data, command.rai)
 
     def _results(self) -> list[Response]:
-        faults = self._module.faults
-        if faults.strikes("send_fail_taken"):
+        faults = self._faults
+        if faults.occurs("send_fail_taken"):
             return [SendResult(ok=False)]
 
-        return [] if faults.strikes("send_ok_lost") else [SendResult(ok=True)]
+        return [] if faults.occurs("send_ok_lost") else [SendResult(ok=True)]
 
     # Outcomes that come later
 
-    def _tell_later(self, seconds: float, outcome: Callable[[], None]) -> None:
+    def _complete_later(self, seconds: float, outcome: Callable[[], None]) -> None:
         self._outcome = outcome
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._tell)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._complete)
 
-    def _tell(self) -> None:
+    def _complete(self) -> None:
         outcome = self._outcome
         self._forget_outcome()
         if outcome is not None:
             outcome()
-            self._module.go_on()
+            self.completed()
 
     def _forget_outcome(self) -> None:
         self._outcome = None
@@ -228,8 +266,8 @@ class TcpIp:
     # Receiving
 
     def push(self, socket: ModuleSocket, data: bytes | None) -> None:
-        """Say that data has come, or (None) that the peer has closed, as soon as the line has room."""
-        if data is not None and self._module.sleep.state is Power.DEEP_SLEEP:
+        """Push data that has come, or (None) report that the peer has closed, as soon as the line has room."""
+        if data is not None and self._sleep.state is Power.DEEP_SLEEP:
             self.datagrams_missed += 1
             socket.consumed(len(data))
             return
@@ -238,33 +276,36 @@ class TcpIp:
         self.pump()
 
     def pump(self) -> None:
-        """Say what waits, as far as the line has room."""
-        module = self._module
-        if self._is_pumping or module.sleep.state not in (Power.AWAKE, Power.LIGHT_SLEEP):
+        """Write the URCs that wait, as far as the line has room."""
+        if self._is_pumping or not self._sleep.can_write:
             return
 
         self._is_pumping = True
         try:
-            while self._outbox and module.line.backlog < module.options.push_window:
+            while self._outbox and self._line.backlog < self._options.push_window:
                 socket, data = self._outbox.popleft()
                 if data is not None:
                     socket.consumed(len(data))
 
-                if self.sockets.get(socket.connect_id) is not socket:
+                is_open = partial(self._is_open, socket)
+                if not is_open():
                     continue
 
                 if data is not None:
-                    module.tell(DataReceived(socket.connect_id, data), about=socket)
+                    self._writer.notify(DataReceived(socket.connect_id, data), is_open)
                 else:
                     socket.end_by_peer()
-                    module.tell(PeerClosed(socket.connect_id), about=socket)
+                    self._writer.notify(PeerClosed(socket.connect_id), is_open)
         finally:
             self._is_pumping = False
+
+    def _is_open(self, socket: ModuleSocket) -> bool:
+        return self.sockets.get(socket.connect_id) is socket
 
     # Power
 
     def stop(self) -> None:
-        """Lose power: every socket vanishes, and what was under way is forgotten."""
+        """Lose power: every socket is gone, and outcomes under way are forgotten."""
         self._forget_outcome()
         for socket in self.sockets.values():
             socket.abort()
@@ -281,4 +322,4 @@ class TcpIp:
             path.cancel()
 
         if paths:
-            await asyncio.wait([path.gone for path in paths], timeout=_PATIENCE)
+            await asyncio.wait([path.gone for path in paths], timeout=_PEER_TIMEOUT)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from ...errors import ErrorCode
-from ..lag import Lag
+from ..delayed_calls import DelayedCalls
 from .destinations import Destination
 from .loopback import connect_to_loopback
 from .peers import Peer, PeerConnection, SilentPeer
@@ -118,8 +118,8 @@ class NetworkPath(abc.ABC):
         self._conditions = conditions
         self._radio = radio
         self._owner: PathOwner | None = owner
-        self._up = Lag(conditions.delay, self._is_held)
-        self._down = Lag(conditions.delay, self._is_held)
+        self._up = DelayedCalls(conditions.delay, self._is_held)
+        self._down = DelayedCalls(conditions.delay, self._is_held)
         self._endpoint: Endpoint | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._queued = 0

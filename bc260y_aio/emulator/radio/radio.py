@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..lag import Lag
+from ..delayed_calls import DelayedCalls
 from .conditions import RadioConditions
 from .paging import next_occasion
 from .usage import Currents, Meter, RadioState, Span, Usage
@@ -61,7 +61,7 @@ class Radio(Meter):
         self._edrx = edrx
         self._changed = changed
         self._waiting: deque[tuple[int, Callable[..., object], tuple[Any, ...]]] = deque()
-        self._down = Lag(lambda: 0.0)
+        self._down = DelayedCalls(lambda: 0.0)
         self._timers: dict[str, asyncio.Handle] = {}
         self._waiters: list[asyncio.Future[None]] = []
         # The origin of the paging occasions, and when the state began.

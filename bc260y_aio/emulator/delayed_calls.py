@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Lag:
-    """One way through something that takes time: what is put in comes out later, in the order in which it went in.
+class DelayedCalls:
+    """Makes calls after a delay, in the order in which they were asked for.
 
     A call that is not delayed, with none before it, is made at once.
 
     Args:
-        delay: draws how long the next call takes, in seconds.
-        is_held: whether nothing gets through for the time being; :meth:`run` is then to be called when that is over.
+        delay: draws the delay of the next call, in seconds.
+        is_held: whether no call is to be made for the time being; :meth:`run` is to be called when that is over.
     """
 
     def __init__(self, delay: Callable[[], float], is_held: Callable[[], bool] = lambda: False) -> None:
@@ -27,11 +27,11 @@ class Lag:
         return len(self._calls)
 
     def call(self, callback: Callable[..., object], *args: Any) -> None:
-        """Make a call once its time has come, and those before it have been made."""
+        """Make a call after its delay, and after those before it."""
         self.call_after(0.0, callback, *args)
 
     def call_after(self, seconds: float, callback: Callable[..., object], *args: Any) -> None:
-        """Make a call as :meth:`call` does, of which it takes some seconds until it goes on its way."""
+        """Make a call as :meth:`call` does, with some seconds added to its delay."""
         delay = seconds + self._delay()
         if not delay and not self._calls and not self._is_running and not self._is_held():
             callback(*args)
@@ -52,7 +52,7 @@ class Lag:
 
         self._is_running = True
         try:
-            # A timer may come early by as much as the clock cannot tell.
+            # A timer may fire early by the resolution of the clock.
             now = asyncio.get_running_loop().time() + 1e-6
             while self._calls and self._calls[0][0] <= now and not self._is_held():
                 _, callback, args = self._calls.popleft()

@@ -1,0 +1,251 @@
+"""The module: its parts, joined."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import Any
+
+from ...at.commands import CloseSocket, Command, SendData
+from ...at.dce import Refused
+from ...at.responses import Response
+from ...at.urcs import PowerEvent, Restarted, Unrecognised
+from ..faults import Faults
+from ..line import Line
+from ..network import Network
+from ..options import Options
+from ..radio import RadioState
+from .commands import COMMANDS
+from .interpreter import CommandInterpreter
+from .nvram import Nvram
+from .parts import Parts, VolatileSettings
+from .power import Power, Sleep
+from .power_reports import PowerReports
+from .radio_link import RadioLink
+from .random_faults import RandomFaults
+from .registration import Registration
+from .response_writer import ResponseWriter
+from .sockets import ModuleSocket
+from .tcpip import Sent, TcpIp
+
+
+class Module:
+    """A BC260Y-CN: parts that do not know each other's owner, and the table of its commands over them.
+
+    Args:
+        options: what can be set about it.
+        line: its UART.
+        network: the network it reaches.
+        nvram: the settings that a restart keeps.
+        faults: what goes wrong.
+
+    Attributes:
+        tcpip: its sockets.
+        random_faults: the faults that happen at random.
+        sleep: how awake it is.
+        radio: its radio, and the radio's ledger.
+        registration: its registration with the network.
+        power_reports: which power events it reports.
+        settings: the settings that a restart loses.
+        writer: writes answers, completions and URCs.
+    """
+
+    def __init__(self, options: Options, line: Line, network: Network, nvram: Nvram, faults: Faults) -> None:
+        self.options = options
+        self.line = line
+        self.network = network
+        self.nvram = nvram
+        self.faults = faults
+        self.settings = VolatileSettings()
+        self._tasks: dict[asyncio.Task[None], None] = {}
+        self._startup: asyncio.TimerHandle | None = None
+        link = RadioLink(options, network, nvram, self._radio_changed)
+        self.radio = link.radio
+        self.sleep = Sleep(options, self._sleep_changed, self._write, link.allows_deep_sleep)
+        self.random_faults = RandomFaults(options, faults, network, self.sleep, self.restart)
+        self.writer = ResponseWriter(options, line, nvram, faults, self.sleep, self.random_faults)
+        self.power_reports = PowerReports(self.radio, self.sleep, self.writer)
+        self.registration = Registration(options, self.radio, self.writer)
+        self.tcpip = TcpIp(
+            options,
+            line,
+            faults,
+            link=link,
+            sleep=self.sleep,
+            registration=self.registration,
+            writer=self.writer,
+            random_faults=self.random_faults,
+        )
+        self._parts = self._joined()
+        self._interpreter = CommandInterpreter(options, faults, self.writer, self._carry_out, self._is_blocked)
+        self.tcpip.completed = self._interpreter.resume
+        line.received = self._receive
+        line.drained = self.tcpip.pump
+
+    def _joined(self) -> Parts:
+        return Parts(
+            options=self.options,
+            line=self.line,
+            network=self.network,
+            nvram=self.nvram,
+            settings=self.settings,
+            faults=self.faults,
+            writer=self.writer,
+            sleep=self.sleep,
+            power_reports=self.power_reports,
+            radio=self.radio,
+            registration=self.registration,
+            tcpip=self.tcpip,
+            restart=self.restart,
+            run=self._run,
+        )
+
+    def __repr__(self) -> str:
+        state = f"{self.sleep.state.name} {self.registration.status.name}"
+        return f"<Module {self.options.revision} {state} sockets={sorted(self.sockets)}>"
+
+    # State
+
+    @property
+    def sockets(self) -> dict[int, ModuleSocket]:
+        """The connectIDs in use."""
+        return self.tcpip.sockets
+
+    @property
+    def commands(self) -> Counter[str]:
+        """How often each command was received, by name: ``"+QIOPEN"``, ``"AT"``; ``"?"`` counts other lines."""
+        return self._interpreter.commands
+
+    @property
+    def rai_log(self) -> "deque[Sent]":
+        """The payloads sent by AT+QISEND, and with which release assistance; the latest few thousand."""
+        return self.tcpip.ledger
+
+    @property
+    def qisends(self) -> int:
+        """How many payloads were sent with AT+QISEND."""
+        return self.tcpip.qisends
+
+    @property
+    def nvram_writes(self) -> int:
+        """How often the NVRAM was written."""
+        return self.nvram.writes
+
+    @property
+    def bytes_in(self) -> int:
+        """How many bytes it has received on the line."""
+        return self.line.bytes_in
+
+    @property
+    def bytes_out(self) -> int:
+        """How many bytes it has sent on the line."""
+        return self.line.bytes_out
+
+    @property
+    def now(self) -> datetime:
+        """The time of its clock."""
+        return self._parts.now
+
+    # Power
+
+    def start(self) -> None:
+        """Run, as if it had been running for a while."""
+        self.sleep.start()
+        self.registration.start()
+
+    def restart(self) -> None:
+        """Lose everything but the NVRAM, boot, and report it: ``RDY`` and what follows."""
+        self.stop()
+        self._startup = asyncio.get_running_loop().call_later(self.options.boot_time, self._booted)
+
+    def stop(self) -> None:
+        """Lose power: sockets are gone, and whatever was under way is forgotten."""
+        self.sleep.stop()
+        self.tcpip.stop()
+        self.radio.close()
+        self.random_faults.stop()
+        self._interpreter.drop()
+        if self._startup is not None:
+            self._startup.cancel()
+            self._startup = None
+
+        for task in self._tasks:
+            task.cancel()
+
+        self.registration.reset()
+        self.power_reports.reset()
+        self.settings.reset()
+        self.writer.reset()
+
+    async def close(self) -> None:
+        """Lose power for good, and leave nothing behind: no task, no timer, no descriptor."""
+        self.stop()
+        self.random_faults.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+        await self.tcpip.close()
+
+    def go_off_air(self) -> None:
+        """Switch the radio off: the network and every connection are gone."""
+        self._parts.go_off_air()
+
+    def _booted(self) -> None:
+        self._startup = None
+        self.sleep.start()
+        # It does not fall asleep before it has reported its start; and these lines are never late, as URCs may be.
+        self.sleep.allow(0)
+        self.writer.notify_at_once(Restarted())
+        self.sleep.allow(1)
+        for line in (Unrecognised("+CFUN: 1"), Unrecognised("+CPIN: READY")):
+            self.writer.notify_at_once(line)
+
+        self.registration.search()
+
+    def _sleep_changed(self, before: Power) -> None:
+        match before, self.sleep.state:
+            case _, Power.DEEP_SLEEP:
+                self.power_reports.report(PowerEvent.ENTER_DEEP_SLEEP)
+                self._interpreter.drop()
+                self.writer.drop_commands()
+                self.tcpip.forget_connections()
+                self.radio.follow(asleep=True)
+            case Power.WAKING, Power.AWAKE:
+                self.radio.follow(asleep=False)
+                self.power_reports.report(PowerEvent.EXIT_DEEP_SLEEP, *self.power_reports.psm_events())
+                self.tcpip.pump()
+
+    def _radio_changed(self, before: RadioState) -> None:
+        if self.radio.state is RadioState.PSM:
+            self.power_reports.report_psm()
+            self.sleep.recheck()
+        elif before is RadioState.PSM and self.radio.is_on:
+            if self.sleep.state is Power.DEEP_SLEEP:
+                self.sleep.wake()
+
+            self.power_reports.report_psm()
+
+    # Commands and responses
+
+    def _receive(self, data: bytes) -> None:
+        data = self.sleep.receive(data)
+        if data:
+            self._interpreter.receive(data)
+
+    def _is_blocked(self, command: Command | Refused) -> bool:
+        return isinstance(command, SendData | CloseSocket) and self.tcpip.is_waiting
+
+    def _carry_out(self, command: Command | Refused) -> None:
+        COMMANDS.carry_out(self._parts, command)
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"bc260y-emulator.module{name}")
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
+
+    def notify(self, urc: Response) -> None:
+        """Write a URC, or any line."""
+        self.writer.notify(urc)
+
+    def _write(self, data: bytes) -> None:
+        self.writer.write(data)

@@ -1,0 +1,138 @@
+"""What the module writes to its line: answers, completions and URCs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ...at.completions import SendResult, SocketClosed
+from ...at.dce import DCE
+from ...at.responses import CmeLevel, Failure, Response, Success
+from ...at.urcs import DataReceived
+from ...errors import ErrorCode
+from ..delayed_calls import DelayedCalls
+from ..faults import Faults
+from ..line import Line
+from ..options import ECHO_ENDINGS, Options
+from .nvram import Nvram
+from .power import Sleep
+from .random_faults import RandomFaults
+
+
+class ResponseWriter:
+    """Writes responses whole, so that none ever stands inside another.
+
+    Args:
+        options: how responses are spelled.
+        line: the module's UART.
+        nvram: how received payload is written.
+        faults: which responses are lost or late.
+        sleep: a module in deep sleep writes nothing.
+        random_faults: what may cut a response short.
+
+    Attributes:
+        dce: reads the commands, and writes their answers.
+    """
+
+    def __init__(
+        self, options: Options, line: Line, nvram: Nvram, faults: Faults, sleep: Sleep, random_faults: RandomFaults
+    ) -> None:
+        self._options = options
+        self._line = line
+        self._nvram = nvram
+        self._faults = faults
+        self._sleep = sleep
+        self._random_faults = random_faults
+        self._urcs = DelayedCalls(lambda: faults.delay("urc_late"))
+        self.dce: DCE
+        self.reset()
+
+    def reset(self) -> None:
+        """Take the settings of a start, and drop the URCs that are late."""
+        options = self._options
+        self.dce = DCE(options.dialect, echo_ending=ECHO_ENDINGS[options.echo_ending])
+        # Responses that do not answer the command just read are written by a DCE that has read none.
+        self._urc_dce = DCE(options.dialect)
+        self._urcs.clear()
+        self.use_formats()
+
+    def drop_commands(self) -> None:
+        """Forget the bytes of commands that were received; the settings stay."""
+        before, self.dce = self.dce, DCE(self.dce.dialect, echo_ending=self.dce.echo_ending)
+        self.dce.send_format = before.send_format
+
+    # Answers
+
+    def answer(self, *responses: Response) -> None:
+        """Answer the command at hand: information, the final result code, and perhaps its completion."""
+        if self._faults.occurs("answer_lost"):
+            return
+
+        if self._faults.occurs("ok_lost"):
+            responses = tuple(one for one in responses if not isinstance(one, Success | Failure))
+
+        if responses and self._faults.occurs("urc_inside"):
+            place, urc = self._random_faults.stray_urc(len(responses))
+            data = self.dce.send(*responses[:place]) + self._urc_dce.send(urc) + self.dce.send(*responses[place:])
+        else:
+            data = self.dce.send(*responses)
+
+        self.write(data)
+
+    def refuse(self, code: int, text: str = "") -> None:
+        """Answer the command at hand with an error."""
+        self.answer(Failure(code, text or ErrorCode(code).meaning))
+
+    def echo(self) -> None:
+        """Echo the command line just read, if the echo is on."""
+        self.write(self.dce.echo())
+
+    # Completions and URCs
+
+    def complete(self, *completions: Response) -> None:
+        """Write the outcome of a command that was answered before."""
+        data = self._urc_dce.send(*completions)
+        is_result = any(isinstance(one, SendResult | SocketClosed) for one in completions)
+        self.write(data + b"\0" if is_result and self._options.dialect.stray_nul else data)
+
+    def notify(self, urc: Response, is_due: Callable[[], bool] = lambda: True) -> None:
+        """Write a URC once its time has come, if it is still due then."""
+        self._urcs.call(self._notify, urc, is_due)
+
+    def _notify(self, urc: Response, is_due: Callable[[], bool]) -> None:
+        if is_due():
+            self.notify_at_once(urc)
+
+    def notify_at_once(self, urc: Response) -> None:
+        """Write a URC, before any that is late."""
+        if isinstance(urc, DataReceived):
+            urc = replace(urc, form=self._nvram.receive_format)
+
+        self.write(self._urc_dce.send(urc))
+
+    def report(self, *urcs: Response) -> None:
+        """Write URCs about the module's own sleep, though it may have begun."""
+        self._line.write(self._urc_dce.send(*urcs))
+
+    def write(self, data: bytes) -> None:
+        """Write bytes to the line. A module in deep sleep writes nothing."""
+        if data and self._sleep.can_write:
+            self._sleep.restart_timer()
+            self._line.write(self._random_faults.cut(data))
+
+    # Settings that show on the line
+
+    def use_formats(self) -> None:
+        """Read payload in the format that the NVRAM holds."""
+        self.dce.send_format = self._nvram.send_format
+
+    def set_echo(self, *, on: bool) -> None:
+        """Switch the echo."""
+        self.dce.echo_ending = ECHO_ENDINGS[self._options.echo_ending] if on else None
+
+    @property
+    def error_level(self) -> CmeLevel:
+        """How errors are reported (AT+CMEE)."""
+        return self.dce.dialect.cme
+
+    @error_level.setter
+    def error_level(self, level: CmeLevel) -> None:
+        self.dce.dialect = replace(self.dce.dialect, cme=level)

@@ -12,7 +12,7 @@ class TraceEvent:
     """Something that happened.
 
     Attributes:
-        time: when, in seconds, by :func:`time.monotonic`.
+        time: when, in seconds, by the clock of the modem's loop (``loop.time()``).
     """
 
     time: float

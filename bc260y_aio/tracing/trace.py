@@ -6,7 +6,6 @@
 import asyncio
 import dataclasses
 import logging
-import time
 from collections.abc import Callable, Sequence, Sized
 from typing import Any, Final, Protocol
 
@@ -41,6 +40,11 @@ _is_logged: Final = _logger.isEnabledFor
 Callback = Callable[[TraceEvent], None]
 
 _POWER: Final = {PowerEvent.ENTER_DEEP_SLEEP: "asleep", PowerEvent.EXIT_DEEP_SLEEP: "awake"}
+
+
+def _now() -> float:
+    """Return the time of the loop, in seconds: that of a virtual clock, too. uvloop's goes in steps of 1 ms."""
+    return asyncio.get_running_loop().time()
 
 
 class Brought(Protocol):
@@ -133,14 +137,14 @@ class Trace:
         """The port is open."""
         self.is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
         if self.is_on:
-            self._publish(LineOpened(time=time.monotonic(), port=port, baudrate=baudrate))
+            self._publish(LineOpened(time=_now(), port=port, baudrate=baudrate))
 
     def closed(self, error: Exception) -> None:
         """The dialogue is over."""
         self._lined_up.clear()
         self._queues.clear()
         if self._callbacks or _is_logged(logging.DEBUG):
-            now = time.monotonic()
+            now = _now()
             if self._sent is not None:
                 self._end(now, self._sent, masked(str(error)))
 
@@ -150,13 +154,13 @@ class Trace:
     def recovery_began(self) -> None:
         """Probes are sent from now on."""
         if (self._callbacks or _is_logged(logging.DEBUG)) and self._recovery_began is None:
-            self._recovery_began = now = time.monotonic()
+            self._recovery_began = now = _now()
             self._publish(RecoveryBegan(time=now))
 
     def recovery_ended(self, error: Exception | None) -> None:
         """No more probes are."""
         if self._recovery_began is not None:
-            now = time.monotonic()
+            now = _now()
             seconds, self._recovery_began = now - self._recovery_began, None
             self._publish(RecoveryEnded(time=now, seconds=seconds, error=None if error is None else masked(str(error))))
 
@@ -164,13 +168,13 @@ class Trace:
 
     def lined_up(self, waiter: object) -> None:
         """Somebody stands in line."""
-        self._lined_up[waiter] = time.monotonic()
+        self._lined_up[waiter] = _now()
 
     def granted(self, waiter: object) -> None:
         """It has the turn."""
         if self._lined_up or self._waited:
             since = self._lined_up.pop(waiter, None)
-            self._waited = 0.0 if since is None else time.monotonic() - since
+            self._waited = 0.0 if since is None else _now() - since
 
     def sent(self, command: Command, line: bytes, waiting: int) -> None:
         """A command was written, while so many wait for a turn."""
@@ -178,7 +182,7 @@ class Trace:
         if not self.is_on:
             return
 
-        now = time.monotonic()
+        now = _now()
         self._number += 1
         self._sent = CommandSent(
             time=now,
@@ -202,7 +206,7 @@ class Trace:
         if sent is None:
             return
 
-        now = time.monotonic()
+        now = _now()
         is_ok = not isinstance(outcome, Exception) and not any(map(_is_failure, outcome.completions))
         if is_ok and isinstance(command, OpenSocket):
             self._begin_socket(now, command)
@@ -242,7 +246,7 @@ class Trace:
     def retried(self, connect_id: int, reason: str) -> None:
         """Something is done again."""
         if self._callbacks or _is_logged(logging.DEBUG):
-            self._publish(Retried(time=time.monotonic(), connect_id=connect_id, reason=masked(reason)))
+            self._publish(Retried(time=_now(), connect_id=connect_id, reason=masked(reason)))
 
     # What comes by itself
 
@@ -251,7 +255,7 @@ class Trace:
         if not (self._callbacks or _is_logged(logging.DEBUG)):
             return
 
-        now = time.monotonic()
+        now = _now()
         if (text := _urc(event)) is not None:
             connect_id = _connect_id(event)
             self._publish(UrcHeard(time=now, kind=type(event).__name__, text=text, connect_id=connect_id))
@@ -264,7 +268,7 @@ class Trace:
     def arrived(self, connect_id: int, data: bytes, *, is_stray: bool) -> None:
         """A peer's data came."""
         if self.is_on:
-            now = time.monotonic()
+            now = _now()
             self._publish(DataArrived(time=now, connect_id=connect_id, size=len(data), is_stray=is_stray), bytes(data))
             self._look()
 
@@ -278,10 +282,10 @@ class Trace:
         """Look at them no more."""
         self._queues.pop(connect_id, None)
         if any(self._depths.pop(connect_id, ())):
-            self._publish(QueueDepth(time=time.monotonic(), connect_id=connect_id, sending=0, receiving=0))
+            self._publish(QueueDepth(time=_now(), connect_id=connect_id, sending=0, receiving=0))
 
     def _look(self) -> None:
-        now = time.monotonic()
+        now = _now()
         for connect_id, (outbox, inbox) in self._queues.items():
             depth = (len(outbox), inbox.size)
             if depth != self._depths.get(connect_id, (0, 0)):

@@ -12,6 +12,7 @@ from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, LateAnswer, PeerClos
 from bc260y_aio.emulator import EchoPeer, Emulator, Network
 from bc260y_aio.errors import CommandFailed, PortLost
 from bc260y_aio.modem.modem import Modem
+from bc260y_aio.testing import virtual_clock
 from bc260y_aio.tracing import (
     LOGGER,
     CommandEnded,
@@ -352,8 +353,34 @@ async def test_nothing_that_is_logged_tells_whose_module_it_is_nor_what_was_said
         (Unrecognised(f'x+QIURC: "recv",1,18,{PAYLOAD.decode()}'), 'x+QIURC: "recv",1,18,...'),
     ],
 )
-def test_whatever_is_heard_is_told_in_words(event: Any, told: str) -> None:
+async def test_whatever_is_heard_is_told_in_words(event: Any, told: str) -> None:
     listener, trace = Listener(), Trace("it")
     trace.add(listener)
     trace.heard(event)
     assert [heard.text for heard in listener.of(UrcHeard)] == [told]
+
+
+# The clock
+
+
+def test_the_times_are_those_of_the_loop_also_under_a_virtual_clock() -> None:
+    listener = Listener()
+
+    async def main() -> None:
+        now = asyncio.get_running_loop().time
+        async with Emulator(line="memory", network=Network(latency=4.0)) as emulator:
+            emulator.network.add_host("echo.example", EchoPeer())
+            async with Modem(emulator.url) as modem:
+                modem.trace(listener)
+                begin = now()
+                _, writer = await modem.open_connection("echo.example", 7)
+                seconds = now() - begin
+                writer.transport.abort()
+
+        opening = next(event for event in listener.of(CommandEnded) if event.command.startswith("AT+QIOPEN"))
+        assert seconds >= 8.0
+        assert opening.seconds == pytest.approx(seconds, abs=0.01)
+        assert begin <= opening.time - opening.seconds <= opening.time <= begin + seconds
+
+    with asyncio.Runner(loop_factory=virtual_clock(1000.0)) as runner:
+        runner.run(main())

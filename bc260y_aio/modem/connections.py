@@ -337,7 +337,7 @@ class Connections(ModemCore):
                         await self._confirm(module_socket, what)
 
                     # What comes to be while the modem closes is not among what it closes.
-                    if not self._is_usable:
+                    if not self.is_open:
                         raise ModemClosed("the modem was closed")
 
                     return module_socket

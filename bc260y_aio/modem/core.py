@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..at.information import Registration
 from ..at.urcs import RegistrationChanged
-from ..errors import BC260YError, ModuleRestarted, NotRegistered
+from ..errors import BC260YError, ModemClosed, ModuleRestarted, NotRegistered
 from ..line.channel import Channel
 from ..line.profile import Profile
 from ..sockets.allocation import ConnectIDs, LocalPorts
@@ -50,7 +50,10 @@ class Options:
 
 
 class ModemCore:
-    """The state of a modem, and what both its halves need: the channel, and the registration."""
+    """The state of a modem that its connections, services and power settings share: the channel and the registration.
+
+    :class:`bc260y_aio.Modem` opens and closes the channel; everything else asks :attr:`_channel` for it.
+    """
 
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
         self._options = options
@@ -64,16 +67,32 @@ class ModemCore:
         self._ids = ConnectIDs(options.profile.sockets)
         self._local_ports = LocalPorts()
         self._registration_changed: asyncio.Event | None = None
+        self._opened: Channel | None = None
+        self._is_opening = self._is_closing = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the modem is open and its port is there."""
+        return self._opened is not None and self._opened.error is None and not (self._is_opening or self._is_closing)
 
     @property
     def _channel(self) -> Channel:
-        """The channel of an open modem."""
-        raise NotImplementedError
+        """The channel of the open modem.
 
-    @property
-    def _is_usable(self) -> bool:
-        """Whether the modem is open and its channel stands."""
-        raise NotImplementedError
+        Raises:
+            ModemClosed: the modem is not open.
+            BC260YError: why the channel ended.
+        """
+        if self._opened is None:
+            raise ModemClosed("the modem is not open")
+
+        if self._opened.error is not None:
+            raise self._opened.error.with_traceback(None)
+
+        if self._is_opening or self._is_closing:
+            raise ModemClosed(f"the modem is being {'opened' if self._is_opening else 'closed'}")
+
+        return self._opened
 
     def _note_registration(self, change: RegistrationChanged) -> None:
         known = self._settings.registration

@@ -1,6 +1,7 @@
 """The modem: its life, and the event loop's methods."""
 
 import asyncio
+import inspect
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable
@@ -11,7 +12,7 @@ from ..at.completions import SocketOpened
 from ..at.information import SocketInfo, SocketState
 from ..at.responses import Response
 from ..at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
-from ..errors import BC260YError, ModemClosed, ModuleRestarted, ModuleSlept
+from ..errors import BC260YError, ModuleRestarted, ModuleSlept
 from ..line.channel import Channel
 from ..line.profile import Profile
 from ..line.turns import Turn
@@ -23,14 +24,14 @@ from ..sockets.dataformat import Mode, PayloadFormats
 from ..tracing import Callback
 from .connections import Connections
 from .core import Options
-from .power import Power
+from .power import PowerManagement
 from .services import Services
 from .startup import DEFAULT_RATES, close_open_sockets, find_rate
 
 logger = logging.getLogger("bc260y_aio")
 
 
-class Modem(Connections, Services, Power):
+class Modem(Connections, Services, PowerManagement):
     """A BC260Y-CN module on a serial port; an async context manager.
 
     It has the event loop's methods, with their names, arguments, results and exceptions: what is opened here goes over
@@ -42,7 +43,7 @@ class Modem(Connections, Services, Power):
 
     def __init__(
         self,
-        port: str,
+        port: str | os.PathLike[str],
         *,
         baudrate: int | None = None,
         data_format: Mode = "hex",
@@ -89,14 +90,13 @@ class Modem(Connections, Services, Power):
                 peer takes one over. All others are closed.
 
         Raises:
-            ValueError: an argument is out of range, or not what the module can do.
+            TypeError: the port is neither a string nor a path.
+            ValueError: an argument is out of range, or not what the module can do; or the port is empty.
             OSError: the profile's file cannot be read.
         """
         known = Profile.of(profile, sockets=sockets, command_gap=command_gap, nvram_gap=nvram_gap)
-        self._port_url = port
+        self._port_url = _port_url(port)
         self._baudrate = baudrate
-        self._opened: Channel | None = None
-        self._is_opening = self._is_closing = False
         options = Options(
             profile=known,
             receive_limit=receive_limit,
@@ -132,12 +132,7 @@ class Modem(Connections, Services, Power):
         """The rate of the line, or None where there is none or the modem is not open."""
         return self._opened.port.baudrate if self._opened is not None else None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the modem is open and its port is there."""
-        return self._opened is not None and self._opened.error is None and not (self._is_opening or self._is_closing)
-
-    # Life
+    # Opening and closing
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -224,7 +219,7 @@ class Modem(Connections, Services, Power):
 
     @classmethod
     async def reconnecting(
-        cls, port: str, *, first_pause: float = 1.0, longest_pause: float = 60.0, **options: Any
+        cls, port: str | os.PathLike[str], *, first_pause: float = 1.0, longest_pause: float = 60.0, **options: Any
     ) -> AsyncGenerator[Self, None]:
         """Yield an opened modem, and again after each loss: for programs that run for months.
 
@@ -299,23 +294,6 @@ class Modem(Connections, Services, Power):
         except TimeoutError:
             logger.warning("%s: the module did not answer in time; its settings are left as they are", self.name)
 
-    @property
-    def _channel(self) -> Channel:
-        if self._opened is None:
-            raise ModemClosed("the modem is not open")
-
-        if self._opened.error is not None:
-            raise self._opened.error.with_traceback(None)
-
-        if self._is_opening or self._is_closing:
-            raise ModemClosed(f"the modem is being {'opened' if self._is_opening else 'closed'}")
-
-        return self._opened
-
-    @property
-    def _is_usable(self) -> bool:
-        return self.is_open
-
     # asyncio's own calls
 
     def route(self, match: Match | None = None, scope: Scope = "context", *, exclusive: bool = False) -> Route:
@@ -346,15 +324,19 @@ class Modem(Connections, Services, Power):
     # What the module says by itself
 
     def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
-        """Call back for every URC of these kinds, but for received data; return a function that ends that.
+        """Call back for every URC of these kinds except received data, and return a function that unsubscribes.
 
         Args:
             callback: gets the URC, a value of a class of :mod:`bc260y_aio.at.urcs`. It must not block.
             kinds: those classes; all URCs when there are none.
 
         Raises:
+            TypeError: the callback is a coroutine function, which nothing would await.
             ModemClosed: the modem is not open.
         """
+        if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(type(callback).__call__):
+            raise TypeError("subscribe() needs a plain function: create a task in it, or put the URC into a queue")
+
         return self._channel.subscribe(callback, *kinds)
 
     def trace(self, callback: Callback, *, payload: bool = False) -> Callable[[], None]:
@@ -406,6 +388,18 @@ class Modem(Connections, Services, Power):
                     await self._allow_sleep(channel, turn)
         except BC260YError as exc:
             logger.warning("%s: after its restart the module cannot be used: %s", self.name, exc)
+
+
+def _port_url(port: str | os.PathLike[str]) -> str:
+    """Return a port as a URL or a device path."""
+    url = os.fspath(port) if isinstance(port, str | os.PathLike) else port
+    if not isinstance(url, str):
+        raise TypeError(f"port must be a string or a path such as '/dev/ttyUSB0', not {type(port).__name__}")
+
+    if not url.strip():
+        raise ValueError("port is empty: name a device path, socket://host:port or emulator://")
+
+    return url
 
 
 def _can_be_adopted(info: SocketInfo) -> bool:

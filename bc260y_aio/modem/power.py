@@ -59,7 +59,7 @@ class EdrxSetting:
     paging_window: timedelta | None = None
 
 
-class Power(ModemCore):
+class PowerManagement(ModemCore):
     """When a modem sleeps."""
 
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
@@ -134,7 +134,7 @@ class Power(ModemCore):
             yield
         finally:
             self._awake -= 1
-            if not self._awake and self._is_usable:
+            if not self._awake and self.is_open:
                 await self.sleep()
 
     # What is asked of the network

@@ -23,6 +23,12 @@ _KINDS: Final[dict[int, type[PortError]]] = {
     errno.EAGAIN: PortBusy,
 }
 
+_REASONS: Final = {
+    errno.EAGAIN: "another program has it open",
+    errno.ENOTTY: "it is not a serial port",
+    errno.EISDIR: "it is a directory, not a serial port",
+}
+
 
 def checked_scheme(url: str) -> str:
     """Return the scheme of a URL, empty for a device path; raise ValueError for what cannot work."""
@@ -75,7 +81,7 @@ def translated(what: str, kind: type[PortError] | None = None) -> Iterator[None]
         if number is None:
             raise (kind or PortError)(f"{what}: {why}") from exc
 
-        reason = "another program has it open" if number == errno.EAGAIN else os.strerror(number)
+        reason = _REASONS.get(number) or os.strerror(number)
         raise (kind or _KINDS.get(number, PortError))(f"{what}: {reason}") from exc
 
 

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeAlias
 
-import bc260y_aio.modem.modem
+import bc260y_aio.modem.lifecycle
 from bc260y_aio.port import Port
 
 Opener: TypeAlias = Callable[[str], Awaitable[Port]]
@@ -13,7 +13,7 @@ Opener: TypeAlias = Callable[[str], Awaitable[Port]]
 @contextlib.contextmanager
 def opened_by(opener: Opener) -> Iterator[None]:
     """Let modems open their ports so, rather than by their URL."""
-    names = vars(bc260y_aio.modem.modem)
+    names = vars(bc260y_aio.modem.lifecycle)
     original = names["open_port"]
     names["open_port"] = lambda url, baudrate=None: opener(url)
     try:

@@ -135,7 +135,7 @@ class SocksServer:
             self._pause(listener)
             listener.close()
 
-        await self._clients.settle(0.0)
+        await self._clients.wait_all(0.0)
 
     # Accepting
 

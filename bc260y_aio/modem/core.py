@@ -68,6 +68,8 @@ class ModemCore:
         self._local_ports = LocalPorts()
         self._registration_changed: asyncio.Event | None = None
         self._opened: Channel | None = None
+        # The event loop of the last opening.
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_opening = self._is_closing = False
 
     @property
@@ -81,8 +83,10 @@ class ModemCore:
 
         Raises:
             ModemClosed: the modem is not open.
+            RuntimeError: the modem is open on another event loop than the one that runs.
             BC260YError: why the channel ended.
         """
+        self._check_loop()
         if self._opened is None:
             raise ModemClosed("the modem is not open")
 
@@ -93,6 +97,27 @@ class ModemCore:
             raise ModemClosed(f"the modem is being {'opened' if self._is_opening else 'closed'}")
 
         return self._opened
+
+    def _check_loop(self) -> None:
+        """Check that the modem is not open on another event loop than the one that runs.
+
+        Raises:
+            RuntimeError: it is.
+        """
+        if self._opened is None or self._loop is None:
+            return
+
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            # Between two runs of its loop.
+            return
+
+        if running is not self._loop:
+            raise RuntimeError(
+                f"{self!r} is open on another event loop; a modem belongs to the loop on which it was opened "
+                "(from another thread: asyncio.run_coroutine_threadsafe)"
+            )
 
     def _note_registration(self, change: RegistrationChanged) -> None:
         known = self._settings.registration
@@ -126,6 +151,7 @@ class ModemCore:
             NotRegistered: it was not in time.
             ModemClosed: the modem is not open.
         """
+        self._check_loop()
         seconds = self._options.registration_timeout if timeout is None else timeout
         self._registration_changed = changed = self._registration_changed or asyncio.Event()
         try:

@@ -5,33 +5,22 @@ import inspect
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable
-from types import TracebackType
 from typing import Any, Self
 
-from ..at.completions import SocketOpened
-from ..at.information import SocketInfo, SocketState
 from ..at.responses import Response
-from ..at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
-from ..errors import BC260YError, ModuleRestarted, ModuleSlept
-from ..line.channel import Channel
+from ..errors import BC260YError
 from ..line.profile import Profile
-from ..line.turns import Turn
-from ..port import Port, open_port
 from ..routing import Match, Route, Scope
-from ..sockets.allocation import ConnectIDs
-from ..sockets.closing import close_connect_id
 from ..sockets.dataformat import Mode, PayloadFormats
 from ..tracing import Callback
-from .connections import Connections
 from .core import Options
-from .power import PowerManagement
+from .lifecycle import Lifecycle
 from .services import Services
-from .startup import DEFAULT_RATES, close_open_sockets, find_rate
 
 logger = logging.getLogger("bc260y_aio")
 
 
-class Modem(Connections, Services, PowerManagement):
+class Modem(Lifecycle, Services):
     """A BC260Y-CN module on a serial port; an async context manager.
 
     It has the event loop's methods, with their names, arguments, results and exceptions: what is opened here goes over
@@ -110,7 +99,7 @@ class Modem(Connections, Services, PowerManagement):
             rai_on_close=rai_on_close,
             adopt_udp=adopt_udp,
         )
-        super().__init__(self.name, options, PayloadFormats(data_format, known.payload_format))
+        super().__init__(_line_name(self._port_url), options, PayloadFormats(data_format, known.payload_format))
 
     def __repr__(self) -> str:
         channel = self._opened
@@ -120,7 +109,7 @@ class Modem(Connections, Services, PowerManagement):
     @property
     def name(self) -> str:
         """What its tasks and log lines call it: the end of the port's name."""
-        return self._port_url.partition("?")[0].rstrip("/").rpartition("/")[2].rstrip(":") or "modem"
+        return _line_name(self._port_url)
 
     @property
     def port(self) -> str:
@@ -131,91 +120,6 @@ class Modem(Connections, Services, PowerManagement):
     def baudrate(self) -> int | None:
         """The rate of the line, or None where there is none or the modem is not open."""
         return self._opened.port.baudrate if self._opened is not None else None
-
-    # Opening and closing
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def open(self) -> None:
-        """Open the port, find the module, and tell it what this package relies on (guide 4.1).
-
-        Echo and sleep are switched off, the payload formats set if they differ, sockets left by an earlier program
-        closed.
-
-        Raises:
-            PortNotFound: there is no such port.
-            PortBusy: another program has it.
-            ModemNotResponding: nothing answers ``AT``.
-            RuntimeError: the modem is open already.
-        """
-        if self._opened is not None:
-            if self._opened.error is None:
-                raise RuntimeError(f"{self!r} is open already")
-
-            await self.close()
-
-        port = await open_port(self._port_url, self._baudrate or DEFAULT_RATES[0])
-        try:
-            if self._baudrate is None and port.baudrate is not None:
-                await find_rate(port, self._options.open_timeout)
-            else:
-                port.write(b"\r")
-        except BaseException:
-            await port.close()
-            raise
-
-        # Until the left_open are closed, nobody can tell which connectIDs are free.
-        self._is_opening = True
-        try:
-            await self._begin(port)
-        finally:
-            self._is_opening = False
-
-    async def _begin(self, port: Port) -> None:
-        options = self._options
-        channel = Channel(
-            port,
-            name=self.name,
-            recovery_timeout=options.open_timeout,
-            profile=options.profile,
-            trace=self._trace,
-            numbers=self._marker_numbers,
-        )
-        channel.inboxes.sockets = options.profile.sockets
-        self._ids = ConnectIDs(options.profile.sockets)
-        self._left_open.clear()
-        self._opened = channel
-        self._tasks.begin()
-        channel.start()
-        try:
-            # Whatever a wrong rate or an earlier program left behind must have been said before the first command.
-            channel.recover()
-            async with channel.turn(urgent=True) as turn:
-                left_open = await self._settings.establish(channel, turn, self._on_echo)
-
-            # From here on a module that restarts has to be reported all of that again.
-            channel.subscribe(self._on_urc, Restarted, RegistrationChanged, PowerChanged, LateAnswer)
-            keep = [info for info in left_open if options.adopt_udp and _can_be_adopted(info)]
-            await close_open_sockets(channel, [info for info in left_open if info not in keep])
-            for info in keep:
-                self._keep_open_socket(channel, info)
-        except BaseException:
-            try:
-                await self._restore_settings(channel)
-            finally:
-                self._opened = None
-                await channel.close()
-
-            raise
-
-        channel.recovery.timeout = options.recovery_timeout
 
     @classmethod
     async def reconnecting(
@@ -257,42 +161,6 @@ class Modem(Connections, Services, PowerManagement):
                 yield modem
             finally:
                 await modem.close()
-
-    async def close(self) -> None:
-        """Close what is open, let the module sleep again if it may, and close the port.
-
-        Connections are closed as their ``close()`` does: what was written goes out first, for a bounded time. Nothing
-        is raised for what went wrong on the way.
-        """
-        channel = self._opened
-        if channel is None:
-            return
-
-        # From here on nothing new is begun: what comes free goes to nobody who waits for it.
-        self._is_closing = True
-        try:
-            for transport in self._transports():
-                transport.close()
-
-            await self._tasks.settle(2 * self._options.close_timeout)
-            await self._restore_settings(channel)
-        finally:
-            self._opened = None
-            self._is_closing = False
-            await channel.close()
-            await self._tasks.settle(self._options.close_timeout)
-
-    async def _restore_settings(self, channel: Channel) -> None:
-        """Set back what was changed in the module, if it answers."""
-        if channel.error is not None:
-            return
-
-        try:
-            async with asyncio.timeout(self._options.close_timeout):
-                restore = self._options.restore_data_format
-                await self._settings.restore(channel, restore_data_format=restore)
-        except TimeoutError:
-            logger.warning("%s: the module did not answer in time; its settings are left as they are", self.name)
 
     # asyncio's own calls
 
@@ -348,47 +216,6 @@ class Modem(Connections, Services, PowerManagement):
         """
         return self._trace.add(callback, payload=payload)
 
-    def _on_urc(self, event: Response) -> None:
-        channel = self._opened
-        if channel is None:
-            return
-
-        match event:
-            case Restarted():
-                logger.warning("%s: the module restarted; every socket is gone", self.name)
-                self._establish_again(channel)
-            case RegistrationChanged():
-                self._note_registration(event)
-            case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
-                channel.inboxes.end_streams(ModuleSlept("the module slept; TCP connections do not live through that"))
-            case LateAnswer(response=SocketOpened(connect_id=connect_id)) if connect_id not in self._ids.taken:
-                self._tasks.spawn(close_connect_id(channel, connect_id), f"{connect_id}.late")
-
-    def _on_echo(self) -> None:
-        if self._opened is not None:
-            logger.warning("%s: the module echoes again; it seems to have restarted", self.name)
-            self._establish_again(self._opened)
-
-    def _establish_again(self, channel: Channel) -> None:
-        channel.watch_echo(None)
-        turn = channel.turn(urgent=True)
-        turn.queue()
-        self._tasks.spawn(self._reestablish(channel, turn), "reestablish")
-
-    async def _reestablish(self, channel: Channel, turn: Turn) -> None:
-        try:
-            async with turn:
-                open_sockets = await self._settings.establish(channel, turn, self._on_echo)
-                for connect_id in self._ids.taken - {info.connect_id for info in open_sockets}:
-                    # Where its RDY was lost on the line, this is the first that is heard of it.
-                    if (inbox := channel.inboxes.get(connect_id)) is not None:
-                        inbox.end(ModuleRestarted("the module restarted, and nothing reported so"))
-
-                if channel.may_sleep:
-                    await self._allow_sleep(channel, turn)
-        except BC260YError as exc:
-            logger.warning("%s: after its restart the module cannot be used: %s", self.name, exc)
-
 
 def _port_url(port: str | os.PathLike[str]) -> str:
     """Return a port as a URL or a device path."""
@@ -402,6 +229,6 @@ def _port_url(port: str | os.PathLike[str]) -> str:
     return url
 
 
-def _can_be_adopted(info: SocketInfo) -> bool:
-    # Where the state is another, opening came to nothing, or is not over.
-    return info.service_type == "UDP" and info.state is SocketState.CONNECTED
+def _line_name(url: str) -> str:
+    """Return what tasks and log lines call a port: the end of its name."""
+    return url.partition("?")[0].rstrip("/").rpartition("/")[2].rstrip(":") or "modem"

@@ -19,10 +19,11 @@ from ..at.timers import (
     write_cycle,
     write_periodic,
 )
-from ..errors import CommandError, ModuleSlept, RemoteProtocolError
+from ..errors import BC260YError, CommandError, ModuleSlept, RemoteProtocolError
 from ..line.channel import Channel
 from ..line.turns import Turn
 from ..sockets.dataformat import PayloadFormats
+from ..sockets.tasks import uninterrupted
 from .core import ModemCore, Options
 
 logger = logging.getLogger("bc260y_aio")
@@ -125,6 +126,8 @@ class PowerManagement(ModemCore):
     async def awake(self) -> AsyncIterator[None]:
         """Keep the module awake inside the block, and allow it to sleep after the last such block has ended.
 
+        A block that is cancelled allows it as well, before the cancellation goes on.
+
         Raises:
             BC260YError: as :meth:`wake` and :meth:`sleep`.
         """
@@ -132,10 +135,24 @@ class PowerManagement(ModemCore):
         try:
             await self.wake()
             yield
-        finally:
-            self._awake -= 1
-            if not self._awake and self.is_open:
-                await self.sleep()
+        except BaseException:
+            # The error of the block matters more than that of allowing sleep.
+            with contextlib.suppress(BC260YError):
+                await self._leave_awake()
+
+            raise
+        else:
+            await self._leave_awake()
+
+    async def _leave_awake(self) -> None:
+        self._awake -= 1
+        if not self._awake and self.is_open:
+            await uninterrupted(lambda: self._tasks.spawn(self._end_awake(), "sleep"))
+
+    async def _end_awake(self) -> None:
+        # Another block may have begun meanwhile.
+        if not self._awake and self.is_open:
+            await self.sleep()
 
     # What is asked of the network
 

@@ -233,6 +233,11 @@ class Port:
 
         await asyncio.shield(self._closing)
 
+    async def abandon(self) -> None:
+        """Release the descriptor of a port whose event loop has ended without a :meth:`close`."""
+        if isinstance(self._line, Device):
+            await self._line.close()
+
     async def _close(self) -> None:
         try:
             if self._transport is not None:

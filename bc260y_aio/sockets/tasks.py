@@ -1,37 +1,43 @@
 """Tasks that outlive the call that started them, kept where their end can be waited for."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+from anyio import CancelScope
 
 
 class TaskSet:
-    """The background tasks of one modem."""
+    """The background tasks of one modem.
+
+    Attributes:
+        name: the names of its tasks begin with it.
+    """
 
     def __init__(self, name: str) -> None:
-        """Make an empty set; ``name`` is what its tasks are called after."""
-        self._name = name
+        """Make an empty set."""
+        self.name = name
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
         return len(self._tasks)
 
-    def begin(self) -> None:
-        """Start tasks on the running loop from now on, also between two of its runs: a transport can be closed then."""
+    def bind(self) -> None:
+        """Start tasks on the running loop from now on, even between two of its runs, when a transport can be closed."""
         self._loop = asyncio.get_running_loop()
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Start a task. It is kept until it is done."""
-        task = (self._loop or asyncio.get_running_loop()).create_task(work, name=f"bc260y[{self._name}].{name}")
+        task = (self._loop or asyncio.get_running_loop()).create_task(work, name=f"bc260y[{self.name}].{name}")
         if not task.done():
             self._tasks[task] = None
             task.add_done_callback(self._tasks.pop)
 
         return task
 
-    async def settle(self, timeout: float) -> None:
-        """Wait until all have ended, those too that start meanwhile; after ``timeout`` seconds, cancel the rest."""
+    async def wait_all(self, timeout: float) -> None:
+        """Wait until all have ended, also those that start meanwhile; after ``timeout`` seconds, cancel the rest."""
         deadline = asyncio.get_running_loop().time() + timeout
         while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(tuple(self._tasks), timeout=left)
@@ -41,3 +47,47 @@ class TaskSet:
                 task.cancel()
 
             await asyncio.wait(tasks)
+
+
+# A task that is cancelled so many times is not started again.
+_MOST_STARTS = 100
+
+
+async def uninterrupted(start: Callable[[], asyncio.Task[None]], on_cancel: Callable[[], None] | None = None) -> None:
+    """Wait until a task has ended, however often the caller is cancelled meanwhile; then raise the cancellation.
+
+    An anyio cancel scope, which cancels again at every await, is held off as well.
+
+    Args:
+        start: starts the task, which takes a bounded time; it is called again when the task itself was cancelled.
+        on_cancel: is called at the first cancellation.
+
+    Raises:
+        CancelledError: the caller was cancelled; the task has ended all the same.
+        Exception: what the task raised.
+    """
+    task = start()
+    starts = 1
+    cancellation: asyncio.CancelledError | None = None
+    try:
+        while not task.done():
+            try:
+                with CancelScope(shield=cancellation is not None):
+                    await asyncio.wait((task,))
+            except asyncio.CancelledError as exc:
+                if cancellation is None and on_cancel is not None:
+                    on_cancel()
+
+                cancellation = cancellation or exc
+
+            if task.done() and task.cancelled() and starts < _MOST_STARTS:
+                task = start()
+                starts += 1
+
+        if cancellation is not None:
+            raise cancellation
+    finally:
+        # An exception that is kept would keep this frame, too.
+        cancellation = None
+
+    await task

@@ -353,6 +353,6 @@ class Module(FarEnd):
 async def open_modem(far: FarEnd, **options: Any) -> AsyncIterator[Modem]:
     """Open a modem on a line."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bc260y_aio.modem.modem.open_port", far.open_port)
+        patch.setattr("bc260y_aio.modem.lifecycle.open_port", far.open_port)
         async with Modem("script://module", **{"nvram_gap": 0.0} | options) as modem:
             yield modem

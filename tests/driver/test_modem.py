@@ -630,7 +630,7 @@ async def test_nothing_is_opened_before_the_sockets_of_an_earlier_program_are_cl
     left = OpenSocket(0, "TCP", "old.example", 7)
     module.sockets[0] = Socket(left)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bc260y_aio.modem.modem.open_port", module.open_port)
+        patch.setattr("bc260y_aio.modem.lifecycle.open_port", module.open_port)
         modem = Modem("script://module", nvram_gap=0.0)
         opening = asyncio.ensure_future(modem.open())
         while not module.count("AT+QISTATE?"):
@@ -652,7 +652,7 @@ async def test_an_opening_is_not_served_by_what_an_earlier_one_asked() -> None:
     far = FarEnd()
     markers: list[bytes] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bc260y_aio.modem.modem.open_port", far.open_port)
+        patch.setattr("bc260y_aio.modem.lifecycle.open_port", far.open_port)
         modem = Modem("script://module")
         for _ in range(2):
             opening = asyncio.ensure_future(modem.open())

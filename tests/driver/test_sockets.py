@@ -62,7 +62,7 @@ async def open_socket(
             far.sockets[0] = Socket(OpenSocket(0, service_type, "a.b", 7))
 
         yield socket
-        await tasks.settle(0.0)
+        await tasks.wait_all(0.0)
 
 
 def make_socket(
@@ -698,7 +698,7 @@ async def test_a_close_that_is_cancelled_before_it_began_gives_everything_back()
         socket = make_socket(channel, tasks, "TCP", "hex")
         socket._on_closed = lambda: given_back.append(0)
         socket.close().cancel()
-        await tasks.settle(1.0)
+        await tasks.wait_all(1.0)
         await settle()
         assert given_back == [0]
         assert socket.inbox.is_ended

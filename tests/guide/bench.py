@@ -203,7 +203,7 @@ def ports_to(*emulators: Emulator) -> Iterator[None]:
         return await Port(url, sockets[url])._open()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bc260y_aio.modem.modem.open_port", open_port)
+        patch.setattr("bc260y_aio.modem.lifecycle.open_port", open_port)
         yield
 
 

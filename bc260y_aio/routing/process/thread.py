@@ -140,7 +140,7 @@ class ModemThread:
                 local.may_wait = lambda: False
                 owner.end()
 
-            await self._relays.settle(self._flush_timeout)
+            await self._relays.wait_all(self._flush_timeout)
             await self._modem.close()
 
     # Work

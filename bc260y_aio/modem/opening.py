@@ -1,0 +1,152 @@
+"""Opening sockets of the module, and using those that an earlier program left open (guide 2.2.2)."""
+
+from ..at.commands import OpenSocket, QuerySocket
+from ..at.completions import SocketOpened
+from ..at.information import SocketInfo, SocketState
+from ..errors import CommandTimeout, ConnectTimeout, ErrorCode, ModemClosed, socket_error
+from ..line.channel import Channel
+from ..line.inbox import Inbox
+from ..sockets.addresses import Address, check_family, host_name, local_port, port_number
+from ..sockets.dataformat import PayloadFormats
+from ..sockets.module_socket import ModuleSocket
+from .core import ModemCore, Options
+
+
+class SocketOpening(ModemCore):
+    """From a host and a port to an open socket of the module."""
+
+    def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
+        super().__init__(name, options, formats)
+        # UDP sockets that an earlier program left open, by their peer.
+        self._left_open: dict[Address, tuple[SocketInfo, Inbox]] = {}
+
+    async def _open_socket(
+        self,
+        service_type: str,
+        host: str | bytes,
+        port: int | str,
+        family: int,
+        local_addr: tuple[str | None, int] | None,
+    ) -> ModuleSocket:
+        self._check_loop()
+        remote = host_name(host), port_number(port, service_type)
+        check_family(remote[0], family)
+        local = local_port(local_addr)
+        if (kept := self._take_open_socket(service_type, remote, local)) is not None:
+            return await self._adopt(kept, remote)
+
+        await self._ensure_registered()
+        await self._local_ports.reserve(service_type, local, wait=self._options.wait_for_local_port)
+        try:
+            connect_id = await self._ids.acquire(self._options.connect_id_timeout)
+        except BaseException:
+            self._local_ports.release(service_type, local, used=False)
+            raise
+
+        return await self._connect(service_type, remote, local, connect_id)
+
+    async def _connect(self, service_type: str, remote: Address, local: int, connect_id: int) -> ModuleSocket:
+        inbox = Inbox(self._options.receive_limit, keeps_order=service_type == "TCP")
+        module_socket = self._make_socket(service_type, remote, local, connect_id, inbox)
+        what = f"opening {service_type.lower()} {remote[0]}:{remote[1]}"
+        try:
+            # Data may come right behind the answer; what comes before it, a restart too, is about earlier sockets.
+            command = OpenSocket(connect_id, service_type, *remote, local)
+            channel = module_socket.channel
+            answer = await channel.execute(command, watch=lambda _: channel.inboxes.attach(connect_id, inbox))
+            match answer.completions:
+                case [SocketOpened(error=ErrorCode.SUCCESS)]:
+                    if answer.is_doubtful:
+                        await self._confirm(module_socket, what)
+
+                    # What comes to be while the modem closes is not among what it closes.
+                    if not self.is_open:
+                        raise ModemClosed("the modem was closed")
+
+                    return module_socket
+                case [SocketOpened(error=code)]:
+                    raise socket_error(code, what)
+                case _:
+                    raise socket_error(ErrorCode.UNKNOWN, what)
+        except CommandTimeout as exc:
+            module_socket.close()
+            raise ConnectTimeout(ErrorCode.OPERATION_TIMEOUT, what) from exc
+        except BaseException:
+            # After a failed open, and after one that nobody waits for, the connectID is blocked until it is closed
+            # (guide 2.2.2, note 3).
+            module_socket.close()
+            raise
+
+    async def _confirm(self, opened: ModuleSocket, what: str) -> None:
+        """Check that a socket is connected, where the module's word may be about an earlier one of its connectID."""
+        answer = await opened.channel.execute(QuerySocket(opened.connect_id))
+        match answer.information:
+            case [SocketInfo(state=SocketState.CONNECTED) as info]:
+                is_ours = (info.host, info.remote_port) == (opened.host, opened.port)
+            case _:
+                is_ours = False
+
+        if not is_ours:
+            raise socket_error(ErrorCode.OPERATION_TIMEOUT, what)
+
+    # Sockets that an earlier program left open
+
+    def _keep_open_socket(self, channel: Channel, info: SocketInfo) -> None:
+        """Keep a UDP socket that is open in the module until somebody opens one to the same peer."""
+        inbox = Inbox(self._options.receive_limit, keeps_order=False)
+        self._ids.take(info.connect_id)
+        channel.inboxes.attach(info.connect_id, inbox)
+        self._left_open[info.host, info.remote_port] = info, inbox
+
+    def _take_open_socket(self, service_type: str, remote: Address, local: int) -> tuple[SocketInfo, Inbox] | None:
+        kept = self._left_open.get(remote) if service_type == "UDP" else None
+        if kept is None or local not in (0, kept[0].local_port) or kept[1].is_ended:
+            return None
+
+        return self._left_open.pop(remote)
+
+    def _drop_kept_sockets(self, channel: Channel) -> None:
+        """Give back the connectIDs of kept sockets that have ended."""
+        for remote, (info, inbox) in tuple(self._left_open.items()):
+            if inbox.is_ended:
+                del self._left_open[remote]
+                channel.inboxes.detach(info.connect_id)
+                self._ids.release(info.connect_id)
+
+    async def _adopt(self, kept: tuple[SocketInfo, Inbox], remote: Address) -> ModuleSocket:
+        info, inbox = kept
+        module_socket = self._make_socket("UDP", remote, info.local_port, info.connect_id, inbox)
+        try:
+            module_socket.sent = (await module_socket.ack_status()).sent
+        except BaseException:
+            module_socket.close()
+            raise
+
+        return module_socket
+
+    def _make_socket(
+        self, service_type: str, remote: Address, local: int, connect_id: int, inbox: Inbox
+    ) -> ModuleSocket:
+        ids, local_ports = self._ids, self._local_ports
+
+        def give_back() -> None:
+            ids.release(connect_id)
+            local_ports.release(service_type, local)
+
+        try:
+            channel = self._channel
+        except BaseException:
+            give_back()
+            raise
+
+        return ModuleSocket(
+            channel,
+            self._formats,
+            inbox,
+            connect_id=connect_id,
+            service_type=service_type,
+            remote=remote,
+            local_port=local,
+            tasks=self._tasks,
+            on_closed=give_back,
+        )

@@ -1,0 +1,332 @@
+"""Opening and closing a modem: its port, its event loop, cancellation on the way out, and restarts of the module."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import pytest
+
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, SetEcho
+from bc260y_aio.at.responses import Response
+from bc260y_aio.emulator import EchoPeer, Emulator
+from bc260y_aio.errors import PortError
+from bc260y_aio.modem.modem import Modem
+from bc260y_aio.sockets.tasks import uninterrupted
+from tests.driver.scripted import Module, Socket, open_modem, settle
+
+RDY: Final = b"\r\nRDY\r\n"
+
+
+# The port
+
+
+def test_a_path_is_a_port() -> None:
+    assert Modem(Path("/dev/ttyUSB7")).port == "/dev/ttyUSB7"
+
+
+@pytest.mark.parametrize("port", [None, 7, b"/dev/ttyUSB0"])
+def test_what_is_no_path_is_refused_as_a_port(port: Any) -> None:
+    with pytest.raises(TypeError, match="port must be a string or a path"):
+        Modem(port)
+
+
+@pytest.mark.parametrize("port", ["", " "])
+def test_an_empty_port_is_refused(port: str) -> None:
+    with pytest.raises(ValueError, match="port is empty"):
+        Modem(port)
+
+
+@pytest.mark.parametrize(("port", "reason"), [("/dev/null", "not a serial port"), ("/tmp", "a directory")])
+async def test_a_device_that_is_no_serial_port_is_named_so(port: str, reason: str) -> None:
+    with pytest.raises(PortError, match=reason):
+        await Modem(port).open()
+
+
+async def test_a_coroutine_function_is_refused_as_a_callback() -> None:
+    async def callback(urc: Response) -> None:
+        raise AssertionError
+
+    async with open_modem(Module()) as modem:
+        with pytest.raises(TypeError, match="plain function"):
+            modem.subscribe(callback)  # type: ignore[arg-type]
+
+
+# Cancellation on the way out
+
+
+@contextlib.asynccontextmanager
+async def sleeping_module() -> AsyncIterator[Module]:
+    """Make a module that is allowed to sleep when a modem is opened on it, and check that it is so in the end."""
+    module = Module()
+    yield module
+    assert (module.sleep, module.sockets) == (1, {})
+
+
+async def cancel_by_scope(work: Callable[[], Awaitable[None]]) -> None:
+    """Run work in a cancel scope that is cancelled, which cancels again at every await."""
+    with anyio.CancelScope() as scope:
+        asyncio.get_running_loop().call_later(0.02, scope.cancel)
+        await work()
+
+    assert scope.cancelled_caught
+
+
+async def cancel_often(work: Callable[[], Awaitable[None]]) -> None:
+    """Cancel a task again in each of many turns of the loop."""
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0.02)
+    for _ in range(30):
+        task.cancel()
+        await asyncio.sleep(0)
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+cancellation = pytest.mark.parametrize("cancelled", [cancel_by_scope, cancel_often])
+
+
+@cancellation
+async def test_a_cancelled_session_closes_its_sockets_and_restores_sleep(cancelled: Any) -> None:
+    async with sleeping_module() as module:
+
+        async def session() -> None:
+            async with open_modem(module) as modem:
+                _, writer = await modem.open_connection("a.b", 7)
+                writer.write(b"data")
+                await asyncio.sleep(60)
+
+        await cancelled(session)
+        assert module.is_closed
+
+
+@cancellation
+async def test_a_close_that_is_cancelled_while_a_peer_does_not_acknowledge_is_finished_all_the_same(
+    cancelled: Any,
+) -> None:
+    async with sleeping_module() as module:
+
+        async def session() -> None:
+            async with open_modem(module) as modem:
+                _, writer = await modem.open_connection("a.b", 7)
+                writer.write(b"data")
+                await writer.drain()
+                await settle()
+                module.sockets[0].unacked = 4
+
+        await cancelled(session)
+        assert module.is_closed
+
+
+@cancellation
+async def test_a_cancelled_awake_block_allows_sleep_again(cancelled: Any) -> None:
+    async with sleeping_module() as module, open_modem(module) as modem:
+        await modem.sleep()
+
+        async def stay_awake() -> None:
+            async with modem.awake():
+                assert module.sleep == 0
+                await asyncio.sleep(60)
+
+        await cancelled(stay_awake)
+        assert module.sleep == 1
+
+
+async def test_the_error_of_an_awake_block_is_not_hidden_by_a_modem_that_was_lost() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+
+        async def fail_awake() -> None:
+            async with modem.awake():
+                module.override = lambda command: b"\r\nERROR\r\n" if "QSCLK" in command.write() else None
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            await fail_awake()
+
+        module.override = lambda command: None
+
+
+async def test_work_that_is_cancelled_itself_is_started_again() -> None:
+    starts: list[asyncio.Task[None]] = []
+
+    def start() -> asyncio.Task[None]:
+        starts.append(asyncio.ensure_future(asyncio.sleep(0)))
+        if len(starts) < 3:
+            starts[-1].cancel()
+
+        return starts[-1]
+
+    await uninterrupted(start)
+    assert [task.cancelled() for task in starts] == [True, True, False]
+
+
+# Event loops
+
+
+def test_a_modem_is_refused_on_another_event_loop_and_stays_unharmed() -> None:
+    async def use_elsewhere(modem: Modem) -> None:
+        for call in (modem.open(), modem.close(), modem.resolve("echo.example"), modem.open_connection("a.b", 7)):
+            with pytest.raises(RuntimeError, match="another event loop"):
+                await call
+
+        for other in (modem.wait_registered(1), modem.sleep(), modem.open_datagram_endpoint("a.b", 7)):
+            with pytest.raises(RuntimeError, match="another event loop"):
+                await other
+
+        with pytest.raises(RuntimeError, match="another event loop"):
+            modem.subscribe(print)
+
+    async def main() -> None:
+        async with Modem("emulator://") as modem:
+            await asyncio.to_thread(asyncio.run, use_elsewhere(modem))
+            assert modem.is_open
+            assert await modem.execute("AT+CSQ")
+
+    asyncio.run(main())
+
+
+def test_a_modem_whose_event_loop_ended_without_a_close_can_be_opened_on_the_next() -> None:
+    modem = Modem("emulator://")
+    asyncio.run(modem.open())
+
+    async def again() -> None:
+        async with modem:
+            assert await modem.execute("AT+CSQ")
+
+    asyncio.run(again())
+    asyncio.run(again())
+
+
+def test_a_modem_whose_event_loop_ended_can_be_closed() -> None:
+    modem = Modem("emulator://")
+    asyncio.run(modem.open())
+    asyncio.run(modem.close())
+    assert not modem.is_open
+
+
+async def test_a_serial_port_is_released_when_a_modem_is_opened_on_the_next_event_loop() -> None:
+    def use(url: str) -> None:
+        modem = Modem(url, baudrate=115200)
+        asyncio.run(modem.open())
+
+        async def again() -> None:
+            async with modem:
+                assert await modem.execute("AT+CSQ")
+
+        asyncio.run(again())
+
+    async with Emulator(line="pty") as emulator:
+        await asyncio.to_thread(use, emulator.url)
+
+
+# Restarts
+
+
+async def test_a_connect_id_kept_for_adoption_is_free_again_after_a_restart() -> None:
+    module = Module()
+    module.sockets[3] = Socket(OpenSocket(3, "UDP", "a.b", 7))
+    async with open_modem(module, adopt_udp=True) as modem:
+        assert modem._ids.taken == {3}
+        module.sockets.clear()
+        module.send(RDY)
+        await settle(200)
+        assert modem._ids.taken == frozenset()
+        assert modem._left_open == {}
+
+
+async def test_sockets_that_nobody_uses_after_a_false_rdy_are_closed() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        reader, writer = await modem.open_connection("a.b", 7)
+        endpoint = await modem.open_datagram_endpoint("a.b", 8)
+        module.send(RDY)
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+
+        await endpoint.wait_closed()
+        await settle(200)
+        assert (module.sockets, modem._ids.taken) == ({}, frozenset())
+        writer.close()
+        with pytest.raises(ConnectionResetError):
+            await writer.wait_closed()
+
+
+async def test_a_connection_that_waits_for_its_open_survives_the_reconciliation() -> None:
+    module = Module()
+    async with open_modem(module, connect_id_timeout=5.0) as modem:
+        await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        module.send(RDY)
+        opening = asyncio.ensure_future(modem.open_connection("a.b", 9))
+        await settle(300)
+        _, writer = await opening
+        assert [socket.opened.remote_port for socket in module.sockets.values()] == [9]
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_thousand_restarts_ask_for_one_establishment_at_a_time() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        before = len(module.lines)
+        for _ in range(1000):
+            module.send(RDY)
+
+        await settle(400)
+        assert len(module.lines) - before < 100
+        assert await modem.execute("AT+CSQ") == []
+        module.override = lambda command: None
+
+
+async def test_a_restart_amid_the_re_establishment_begins_it_again() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        restarts = 2
+
+        def override(command: Command) -> bytes | None:
+            nonlocal restarts
+            if isinstance(command, SetEcho) and restarts:
+                restarts -= 1
+                return RDY
+
+            return None
+
+        module.override = override
+        module.send(RDY)
+        await settle(600)
+        assert restarts == 0
+        assert [line for line in module.lines if line == "ATE0"] == 4 * ["ATE0"]
+        assert modem.is_open
+
+
+async def test_a_socket_in_use_is_spared_by_the_reconciliation_after_an_echo() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        _, writer = await modem.open_connection("a.b", 7)
+        module.sockets[4] = Socket(OpenSocket(4, "UDP", "a.b", 9))
+        module.send(b"AT+CSQ\r\r\nOK\r\n")
+        modem._on_echo()
+        await settle(200)
+        assert list(module.sockets) == [0]
+        assert [line for line in module.lines if line.startswith("AT+QICLOSE")] == [CloseSocket(4).write()]
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_an_emulated_module_is_left_asleep_and_without_sockets_by_a_cancelled_session() -> None:
+    async with Emulator() as emulator:
+        emulator.network.add_host("echo.example", EchoPeer())
+
+        async def session() -> None:
+            async with Modem(emulator.url) as modem:
+                await modem.create_connection(asyncio.Protocol, "echo.example", 7)
+                await asyncio.sleep(60)
+
+        with anyio.move_on_after(0.5):
+            await session()
+
+        assert emulator.module.sockets == {}
+        assert emulator.module.sleep.mode == 1

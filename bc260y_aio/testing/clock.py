@@ -16,10 +16,9 @@
 import asyncio
 import concurrent.futures
 import contextvars
-import heapq
 import selectors
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -88,13 +87,8 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Call back at a time; what is due at the same time is called in the order in which it was asked for."""
-        self._check_closed()  # type: ignore[attr-defined]
         self._timers_set += 1
-        timer = _Timer(when, callback, args, self, context, self._timers_set)
-        # The base class's own queue: it has no other way to a timer that knows its turn.
-        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-        timer._scheduled = True  # type: ignore[attr-defined]
-        return timer
+        return super().call_at(_Due(when, self._timers_set), callback, *args, context=context)
 
     def run_in_executor(  # type: ignore[override]
         self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
@@ -129,28 +123,25 @@ def virtual_clock(
     return lambda: ControlledClockLoop(start, grace=grace, patience=patience)
 
 
-class _Timer(asyncio.TimerHandle):
-    """A timer that goes before those that were set later for the same time."""
+class _Due(float):
+    """A time at which a timer is due; it goes before the same time of a timer that was set later.
+
+    asyncio keeps its timers in a heap, in which equal times have no order.
+    """
 
     __slots__ = ("_number",)
+    _number: int
 
-    def __init__(
-        self,
-        when: float,
-        callback: Callable[..., object],
-        args: Sequence[Any],
-        loop: asyncio.AbstractEventLoop,
-        context: contextvars.Context | None,
-        number: int,
-    ) -> None:
-        super().__init__(when, callback, args, loop, context)
-        self._number = number
+    def __new__(cls, when: float, number: int) -> Self:
+        due = super().__new__(cls, when)
+        due._number = number
+        return due
 
-    def __lt__(self, other: object) -> bool:
-        if isinstance(other, _Timer):
-            return (self.when(), self._number) < (other.when(), other._number)
+    def __lt__(self, other: float) -> bool:
+        if isinstance(other, _Due) and self == other:
+            return self._number < other._number
 
-        return NotImplemented
+        return super().__lt__(other)
 
 
 class _JumpingSelector(selectors.BaseSelector):

@@ -11,7 +11,6 @@ import errno
 import os
 import socket
 import ssl
-from asyncio.sslproto import _SSLProtocolTransport
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Final
@@ -394,10 +393,8 @@ class RoutedLoop:
 
 def _is_ours(transport: Any) -> bool:
     """Tell whether a transport is the module's, or a TLS transport above it."""
-    while isinstance(transport, _SSLProtocolTransport) and transport._ssl_protocol is not None:
-        transport = transport._ssl_protocol._transport
-
-    return isinstance(transport, ModemTransport)
+    is_transport = isinstance(transport, asyncio.BaseTransport)
+    return is_transport and isinstance(transport.get_extra_info("modem_transport"), ModemTransport)
 
 
 def _is_name(host: Any) -> bool:

@@ -182,6 +182,17 @@ class Handshake:
 class StreamWriter(asyncio.StreamWriter):
     """asyncio's writer, which starts TLS also on loops that know no transports but their own, as uvloop."""
 
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        protocol: asyncio.BaseProtocol,
+        reader: asyncio.StreamReader | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._tls_starter = _TlsStarter(loop)
+        pretended: Any = self._tls_starter
+        super().__init__(transport, protocol, reader, pretended)
+
     async def start_tls(
         self,
         sslcontext: ssl.SSLContext,
@@ -202,22 +213,25 @@ class StreamWriter(asyncio.StreamWriter):
             ssl.SSLError: the handshake failed; the connection is closed.
             ConnectionError: the connection ended first, or the handshake took too long.
         """
-        own: Any = self
-        protocol = own._protocol
-        await self.drain()
-        own._transport = await start_tls(
-            own._transport,
-            protocol,
-            sslcontext,
-            server_hostname=server_hostname,
-            ssl_handshake_timeout=ssl_handshake_timeout,
-            ssl_shutdown_timeout=ssl_shutdown_timeout,
+        self._tls_starter.shutdown_timeout = ssl_shutdown_timeout
+        await super().start_tls(
+            sslcontext, server_hostname=server_hostname, ssl_handshake_timeout=ssl_handshake_timeout
         )
-        if hasattr(protocol, "_replace_transport"):
-            protocol._replace_transport(own._transport)
-        else:
-            # Before Python 3.13.
-            protocol._replace_writer(self)
+
+
+class _TlsStarter:
+    """An event loop with :func:`start_tls` for its own: asyncio's writer has no other way to start another TLS."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.shutdown_timeout: float | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    async def start_tls(self, *args: Any, **kwds: Any) -> asyncio.Transport:
+        kwds["ssl_shutdown_timeout"] = self.shutdown_timeout
+        return await start_tls(*args, **kwds)
 
 
 async def start_tls(

@@ -28,11 +28,7 @@ class DelayedCalls:
 
     def call(self, callback: Callable[..., object], *args: Any) -> None:
         """Make a call after its delay, and after those before it."""
-        self.call_after(0.0, callback, *args)
-
-    def call_after(self, seconds: float, callback: Callable[..., object], *args: Any) -> None:
-        """Make a call as :meth:`call` does, with some seconds added to its delay."""
-        delay = seconds + self._delay()
+        delay = self._delay()
         if not delay and not self._calls and not self._is_running and not self._is_held():
             callback(*args)
             return

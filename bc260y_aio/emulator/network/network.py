@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .coverage import PROFILE_FIELDS, CoverageProfile, coverage_figures
 from .directory import Directory
-from .paths import NetworkPath, PathOwner, RadioLink, TcpPath, UdpPath
+from .paths import NetworkPath, PathOwner, PathRadio, TcpPath, UdpPath
 
 # How long a module waits for the answer to a question of its own, in seconds.
 ANSWER_TIMEOUT: Final = 20.0
@@ -118,7 +118,7 @@ class Network(Directory):
 
     # Requests of a module
 
-    def path(self, service_type: str, owner: PathOwner, radio: RadioLink) -> NetworkPath:
+    def path(self, service_type: str, owner: PathOwner, radio: PathRadio) -> NetworkPath:
         """Make a path for a socket of a module; it is then opened to the destination that :meth:`find` returns."""
         path = TcpPath(self, owner, radio) if service_type == "TCP" else UdpPath(self, owner, radio)
         self._paths[path] = None

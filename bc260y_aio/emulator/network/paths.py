@@ -43,15 +43,15 @@ class PathOwner(Protocol):
         """The peer has closed, after everything that it sent."""
 
 
-class RadioLink(Protocol):
+class PathRadio(Protocol):
     """The module's radio, as a path uses it."""
 
     @property
     def is_on(self) -> bool:
         """Whether it is on the air."""
 
-    def send(self, size: int, rai: int = 0) -> float:
-        """Send so many bytes with a release assistance indication; return the seconds until they are off the air."""
+    def send(self, size: int, rai: int, callback: Callable[..., object], *args: object) -> None:
+        """Send so many bytes with a release assistance indication; call back once they are off the air."""
 
     def receive(self, size: int, callback: Callable[..., object], *args: object) -> None:
         """Call back once so many bytes have been received."""
@@ -114,7 +114,7 @@ class NetworkPath(abc.ABC):
     kind: socket.SocketKind
     service_type: str
 
-    def __init__(self, conditions: PathConditions, owner: PathOwner, radio: RadioLink) -> None:
+    def __init__(self, conditions: PathConditions, owner: PathOwner, radio: PathRadio) -> None:
         self._conditions = conditions
         self._radio = radio
         self._owner: PathOwner | None = owner
@@ -184,7 +184,20 @@ class NetworkPath(abc.ABC):
     # Over the radio
 
     def _send_up(self, size: int, rai: int, callback: Callable[..., object], *args: object) -> None:
-        self._up.call_after(self._radio.send(size, rai), callback, *args)
+        self._radio.send(size, rai, self._off_the_air, callback, *args)
+
+    def _off_the_air(self, callback: Callable[..., object], *args: object) -> None:
+        if self._is_over:
+            return
+
+        if self._radio.is_on:
+            self._up.call(callback, *args)
+        else:
+            self._lose_up()
+
+    @abc.abstractmethod
+    def _lose_up(self) -> None:
+        """The radio was switched off before it had sent something."""
 
     def _send_down(self, size: int, callback: Callable[..., object], *args: object) -> None:
         self._down.call(self._radio.receive, size, callback, *args)
@@ -313,6 +326,9 @@ class TcpPath(NetworkPath):
         if self._endpoint is not None:
             self._endpoint.write(data)
 
+    def _lose_up(self) -> None:
+        self.abort()
+
     def peer_sent(self, data: bytes) -> None:
         self._queued += len(data)
         self._send_down(len(data) + TCP_HEADER, self._deliver_down, data)
@@ -327,6 +343,8 @@ class UdpPath(NetworkPath):
     kind = socket.SOCK_DGRAM
     service_type = "UDP"
     _asks = False
+    _unsent = 0
+    _is_closing = False
 
     @property
     def _header(self) -> int:
@@ -348,21 +366,35 @@ class UdpPath(NetworkPath):
             self._report_opened()
 
     def send(self, data: bytes, rai: int = 0) -> None:
-        # A datagram that is lost on its way has been sent all the same.
-        seconds = self._radio.send(len(data) + UDP_HEADER, rai)
-        if self._conditions.loses() or not self._radio.is_on:
-            self._conditions.datagrams_lost += 1
-            return
-
-        self._up.call_after(seconds, self._deliver_up, data)
+        self._unsent += 1
+        self._send_up(len(data) + UDP_HEADER, rai, self._deliver_up, data)
 
     def close(self) -> None:
         self._owner = None
-        self._up.call(self._finish)
+        self._is_closing = True
+        self._finish_if_sent()
+
+    def _finish_if_sent(self) -> None:
+        # Closing a UDP socket sends nothing: it ends once all datagrams are off the air.
+        if self._is_closing and not self._unsent:
+            self._up.call(self._finish)
+
+    def _off_the_air(self, callback: Callable[..., object], *args: object) -> None:
+        self._unsent -= 1
+        # A datagram that is lost on its way has been sent all the same.
+        if self._conditions.loses():
+            self._lose_up()
+        else:
+            super()._off_the_air(callback, *args)
+
+        self._finish_if_sent()
 
     def _deliver_up(self, data: bytes) -> None:
         if self._endpoint is not None:
             self._endpoint.write(data)
+
+    def _lose_up(self) -> None:
+        self._conditions.datagrams_lost += 1
 
     def peer_sent(self, data: bytes) -> None:
         if self._conditions.loses() or self._queued + len(data) > WINDOW:

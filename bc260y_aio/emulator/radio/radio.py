@@ -1,22 +1,23 @@
-"""The radio of a module: what it does, when data gets through it, and its ledger."""
+"""The radio of a module: its states, the data that goes through it, and its ledger."""
 
 # How it works:
 #
-# What the module sends connects the radio, if it is not connected. What the network has for the module waits until the
-# radio is connected: an idle radio is paged when it listens next; one in PSM is left alone until it comes by itself. -
-# The radio sends or receives, one thing at a time, at the rates of the network. All sockets share it. - After the last
-# traffic the network keeps the connection for a while. Release assistance (RAI) tells it not to: after   what was sent,
-# or after one reply, by which the network understands the next thing that it passes on, be that a mere
-# acknowledgement of TCP. What comes after such a release needs another connection. With PSM the radio is idle for the
-# active time (T3324) after a release, and then gone, until it has something to send or its periodic update (T3412) is
-# due.
+# - Data that the module sends connects the radio, if it is not connected. Data that the network has for the module
+#   waits until the radio is connected: an idle radio is paged when it listens next; one in PSM is left alone until it
+#   connects by itself.
+# - Connected, the radio sends or receives, at the rates of the network (`air_interface`). All sockets share it.
+# - After the last traffic the network keeps the connection for a while. Release assistance (RAI) tells it not to: after
+#   the data that was sent, or after one reply; the network takes the next data that it passes on for that reply, even
+#   an acknowledgement of TCP. Data that comes after such a release needs another connection.
+# - With PSM the radio is idle for the active time (T3324) after a release, and then unreachable, until it has data to
+#   send or its periodic update (T3412) is due.
 
 import asyncio
-from collections import deque
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..delayed_calls import DelayedCalls
+from .air_interface import AirInterface, Direction, Transfer
 from .conditions import RadioConditions
 from .paging import next_occasion
 from .usage import Currents, Meter, RadioState, Span, Usage
@@ -25,26 +26,26 @@ from .usage import Currents, Meter, RadioState, Span, Usage
 NO_FURTHER_DATA: Final = 1
 ONE_REPLY: Final = 2
 
-# What a message to the network itself is counted with: an attach, a tracking area update. Bytes.
+# The size of a message to the network itself, such as an attach or a tracking area update, in bytes.
 SIGNALLING: Final = 60
 
-# A timer may come early by as much as the clock cannot tell, in seconds.
+# What a clock cannot resolve, in seconds: a timer may fire so much early.
 _EPSILON: Final = 1e-6
 
 
 class Radio(Meter):
-    """The radio of a module, as far as its power goes; and its ledger.
+    """The radio of a module, and the ledger of what it does.
 
     Args:
         conditions: those of its network.
-        psm: tells the active time and the periodic update time that are in force, in seconds; None without PSM.
-        edrx: tells the extended DRX cycle that is in force, in seconds; 0: none.
-        changed: is called with the state before, once that has changed.
+        psm: returns the active time and the periodic update time that are in force, in seconds; None without PSM.
+        edrx: returns the extended DRX cycle that is in force, in seconds; 0: none.
+        changed: is called with the previous state once the state has changed.
         currents: what it draws.
 
     Attributes:
-        state: what it does.
-        currents: what it draws; another set may be put in at any time, and holds for all of the ledger.
+        state: its state.
+        currents: what it draws; may be replaced at any time, and then applies to the whole ledger.
     """
 
     def __init__(
@@ -60,22 +61,16 @@ class Radio(Meter):
         self._psm = psm
         self._edrx = edrx
         self._changed = changed
-        self._waiting: deque[tuple[int, Callable[..., object], tuple[Any, ...]]] = deque()
-        self._down = DelayedCalls(lambda: 0.0)
+        self._air = AirInterface(conditions, self._transferred)
         self._timers: dict[str, asyncio.Handle] = {}
         self._waiters: list[asyncio.Future[None]] = []
-        # The origin of the paging occasions, and when the state began.
+        # The origin of the paging occasions, and the time at which the state began.
         self._origin = self._since = asyncio.get_running_loop().time()
-        self._looks_at = self._origin
-        # From when on the connection stands, until when the radio has something to do, and when the network releases
-        # it.
-        self._ready = self._busy = self._until = self._origin
-        self._tail = 0.0
+        # The times at which the connection is set up, is released, and is checked for its release.
+        self._ready = self._until = self._checks_at = self._origin
         self._awaits_reply = False
-        self._under_way = 0
         self._is_asleep = False
         self._seconds = dict.fromkeys(RadioState, 0.0)
-        self._transmitting = 0.0
         self._set_up = self._sent = self._received = 0
         self.state = RadioState.OFF
         self.currents = currents or Currents()
@@ -93,7 +88,7 @@ class Radio(Meter):
     def measure(self) -> Span:
         """Measure what the radio does inside a block.
 
-        A test can then say what an exchange may cost::
+        A test can then limit the cost of an exchange::
 
             with emulator.radio.measure() as span:
                 await endpoint.send(reading, rai=RAI.NO_FURTHER_DATA)
@@ -101,11 +96,12 @@ class Radio(Meter):
 
             assert span.connected_seconds < 3
 
-        After the block the figures hold for it, and for the connection that it left behind: up to when the network will
-        release that, if nothing more comes or goes. What has not been sent when the block ends is not in them, so it
-        should wait for that, or for the reply.
+        After the block the figures include the data that the radio still has to transfer and the connection that the
+        block leaves behind, up to its release by the network, if nothing more is sent or received. Data that the module
+        has not passed to its radio when the block ends is not included, so the block should wait for that, or for the
+        reply.
         """
-        return Span(lambda: self.usage, lambda: self._usage(max(self._now(), self._end)))
+        return Span(lambda: self.usage, self._projected)
 
     async def released(self) -> None:
         """Wait until the radio is not connected; return at once if it is not."""
@@ -114,16 +110,34 @@ class Radio(Meter):
             self._waiters.append(waiter)
             await waiter
 
-    @property
-    def _end(self) -> float:
-        return self._until if self.state is RadioState.CONNECTED else self._since
-
     def _usage(self, time: float) -> Usage:
         seconds = dict(self._seconds)
         seconds[self.state] += time - self._since
-        return Usage(seconds, self._transmitting, self._set_up, self._sent, self._received, self.currents)
+        transmitting = self._air.transmitting(self._now())
+        return Usage(seconds, transmitting, self._set_up, self._sent, self._received, self.currents)
 
-    # What the module does with it
+    def _projected(self) -> Usage:
+        """Return the figures up to the release of the connection, if nothing more is sent or received."""
+        now = self._now()
+        if self.state is not RadioState.CONNECTED:
+            return self._usage(now)
+
+        up, down = self._air.waiting(Direction.UP), self._air.waiting(Direction.DOWN)
+        transmitting = self._air.remaining(Direction.UP, now)
+        end = self._until
+        if up or down:
+            end = max(now, self._ready) + transmitting + self._air.remaining(Direction.DOWN, now)
+            end += self._tail_after(up[-1].rai) if up else self._tail_after_reply()
+
+        usage = self._usage(max(now, end))
+        return dataclasses.replace(
+            usage,
+            transmitting=usage.transmitting + transmitting,
+            sent=usage.sent + sum(one.size for one in up),
+            received=usage.received + sum(one.size for one in down),
+        )
+
+    # Calls from the module
 
     @property
     def is_on(self) -> bool:
@@ -137,21 +151,20 @@ class Radio(Meter):
             self._rest()
 
     def switch_off(self) -> None:
-        """Be off the air. What waits for the radio comes out now, and finds it off."""
+        """Be off the air. The callbacks of all transfers that wait are called now, and find it off."""
         for name in tuple(self._timers):
             self._cancel(name)
 
         self._change(RadioState.OFF)
-        self._give_up()
+        self._drop(Direction.UP)
+        self._drop(Direction.DOWN)
 
     def close(self) -> None:
-        """Be off, and lose what is under way. It may be switched on again."""
+        """Be off, as by :meth:`switch_off`. It may be switched on again."""
         self.switch_off()
-        self._down.clear()
-        self._under_way = 0
 
     def follow(self, *, asleep: bool) -> None:
-        """Hear that the module has fallen into deep sleep, or has come back. A connection is the network's to end."""
+        """Follow the module into deep sleep, or out of it. Only the network ends a connection."""
         self._is_asleep = asleep
         if asleep and self.state is RadioState.IDLE:
             if "periodic" in self._timers:
@@ -161,56 +174,54 @@ class Radio(Meter):
         elif not asleep and self.state is RadioState.DEEP_SLEEP:
             self._change(RadioState.IDLE)
 
-    def send(self, size: int, rai: int = 0) -> float:
-        """Send something, and return after how many seconds it is off the air.
+    def send(self, size: int, rai: int = 0, callback: Callable[..., object] = lambda: None, *args: Any) -> None:
+        """Send something, and call back once it is off the air.
 
         Args:
-            size: how large it is, in bytes, headers included.
-            rai: the release assistance that goes with it: 0 none, 1 no further data, 2 one reply (guide 2.2.5).
+            size: its size in bytes, headers included.
+            rai: the release assistance indication: 0 none, 1 no further data, 2 one reply (guide 2.2.5).
+            callback: is called at once where that takes no time, or the radio is off; and in the order of the calls.
+            *args: its arguments.
         """
         if not self.is_on:
-            return 0.0
+            callback(*args)
+            return
 
-        now, rate = self._now(), self._conditions.rate_up
-        was_connected = self.state is RadioState.CONNECTED
+        # Queued before the connection begins, for the uplink comes first.
+        self._air.add(Direction.UP, Transfer(size, callback, args, rai))
         self._connect()
-        airtime = size * 8 / rate if rate else 0.0
-        end = self._busy = max(self._ready, self._busy) + airtime
-        self._sent += size
-        self._transmitting += airtime
-        self._awaits_reply = rai == ONE_REPLY
-        self._keep(end, self._conditions.rrc_release if rai == NO_FURTHER_DATA else self._conditions.rrc_inactivity)
-        if not was_connected:
-            self._pass_on()
-
-        return end - now
 
     def receive(self, size: int, callback: Callable[..., object], *args: Any) -> None:
-        """Call back once something that the network has for the module is through.
+        """Receive something that the network has for the module, and call back once it is through.
 
         Args:
-            size: how large it is, in bytes, headers included.
-            callback: is called at once where that takes no time, and in the order in which things came.
+            size: its size in bytes, headers included.
+            callback: is called at once where that takes no time, or the radio cannot receive; and in the order of the
+                calls.
             *args: its arguments.
         """
         if self.state in (RadioState.OFF, RadioState.DEEP_SLEEP):
             callback(*args)
             return
 
-        self._waiting.append((size, callback, args))
-        if self.state is RadioState.CONNECTED:
-            self._pass_on()
-        elif self.state is RadioState.IDLE and "page" not in self._timers:
+        self._air.add(Direction.DOWN, Transfer(size, callback, args))
+        if self.state is RadioState.IDLE and "page" not in self._timers:
             self._page_when_it_listens()
 
+    async def sent(self, size: int) -> None:
+        """Send something, and return once it is off the air."""
+        done = asyncio.get_running_loop().create_future()
+        self.send(size, 0, _settle, done)
+        await done
+
     async def received(self, size: int) -> None:
-        """Wait until something that the network has for the module is through."""
+        """Receive something that the network has for the module, and return once it is through."""
         done = asyncio.get_running_loop().create_future()
         self.receive(size, _settle, done)
         await done
 
     def update(self) -> None:
-        """Tell the network where the module is, and what it asks for: a tracking area update. It ends PSM."""
+        """Send a tracking area update to the network. It ends PSM."""
         if self.state not in (RadioState.OFF, RadioState.DEEP_SLEEP):
             self.send(SIGNALLING, 0 if self.state is RadioState.CONNECTED else NO_FURTHER_DATA)
 
@@ -218,64 +229,70 @@ class Radio(Meter):
 
     def _connect(self) -> None:
         if self.state is RadioState.CONNECTED:
-            self._busy = max(self._busy, self._now())
             return
 
         for name in ("page", "active", "periodic"):
             self._cancel(name)
 
-        self._ready = self._busy = self._now() + self._conditions.rrc_setup
+        now = self._now()
+        self._ready = now + self._conditions.rrc_setup
         self._set_up += 1
         self._awaits_reply = False
         self._change(RadioState.CONNECTED)
         self._keep(self._ready, self._conditions.rrc_inactivity)
+        if self._ready > now:
+            self._start("ready", self._ready, self._air.start)
+        else:
+            self._air.start()
 
     def _keep(self, time: float, tail: float) -> None:
         """Keep the connection from a time on for as long as the network does."""
-        self._tail = tail
-        self._until = max(time, self._busy) + tail
-        # One timer for any amount of traffic: it looks when the release is due by then.
-        if "release" not in self._timers or self._looks_at > self._until:
-            self._look_later()
+        self._until = time + tail
+        # One timer for any amount of traffic: when it fires, it checks whether the release is due by then.
+        if "release" not in self._timers or self._checks_at > self._until:
+            self._check_later()
 
-    def _look_later(self) -> None:
-        self._looks_at = self._until
+    def _tail_after(self, rai: int) -> float:
+        """Return how long the network keeps the connection after something was sent, in seconds."""
+        return self._conditions.rrc_release if rai == NO_FURTHER_DATA else self._conditions.rrc_inactivity
+
+    def _tail_after_reply(self) -> float:
+        """Return how long it keeps the connection after something was received, in seconds."""
+        return self._conditions.rrc_release if self._awaits_reply else self._conditions.rrc_inactivity
+
+    def _check_later(self) -> None:
+        self._checks_at = self._until
         self._start("release", self._until, self._release_if_due)
 
     def _release_if_due(self) -> None:
         if self._now() + _EPSILON < self._until:
-            self._look_later()
+            self._check_later()
             return
 
         self._cancel("release")
-        # What is under way keeps the connection anew when it has arrived.
-        if not self._under_way:
+        # A transfer that is under way keeps the connection when it is through.
+        if self._air.is_idle:
             self._rest()
 
-    def _pass_on(self) -> None:
-        """Pass on what waits, one after another."""
-        rate = self._conditions.rate_down
-        while self._waiting:
-            size, callback, args = self._waiting.popleft()
-            now = self._now()
-            self._busy = max(self._busy, self._ready, now) + (size * 8 / rate if rate else 0.0)
-            self._under_way += 1
-            self._until = max(self._until, self._busy + self._tail)
-            self._down.call_after(self._busy - now, self._arrive, size, callback, args)
+    def _transferred(self, direction: Direction, transfer: Transfer) -> None:
+        """Account for a transfer that is through, before its callback."""
+        if direction is Direction.UP:
+            self._sent += transfer.size
+            self._awaits_reply = transfer.rai == ONE_REPLY
+            self._keep(self._now(), self._tail_after(transfer.rai))
+            return
 
-    def _arrive(self, size: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        self._under_way -= 1
-        self._received += size
-        if self.state is RadioState.CONNECTED and not self._under_way and not self._waiting:
-            is_the_reply, self._awaits_reply = self._awaits_reply, False
-            self._keep(self._now(), self._conditions.rrc_release if is_the_reply else self._conditions.rrc_inactivity)
-
-        callback(*args)
+        self._received += transfer.size
+        # Several transfers that wait are one reply.
+        if not self._air.waiting(Direction.DOWN):
+            tail = self._tail_after_reply()
+            self._awaits_reply = False
+            self._keep(self._now(), tail)
 
     # Not connected
 
     def _rest(self) -> None:
-        """Go where the radio goes after a connection: to be idle, or to sleep."""
+        """Be idle, or asleep, after a connection."""
         psm = self._psm()
         if psm is not None:
             active, periodic = psm
@@ -288,7 +305,7 @@ class Radio(Meter):
         elif self._is_asleep:
             self._cancel("page")
             self._change(RadioState.DEEP_SLEEP)
-            self._give_up()
+            self._drop(Direction.DOWN)
         else:
             self._change(RadioState.IDLE)
 
@@ -313,13 +330,11 @@ class Radio(Meter):
     def _answer_page(self) -> None:
         self._timers.pop("page", None)
         self._connect()
-        self._pass_on()
 
-    def _give_up(self) -> None:
-        """Let what waits come out, though the radio does not hear it."""
-        while self._waiting:
-            _, callback, args = self._waiting.popleft()
-            callback(*args)
+    def _drop(self, direction: Direction) -> None:
+        """Call back for the transfers that wait, though the radio cannot make them."""
+        for transfer in self._air.drop(direction):
+            transfer.done(*transfer.args)
 
     # Helpers
 
@@ -332,7 +347,9 @@ class Radio(Meter):
         self._since = now
         self.state = state
         if state is not RadioState.CONNECTED:
+            self._cancel("ready")
             self._cancel("release")
+            self._air.stop()
             waiters, self._waiters = self._waiters, []
             for waiter in waiters:
                 _settle(waiter)

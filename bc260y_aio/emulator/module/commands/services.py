@@ -110,11 +110,10 @@ async def _ping_once(parts: Parts, address: str, command: Ping) -> float | None:
 
 
 async def _send(parts: Parts, size: int) -> float:
-    seconds = parts.radio.send(size)
-    if seconds:
-        await asyncio.sleep(seconds)
-
-    return seconds
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await parts.radio.sent(size)
+    return loop.time() - began
 
 
 async def _receive(parts: Parts, size: int) -> float:

@@ -46,7 +46,7 @@ IMPURE: Final = {"asyncio", "logging", "os", "random", "serial", "serial_asyncio
 DEPENDENCIES: Final = {"anyio", "serial", "serial_asyncio", "_typeshed"}
 
 # What a package uses where it is installed, and does without elsewhere.
-OPTIONAL: Final = {"testing": {"pytest", "pytest_asyncio"}, "routing": {"uvloop"}}
+OPTIONAL: Final = {"emulator": {"h11"}, "testing": {"pytest", "pytest_asyncio"}, "routing": {"uvloop"}}
 
 # Only port/ imports pyserial.
 PYSERIAL: Final = {"serial", "serial_asyncio"}

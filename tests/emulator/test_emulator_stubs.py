@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -111,11 +112,11 @@ async def test_an_http_server_answers_by_path_and_keeps_the_requests() -> None:
         reader, writer = await bench.modem.open_connection("api.example", 80)
         writer.write(b"POST /readings?id=7 HTTP/1.1\r\nHost: api.example\r\nContent-Length: 4\r\n\r\n21.5")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 204 No Content\r\n\r\n"
-        writer.write(b"GET /time HTTP/1.1\r\n\r\n")
+        writer.write(b"GET /time HTTP/1.1\r\nHost: a\r\n\r\n")
         assert await reader.readuntil(b"12:30") == (
             b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n\r\n12:30"
         )
-        writer.write(b"GET /readings HTTP/1.1\r\nConnection: close\r\n\r\n")
+        writer.write(b"GET /readings HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert await reader.read() == b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         writer.close()
         assert (await ask(bench, b"GET /raw HTTP/1.0\r\n\r\n")).endswith(b"\r\n\r\n\x00\xff")
@@ -150,7 +151,7 @@ async def test_a_body_may_come_in_chunks_and_after_a_question() -> None:
     api = network.add_http("api.example", {"/": "ok"})
     async with on_air(hosts=hosts) as bench:
         reader, writer = await bench.modem.open_connection("api.example", 80)
-        writer.write(b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
+        writer.write(b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n")
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: 1\r\n\r\n")
         await reader.readuntil(b"ok")
@@ -164,9 +165,32 @@ async def test_what_is_no_request_is_answered_so_and_ends_the_connection() -> No
     api = network.add_http("api.example", {})
     async with on_air(hosts=hosts) as bench:
         assert (await ask(bench, b"nonsense\r\n\r\n")).startswith(b"HTTP/1.1 400 Bad Request\r\n")
-        assert (await ask(bench, b"GET / HTTP/1.1\r\nno header\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+        assert (await ask(bench, b"GET / HTTP/1.1\r\nHost: a\r\nno header\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
 
     assert api.requests == []
+
+
+async def test_a_request_without_its_host_is_answered_400_as_by_any_server() -> None:
+    hosts, network = alone()
+    network.add_http("api.example", {"/": "ok"})
+    async with on_air(hosts=hosts) as bench:
+        assert (await ask(bench, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        answer = await ask(bench, b"GET / HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n\r\n")
+        assert answer.endswith(b"\r\n\r\nok")
+
+
+async def test_a_head_that_is_too_large_is_answered_431() -> None:
+    hosts, network = alone()
+    network.add_http("api.example", {"/": "ok"})
+    async with on_air(hosts=hosts) as bench:
+        request = b"GET / HTTP/1.1\r\nX: ".ljust(16_400, b"x")
+        assert (await ask(bench, request)).startswith(b"HTTP/1.1 431 ")
+
+
+def test_an_http_server_without_h11_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "h11", None)
+    with pytest.raises(ModuleNotFoundError, match=r"needs h11: pip install 'bc260y-aio\[testing\]'"):
+        Network().add_http("api.example", {})
 
 
 # Hosts that do not do what they should

@@ -1,26 +1,27 @@
-"""An HTTP server in a few lines: answers by path, and keeps the requests."""
+"""An HTTP server in a few lines: it answers by path, and keeps the requests. It needs h11, of the extra ``testing``."""
 
 import http
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .peers import PeerConnection
 
-_END_OF_HEAD: Final = b"\r\n\r\n"
+if TYPE_CHECKING:
+    import h11
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request that came.
+    """A request that was received.
 
     Attributes:
         method: ``"GET"`` and the like.
-        target: what was asked for, with the query.
+        target: the path, with the query.
         headers: by name, in lower case.
-        body: what came with it.
+        body: its body.
     """
 
     method: str
@@ -30,7 +31,7 @@ class HttpRequest:
 
     @property
     def path(self) -> str:
-        """What was asked for, without the query."""
+        """The path, without the query."""
         return self.target.partition("?")[0]
 
 
@@ -39,9 +40,9 @@ class HttpAnswer:
     """An answer.
 
     Attributes:
-        body: what it brings.
+        body: its body.
         status: its status code.
-        headers: more headers; the length is added by itself.
+        headers: more headers; the length is added automatically.
     """
 
     body: bytes = b""
@@ -50,7 +51,7 @@ class HttpAnswer:
 
 
 Content: TypeAlias = HttpAnswer | bytes | str | int | dict[str, Any] | list[Any]
-"""What a path answers: bytes, text, something for JSON, a status code alone, or a whole :class:`HttpAnswer`."""
+"""The answer of a path: bytes, text, a value for JSON, a status code alone, or a whole :class:`HttpAnswer`."""
 
 Route: TypeAlias = Content | Callable[[HttpRequest], Content | Awaitable[Content]]
 """The same, or a function of the request that returns it; it may be a coroutine function."""
@@ -59,42 +60,46 @@ Route: TypeAlias = Content | Callable[[HttpRequest], Content | Awaitable[Content
 class HttpPeer:
     """An HTTP/1.1 server that answers by path, keeps connections open, and remembers the requests.
 
-    One line in a test sets it up::
+    A test adds it in one line::
 
         api = network.add_http("api.example", {"/time": "12:30", "POST /readings": 204})
         ...
         assert api.requests[0].body == b"21.5"
 
     Args:
-        routes: the answers, by path, or by method and path. What is not there is answered 404.
+        routes: the answers, by path, or by method and path. Other paths are answered 404.
 
     Attributes:
         routes: the same; may be changed at any time.
-        requests: what has come.
+        requests: those received so far.
+
+    Raises:
+        ModuleNotFoundError: h11 is not installed; the message says how to install it.
     """
 
     def __init__(self, routes: Mapping[str, Route]) -> None:
+        _import_h11()
         self.routes = dict(routes)
         self.requests: list[HttpRequest] = []
 
     async def __call__(self, connection: PeerConnection) -> None:
         """Serve one connection."""
+        h11 = _import_h11()
+        http_connection = h11.Connection(h11.SERVER)
         while True:
-            head = await connection.receive_until(_END_OF_HEAD)
             try:
-                request, version = await _read(head, connection)
-            except ValueError:
-                connection.send(_write(HttpAnswer(status=400), is_last=True))
+                request = await _receive(http_connection, connection)
+            except h11.RemoteProtocolError as exc:
+                _send(http_connection, connection, HttpAnswer(status=exc.error_status_hint))
                 return
 
             self.requests.append(request)
-            wish = request.headers.get("connection", "").lower()
-            is_last = wish == "close" or (version == "HTTP/1.0" and wish != "keep-alive")
-            answer = await self._answer(request)
-            connection.send(_write(answer, is_last=is_last, is_brief=request.method == "HEAD"))
+            _send(http_connection, connection, await self._answer(request), is_head=request.method == "HEAD")
             await connection.drain()
-            if is_last:
+            if http_connection.our_state is not h11.DONE:
                 return
+
+            http_connection.start_next_cycle()
 
     async def _answer(self, request: HttpRequest) -> HttpAnswer:
         route = self.routes.get(f"{request.method} {request.path}", self.routes.get(request.path, 404))
@@ -116,58 +121,61 @@ def _answer_of(content: Content) -> HttpAnswer:
             return HttpAnswer(json.dumps(content).encode(), headers={"Content-Type": "application/json"})
 
 
-async def _read(head: bytes, connection: PeerConnection) -> tuple[HttpRequest, str]:
-    """Read a request, and its version of HTTP.
+def _import_h11() -> Any:
+    try:
+        import h11
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "an HTTP server in the emulated network needs h11: pip install 'bc260y-aio[testing]'", name="h11"
+        ) from None
+
+    return h11
+
+
+async def _receive(http_connection: "h11.Connection", connection: PeerConnection) -> HttpRequest:
+    """Receive a whole request.
 
     Raises:
-        ValueError: it is none.
+        h11.RemoteProtocolError: what was received is not a request.
+        EOFError: the module has closed.
     """
-    first, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")
-    method, target, version = first.split(" ")
-    headers = {}
-    for line in rest:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(f"no header: {line!r}")
+    h11 = _import_h11()
+    request, body = None, bytearray()
+    while True:
+        match http_connection.next_event():
+            case h11.NEED_DATA:
+                if http_connection.they_are_waiting_for_100_continue:
+                    go_on = h11.InformationalResponse(status_code=100, headers=[], reason=_reason(100))
+                    connection.send(http_connection.send(go_on) or b"")
 
-        headers[name.strip().lower()] = value.strip()
-
-    if headers.get("expect", "").lower() == "100-continue":
-        connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        body = await _read_chunks(connection)
-    else:
-        body = await connection.receive_exactly(int(headers.get("content-length", "0")))
-
-    return HttpRequest(method, target, headers, body), version
-
-
-async def _read_chunks(connection: PeerConnection) -> bytes:
-    body = bytearray()
-    while size := int((await connection.receive_until(b"\r\n")).partition(b";")[0], 16):
-        body += await connection.receive_exactly(size)
-        await connection.receive_exactly(2)
-
-    while await connection.receive_until(b"\r\n") != b"\r\n":
-        pass
-
-    return bytes(body)
+                http_connection.receive_data(await connection.receive())
+            case h11.Request() as request:
+                pass
+            case h11.Data(data=data):
+                body += data
+            case h11.EndOfMessage():
+                assert request is not None
+                headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
+                return HttpRequest(request.method.decode(), request.target.decode("latin-1"), headers, bytes(body))
+            case _:
+                raise EOFError("the module has closed")
 
 
-def _write(answer: HttpAnswer, *, is_last: bool, is_brief: bool = False) -> bytes:
-    try:
-        phrase = http.HTTPStatus(answer.status).phrase
-    except ValueError:
-        phrase = ""
-
+def _send(
+    http_connection: "h11.Connection", connection: PeerConnection, answer: HttpAnswer, *, is_head: bool = False
+) -> None:
+    h11 = _import_h11()
     has_body = answer.status >= 200 and answer.status not in (204, 304)
-    lines = [f"HTTP/1.1 {answer.status} {phrase}", *(f"{name}: {value}" for name, value in answer.headers.items())]
-    if has_body:
-        lines.append(f"Content-Length: {len(answer.body)}")
+    headers = [*answer.headers.items(), *([("Content-Length", str(len(answer.body)))] if has_body else [])]
+    events: list[Any] = [h11.Response(status_code=answer.status, headers=headers, reason=_reason(answer.status))]
+    if has_body and not is_head:
+        events.append(h11.Data(data=answer.body))
 
-    if is_last:
-        lines.append("Connection: close")
+    connection.send(b"".join(http_connection.send(event) or b"" for event in [*events, h11.EndOfMessage()]))
 
-    head = "\r\n".join(lines).encode("latin-1") + _END_OF_HEAD
-    return head + answer.body if has_body and not is_brief else head
+
+def _reason(status: int) -> bytes:
+    try:
+        return http.HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""

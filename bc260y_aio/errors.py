@@ -377,11 +377,28 @@ class NotAcknowledged(ConnectionLost):
 
     Attributes:
         unacked: how many bytes.
+        sent: how many bytes the module had taken, where that is known.
+        waited: for how long nothing more was acknowledged, in seconds, where that is known.
     """
 
-    def __init__(self, unacked: int) -> None:
-        super().__init__(f"closed with {unacked} bytes that the peer has not acknowledged")
+    def __init__(self, unacked: int, *, sent: int | None = None, waited: float | None = None, unsent: int = 0) -> None:
+        what = f"closed with {unacked} bytes that the peer has not acknowledged"
+        if sent is not None:
+            what += f", of {sent} that the module took"
+
+        if unsent:
+            what += f", and {unsent} that it did not take"
+
+        if waited is not None:
+            what += (
+                f"; there was no progress for {waited:g} s. A larger close_timeout= waits longer; "
+                "await wait_acked() before the close tells when the peer has everything"
+            )
+
+        super().__init__(what)
         self.unacked = unacked
+        self.sent = sent
+        self.waited = waited
 
 
 class ReceiveOverflow(ConnectionLost):

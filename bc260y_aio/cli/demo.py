@@ -118,7 +118,7 @@ class Upload:
     @property
     def traffic(self) -> Traffic:
         """What the socket has sent so far."""
-        return Traffic(0, 0, 0) if self.transport is None else self.transport.traffic
+        return Traffic(0, 0, 0, 0) if self.transport is None else self.transport.traffic
 
     @property
     def progress(self) -> float:

@@ -38,6 +38,7 @@ class Inbox:
         self.keeps_order = keeps_order
         self._payloads: deque[bytes] = deque()
         self._ended = False
+        self._is_discarding = False
         self._error: Exception | None = None
 
     def __repr__(self) -> str:
@@ -48,7 +49,7 @@ class Inbox:
 
     def put(self, payload: bytes) -> None:
         """Add a payload."""
-        if self._ended or (self.keeps_order and not payload):
+        if self._ended or self._is_discarding or (self.keeps_order and not payload):
             return
 
         self._payloads.append(payload)
@@ -147,6 +148,11 @@ class Inbox:
         self._payloads.appendleft(payload)
         self.size += len(payload)
         self._report_size()
+
+    def discard(self) -> None:
+        """Throw away what waits and all that comes; the end still comes."""
+        self._is_discarding = True
+        self.clear()
 
     def clear(self) -> None:
         """Throw away what waits."""

@@ -283,7 +283,7 @@ class Connections(SocketOpening):
             "connect_id": module_socket.connect_id,
             "modem": self,
         }
-        closing = Closing(self._options.close_timeout, self._options.rai_on_close)
+        closing = Closing(self._options.close_timeout, self._options.rai_on_close, self._ids.note_progress)
         transport = kind(loop, module_socket, protocol, extra=extra, closing=closing, waiter=waiter)
         self._open_transports[next(self._numbers)] = transport
         try:

@@ -170,12 +170,16 @@ class Lifecycle(Connections, PowerManagement):
         for transport in self._transports():
             transport.close()
 
-        await self._tasks.wait_all(2 * self._options.close_timeout)
+        # The transports wait for their own progress; this ends what else does not end.
+        await self._tasks.wait_all(2 * self._options.close_timeout, self._progress)
         await self._restore_settings(channel)
         await channel.close()
         await self._tasks.wait_all(self._options.close_timeout)
         self._opened = None
         self._is_closing = False
+
+    def _progress(self) -> list[tuple[int, int]]:
+        return [(one.traffic.sent, one.traffic.acked) for one in self._transports() if hasattr(one, "traffic")]
 
     async def _restore_settings(self, channel: Channel) -> None:
         """Set back what was changed in the module, if it answers."""

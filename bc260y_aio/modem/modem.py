@@ -40,9 +40,9 @@ class Modem(Lifecycle, Services):
         sockets: int | None = None,
         receive_limit: int = 256 * 1024,
         open_timeout: float | None = None,
-        registration_timeout: float = 60.0,
-        connect_id_timeout: float = 60.0,
-        close_timeout: float = 10.0,
+        registration_timeout: float = 180.0,
+        connect_id_timeout: float = 90.0,
+        close_timeout: float = 60.0,
         recovery_timeout: float = 60.0,
         command_gap: float | None = None,
         nvram_gap: float | None = None,
@@ -65,9 +65,12 @@ class Modem(Lifecycle, Services):
             receive_limit: how many bytes may wait for a reader, per socket.
             open_timeout: how long to look for a module that answers, in seconds; by default half as long again as the
                 profile says that it takes to start: 15.
-            registration_timeout: how long the first socket may wait for the module to register, in seconds.
-            connect_id_timeout: how long a connection may wait for a free connectID, in seconds.
-            close_timeout: how long a close waits for the peer's acknowledgement, in seconds.
+            registration_timeout: how long the first socket may wait for the module to register, in seconds; a cold
+                start takes up to three minutes.
+            connect_id_timeout: how long a connection may wait for a free connectID, in seconds, while no connection
+                that is being closed makes progress; longer than ``close_timeout``, so that it outlasts such a close.
+            close_timeout: how long a close waits while the module takes nothing more, and the peer acknowledges nothing
+                more, in seconds; an NB-IoT network delays data by up to half a minute.
             recovery_timeout: after how long without any answer a module is taken for lost, in seconds.
             command_gap: the least time between an answer and the next command, in seconds; by default what the profile
                 says, 0.

@@ -22,6 +22,7 @@ class ConnectIDs:
         self._free = deque(range(count))
         self._taken: set[int] = set()
         self._waiting: deque[asyncio.Future[int]] = deque()
+        self._progress_at = 0.0
 
     @property
     def taken(self) -> frozenset[int]:
@@ -46,7 +47,7 @@ class ConnectIDs:
         """Take a connectID, waiting for one to come free; first come, first served.
 
         Args:
-            timeout: how long to wait, in seconds.
+            timeout: how long to wait, in seconds; counted anew at each :meth:`note_progress`.
 
         Raises:
             NoFreeConnectID: none came free in time.
@@ -59,20 +60,39 @@ class ConnectIDs:
         waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            async with asyncio.timeout(timeout):
-                return await waiter
+            return await self._wait(waiter, timeout)
         except BaseException as exc:
             if waiter.done() and not waiter.cancelled():
                 self.release(waiter.result())
 
             if isinstance(exc, TimeoutError):
-                what = f"all {len(self._taken)} connectIDs stayed in use for {timeout:g} s"
+                what = (
+                    f"all {len(self._taken)} connectIDs stayed in use for {timeout:g} s "
+                    "(close connections that are not needed, or raise connect_id_timeout)"
+                )
                 raise NoFreeConnectID(ErrorCode.IDENTITY_IN_USE, what) from None
 
             raise
         finally:
             with contextlib.suppress(ValueError):
                 self._waiting.remove(waiter)
+
+    async def _wait(self, waiter: asyncio.Future[int], timeout: float) -> int:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while True:
+            try:
+                async with asyncio.timeout_at(max(started, self._progress_at) + timeout):
+                    # The connectID may have come in the moment in which the time ended.
+                    return await asyncio.shield(waiter)
+            except TimeoutError:
+                if waiter.done() or max(started, self._progress_at) + timeout <= loop.time():
+                    raise
+
+    def note_progress(self) -> None:
+        """Note that a connection that is being closed makes progress, and will give its connectID back."""
+        if self._waiting or not self._free:
+            self._progress_at = asyncio.get_running_loop().time()
 
     def release(self, connect_id: int) -> None:
         """Give a connectID back, to who has waited longest."""

@@ -14,26 +14,23 @@ import logging
 from collections.abc import Callable, Container
 from typing import Final
 
-from ..at.commands import QueryAcks, SendData
+from ..at.commands import SendData
 from ..at.completions import SendResult
 from ..at.information import AckStatus
 from ..at.responses import Response
 from ..at.syntax import PayloadFormat
 from ..at.urcs import LateAnswer
 from ..errors import (
-    BC260YError,
     CommandFailed,
     CommandTimeout,
-    ConnectionLost,
     ModuleRestarted,
     ModuleSlept,
-    NotAcknowledged,
-    PayloadDamaged,
     SendFailed,
 )
 from ..line.channel import LATE_ANSWER_WINDOW, Channel
 from ..line.inbox import Inbox
 from ..line.turns import Answer, Outcome, Turn
+from .acks import AckCounters
 from .closing import close_connect_id
 from .dataformat import PayloadFormats
 from .outbox import Outbox
@@ -43,19 +40,19 @@ from .tasks import TaskSet
 
 logger = logging.getLogger("bc260y_aio")
 
-# How often to look whether the peer has acknowledged: soon at first, then at this interval, in seconds.
-_FIRST_ACK_POLL: Final = 0.1
-_LOOK_INTERVAL: Final = 1.0
 # A chunk that the module refuses so many times in a row will not go.
 _ATTEMPTS: Final = 6
 # A question about what the module took, when it is not answered, is asked so many times.
 _STATUS_ATTEMPTS: Final = 3
 _FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+# A module refuses data while its send buffer is full; so long its peer may acknowledge nothing, in seconds.
+_ROOM_TIMEOUT: Final = 60.0
 
 _SEND_OK: Final = SendResult(ok=True)
 
 
-class ModuleSocket:
+class ModuleSocket(AckCounters):
     """An open socket of the module.
 
     Attributes:
@@ -66,6 +63,7 @@ class ModuleSocket:
         local_port: the local port that was asked for; 0 when the module chose one.
         inbox: what the peer sent.
         sent: bytes that the module has taken.
+        acked: bytes of them that the peer had acknowledged when the module was last asked.
         sends: how many AT+QISEND carried them.
         sent_at: when the last of them went out, by the loop's clock.
         wire_bytes: how many bytes those commands had on the serial line.
@@ -84,24 +82,22 @@ class ModuleSocket:
         tasks: TaskSet,
         on_closed: Callable[[], None],
     ) -> None:
-        self.connect_id = connect_id
-        self.service_type = service_type
+        super().__init__(channel, inbox, connect_id, service_type)
         self.host, self.port = remote
         self.local_port = local_port
-        self.inbox = inbox
         # What nobody will take is not to fill the line.
         inbox.on_overflow = self.close
-        self.sent = 0
         self.sends = 0
         self.sent_at = 0.0
         self.wire_bytes = 0
-        self.channel = channel
         self.formats = formats
         self.tasks = tasks
         self._on_closed = on_closed
         self._closing: asyncio.Task[None] | None = None
         # A send had no trustworthy answer; until one has, the counters are asked for before and after each.
         self._is_uncertain = False
+        # How many bytes the peer had not acknowledged when the module last refused some.
+        self._unacked = 0
         # How many of the bytes that would be sent next an earlier command may bring yet.
         self._in_doubt: set[int] = set()
         self._may_come_late = False
@@ -110,18 +106,6 @@ class ModuleSocket:
         return f"<ModuleSocket connectID={self.connect_id} {self.service_type.lower()} {self.host}:{self.port}>"
 
     # Sending
-
-    def check_open(self) -> None:
-        """Check that data can still be sent.
-
-        Raises:
-            ConnectionLost: the peer closed, or the socket was lost.
-        """
-        if self.inbox.error is not None:
-            raise self.inbox.error
-
-        if self.inbox.is_ended:
-            raise ConnectionLost("the peer has closed the connection")
 
     async def send_next(self, outbox: Outbox, *, refused: int = 0) -> int:
         """Send the next chunk of what waits, and return how many bytes of it the module took.
@@ -136,9 +120,15 @@ class ModuleSocket:
             ConnectionLost: the socket is gone, or the module keeps refusing.
             PortLost: so is the port.
         """
-        for attempt in range(refused, _ATTEMPTS):
+        attempt = refused
+        progress, since = self.acked, asyncio.get_running_loop().time()
+        while attempt < _ATTEMPTS or (self._unacked and asyncio.get_running_loop().time() - since < _ROOM_TIMEOUT):
             if attempt or self._may_come_late:
                 await self._pause(attempt)
+
+            attempt += 1
+            if self.acked != progress:
+                progress, since = self.acked, asyncio.get_running_loop().time()
 
             stopped = asyncio.Event()
             sending = Sending(self, outbox, stopped.set)
@@ -153,7 +143,8 @@ class ModuleSocket:
                 return taken
 
         self._in_doubt.clear()
-        raise SendFailed(f"the module refused the same data {_ATTEMPTS} times")
+        full = f"; the peer has not acknowledged the {self._unacked} bytes before it" if self._unacked else ""
+        raise SendFailed(f"the module refused the same data {attempt} times{full}")
 
     async def recover_send(self, sending: Sending) -> None:
         """Go on where a sending stopped because something has to be asked, set or put right; end its turn.
@@ -188,7 +179,7 @@ class ModuleSocket:
     async def _pause(self, attempt: int) -> None:
         """Wait before the next attempt; and if the module may yet take what it was given, until it has or will not."""
         if not self._may_come_late:
-            await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
+            await asyncio.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
             return
 
         self._may_come_late = False
@@ -222,6 +213,7 @@ class ModuleSocket:
             return False
 
         self.sent += len(command.data)
+        self.on_progress()
         return True
 
     def _command(self, data: bytes, rai: RAI, form: PayloadFormat) -> SendData:
@@ -298,6 +290,7 @@ class ModuleSocket:
         """Return how many bytes the module took since it was last known."""
         status = await self._query_status(turn)
         before, self.sent = self.sent, status.sent
+        self._unacked = status.unacked if self.service_type == "TCP" else 0
         if status.sent - before not in plausible:
             self._in_doubt.clear()
             # The counters start again at 0 when the peer closes.
@@ -321,62 +314,6 @@ class ModuleSocket:
 
         raise SendFailed("the module does not tell what it took")
 
-    def _note_retry(self, reason: Outcome, remedy: str) -> None:
-        is_failure = isinstance(reason, Answer) and not reason.is_doubtful
-        why = "SEND FAIL" if is_failure else reason if isinstance(reason, Exception) else "the answer is doubtful"
-        logger.info("%r: %s; %s", self, why, remedy)
-        self.channel.trace.retried(self.connect_id, f"{why}; {remedy}")
-
-    async def ack_status(self, turn: Turn | None = None) -> AckStatus:
-        """Ask how much was sent and acknowledged (guide 4.2.6).
-
-        Raises:
-            CommandFailed: the socket is gone.
-        """
-        command = QueryAcks(self.connect_id)
-        answer = await (self.channel.execute(command) if turn is None else turn.execute(command))
-        for information in answer.information:
-            if isinstance(information, AckStatus):
-                return information
-
-        raise CommandFailed(str(command), text="OK, but no counters")
-
-    async def wait_acked(self, timeout: float) -> int | None:
-        """Wait until the peer has acknowledged everything, and return how many bytes it has not.
-
-        When the connection ends meanwhile, its counters begin anew (guide 4.2.6), and nothing tells: that is None.
-
-        Args:
-            timeout: how long to wait, in seconds.
-
-        Raises:
-            CommandFailed: the socket is gone.
-            NotAcknowledged: the module does not tell, or no more.
-        """
-        deadline = asyncio.get_running_loop().time() + timeout
-        pause = _FIRST_ACK_POLL
-        acked = 0
-        while True:
-            try:
-                status = await self.ack_status()
-            except CommandTimeout as exc:
-                if asyncio.get_running_loop().time() >= deadline:
-                    raise NotAcknowledged(self.sent - acked) from exc
-
-                self._note_retry(exc, "asking again")
-                continue
-
-            if status.sent < self.sent:
-                return None
-
-            acked = status.acked
-            left = deadline - asyncio.get_running_loop().time()
-            if not status.unacked or left <= 0 or self._is_over:
-                return status.unacked
-
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 2, _LOOK_INTERVAL)
-
     # Closing
 
     def close(self) -> asyncio.Task[None]:
@@ -394,42 +331,12 @@ class ModuleSocket:
 
     def _closed(self, closing: asyncio.Task[None]) -> None:
         # A task that is cancelled before it begins never runs; this is called all the same.
+        self._is_released = True
+        self._is_peer_closed = self.inbox.is_ended
         self.inbox.end()
         self.channel.inboxes.detach(self.connect_id)
         self.channel.trace.unwatch(self.connect_id)
         self._on_closed()
-
-    async def check_acks(self, timeout: float) -> Exception | None:
-        """Make the check before a close that the guide advises (4.2.9): return the error to close with, if any.
-
-        A peer that closes first leaves nothing to check: the counters begin anew.
-
-        Args:
-            timeout: how long to wait for the peer to acknowledge, in seconds.
-        """
-        if self.service_type != "TCP" or not self.sent:
-            return None
-
-        if self._is_over:
-            return self.inbox.error
-
-        try:
-            unacked = await self.wait_acked(timeout)
-        except CommandFailed as exc:
-            gone = None if self.inbox.is_ended else SendFailed(f"the socket is gone: {exc}")
-            return self.inbox.error or gone
-        except BC260YError as exc:
-            return exc
-
-        if unacked == 0:
-            return None
-
-        return self.inbox.error if unacked is None or self._is_over else NotAcknowledged(unacked)
-
-    @property
-    def _is_over(self) -> bool:
-        """Whether the connection has ended. A damaged push is the end of what is received, not of the connection."""
-        return self.inbox.is_ended and not isinstance(self.inbox.error, PayloadDamaged)
 
 
 def _is_of_a_send(late: Response) -> bool:

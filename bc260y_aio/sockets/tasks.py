@@ -36,10 +36,22 @@ class TaskSet:
 
         return task
 
-    async def wait_all(self, timeout: float) -> None:
-        """Wait until all have ended, also those that start meanwhile; after ``timeout`` seconds, cancel the rest."""
-        deadline = asyncio.get_running_loop().time() + timeout
-        while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
+    async def wait_all(self, timeout: float, progress: Callable[[], object] = lambda: None) -> None:
+        """Wait until all have ended, also those that start meanwhile; cancel the rest when there is no progress.
+
+        Args:
+            timeout: how long there may be none, in seconds.
+            progress: returns what changes when there is progress; without it the time counts from now.
+        """
+        loop = asyncio.get_running_loop()
+        state, deadline = progress(), loop.time() + timeout
+        while self._tasks:
+            if (now := progress()) != state:
+                state, deadline = now, loop.time() + timeout
+
+            if (left := deadline - loop.time()) <= 0:
+                break
+
             await asyncio.wait(tuple(self._tasks), timeout=left)
 
         while tasks := tuple(self._tasks):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..at.information import AckStatus
-from ..errors import ConnectionLost, ModemClosed
+from ..errors import BC260YError, ConnectionLost, ModemClosed, NotAcknowledged
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox, StreamOutbox
 from ..sockets.rai import RAI
@@ -22,6 +22,9 @@ logger = logging.getLogger("bc260y_aio")
 Buffer = bytes | bytearray | memoryview
 
 _IGNORED_WRITES_BEFORE_WARNING: Final = 5
+# A close waits at least so long for the module to take more of what was written, in seconds: several lost answers in a
+# row, each with its time to come late, are no reason to give up.
+_FLUSH_TIMEOUT: Final = 180.0
 
 
 def checked_buffer(data: Buffer) -> Buffer:
@@ -42,11 +45,13 @@ class Traffic:
 
     Attributes:
         sent: bytes that the module has taken.
+        acked: bytes of them that the peer had acknowledged when the module was last asked; of a stream only.
         sends: how many AT+QISEND carried them.
         wire_bytes: how many bytes those commands had on the serial line.
     """
 
     sent: int
+    acked: int
     sends: int
     wire_bytes: int
 
@@ -56,12 +61,15 @@ class Closing:
     """How a transport closes.
 
     Attributes:
-        timeout: how long to wait for the peer's acknowledgement, in seconds.
+        timeout: how long a close waits while nothing more is taken by the module, or acknowledged by the peer, in
+            seconds.
         rai: whether the last chunk before a close tells the network that no more will follow.
+        on_progress: is called when the close begins, and whenever data is taken or acknowledged after that.
     """
 
     timeout: float
     rai: bool = False
+    on_progress: Callable[[], None] = lambda: None
 
 
 class SocketTransport(FlowControl):
@@ -192,15 +200,23 @@ class SocketTransport(FlowControl):
     def traffic(self) -> Traffic:
         """What has been sent so far, and what it cost."""
         socket = self._socket
-        return Traffic(socket.sent, socket.sends, socket.wire_bytes)
+        return Traffic(socket.sent, socket.acked, socket.sends, socket.wire_bytes)
 
     async def ack_status(self) -> AckStatus:
         """Return how many bytes were sent and acknowledged (guide 4.2.6).
 
         Raises:
-            CommandFailed: the socket is gone.
+            CommandFailed: the module does not know the socket any more.
+            ConnectionLost: the connection has ended.
+            ModemClosed: the transport is closed.
         """
-        return await self._socket.ack_status()
+        try:
+            return await self._socket.ack_status()
+        except BC260YError:
+            if self._failure is not None:
+                raise self._failure from None
+
+            raise
 
     # Receiving
 
@@ -336,6 +352,10 @@ class SocketTransport(FlowControl):
 
         self._closing = True
         self._is_delivery_due = False
+        # What comes from now on is nobody's, and must not overflow while the rest is sent and acknowledged.
+        self._socket.inbox.discard()
+        self._socket.on_progress = self._close_options.on_progress
+        self._close_options.on_progress()
         if self._close_options.rai:
             self._outbox.mark_end(RAI.NO_FURTHER_DATA)
 
@@ -345,12 +365,26 @@ class SocketTransport(FlowControl):
             self._finish()
 
     async def _flush(self) -> None:
-        """Keep the modem from being closed before everything was sent, for as long as it may wait."""
+        """Wait until everything is sent, and lose the connection when the module takes nothing more for too long."""
+        # A module that does not answer is given the time that it takes to find that out.
+        timeout = max(self._close_options.timeout, _FLUSH_TIMEOUT)
         try:
-            await SocketTransport.drained(self)
+            while self._is_sending:
+                before = self._socket.sent, self._socket.acked
+                try:
+                    async with asyncio.timeout(timeout):
+                        await SocketTransport.drained(self)
+                except TimeoutError:
+                    if (self._socket.sent, self._socket.acked) == before:
+                        self._fatal_error(self._not_taken(timeout), "sending stopped")
         except asyncio.CancelledError:
             self._force_close(ModemClosed("the modem was closed before everything was sent"))
             raise
+
+    def _not_taken(self, waited: float) -> NotAcknowledged:
+        socket = self._socket
+        unsent = self.get_write_buffer_size()
+        return NotAcknowledged(socket.sent - socket.acked + unsent, sent=socket.sent, unsent=unsent, waited=waited)
 
     def abort(self) -> None:
         """Close at once; what waits is thrown away."""

@@ -36,7 +36,10 @@ async def test_a_sixth_waits_for_a_bounded_time_and_is_told_as_a_kernel_would_te
 
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.errno == errno.EMFILE
-    assert str(caught.value) == "all 5 connectIDs stayed in use for 60 s: the connectID is in use (563)"
+    assert str(caught.value) == (
+        "all 5 connectIDs stayed in use for 60 s (close connections that are not needed, or raise connect_id_timeout): "
+        "the connectID is in use (563)"
+    )
 
 
 async def test_one_that_waits_gets_the_connect_id_that_is_given_back() -> None:
@@ -165,3 +168,28 @@ async def test_the_protocols_have_ports_of_their_own_and_the_modules_choice_is_a
             await ports.reserve(service_type, 0, wait=False)
 
     ports.release("TCP", 0)
+
+
+async def test_who_waits_for_a_connect_id_outlasts_a_close_that_makes_progress(clock: Clock) -> None:
+    ids = ConnectIDs(1)
+    await ids.acquire(0)
+    waiting = asyncio.ensure_future(ids.acquire(10.0))
+    for _ in range(5):
+        await clock.advance(8.0)
+        ids.note_progress()
+
+    await clock.advance(8.0)
+    assert not waiting.done()
+    ids.release(0)
+    assert await waiting == 0
+
+
+async def test_who_waits_for_a_connect_id_is_refused_when_the_progress_ends(clock: Clock) -> None:
+    ids = ConnectIDs(1)
+    await ids.acquire(0)
+    waiting = asyncio.ensure_future(ids.acquire(10.0))
+    await clock.advance(8.0)
+    ids.note_progress()
+    await clock.advance(10.5)
+    with pytest.raises(NoFreeConnectID):
+        await waiting

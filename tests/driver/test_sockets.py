@@ -17,6 +17,7 @@ from bc260y_aio.errors import (
     CommandFailed,
     CommandTimeout,
     ConnectionLost,
+    ModemClosed,
     ModuleRestarted,
     NotAcknowledged,
     PayloadDamaged,
@@ -574,7 +575,12 @@ async def test_the_check_before_a_close_tells_what_was_not_acknowledged(clock: C
         module.sockets[0].unacked = 2
         error = await fast_forward(clock, socket.check_acks(5.0))
         assert isinstance(error, NotAcknowledged)
-        assert (error.unacked, str(error)) == (2, "closed with 2 bytes that the peer has not acknowledged")
+        assert (error.unacked, error.sent, error.waited) == (2, 3, 5.0)
+        assert str(error) == (
+            "closed with 2 bytes that the peer has not acknowledged, of 3 that the module took; there was no progress "
+            "for 5 s. A larger close_timeout= waits longer; await wait_acked() before the close tells when the peer "
+            "has everything"
+        )
 
 
 async def test_a_restart_during_the_check_before_a_close_is_told() -> None:
@@ -702,3 +708,72 @@ async def test_a_close_that_is_cancelled_before_it_began_gives_everything_back()
         await settle()
         assert given_back == [0]
         assert socket.inbox.is_ended
+
+
+async def test_the_check_before_a_close_goes_on_while_the_peer_acknowledges_more(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(bytes(30)))
+        module.sockets[0].unacked = 30
+        checking = asyncio.ensure_future(socket.check_acks(5.0))
+        for left in range(29, -1, -1):
+            await clock.advance(4.0)
+            assert not checking.done()
+            module.sockets[0].unacked = left
+
+        assert await fast_forward(clock, checking) is None
+
+
+async def test_a_full_send_buffer_is_waited_for_while_the_peer_acknowledges_some(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(bytes(100)))
+        module.sockets[0].unacked = 100
+        module.override = lambda command: SEND_FAIL if isinstance(command, SendData) else None
+        sending = asyncio.ensure_future(send_all(socket, filled(b"more")))
+        for left in range(100, 50, -1):
+            await clock.advance(10.0)
+            module.sockets[0].unacked = left
+
+        assert not sending.done()
+        module.override = lambda command: None
+        await fast_forward(clock, sending)
+        assert bytes(module.sockets[0].taken) == bytes(100) + b"more"
+
+
+async def test_a_send_buffer_that_stays_full_ends_the_connection(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(bytes(100)))
+        module.sockets[0].unacked = 100
+        module.override = lambda command: SEND_FAIL if isinstance(command, SendData) else None
+        with pytest.raises(SendFailed, match="has not acknowledged the 100 bytes before it"):
+            await fast_forward(clock, send_all(socket, filled(b"more")))
+
+
+@pytest.mark.parametrize("others", [0, 7])
+async def test_the_counters_of_a_connect_id_that_was_given_back_are_not_taken(others: int) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"mine"))
+        module.sockets[0].unacked = 4
+        checking = asyncio.ensure_future(socket.wait_acked(60.0))
+        await settle()
+        await socket.close()
+        # The next connection gets the connectID.
+        module.sockets[0] = Socket(OpenSocket(0, "TCP", "other", 7))
+        module.sockets[0].take(bytes(others))
+        with pytest.raises(ModemClosed):
+            await checking
+
+        with pytest.raises(ModemClosed):
+            await socket.ack_status()
+
+
+async def test_the_counters_of_a_dead_connection_are_its_error() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        socket.inbox.end(ModuleRestarted("the module restarted"))
+        await socket.close()
+        with pytest.raises(ModuleRestarted):
+            await socket.ack_status()

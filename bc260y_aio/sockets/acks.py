@@ -1,0 +1,191 @@
+"""The acknowledgement counters of one socket: AT+QISEND=<id>,0 (guide 4.2.6), and the check before a close (4.2.9)."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from ..at.commands import QueryAcks
+from ..at.information import AckStatus
+from ..errors import (
+    BC260YError,
+    CommandFailed,
+    CommandTimeout,
+    ConnectionLost,
+    ModemClosed,
+    NotAcknowledged,
+    PayloadDamaged,
+    SendFailed,
+)
+from ..line.channel import Channel
+from ..line.inbox import Inbox
+from ..line.turns import Answer, Outcome, Turn
+
+logger = logging.getLogger("bc260y_aio")
+
+# How often to query whether the peer has acknowledged: soon at first, then at this interval, in seconds.
+_FIRST_ACK_POLL: Final = 0.1
+_ACK_POLL_INTERVAL: Final = 1.0
+
+
+class AckCounters:
+    """What a socket sent, and how much of that its peer acknowledged.
+
+    Attributes:
+        connect_id: its connectID.
+        service_type: ``"TCP"`` or ``"UDP"``.
+        channel: the dialogue with the module.
+        inbox: what the peer sent, and how the connection ended.
+        sent: bytes that the module has taken.
+        acked: bytes of them that the peer had acknowledged when the module was last asked.
+        on_progress: is called when the module has taken data, or the peer has acknowledged some.
+    """
+
+    on_progress: Callable[[], None]
+
+    def __init__(self, channel: Channel, inbox: Inbox, connect_id: int, service_type: str) -> None:
+        self.channel = channel
+        self.inbox = inbox
+        self.connect_id = connect_id
+        self.service_type = service_type
+        self.sent = 0
+        self.acked = 0
+        self.on_progress = lambda: None
+        # The connectID was given back, and may be another connection's.
+        self._is_released = False
+        self._is_peer_closed = False
+
+    def check_open(self) -> None:
+        """Check that data can still be sent.
+
+        Raises:
+            ConnectionLost: the peer closed, or the socket was lost.
+        """
+        if self.inbox.error is not None:
+            raise self.inbox.error
+
+        if self.inbox.is_ended:
+            raise ConnectionLost("the peer has closed the connection")
+
+    async def ack_status(self, turn: Turn | None = None) -> AckStatus:
+        """Query how much was sent and acknowledged (guide 4.2.6).
+
+        The counters are those of a connectID. So the answer counts only if the socket has it when it asks, and still
+        has it when the answer comes.
+
+        Raises:
+            CommandFailed: the module does not know the socket any more.
+            ConnectionLost: the connection has ended.
+            ModemClosed: the socket was closed.
+        """
+        if turn is None:
+            async with self.channel.turn() as own:
+                return await self.ack_status(own)
+
+        self._check_owned()
+        command = QueryAcks(self.connect_id)
+        answer = await turn.execute(command)
+        self._check_owned()
+        for information in answer.information:
+            if isinstance(information, AckStatus):
+                self._note_acked(information.acked)
+                return information
+
+        raise CommandFailed(str(command), text="OK, but no counters")
+
+    def _check_owned(self) -> None:
+        if self._is_released:
+            raise self.inbox.error or self._closed_by_peer() or ModemClosed("the connection was closed")
+
+    def _closed_by_peer(self) -> ConnectionLost | None:
+        return ConnectionLost("the peer has closed the connection") if self._is_peer_closed else None
+
+    def _note_acked(self, acked: int) -> None:
+        if acked > self.acked:
+            self.acked = acked
+            self.on_progress()
+
+    async def wait_acked(self, timeout: float, *, by_progress: bool = False) -> int | None:
+        """Wait until the peer has acknowledged everything, and return how many bytes it has not.
+
+        When the connection ends meanwhile, its counters begin anew (guide 4.2.6), and nothing reports that: the result
+        is None.
+
+        Args:
+            timeout: how long to wait, in seconds.
+            by_progress: the time counts from the last byte that was acknowledged, rather than from now.
+
+        Raises:
+            CommandFailed: the module does not know the socket any more.
+            ConnectionLost: the connection has ended.
+            ModemClosed: the socket was closed.
+            NotAcknowledged: the module does not answer, or no more.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        pause = _FIRST_ACK_POLL
+        while True:
+            acked = self.acked
+            try:
+                status = await self.ack_status()
+            except CommandTimeout as exc:
+                if loop.time() >= deadline:
+                    raise NotAcknowledged(self.sent - self.acked) from exc
+
+                self._note_retry(exc, "asking again")
+                continue
+
+            if status.sent < self.sent:
+                return None
+
+            if by_progress and self.acked > acked:
+                deadline = loop.time() + timeout
+
+            left = deadline - loop.time()
+            if not status.unacked or left <= 0 or self._is_over:
+                return status.unacked
+
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 2, _ACK_POLL_INTERVAL)
+
+    async def check_acks(self, timeout: float) -> Exception | None:
+        """Make the check before a close that the guide advises (4.2.9): return the error to close with, if any.
+
+        A peer that closes first leaves nothing to check: the counters begin anew.
+
+        Args:
+            timeout: how long nothing more may be acknowledged by the peer, in seconds.
+        """
+        if self.service_type != "TCP" or not self.sent:
+            return None
+
+        if self._is_over:
+            return self.inbox.error
+
+        try:
+            unacked = await self.wait_acked(timeout, by_progress=True)
+        except CommandFailed as exc:
+            gone = None if self.inbox.is_ended else SendFailed(f"the socket is gone: {exc}")
+            return self.inbox.error or gone
+        except BC260YError as exc:
+            return exc
+
+        if unacked == 0:
+            return None
+
+        return (
+            self.inbox.error
+            if unacked is None or self._is_over
+            else NotAcknowledged(unacked, sent=self.sent, waited=timeout)
+        )
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the connection has ended. A damaged push is the end of what is received, not of the connection."""
+        return self.inbox.is_ended and not isinstance(self.inbox.error, PayloadDamaged)
+
+    def _note_retry(self, reason: Outcome, remedy: str) -> None:
+        is_failure = isinstance(reason, Answer) and not reason.is_doubtful
+        why = "SEND FAIL" if is_failure else reason if isinstance(reason, Exception) else "the answer is doubtful"
+        logger.info("%r: %s; %s", self, why, remedy)
+        self.channel.trace.retried(self.connect_id, f"{why}; {remedy}")

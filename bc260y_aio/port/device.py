@@ -81,9 +81,11 @@ class Device:
         Raises:
             PortError, ValueError: as :func:`open_port` does.
         """
-        instance = await asyncio.wrap_future(self._opening)
+        # Waited for through the loop, so that a virtual clock stands still meanwhile.
+        loop = asyncio.get_running_loop()
+        instance = await loop.run_in_executor(self._thread, self._opening.result)
         with translated(f"cannot open {self._url}"):
-            transport: asyncio.Transport = SerialTransport(asyncio.get_running_loop(), protocol, instance, self.release)
+            transport: asyncio.Transport = SerialTransport(loop, protocol, instance, self.release)
 
         return transport
 
@@ -93,8 +95,8 @@ class Device:
         Raises:
             PortLost, ValueError: as :meth:`Port.set_baudrate` does.
         """
-        changing = self._thread.submit(_set_baudrate, self._url, self._opening.result(), baudrate)
-        await asyncio.shield(asyncio.wrap_future(changing))
+        loop, instance = asyncio.get_running_loop(), self._opening.result()
+        await asyncio.shield(loop.run_in_executor(self._thread, _set_baudrate, self._url, instance, baudrate))
 
     def release(self) -> None:
         """Have the object closed, also one that is still to be opened; do not wait for it."""

@@ -6,7 +6,7 @@
 # What happens outside of the loop has no part in that. Three kinds of it are told apart:
 #
 # - Both ends of a real socket are in this process: what one end sends, the system has for the other at once. Nothing is
-#   needed; the bytes come before any jump.
+#   needed; the bytes come before any jump. Between the ends of a pty they take some microseconds, which are waited for.
 # - A thread of the loop's executor works (`asyncio.to_thread`, `loop.getaddrinfo`): the clock stands still until it is
 #   done, however long the timers are.
 # - Another process, or a thread of one's own, is at the far end of a socket or a pty: nobody can know whether it is
@@ -16,7 +16,9 @@
 import asyncio
 import concurrent.futures
 import contextvars
+import os
 import selectors
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Self, TypeVar
 
@@ -24,6 +26,9 @@ T = TypeVar("T")
 
 # A loop that has no timer and hears nothing for so long will wait forever, in real seconds.
 PATIENCE: Final = 20.0
+
+# The system passes bytes from one end of a pty to the other in this time, in real seconds.
+_PTY_DELAY: Final = 0.0002
 
 
 class Forever(AssertionError):
@@ -152,7 +157,9 @@ class _JumpingSelector(selectors.BaseSelector):
 
     def __init__(self, loop: ControlledClockLoop) -> None:
         self._loop = loop
-        self._real = selectors.DefaultSelector()
+        # Unlike epoll, poll makes the system hand over what has been written to the other end of a pty.
+        self._real = selectors.PollSelector()
+        self._ttys: set[int] = set()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
@@ -179,15 +186,28 @@ class _JumpingSelector(selectors.BaseSelector):
             return events
 
         is_watching = len(self._real.get_map()) > self._OWN
-        return self._real.select(loop._grace) if loop._grace and is_watching else []
+        if loop._grace and is_watching:
+            return self._real.select(loop._grace)
+
+        if self._ttys:
+            time.sleep(_PTY_DELAY)
+            return self._real.select(0)
+
+        return []
 
     # The rest is the real one's
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
+        key = self._real.register(fileobj, events, data)
+        if os.isatty(key.fd):
+            self._ttys.add(key.fd)
+
+        return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
+        key = self._real.unregister(fileobj)
+        self._ttys.discard(key.fd)
+        return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.modify(fileobj, events, data)

@@ -160,7 +160,28 @@ class MemoryTransport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self._is_paused = False
+        self._join_pieces()
         self._deliver_soon()
+
+    def fetch(self) -> bool:
+        """Pass on at once what has been received, also while reading is paused; return whether that was anything."""
+        self._join_pieces()
+        if self._is_closing or not self._pieces:
+            return False
+
+        data = self._pieces.popleft()
+        self.held -= len(data)
+        assert isinstance(self._protocol, asyncio.Protocol)
+        self._protocol.data_received(data)
+        if self._end.line is not None:
+            self._end.line.drained()
+
+        return True
+
+    def _join_pieces(self) -> None:
+        # A system, too, has one buffer for what was received while nobody read.
+        if len(self._pieces) > 1:
+            self._pieces = deque([b"".join(self._pieces)])
 
     # Writing
 

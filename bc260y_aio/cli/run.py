@@ -31,13 +31,13 @@ def add_to(commands: Subparsers) -> None:
         usage="bc260y-aio run [-h] [-v] [--port PORT] [--baudrate RATE] [--data-format FORMAT] SCRIPT [ARGUMENT ...]\n"
         "       bc260y-aio run [...] -m MODULE [ARGUMENT ...]",
         help="run a Python script with every connection over the module",
-        description="Run a Python script, or a module as python -m does, as it is: on whatever event loops it makes, "
+        description="Run a Python script, or a module as python -m does, unchanged. On whatever event loops it makes, "
         "asyncio's or uvloop's, one after the other or in threads, it connects, sends datagrams and resolves names "
-        "over the module. Blocking connections go the same way. This machine's own addresses stay on it, and so does "
-        "what listens. The exit status is the script's.",
+        "over the module. Blocking connections, UDP sockets and the resolver functions go the same way. This machine's "
+        "own addresses stay on it, and so does what listens. The exit status is the script's.",
         epilog="What cannot be carried is refused rather than let out to the host's network: a non-blocking connect "
-        "outside of an event loop, and sendto on a raw socket. Child processes, and libraries that connect in C, are "
-        "on their own. For other programs there is bc260y-aio socks.",
+        "outside of an event loop, raw sockets, broadcast and multicast. Child processes, and libraries that connect "
+        "in C, are not carried. For other programs there is bc260y-aio socks.",
     )
     add_port_options(parser)
     add_data_format_option(parser)

@@ -165,6 +165,15 @@ class Modem(Lifecycle, Services):
             finally:
                 await modem.close()
 
+    def check_datagram(self, data: bytes) -> None:
+        """Check that data can be sent as one datagram: up to 512 bytes with hex, up to 1024 with text.
+
+        Raises:
+            OSError: EMSGSIZE, it is too long.
+            ValueError: the data format is ``"text"``, and the data holds bytes outside 0x20..0x7E.
+        """
+        self._formats.check_datagram(data)
+
     # asyncio's own calls
 
     def route(self, match: Match | None = None, scope: Scope = "context", *, exclusive: bool = False) -> Route:

@@ -3,10 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from ..transports.tls import Handshake
+from .rules import Router
 from .socket_relay import SocketRelay
+
+# Linux gives ports from here on to sockets that ask for none (ip_local_port_range).
+_FIRST_EPHEMERAL: Final = 32768
 
 
 async def adopt(
@@ -60,3 +64,26 @@ async def adopt(
 
     await handshake.wait(transport)
     return handshake.transport, protocol
+
+
+async def adopt_unconnected(
+    router: Router, protocol_factory: Callable[[], Any], sock: socket.socket, bound: tuple[str, int]
+) -> tuple[Any, Any]:
+    """Open a datagram endpoint in the place of a client's socket without a peer; the socket is closed with it.
+
+    Args:
+        router: the modem.
+        protocol_factory: returns the protocol.
+        sock: the client's socket; nothing goes over it.
+        bound: its local address. A port below 32768 is asked of the module too.
+
+    Returns:
+        The transport and the protocol.
+
+    Raises:
+        OSError: the endpoint cannot be opened.
+    """
+    local_addr = ("", bound[1]) if 0 < bound[1] < _FIRST_EPHEMERAL else None
+    transport, protocol = await router.create_datagram_endpoint(protocol_factory, local_addr)
+    transport.get_extra_info("socket").adopt(sock)
+    return transport, protocol

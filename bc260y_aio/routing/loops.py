@@ -6,25 +6,34 @@ loop's own method, with the arguments exactly as they came, so that its own erro
 """
 
 import asyncio
-import contextlib
 import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any, Final
 
-from ..transports import ModemTransport
 from ..transports.tls import start_tls
-from .adoption import adopt
-from .destinations import bound_address, host_text, is_local, literal, port_number
+from .adoption import adopt, adopt_unconnected
+from .arguments import (
+    INTERNET,
+    check_resolvable,
+    is_modems_transport,
+    is_name,
+    is_pair,
+    suits_a_connected_socket,
+    unconnected_datagram_address,
+)
+from .destinations import bound_address, host_text, is_local, port_number
+from .exclusive import ExclusivePolicy, refusal
+from .host_calls import comparable, host_call, on_host
+from .local_names import in_digits, is_elsewhere
 from .rules import ANY, Router, Rule, SocketRouter, names_of, rules_around
 from .sendfile import send_file
 from .socket_relay import SocketRelay
 
 _METHODS: Final = (
-    *("create_connection", "create_datagram_endpoint", "getaddrinfo", "getnameinfo"),
+    *("create_connection", "create_datagram_endpoint", "create_server", "getaddrinfo", "getnameinfo"),
     *("sock_connect", "sock_sendto", "start_tls", "sendfile"),
 )
 
@@ -33,39 +42,8 @@ _PLACE: Final = "_bc260y_aio_routed"
 
 _ABSENT: Final = object()
 
-# The arguments of `create_connection`: what means nothing without TLS, and the rest.
-_ABOUT_TLS: Final = {"server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout"}
-_KNOWN: Final = {
-    *("sock", "ssl", "family", "proto", "flags", "local_addr"),
-    *("happy_eyeballs_delay", "interleave", "all_errors"),
-}
-
-_INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
-
-
-class _HostCall:
-    """A call that was given to the loop's own method, and what that may reach: it calls the loop's other methods."""
-
-    def __init__(self, *destinations: Any) -> None:
-        self.is_open = True
-        self._destinations = set(map(_comparable, destinations))
-
-    def covers(self, destination: Any) -> bool:
-        return self.is_open and _comparable(destination) in self._destinations
-
-    def extend(self, addresses: list[str], port: Any) -> None:
-        self._destinations |= {_comparable((address, port)) for address in addresses}
-
-
-def _comparable(destination: Any) -> tuple[str, int] | None:
-    match destination:
-        case (str() | bytes() | bytearray() as host, port, *_):
-            return host_text(host), port_number(port)
-        case _:
-            return None
-
-
-_host_call: Final[ContextVar[_HostCall | None]] = ContextVar("bc260y_aio.host_call", default=None)
+# Refuses what code does without the loop, while one of the loops has an exclusive route.
+_exclusive: Final = ExclusivePolicy(lambda loop: (routed := RoutedLoop.of(loop)) is not None and routed.is_exclusive)
 
 
 class RoutedLoop:
@@ -97,6 +75,9 @@ class RoutedLoop:
                 setattr(loop, name, getattr(routed, name))
 
         rule.loop, rule.is_on = loop, True
+        if rule.is_exclusive:
+            _exclusive.begin()
+
         routed._rules.append(rule)
         if everywhere:
             routed._rules_everywhere.insert(0, rule)
@@ -104,6 +85,9 @@ class RoutedLoop:
     def discard(self, rule: Rule) -> None:
         """Take a rule out of force; with the last one, the loop gets its own methods back."""
         rule.is_on = False
+        if rule.is_exclusive:
+            _exclusive.end()
+
         self._rules.remove(rule)
         if rule in self._rules_everywhere:
             self._rules_everywhere.remove(rule)
@@ -137,7 +121,8 @@ class RoutedLoop:
         return next((rule.router for rule in self.rules() if rule.takes(*destination)), None)
 
     @property
-    def _is_exclusive(self) -> bool:
+    def is_exclusive(self) -> bool:
+        """Whether the host's network is out of bounds on this loop."""
         return any(rule.is_exclusive for rule in self._rules)
 
     def _check_allowed(self, host: Any, port: Any) -> None:
@@ -146,25 +131,23 @@ class RoutedLoop:
         Raises:
             OSError: ENETUNREACH, an exclusive route is on.
         """
-        if self._is_exclusive and isinstance(host, str | bytes | bytearray) and host and not is_local(host_text(host)):
-            what = f"{host_text(host)}:{port_number(port)}"
-            raise OSError(errno.ENETUNREACH, f"the host's network is out of bounds while a route is exclusive: {what}")
+        if self.is_exclusive and is_elsewhere(host):
+            raise refusal(f"{host_text(host)}:{port_number(port)}")
 
-    @contextlib.contextmanager
-    def _on_host(self, *destinations: Any) -> Iterator[_HostCall]:
-        """Let the loop's own method pass, where it calls others of the loop's for the same destination."""
-        host_call = _HostCall(*destinations)
-        token = _host_call.set(host_call)
-        try:
-            yield host_call
-        finally:
-            # Callbacks of what was opened have copies of this context.
-            host_call.is_open = False
-            _host_call.reset(token)
+    def _here(self, address: Any, family: int = 0) -> Any:
+        """Return an address with a host of this machine in digits, where no resolver may be asked.
 
-    def _passes(self, destination: Any) -> bool:
-        host_call = _host_call.get()
-        return host_call is not None and host_call.covers(destination)
+        Raises:
+            socket.gaierror: its host is a name of another machine.
+        """
+        match address:
+            case (host, *rest) if self.is_exclusive and is_name(host):
+                if is_elsewhere(host):
+                    raise socket.gaierror(socket.EAI_NONAME, f"{host_text(host)!r} is no name of this machine")
+
+                return (in_digits(host, family), *rest)
+            case _:
+                return address
 
     # The loop's methods
 
@@ -176,7 +159,7 @@ class RoutedLoop:
         sock: Any = kwds.get("sock")
         if sock is not None:
             relay = SocketRelay.behind(sock, self._loop) if host is None and port is None else None
-            if relay is None or relay.kind != socket.SOCK_STREAM or not _suits_a_connected_socket(kwds):
+            if relay is None or relay.kind != socket.SOCK_STREAM or not suits_a_connected_socket(kwds):
                 return await own(protocol_factory, host, port, **kwds)  # type: ignore[no-any-return]
 
             return await adopt(relay, protocol_factory, **kwds)
@@ -184,11 +167,15 @@ class RoutedLoop:
         router = self._router(host, port)
         if router is None:
             self._check_allowed(host, port)
-            with self._on_host((host, port), kwds.get("local_addr")):
+            if (local_addr := kwds.get("local_addr")) is not None:
+                kwds["local_addr"] = self._here(local_addr, kwds.get("family", 0))
+
+            host, port = self._here((host, port), kwds.get("family", 0))
+            with on_host((host, port), kwds.get("local_addr")):
                 return await own(protocol_factory, host, port, **kwds)  # type: ignore[no-any-return]
 
         kwds.pop("sock", None)
-        await _check_resolvable(router, host, port, kwds)
+        await check_resolvable(router, host, port, kwds)
         return await router.create_connection(protocol_factory, host, port, **kwds)
 
     async def create_datagram_endpoint(
@@ -201,19 +188,28 @@ class RoutedLoop:
         if relay is not None and relay.kind == socket.SOCK_DGRAM and local_addr is None and remote_addr is None:
             return await adopt(relay, protocol_factory, sock=sock)
 
-        router = None if sock is not None else self._datagram_router(local_addr, remote_addr, kwds.get("family", 0))
+        family = kwds.get("family", 0)
+        if sock is None:
+            router = self._datagram_router(local_addr, remote_addr, family)
+        elif (bound := unconnected_datagram_address(sock)) is not None and local_addr is None and remote_addr is None:
+            if (router := self._unconnected_router(bound[0])) is not None:
+                return await adopt_unconnected(router, protocol_factory, sock, bound)
+        else:
+            router = None
+
         if router is None:
-            with self._on_host(remote_addr, local_addr):
+            local_addr, remote_addr = self._here(local_addr, family), self._here(remote_addr, family)
+            with on_host(remote_addr, local_addr):
                 return await own(protocol_factory, local_addr, remote_addr, **kwds)  # type: ignore[no-any-return]
 
         kwds.pop("sock", None)
         if remote_addr is not None:
-            await _check_resolvable(router, remote_addr[0], remote_addr[1], kwds)
+            await check_resolvable(router, remote_addr[0], remote_addr[1], kwds)
 
         return await router.create_datagram_endpoint(protocol_factory, local_addr, remote_addr, **kwds)
 
     def _datagram_router(self, local_addr: Any, remote_addr: Any, family: int) -> Router | None:
-        if not all(_is_pair(address) for address in (remote_addr, local_addr) if address is not None):
+        if not all(is_pair(address) for address in (remote_addr, local_addr) if address is not None):
             return None
 
         match remote_addr, local_addr:
@@ -221,9 +217,9 @@ class RoutedLoop:
                 router = self._router(host, port)
                 if router is None:
                     self._check_allowed(host, port)
-            case (None, (str() | None as local_host, _)) if family in (socket.AF_UNSPEC, *_INTERNET):
+            case (None, (str() | None as local_host, _)) if family in (socket.AF_UNSPEC, *INTERNET):
                 router = self._unconnected_router(local_host or "")
-            case (None, None) if family in _INTERNET:
+            case (None, None) if family in INTERNET:
                 router = self._unconnected_router("")
             case _:
                 router = None
@@ -237,15 +233,28 @@ class RoutedLoop:
 
         return router
 
+    async def create_server(
+        self, protocol_factory: Callable[[], Any], host: Any = None, port: Any = None, **kwds: Any
+    ) -> Any:
+        """Listen on this machine as :meth:`asyncio.loop.create_server` does.
+
+        Raises:
+            socket.gaierror: a host is a name of another machine, and an exclusive route is on.
+        """
+        family = kwds.get("family", 0)
+        if isinstance(host, list | tuple | set | frozenset):
+            host = [self._here((one, port), family)[0] for one in host]
+        else:
+            host = self._here((host, port), family)[0]
+
+        return await self._own["create_server"](protocol_factory, host, port, **kwds)
+
     async def getaddrinfo(self, host: Any, port: Any, **kwds: Any) -> list[Any]:
         """Resolve a name as :meth:`asyncio.loop.getaddrinfo` does, but to one address at most where a modem does it."""
         own = self._own["getaddrinfo"]
-        if self._passes((host, port)):
-            host_call = _host_call.get()
+        if (call := host_call((host, port))) is not None:
             rows: list[Any] = await own(host, port, **kwds)
-            if host_call is not None:
-                host_call.extend(names_of(rows), port)
-
+            call.extend(names_of(rows), port)
             return rows
 
         # What listens is on the host.
@@ -255,12 +264,13 @@ class RoutedLoop:
             # Programs race the addresses of a name, and each would take one of five sockets for as long as it waits.
             rows = [row for row in rows if row[4][0] == rows[0][4][0]]
         else:
-            if _is_name(host):
+            if is_name(host):
                 self._check_query_allowed(host, port)
+                host = self._here((host,), kwds.get("family", 0))[0]
 
             rows = await own(host, port, **kwds)
 
-        if _is_name(host):
+        if is_name(host):
             for rule in self.rules():
                 rule.remember(host_text(host), names_of(rows))
 
@@ -289,7 +299,7 @@ class RoutedLoop:
             self._check_query_allowed(host, port)
             return await own(sockaddr, flags)  # type: ignore[no-any-return]
 
-        if _is_name(host) or flags & socket.NI_NAMEREQD:
+        if is_name(host) or flags & socket.NI_NAMEREQD:
             raise socket.gaierror(socket.EAI_NONAME, "a module cannot ask for the name of an address")
 
         _, service = await own(("127.0.0.1", port), flags | socket.NI_NUMERICHOST)
@@ -299,13 +309,14 @@ class RoutedLoop:
         """Connect a socket as :meth:`asyncio.loop.sock_connect` does."""
         own = self._own["sock_connect"]
         router = None
-        if sock.family in _INTERNET and not self._passes(address) and isinstance(address, tuple) and len(address) > 1:
+        if sock.family in INTERNET and host_call(address) is None and isinstance(address, tuple) and len(address) > 1:
             router = self._router(*address[:2])
             if router is None:
                 self._check_allowed(*address[:2])
 
         if router is None:
-            with self._on_host(address):
+            address = self._here(address, sock.family)
+            with on_host(address):
                 await own(sock, address)
 
             return
@@ -319,7 +330,7 @@ class RoutedLoop:
         await self._connect(router, sock, *address[:2])
 
     async def _connect(self, router: Router, sock: socket.socket, host: Any, port: Any) -> None:
-        await _check_resolvable(router, host, port, {"family": sock.family})
+        await check_resolvable(router, host, port, {"family": sock.family})
         local_addr = bound_address(sock)
         if isinstance(router, SocketRouter):
             await router.sock_connect(sock, host, port, local_addr)
@@ -349,13 +360,13 @@ class RoutedLoop:
         """
         peer = address[:2] if isinstance(address, tuple) and len(address) > 1 else None
         if (relay := SocketRelay.behind(sock, self._loop)) is not None:
-            if _comparable(peer) != _comparable(relay.transport.get_extra_info("peername")):
+            if comparable(peer) != comparable(relay.transport.get_extra_info("peername")):
                 raise OSError(errno.EISCONN, os.strerror(errno.EISCONN))
 
             await self._loop.sock_sendall(sock, data)
             return len(memoryview(data).cast("B"))
 
-        if sock.family in _INTERNET and peer is not None and not self._passes(peer):
+        if sock.family in INTERNET and peer is not None and host_call(peer) is None:
             if self._router(*peer) is not None:
                 raise OSError(
                     errno.EOPNOTSUPP,
@@ -365,11 +376,13 @@ class RoutedLoop:
 
             self._check_allowed(*peer)
 
+            address = self._here(address, sock.family)
+
         return await self._own["sock_sendto"](sock, data, address)  # type: ignore[no-any-return]
 
     async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **kwds: Any) -> Any:
         """Put TLS on a connection as :meth:`asyncio.loop.start_tls` does."""
-        if _is_ours(transport):
+        if is_modems_transport(transport):
             return await start_tls(transport, protocol, sslcontext, **kwds)
 
         return await self._own["start_tls"](transport, protocol, sslcontext, **kwds)
@@ -382,40 +395,10 @@ class RoutedLoop:
         Raises:
             RuntimeError: it is a connection of a modem's, and ``fallback`` is False.
         """
-        if not _is_ours(transport):
+        if not is_modems_transport(transport):
             return await self._own["sendfile"](transport, file, offset, count, fallback=fallback)  # type: ignore[no-any-return]
 
         if not fallback:
             raise RuntimeError(f"fallback is disabled, and the kernel sends no files over a modem: {transport!r}")
 
         return await send_file(transport, file, offset, count)
-
-
-def _is_ours(transport: Any) -> bool:
-    """Tell whether a transport is the module's, or a TLS transport above it."""
-    is_transport = isinstance(transport, asyncio.BaseTransport)
-    return is_transport and isinstance(transport.get_extra_info("modem_transport"), ModemTransport)
-
-
-def _is_name(host: Any) -> bool:
-    return isinstance(host, str | bytes | bytearray) and literal(host_text(host)) is None
-
-
-def _is_pair(address: Any) -> bool:
-    return isinstance(address, tuple) and len(address) == 2
-
-
-def _suits_a_connected_socket(kwds: dict[str, Any]) -> bool:
-    """Tell whether asyncio would make a transport with these arguments, or raise something."""
-    if not kwds.keys() <= _KNOWN | _ABOUT_TLS:
-        return False
-
-    about_tls = {name for name in _ABOUT_TLS if kwds.get(name) is not None}
-    return "server_hostname" in about_tls if kwds.get("ssl") else not about_tls
-
-
-async def _check_resolvable(router: Router, host: Any, port: Any, kwds: dict[str, Any]) -> None:
-    """Raise what a resolver would, where it is asked for more than a module has."""
-    family, flags = kwds.get("family", 0), kwds.get("flags", 0)
-    if family == socket.AF_INET6 or flags & socket.AI_NUMERICHOST:
-        await router.getaddrinfo(host, port, family=family, flags=flags)

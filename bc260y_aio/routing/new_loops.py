@@ -14,6 +14,7 @@ def route_new_loops(
     router_of: Callable[[asyncio.AbstractEventLoop], Router],
     match: Match | None = None,
     *,
+    exclusive: bool = False,
     on_close: Callable[[asyncio.AbstractEventLoop], None] | None = None,
 ) -> Callable[[], None]:
     """Give every event loop that is made from now on a route of ``scope="loop"``, for its whole life.
@@ -23,6 +24,7 @@ def route_new_loops(
     Args:
         router_of: returns, for a new loop, what its connections go over.
         match: tells, of a host and a port, whether they are for that; see :meth:`bc260y_aio.Modem.route`.
+        exclusive: refuse what would go over the host's network.
         on_close: is called with a loop that is about to be closed; coroutines can still be run on it.
 
     Returns:
@@ -30,7 +32,7 @@ def route_new_loops(
     """
 
     def add_route(loop: Any) -> None:
-        RoutedLoop.add(Rule(router_of(loop), match, is_exclusive=False), loop, everywhere=True)
+        RoutedLoop.add(Rule(router_of(loop), match, is_exclusive=exclusive), loop, everywhere=True)
         if on_close is not None:
             loop.close = functools.partial(_close, loop.close, loop, on_close)
 

@@ -121,6 +121,6 @@ def attach(sock: socket.socket, theirs: BridgedSocket) -> None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
         theirs.settimeout(sock.gettimeout())
-        os.dup2(theirs.fileno(), sock.fileno(), inheritable=sock.get_inheritable())
+        os.dup2(theirs.fileno(), sock.fileno(), inheritable=os.get_inheritable(sock.fileno()))
         if theirs.owner is not None:
             theirs.owner.pass_to(sock)

@@ -7,20 +7,19 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from ...bridge import BridgedSocket, DescriptorOwner, LocalStream, Remote, open_ends, relay
 from ...errors import ModemClosed
 from ...sockets.tasks import TaskSet
+from ..exclusive import MODEM_THREAD_PREFIX
 from ..rules import Router
+from .names import SocketNames, identity
 
 logger = logging.getLogger("bc260y_aio")
 
 T = TypeVar("T")
-
-# What the names of threads that belong to a modem begin with; that of a serial device is named after it, too.
-THREAD_PREFIX: Final = "bc260y["
 
 # How long, at the end, what the program wrote may take to be sent, in seconds; and what follows.
 FLUSH_TIMEOUT: Final = 60.0
@@ -56,29 +55,38 @@ class ProcessModem(Router, Protocol):
     async def close(self) -> None:
         """Close it."""
 
+    def check_datagram(self, data: bytes) -> None:
+        """Check that data can be sent as one datagram.
+
+        Raises:
+            OSError: EMSGSIZE, it is too long.
+            ValueError: its bytes cannot be sent in the data format.
+        """
+
 
 # What is done in the modem's thread.
 Work: TypeAlias = Callable[[ProcessModem], Awaitable[T]]
 
 
-def is_modem_thread() -> bool:
-    """Tell whether the code that runs is in a thread of a modem."""
-    return threading.current_thread().name.startswith(THREAD_PREFIX)
-
-
 class ModemThread:
     """A modem in a thread of its own, which opens it again when it was lost.
 
-    Everything here may be called from any other thread.
+    Everything here may be called from any other thread, unless it says otherwise.
+
+    Attributes:
+        on_stop: functions that are called in the modem's thread when the program ends.
     """
 
     def __init__(self, modem: ProcessModem) -> None:
         """Take a modem that is not open."""
         self._modem = modem
         self._pid = os.getpid()
-        self._thread = threading.Thread(target=self._run, name=f"{THREAD_PREFIX}{modem.name}].thread", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name=f"{MODEM_THREAD_PREFIX}{modem.name}].thread", daemon=True
+        )
         self._loop: asyncio.AbstractEventLoop
         self._opened: concurrent.futures.Future[None] = concurrent.futures.Future()
+        self.on_stop: list[Callable[[], object]] = []
         self._ends: dict[LocalStream, DescriptorOwner] = {}
         self._flush_timeout = FLUSH_TIMEOUT
 
@@ -114,6 +122,8 @@ class ModemThread:
     def _stop(self, flush_timeout: float) -> None:
         self._flush_timeout = flush_timeout
         self._stopping.set()
+        for function in self.on_stop:
+            function()
 
     def _run(self) -> None:
         asyncio.run(self._serve())
@@ -161,16 +171,42 @@ class ModemThread:
             coroutine.close()
             raise ModemClosed("the modem is closed") from None
 
-    async def _do(self, work: Work[T]) -> T:
-        async with self._is_opening:
-            if self._stopping.is_set():
-                raise ModemClosed("the program has ended")
+    def call(self, function: Callable[..., object], *args: Any) -> None:
+        """Have a function called in the modem's thread; nothing happens once that has ended."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *args)
 
+    async def _do(self, work: Work[T]) -> T:
+        if self._stopping.is_set():
+            raise ModemClosed("the program has ended")
+
+        return await work(await self.opened_modem())
+
+    # In the modem's thread
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the program has ended."""
+        return self._stopping.is_set()
+
+    def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Run a coroutine function that serves the program; what it does is waited for at the end."""
+        self._relays.spawn(function(*args), "datagrams")
+
+    async def opened_modem(self) -> ProcessModem:
+        """Return the modem, opened again if it was lost.
+
+        Raises:
+            OSError: it cannot be opened.
+        """
+        async with self._is_opening:
             if not self._modem.is_open:
                 logger.warning("%r: opening it again", self._modem)
                 await self._modem.open()
 
-        return await work(self._modem)
+            return self._modem
+
+    # Waiting for what is done there
 
     async def done(self, work: Work[T], undo: Callable[[T], object] | None = None) -> T:
         """Have something done, and wait for it on this thread's loop.
@@ -231,6 +267,10 @@ class ModemThread:
             theirs.owner = DescriptorOwner(theirs)
             local.may_wait = theirs.owner.is_open
             self._ends[local] = theirs.owner
+            if (key := identity(theirs)) is not None:
+                info = remote.transport.get_extra_info
+                SocketNames(info("sockname"), info("peername")).set_for(key)
+
             self._relays.spawn(self._relay(local, remote), f"{remote.transport.get_extra_info('connect_id')}")
             if kind == socket.SOCK_STREAM:
                 theirs.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

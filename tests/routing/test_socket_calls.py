@@ -1,0 +1,108 @@
+"""The calls of the socket module while an exclusive route is on, in this process; the forms are in tests/leaks."""
+
+import _socket
+import asyncio
+import errno
+import socket
+
+import pytest
+
+from .servers import PEER, free, routable, serving_datagrams
+
+ADDRESS = "198.51.100.1"
+
+
+def replaced() -> bool:
+    return "sendto" in vars(socket.socket)
+
+
+async def test_the_socket_module_is_as_it_was_after_the_last_exclusive_route() -> None:
+    before = socket.getaddrinfo, _socket.getaddrinfo, _socket.socket, socket.gethostbyname
+    async with routable() as modem:
+        with modem.route():
+            assert not replaced()
+
+        with modem.route(exclusive=True):
+            with modem.route(exclusive=True):
+                assert replaced()
+
+            assert replaced()
+            assert isinstance(socket.socket.__new__(socket.socket), _socket.socket)
+
+    assert not replaced()
+    assert (socket.getaddrinfo, _socket.getaddrinfo, _socket.socket, socket.gethostbyname) == before
+
+
+async def test_what_somebody_else_put_over_the_functions_stays() -> None:
+    async with routable() as modem:
+        route = modem.route(exclusive=True)
+        route.__enter__()
+        ours = socket.gethostbyname
+        try:
+            socket.gethostbyname = lambda hostname: ours(hostname)
+            theirs = socket.gethostbyname
+            route.__exit__(None, None, None)
+            assert socket.gethostbyname is theirs
+            assert socket.gethostbyname("127.0.0.1") == "127.0.0.1"
+        finally:
+            socket.gethostbyname = ours.__wrapped__  # type: ignore[attr-defined]
+
+
+@pytest.mark.loops("asyncio", "uvloop")
+async def test_a_datagram_socket_of_a_clients_own_is_adopted_as_an_endpoint_without_a_peer() -> None:
+    loop = asyncio.get_running_loop()
+    received: asyncio.Future[bytes] = loop.create_future()
+    lost: asyncio.Future[int] = loop.create_future()
+
+    class Collect(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            received.set_result(data)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            lost.set_result(sock.fileno())
+
+    async with routable() as modem, serving_datagrams() as port:
+        with modem.route():
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            sock.bind(("0.0.0.0", 0))
+            transport, _ = await loop.create_datagram_endpoint(Collect, sock=sock)
+            assert transport.get_extra_info("modem") is modem
+            transport.sendto(b"hello", (PEER, port))
+            assert await asyncio.wait_for(received, 10) == b"hello"
+            transport.close()
+            assert await asyncio.wait_for(lost, 10) >= 0
+            await free(modem)
+
+        assert sock.fileno() == -1
+
+
+@pytest.mark.loops("asyncio", "uvloop")
+async def test_a_datagram_socket_on_this_machines_loopback_interface_stays_there() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem:
+        with modem.route(exclusive=True):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.setblocking(False)
+            sock.bind(("127.0.0.1", 0))
+            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=sock)
+            assert transport.get_extra_info("modem") is None
+            transport.close()
+            await asyncio.sleep(0)
+
+
+async def test_an_exclusive_route_says_what_it_refuses() -> None:
+    async with routable() as modem:
+        with modem.route(exclusive=True), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            with pytest.raises(OSError, match=rf"out of bounds .* {ADDRESS}:7") as caught:
+                sock.sendto(b"", (ADDRESS, 7))
+
+            assert caught.value.errno == errno.ENETUNREACH
+            with pytest.raises(OSError, match=r"out of bounds .* elsewhere.example:7"):
+                sock.sendto(b"", ("elsewhere.example", 7))
+
+            with pytest.raises(socket.gaierror, match="out of bounds"):
+                socket.gethostbyname("elsewhere.example")
+
+            with pytest.raises(socket.gaierror, match="no name of this machine"):
+                sock.bind(("elsewhere.example", 7))

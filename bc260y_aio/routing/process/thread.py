@@ -10,6 +10,8 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
+import anyio.lowlevel
+
 from ...bridge import BridgedSocket, DescriptorOwner, LocalStream, Remote, open_ends, relay
 from ...errors import ModemClosed
 from ...sockets.tasks import TaskSet
@@ -129,6 +131,10 @@ class ModemThread:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        # Have anyio load what it runs on now: imported at the program's end, it would make Python forget that it was a
+        # KeyboardInterrupt that ended the program, and change the exit status.
+        await anyio.lowlevel.checkpoint()
+
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         self._is_opening = asyncio.Lock()

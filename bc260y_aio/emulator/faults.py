@@ -1,8 +1,8 @@
 """Faults made on purpose: their probabilities, a seed, and a count of those that occurred."""
 
-import random
 from collections import Counter
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final
 
 # Faults of bytes on the line, either way; the probability is that of each byte.
@@ -112,7 +112,7 @@ class Faults:
     noise_split: float = 0.0
     counts: Counter[str] = field(default_factory=Counter, init=False, compare=False)
     _seed: int = field(default=0, init=False, compare=False, repr=False)
-    _sequences: dict[str, random.Random] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _sequences: dict[str, Random] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for kind in KINDS:
@@ -125,11 +125,11 @@ class Faults:
         self._seed = seed
         self._sequences.clear()
 
-    def random(self, name: str) -> random.Random:
+    def random(self, name: str) -> Random:
         """Return the random sequence of this name: a kind of fault, or any other."""
         sequence = self._sequences.get(name)
         if sequence is None:
-            sequence = self._sequences[name] = random.Random(f"{self._seed}.{name}")
+            sequence = self._sequences[name] = Random(f"{self._seed}.{name}")
 
         return sequence
 

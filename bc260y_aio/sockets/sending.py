@@ -78,6 +78,10 @@ class Sending(Turn):
         self._is_active = False
         self.leave()
 
+    def detach(self) -> None:
+        """Call nobody back any more: whoever was called back refers to this object."""
+        self._on_stop, self._on_taken = _ignore, None
+
     def grant(self) -> bool:
         if not self._is_active:
             return False
@@ -121,3 +125,7 @@ class Sending(Turn):
     def _stopped(self) -> None:
         self._is_active = False
         self._on_stop()
+
+
+def _ignore() -> None:
+    pass

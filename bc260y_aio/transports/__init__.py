@@ -18,7 +18,8 @@ Where a module is not a kernel:
   not come.
 """
 
-from .base import Buffer, Closing, checked_buffer
+from .base import Closing
+from .buffers import Buffer, checked_buffer
 from .datagram import ModemDatagramTransport
 from .flow import FlowControl
 from .stream import ModemTransport

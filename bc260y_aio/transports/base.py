@@ -19,24 +19,10 @@ from .socket_facade import SocketFacade
 
 logger = logging.getLogger("bc260y_aio")
 
-Buffer = bytes | bytearray | memoryview
-
 _IGNORED_WRITES_BEFORE_WARNING: Final = 5
 # A close waits at least so long for the module to take more of what was written, in seconds: several lost answers in a
 # row, each with its time to come late, are no reason to give up.
 _FLUSH_TIMEOUT: Final = 180.0
-
-
-def checked_buffer(data: Buffer) -> Buffer:
-    """Return data as it is, if it is bytes-like.
-
-    Raises:
-        TypeError: it is not.
-    """
-    if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
-
-    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +96,7 @@ class SocketTransport(FlowControl):
         self._drained: list[asyncio.Future[None]] = []
         self._finisher: asyncio.Task[None] | None = None
         # Why data was thrown away, if it was; and what `connection_lost` will tell.
-        self._failure: BaseException | None = None
+        self._failure: BC260YError | None = None
         self._outcome: BaseException | None = None
         self._input_ended = False
         self._ignored_writes = 0
@@ -425,7 +411,9 @@ class SocketTransport(FlowControl):
             return
 
         self._closing = self._lost = True
-        self._failure = exc or ConnectionLost("the connection was aborted")
+        # Not another library's exception: its frames hold this transport, which would be a reference cycle.
+        reason = f"the connection was aborted{f': {exc!r}' if exc else ''}"
+        self._failure = exc if isinstance(exc, BC260YError) else ConnectionLost(reason)
         self._is_delivery_due = False
         self._outbox.clear()
         self._is_sending = False
@@ -447,3 +435,4 @@ class SocketTransport(FlowControl):
                 protocol.connection_lost(exc)
         finally:
             self._facade.close()
+            self._sending.detach()

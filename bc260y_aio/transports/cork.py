@@ -59,3 +59,12 @@ class Cork:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def detach(self) -> None:
+        """Send nothing any more: whoever sends refers to this object."""
+        self.cancel()
+        self._send = _ignore
+
+
+def _ignore() -> None:
+    pass

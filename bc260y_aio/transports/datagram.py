@@ -7,7 +7,8 @@ from ..errors import BC260YError
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox
 from ..sockets.rai import RAI, effective
-from .base import Buffer, Closing, SocketTransport, checked_buffer
+from .base import Closing, SocketTransport
+from .buffers import Buffer, checked_buffer
 
 
 class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):

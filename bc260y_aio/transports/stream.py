@@ -17,7 +17,8 @@ from ..errors import (
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import StreamOutbox
 from ..sockets.rai import RAI, effective
-from .base import Buffer, Closing, SocketTransport, checked_buffer
+from .base import Closing, SocketTransport
+from .buffers import Buffer, checked_buffer
 from .cork import Cork
 
 logger = logging.getLogger("bc260y_aio")
@@ -281,3 +282,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
         self._cork.cancel()
         super()._force_close(exc)
+
+    def _call_connection_lost(self, exc: BaseException | None) -> None:
+        super()._call_connection_lost(exc)
+        self._cork.detach()

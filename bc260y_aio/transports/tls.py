@@ -6,6 +6,7 @@ SSLProtocol, a protocol below and a transport above.
 
 import asyncio
 import ssl
+import traceback
 from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState
 from typing import Any
 
@@ -53,6 +54,11 @@ class _ResumingProtocol(_LibraryProtocol):  # type: ignore[misc]
             self._keep_session()
 
         super()._on_handshake_complete(handshake_exc)
+        if handshake_exc is not None:
+            # The exception refers to these frames, and, before Python 3.14.10, they to it: a reference cycle.
+            frames, handshake_exc = handshake_exc.__traceback__, None
+            traceback.clear_frames(frames)
+            del frames
 
     def _do_read(self) -> None:
         super()._do_read()
@@ -177,6 +183,9 @@ class Handshake:
         except BaseException:
             transport.abort()
             raise
+        finally:
+            # It holds the exception, whose frames hold this object.
+            del self.done
 
 
 class StreamWriter(asyncio.StreamWriter):

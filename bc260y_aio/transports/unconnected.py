@@ -13,7 +13,7 @@ from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox
 from ..sockets.rai import RAI, effective
 from ..sockets.tasks import TaskSet
-from .base import Buffer, checked_buffer
+from .buffers import Buffer, checked_buffer
 from .flow import FlowControl
 from .socket_facade import SocketFacade
 

@@ -2,13 +2,16 @@
 
 import asyncio
 import contextlib
+import gc
 import ssl
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from bc260y_aio import ModemTransport
 from tests.contract.certificates import client_context, server_context
+from tests.loops import Contexts
 
 from .servers import PEER, routable, serving
 
@@ -54,3 +57,38 @@ async def test_what_waits_when_a_peer_ends_its_side_of_tls_is_sent_and_the_end_b
             assert await received == 120_000
             writer.close()
             await writer.wait_closed()
+
+
+@pytest.mark.loops("asyncio", "eager", "uvloop")
+@pytest.mark.parametrize("begin", ["create_connection", "start_tls"])
+async def test_a_transport_whose_handshake_has_failed_is_in_no_reference_cycle(
+    begin: str, loop_errors: Contexts
+) -> None:
+    async def fail(port: int) -> None:
+        loop = asyncio.get_running_loop()
+        # It trusts none of the certificates of tests.
+        context = ssl.create_default_context()
+        if begin == "create_connection":
+            await loop.create_connection(asyncio.Protocol, PEER, port, ssl=context)
+        else:
+            transport, protocol = await loop.create_connection(asyncio.Protocol, PEER, port)
+            await loop.start_tls(transport, protocol, context, server_hostname=PEER)
+
+    async with routable() as modem, serving(context=server_context()) as port:
+        gc.collect()
+        gc.disable()
+        try:
+            with modem.route(), contextlib.suppress(ssl.SSLCertVerificationError):
+                await fail(port)
+
+            # A transport lives until its socket is closed.
+            while await modem.sockets():
+                pass
+
+            await asyncio.sleep(0)
+            assert [thing for thing in gc.get_objects() if isinstance(thing, ModemTransport)] == []
+        finally:
+            gc.enable()
+
+    # asyncio's server has lost its client.
+    assert {context["message"] for context in loop_errors} <= {"Error on transport creation for incoming connection"}

@@ -28,7 +28,9 @@ LAYERS: Final = (
     {"routing"},
     {"modem"},
     {"anyio", "doctor"},
-    {"cli", "testing"},
+    {"testing"},
+    {"fleet"},
+    {"cli"},
     {"__main__"},
 )
 HEIGHT: Final = {name: height for height, layer in enumerate(LAYERS) for name in layer}
@@ -46,7 +48,12 @@ IMPURE: Final = {"asyncio", "logging", "os", "random", "serial", "serial_asyncio
 DEPENDENCIES: Final = {"anyio", "serial", "serial_asyncio", "_typeshed"}
 
 # What a package uses where it is installed, and does without elsewhere.
-OPTIONAL: Final = {"emulator": {"h11"}, "testing": {"pytest", "pytest_asyncio"}, "routing": {"uvloop"}}
+OPTIONAL: Final = {
+    "emulator": {"h11"},
+    "fleet": {"bokeh", "distributed", "hdrh"},
+    "testing": {"pytest", "pytest_asyncio"},
+    "routing": {"uvloop"},
+}
 
 # Only port/ imports pyserial.
 PYSERIAL: Final = {"serial", "serial_asyncio"}

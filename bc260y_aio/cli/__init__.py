@@ -13,14 +13,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from . import at, demo, dns, doctor, emulate, info, nc, ntp, ping, record, replay, run, socks
+from . import at, demo, dns, doctor, emulate, fleet, info, nc, ntp, ping, record, replay, run, socks
 from .common import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, PORT_VARIABLE, complain, reason
 
 __all__ = ["main"]
 
 logger = logging.getLogger(__name__)
 
-_COMMANDS: Final = (demo, info, ping, dns, ntp, nc, at, run, socks, emulate, record, replay, doctor)
+_COMMANDS: Final = (demo, info, ping, dns, ntp, nc, at, run, socks, emulate, record, replay, doctor, fleet)
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 # Signals that end a command as Ctrl-C does: what is open is closed, and the module may sleep again.
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)

@@ -1,0 +1,196 @@
+"""Running a fleet on the workers of a Dask cluster: a local one, or one that is there."""
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Final
+
+from distributed import Client, LocalCluster, Variable, as_completed, get_client, get_worker
+
+from .plan import Plan, resolve
+from .report import FleetReport
+from .shard import run_shard
+from .tally import Tally
+
+OnTally = Callable[[Tally], object]
+
+_STOP: Final = "stop"
+# How long tasks that are asked to stop may take, in seconds.
+_STOP_TIMEOUT: Final = 10.0
+
+
+async def fleet(
+    plan: Plan, *, workers: int | None = None, scheduler: str | None = None, on_progress: OnTally | None = None
+) -> FleetReport:
+    """Run a fleet of devices, and return the result.
+
+    When the task is cancelled, the devices are stopped, and the report says that its figures are of a part.
+
+    Args:
+        plan: what the devices do.
+        workers: how many processes a local cluster has; by default, one for each core.
+        scheduler: the address of a running cluster, ``"tcp://host:8786"``; by default, a local one is started.
+        on_progress: is called about once a second with what was counted so far.
+
+    Raises:
+        ValueError: the plan names a function that does not exist.
+        OSError: the cluster cannot be reached.
+    """
+    plan = dataclasses.replace(plan, paths=tuple(path or os.getcwd() for path in sys.path))
+    # A wrong name is found here rather than in each worker.
+    resolve(plan.device)
+    resolve(plan.backend)
+    began = time.monotonic()
+    async with _cluster(scheduler, workers or os.cpu_count() or 1) as client:
+        running = _Running(plan, client, on_progress)
+        tally = await running.run()
+
+    return FleetReport.of(
+        tally,
+        plan.devices,
+        elapsed_seconds=time.monotonic() - began,
+        workers=running.workers,
+        reruns=running.reruns,
+        is_complete=running.is_complete,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _cluster(scheduler: str | None, workers: int) -> AsyncIterator[Client]:
+    if scheduler is not None:
+        try:
+            async with Client(scheduler, asynchronous=True, set_as_default=False) as client:
+                yield client
+        except OSError as exc:
+            raise ConnectionError(f"the scheduler at {scheduler} cannot be reached: {exc}") from exc
+
+        return
+
+    async with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            asynchronous=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.ERROR,
+            preload=f"{__package__}.preload",
+        ) as cluster,
+        Client(cluster, asynchronous=True, set_as_default=False) as client,
+    ):
+        yield client
+
+
+class _Running:
+    """The tasks of one fleet on a cluster."""
+
+    def __init__(self, plan: Plan, client: Client, on_progress: OnTally | None) -> None:
+        self._plan = plan
+        # Its methods are typed for its other half, which blocks.
+        self._client: Any = client
+        self._on_progress = on_progress
+        self._topic = f"bc260y-fleet-{uuid.uuid4().hex}"
+        self._latest: dict[int, Tally] = {}
+        self._done: dict[int, Tally] = {}
+        self._started = 0
+        self._tasks = 0
+        self.workers = 0
+        self.is_complete = True
+
+    @property
+    def reruns(self) -> int:
+        """How many tasks were started again."""
+        return max(0, self._started - self._tasks)
+
+    async def run(self) -> Tally:
+        """Run all tasks, and return what they counted."""
+        await self._client.wait_for_workers(1)
+        self.workers = len((await self._client.scheduler.identity(n_workers=-1))["workers"])
+        shards = self._plan.shards(self.workers) if not self._plan.ports else _by_port(self._plan)
+        self._tasks = len(shards)
+        self._client.subscribe_topic(self._topic, self._receive)
+        stop = Variable(f"{self._topic}-{_STOP}", client=self._client)
+        await stop.set(False)
+        futures = {self._submit(shard, index): index for index, shard in enumerate(shards)}
+        try:
+            async for future, result in as_completed(
+                futures, loop=self._client.loop, with_results=True, raise_errors=True
+            ):
+                self._done[futures[future]] = Tally.from_message(result)
+                self._show()
+        except asyncio.CancelledError:
+            self.is_complete = False
+            await stop.set(True)
+            await self._collect(futures)
+        finally:
+            with contextlib.suppress(Exception):
+                await self._client.unsubscribe_topic(self._topic)
+
+        return self._total()
+
+    def _submit(self, shard: Sequence[int], index: int) -> Any:
+        workers = _workers_of(self._plan, shard)
+        return self._client.submit(_run_on_worker, self._plan, shard, index, self._topic, pure=False, workers=workers)
+
+    async def _collect(self, futures: Mapping[Any, int]) -> None:
+        """Take what the tasks that run have counted, as soon as they have stopped; those that wait never begin."""
+        begun = self._latest.keys() - self._done.keys()
+        running = {future: index for future, index in futures.items() if index in begun}
+        await self._client.cancel([future for future in futures if future not in running])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_TIMEOUT):
+                for future, index in running.items():
+                    self._done[index] = Tally.from_message(await future)
+
+    def _receive(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, message = event
+        if "started" in message:
+            self._started += 1
+        else:
+            self._latest[message["shard"]] = Tally.from_message(message["tally"])
+            self._show()
+
+    def _show(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self._total())
+
+    def _total(self) -> Tally:
+        total = Tally()
+        # In order, so that sums of fractions are the same each time.
+        for _, tally in sorted((self._latest | self._done).items()):
+            total += tally
+
+        return total
+
+
+def _run_on_worker(plan: Plan, numbers: Sequence[int], shard: int, topic: str) -> dict[str, Any]:
+    """Run devices; this is what a worker is sent."""
+    worker = get_worker()
+    worker.log_event(topic, {"shard": shard, "started": worker.address})
+    stop = Variable(f"{topic}-{_STOP}", client=get_client())
+
+    def report(tally: Tally) -> bool:
+        worker.log_event(topic, {"shard": shard, "tally": tally.to_message()})
+        return not stop.get()
+
+    return run_shard(plan, numbers, report).to_message()
+
+
+def _by_port(plan: Plan) -> list[list[int]]:
+    """Return the numbers of the ports of each worker that is named, and of all others."""
+    found: dict[str, list[int]] = {}
+    for number, port in enumerate(plan.ports):
+        found.setdefault(port.partition("@")[2], []).append(number)
+
+    return list(found.values())
+
+
+def _workers_of(plan: Plan, shard: Sequence[int]) -> list[str] | None:
+    name = plan.ports[shard[0]].partition("@")[2] if plan.ports else ""
+    return [name] if name else None

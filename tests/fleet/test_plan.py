@@ -1,0 +1,99 @@
+"""What a fleet can be told to do, and how its devices are divided."""
+
+import re
+from typing import Any, Final
+
+import pytest
+
+from bc260y_aio.fleet import FleetFaults, Outage, Plan
+from bc260y_aio.fleet.plan import DEVICES_PER_SHARD, resolve
+
+from . import devices
+
+DEFAULTS: Final[dict[str, Any]] = {"device": devices.report, "devices": 10}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"devices": 0}, "at least 1 device, not 0"),
+        ({"clock": "fast"}, '"virtual" or "real", not \'fast\''),
+        ({"every": 0.0}, "every must be a number of seconds above 0, not 0.0"),
+        ({"every": 60.0, "duration": float("inf")}, "duration must be a number of seconds above 0, not inf"),
+        ({"stagger": True}, "say how often they report: every="),
+        ({"duration": 60.0}, "devices that report again and again: every="),
+        ({"ports": ("/dev/ttyUSB0",)}, 'real modules need the real clock: clock="real"'),
+        ({"device": "meter"}, "name a function as module:function, not 'meter'"),
+        ({"backend": ":setup"}, "name a function as module:function, not ':setup'"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Plan(**DEFAULTS | arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Outage(-1.0, 60.0), "starts at 0 s or later"),
+        (lambda: Outage(0.0, 0.0), "lasts longer than 0 s"),
+        (lambda: FleetFaults(cells=0), "at least 1 cell, not 0"),
+        (lambda: FleetFaults(restarts=-1.0), "restarts must be a number per hour"),
+        (lambda: FleetFaults(cells=2, outages=(Outage(0.0, 60.0, cell=2),)), "a cell that is not there: there are 2"),
+    ],
+)
+def test_faults_that_cannot_be_are_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_on_the_virtual_clock_the_division_does_not_depend_on_the_workers() -> None:
+    plan = Plan(device=devices.report, devices=2 * DEVICES_PER_SHARD + 1)
+
+    assert plan.shards(1) == plan.shards(7)
+    assert plan.shards(1) == [range(DEVICES_PER_SHARD), range(500, 1000), range(1000, 1001)]
+
+
+def test_on_the_real_clock_every_worker_has_one_task() -> None:
+    plan = Plan(device=devices.report, devices=10, clock="real")
+
+    assert plan.shards(3) == [range(4), range(4, 8), range(8, 10)]
+
+
+def test_staggered_devices_start_anywhere_in_the_period_the_same_each_time() -> None:
+    plan = Plan(device=devices.report, devices=1000, every=600.0, stagger=True)
+    delays = [plan.delay(number) for number in range(1000)]
+
+    assert delays == [plan.delay(number) for number in range(1000)]
+    assert 0 <= min(delays) < 10
+    assert 590 < max(delays) < 600
+    assert Plan(device=devices.report, devices=1, every=600.0).delay(5) == 0.0
+
+
+def test_restarts_and_sleeps_come_as_often_as_they_are_to() -> None:
+    faults = FleetFaults(restarts=2.0, sleeps=1.0)
+    plan = Plan(device=devices.report, devices=200, every=600.0, duration=3600.0, faults=faults)
+    kinds = [kind for number in range(200) for _, kind in plan.moments(number)]
+    moments = [moment for moment, _ in plan.moments(7)]
+
+    assert 320 < kinds.count("restart") < 480
+    assert 140 < kinds.count("sleep") < 260
+    assert moments == sorted(moments)
+    assert list(Plan(device=devices.report, devices=1).moments(0)) == []
+
+
+def test_the_number_of_reports_covers_the_duration() -> None:
+    assert Plan(device=devices.report, devices=1).rounds == 1
+    assert Plan(device=devices.report, devices=1, every=600.0).rounds == 1
+    assert Plan(device=devices.report, devices=1, every=600.0, duration=3600.0).rounds == 6
+    assert Plan(device=devices.report, devices=1, every=600.0, duration=3601.0).rounds == 7
+
+
+def test_a_function_is_found_by_its_name_or_the_reason_is_told() -> None:
+    assert resolve("tests.fleet.devices:report") is devices.report
+    assert resolve(devices.report) is devices.report
+    with pytest.raises(ValueError, match=r"no_such_module:report: .*sys\.path"):
+        resolve("no_such_module:report")
+
+    with pytest.raises(ValueError, match=r"tests\.fleet\.devices has no nothing"):
+        resolve("tests.fleet.devices:nothing")

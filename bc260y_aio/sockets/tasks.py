@@ -1,10 +1,10 @@
 """Tasks that outlive the call that started them, kept where their end can be waited for."""
 
 import asyncio
+import contextlib
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
-
-from anyio import CancelScope
 
 
 class TaskSet:
@@ -84,7 +84,7 @@ async def uninterrupted(start: Callable[[], asyncio.Task[None]], on_cancel: Call
     try:
         while not task.done():
             try:
-                with CancelScope(shield=cancellation is not None):
+                with contextlib.nullcontext() if cancellation is None else _anyio_shield():
                     await asyncio.wait((task,))
             except asyncio.CancelledError as exc:
                 if cancellation is None and on_cancel is not None:
@@ -103,3 +103,13 @@ async def uninterrupted(start: Callable[[], asyncio.Task[None]], on_cancel: Call
         cancellation = None
 
     await task
+
+
+def _anyio_shield() -> contextlib.AbstractContextManager[object]:
+    """Hold off an anyio cancel scope. Nothing of anyio is imported for it: one that cancels is there already."""
+    if "anyio._backends._asyncio" not in sys.modules:
+        return contextlib.nullcontext()
+
+    from anyio import CancelScope
+
+    return CancelScope(shield=True)

@@ -53,7 +53,7 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         return [inbox.take() for _ in range(inbox.count)]
 
     def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
-        """Send a datagram.
+        """Send a datagram. As with asyncio, ``error_received`` gets an OSError, such as EMSGSIZE for one too long.
 
         Args:
             data: the bytes: up to 512 with hex, up to 1024 with text.
@@ -71,7 +71,12 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         if not self._may_write():
             return
 
-        self._socket.formats.check_datagram(data)
+        try:
+            self._socket.formats.check_datagram(data)
+        except OSError as exc:
+            self._notify("error_received", exc)
+            return
+
         if not data:
             return
 
@@ -85,4 +90,4 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         except BC260YError as exc:
             self._socket.check_open()
             self._outbox.drop(1)
-            self._context.run(self._protocol.error_received, exc)
+            self._context.run(self._notify, "error_received", exc)

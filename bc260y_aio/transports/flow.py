@@ -50,9 +50,13 @@ class FlowControl:
             self._protocol_paused = False
             self._notify("resume_writing")
 
-    def _notify(self, what: str) -> None:
+    def _notify(self, what: str, *args: Any) -> None:
+        """Call a method of the protocol; what it raises goes to the loop's exception handler, and the transport on."""
+        if self._protocol is None:
+            return
+
         try:
-            getattr(self._protocol, what)()
+            getattr(self._protocol, what)(*args)
         except Exception as exc:
             self._loop.call_exception_handler(
                 {

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from ..errors import BC260YError, ConnectionLost
+from ..errors import ConnectionLost
 from ..line.inbox import Inbox
+from ..sockets.addresses import Address, host_name, port_number
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox
 from ..sockets.rai import RAI, effective
@@ -16,8 +17,6 @@ from ..sockets.tasks import TaskSet
 from .buffers import Buffer, checked_buffer
 from .flow import FlowControl
 from .socket_facade import SocketFacade
-
-Address = tuple[str, int]
 
 # A peer that was sent to keeps its connectID for so long, in seconds, though others want it, so that it can answer.
 _REPLY_GRACE: Final = 3.0
@@ -133,7 +132,10 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
     # Sending
 
     def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
-        """Send a datagram to a peer. What goes wrong with it is reported to ``error_received``.
+        """Send a datagram to a peer.
+
+        As with asyncio, ``error_received`` gets what is wrong with a datagram, such as EMSGSIZE for one that is too
+        long, and an address of the wrong types ends the transport with that TypeError.
 
         Args:
             data: the bytes: up to 512 with hex, up to 1024 with text.
@@ -143,7 +145,6 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         Raises:
             TypeError: the data is not bytes-like.
             ValueError: there is no address; or the modem sends text only, and this is not text.
-            OSError: EMSGSIZE, the datagram is too long.
         """
         checked_buffer(data)
         if addr is None:
@@ -152,16 +153,32 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         if self._closing:
             return
 
-        self._check(data)
+        try:
+            self._check(data)
+        except OSError as exc:
+            self._notify("error_received", exc)
+            return
+
         if not data:
             return
 
-        address = (addr[0], addr[1])
+        try:
+            host, port = addr[:2]
+            host_name(host)
+            port_number(port, "UDP")
+        except (OSError, ValueError) as exc:
+            self._notify("error_received", exc)
+            return
+        except TypeError as exc:
+            self._fatal_error(exc)
+            return
+
+        address = (host, port)
         peer = self._peers.setdefault(address, _Peer(address))
         self._peers.move_to_end(address)
         peer.outbox.put(data, effective(rai))
         if peer.sender is None:
-            peer.sender = self._tasks.spawn(self._send(peer), f"{address[0]}:{address[1]}.sender")
+            peer.sender = self._tasks.spawn(self._send(peer), f"{host}:{port}.sender")
 
         self._maybe_pause()
 
@@ -170,10 +187,10 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
             while peer.outbox:
                 try:
                     await self._send_next(peer)
-                except (BC260YError, OSError, ValueError) as exc:
+                except Exception as exc:
                     peer.outbox.drop(1)
                     if not self._lost:
-                        self._context.run(self._protocol.error_received, exc)
+                        self._context.run(self._notify, "error_received", exc)
 
                     if isinstance(exc, ConnectionLost):
                         await self._release_socket(peer)
@@ -251,7 +268,7 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
 
             peer.unanswered = max(peer.unanswered - 1, 0)
             self._changed.set()
-            self._protocol.datagram_received(socket.inbox.take(), peer.address)
+            self._notify("datagram_received", socket.inbox.take(), peer.address)
 
     def _shared_inbox_ended(self) -> None:
         if self._shared_inbox.error is not None:
@@ -281,6 +298,17 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
                     await asyncio.shield(peer.socket.close())
         finally:
             self._loop.call_soon(self._call_connection_lost, None, context=self._context)
+
+    def _fatal_error(self, exc: BaseException) -> None:
+        self._loop.call_exception_handler(
+            {
+                "message": "Fatal write error on datagram transport",
+                "exception": exc,
+                "transport": self,
+                "protocol": self._protocol,
+            }
+        )
+        self._force_close(exc)
 
     def _force_close(self, exc: BaseException | None) -> None:
         if self._lost:

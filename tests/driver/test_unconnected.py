@@ -13,7 +13,7 @@ from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.rai import RAI
 from bc260y_aio.transports import UnconnectedDatagramTransport
 from tests.driver.scripted import SEND_FAIL, Module, fast_forward, open_modem, settle
-from tests.loops import Clock
+from tests.loops import Clock, Contexts
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
 
@@ -79,12 +79,11 @@ async def test_what_cannot_be_sent_is_refused_before_the_wire() -> None:
         with pytest.raises(ValueError, match=r"^an address is needed"):
             transport.sendto(b"a")
 
-        with pytest.raises(OSError, match=r"may have 512 bytes, not 513"):
-            transport.sendto(bytes(513), ("a.b", 7))
-
+        transport.sendto(bytes(513), ("a.b", 7))
         transport.sendto(b"a", ('a"b', 7))
+        transport.sendto(b"a", ("a.b", 65536))
         await settle(60)
-        assert recorder.events == ["made", ("error", ValueError)]
+        assert recorder.events == ["made", ("error", OSError), ("error", ValueError), ("error", ValueError)]
         assert len(module.written) == heard
 
 
@@ -187,3 +186,68 @@ async def test_writing_is_paused_by_what_waits_for_all_peers() -> None:
         assert transport.get_write_buffer_size() == 120
         await settle(300)
         assert recorder.events == ["made", "pause", "resume"] or recorder.events == ["pause", "made", "resume"]
+
+
+@pytest.mark.parametrize("address", [("a.b", 1.5), ("a.b", None), (5, 7), 7])
+async def test_an_address_of_the_wrong_types_ends_the_transport_as_with_asyncio(
+    address: Any, loop_errors: Contexts
+) -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        transport.sendto(b"a", ("a.b", 7))
+        await settle(60)
+        transport.sendto(b"a", address)
+        await settle(60)
+        assert recorder.events == ["made", ("lost", TypeError)]
+        assert module.sockets == {}
+        assert [type(context["exception"]) for context in loop_errors] == [TypeError]
+        transport.close()
+
+
+@pytest.mark.parametrize("callback", ["error_received", "datagram_received"])
+async def test_a_callback_that_raises_keeps_neither_the_rest_from_being_sent_nor_the_end_from_being_told(
+    callback: str, loop_errors: Contexts
+) -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+
+        def fail(*args: object) -> None:
+            raise ZeroDivisionError
+
+        setattr(recorder, callback, fail)
+        module.override = lambda command: (
+            b"\r\nERROR\r\n" if isinstance(command, OpenSocket) and command.host == "bad" else None
+        )
+        transport.sendto(b"x", ("bad", 7))
+        transport.sendto(b"a", ("a.b", 7))
+        await settle(100)
+        (connect_id,) = module.sockets
+        module.push(connect_id, b"one")
+        module.push(connect_id, b"two")
+        await settle(60)
+        transport.close()
+        await settle(100)
+        assert recorder.events[-1] == ("lost", None)
+        assert [socket.datagrams for socket in module.closed] == [[b"a"]]
+        assert [type(context["exception"]) for context in loop_errors] == [ZeroDivisionError] * (
+            2 if callback == "datagram_received" else 1
+        )
+
+
+async def test_an_error_received_that_raises_amid_a_close_does_not_keep_the_end_from_being_told(
+    loop_errors: Contexts,
+) -> None:
+    module = Module()
+    module.override = lambda command: b"\r\nERROR\r\n" if isinstance(command, OpenSocket) else None
+    async with unconnected(module) as (_, transport, recorder):
+
+        def fail(error: Exception) -> None:
+            raise ZeroDivisionError
+
+        failing: Any = recorder
+        failing.error_received = fail
+        transport.sendto(b"x", ("a.b", 7))
+        transport.close()
+        await settle(200)
+        assert recorder.events == ["made", ("lost", None)]
+        assert len(loop_errors) == 1

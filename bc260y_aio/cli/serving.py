@@ -3,13 +3,12 @@
 import argparse
 import asyncio
 import contextlib
-import errno
-import os
 import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any, Final
 
+from ..emulator.line import check_link as check_pty_link
 from .common import complain, say, until_first, whole_number
 
 # What ends it, and is no failure.
@@ -43,7 +42,7 @@ def check_link(options: argparse.Namespace, line: str, link: str | None) -> None
 
     Raises:
         SystemExit: only a pty has one.
-        FileExistsError: there is something else in its place.
+        FileExistsError: the name is taken, also by a link that another program made.
     """
     if link is None:
         return
@@ -51,8 +50,7 @@ def check_link(options: argparse.Namespace, line: str, link: str | None) -> None
     if line != "pty":
         options.refuse("only a pty has a link")
 
-    if os.path.lexists(link) and not os.path.islink(link):
-        raise FileExistsError(errno.EEXIST, "there is something else than a symbolic link", link)
+    check_pty_link(link)
 
 
 async def serve(url: str, link: str | None, what: str, *works: Coroutine[Any, Any, None]) -> None:

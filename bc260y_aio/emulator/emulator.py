@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from ..at.responses import Response
 from ..at.urcs import Unrecognised
 from ..errors import PortError
-from .line import End, Line, MemoryEnd, make_end
+from .line import Line, LineEndpoint, MemoryEndpoint, make_endpoint
 from .module import Module, Nvram
 from .network import Network
 from .network.coverage import PROFILE_FIELDS
@@ -79,7 +79,7 @@ class Emulator:
             setattr(self.network, name, settings[name])
 
         self.nvram = nvram or _nvram(self.options)
-        self._end: End | None = None
+        self._end: LineEndpoint | None = None
         self._blackout: list[asyncio.TimerHandle] = []
         self._plugging: asyncio.Task[None] | None = None
 
@@ -126,7 +126,7 @@ class Emulator:
         return self.module.radio
 
     @property
-    def _started(self) -> End:
+    def _started(self) -> LineEndpoint:
         if self._end is None:
             raise RuntimeError("the emulator is not started")
 
@@ -145,7 +145,7 @@ class Emulator:
             raise RuntimeError("the emulator is started")
 
         options = self.options
-        end = make_end(options.line, port=options.port, link=options.link)
+        end = make_endpoint(options.line, port=options.port, link=options.link)
         if options.baudrate is not None:
             self.nvram.baudrate = options.baudrate
 
@@ -215,7 +215,7 @@ class Emulator:
             PortBusy: another protocol has it.
             RuntimeError: the line is not one in memory, or the emulator is not started.
         """
-        if not isinstance(end := self._started, MemoryEnd):
+        if not isinstance(end := self._started, MemoryEndpoint):
             raise RuntimeError(f"{self.url} is not in memory: open it as a serial port")
 
         return end.connect(protocol)

@@ -13,7 +13,7 @@ from .receiver import Receiver
 from .translation import check_baudrate, checked_scheme
 
 if TYPE_CHECKING:
-    from ..emulator.line import MemoryEnd
+    from ..emulator.line import MemoryEndpoint
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ async def _open_emulator(url: str, baudrate: int | None) -> "Port":
 
 
 async def _open_memory(url: str) -> "Port":
-    from ..emulator.line import MemoryEnd
+    from ..emulator.line import MemoryEndpoint
 
-    end = MemoryEnd.at(url)
+    end = MemoryEndpoint.at(url)
     if end is None or end.line is None:
         raise PortNotFound(f"{url}: there is no such line in this process")
 
@@ -270,7 +270,7 @@ class Closable(Protocol):
 class _BorrowedLine:
     """A line in memory that belongs to somebody else."""
 
-    def __init__(self, end: "MemoryEnd") -> None:
+    def __init__(self, end: "MemoryEndpoint") -> None:
         self._end = end
 
     async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:

@@ -6,7 +6,7 @@ import os
 from types import TracebackType
 from typing import Self
 
-from ..emulator.line import End, Line, make_end
+from ..emulator.line import Line, LineEndpoint, make_endpoint
 from ..errors import BC260YError, PortError
 from ..port import DEFAULT_BAUDRATE, Port, open_port
 from .transcript_writer import TranscriptWriter
@@ -53,7 +53,7 @@ class Recorder:
         self._path = path
         self._baudrate = baudrate
         self._mask = mask
-        self._end: End = make_end(line, port=tcp_port, link=link)
+        self._end: LineEndpoint = make_endpoint(line, port=tcp_port, link=link)
         self._line: Line | None = None
         self._port: Port | None = None
         self._writer: TranscriptWriter | None = None

@@ -6,7 +6,7 @@ from collections import deque
 from types import TracebackType
 from typing import Final, Literal, Self, get_args
 
-from ..emulator.line import End, Line, PtyEnd, make_end
+from ..emulator.line import Line, LineEndpoint, PtyEndpoint, make_endpoint
 from ..errors import PortError, ReplayMismatch
 from .framing import MAX_LINE
 from .players import ByContent, InOrder, Player, Reply, incomplete
@@ -66,7 +66,7 @@ class Replay:
         self.transcript = transcript if isinstance(transcript, Transcript) else Transcript.load(transcript)
         self._match = match
         self._scale = None if speed is None else 1 / speed
-        self._end: End = make_end(line, port=tcp_port, link=link)
+        self._end: LineEndpoint = make_endpoint(line, port=tcp_port, link=link)
         self._line: Line | None = None
         self._player = self._read()
         self._queues: dict[int, _ReplyQueue] = {}
@@ -115,7 +115,7 @@ class Replay:
         """
         self._line = line = Line(self._end)
         line.received = self._receive
-        if not isinstance(self._end, PtyEnd):
+        if not isinstance(self._end, PtyEndpoint):
             line.connected = self._begin
 
         try:

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Final
@@ -139,6 +140,54 @@ async def test_a_file_is_not_overwritten_by_a_link(tmp_path: Path, capsys: pytes
     assert await run("emulate", "--link", str(path)) == 1
     assert path.read_text() == "data"
     assert capsys.readouterr() == ("", f"bc260y-aio: {path}: there is something else than a symbolic link\n")
+
+
+@pytest.mark.parametrize("target", ["precious", "gone"])
+async def test_a_link_of_somebody_else_is_neither_replaced_nor_removed(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "link"
+    (tmp_path / "precious").write_text("data")
+    link.symlink_to(tmp_path / target)
+
+    assert await run("emulate", "--link", str(link)) == 1
+    assert link.readlink() == tmp_path / target
+    assert capsys.readouterr() == (
+        "",
+        f"bc260y-aio: {link}: there is a link to {tmp_path / target} already, which this program did not make; "
+        "remove it first\n",
+    )
+
+
+async def test_a_link_that_somebody_else_has_put_in_its_place_is_left_alone(tmp_path: Path) -> None:
+    link = tmp_path / "module"
+    async with started("emulate", "--link", str(link)) as process:
+        await read_port(process)
+        link.unlink()
+        link.symlink_to("/dev/null")
+        process.send_signal(signal.SIGTERM)
+        assert await process.communicate() == (b"", b"")
+
+    assert link.readlink() == Path("/dev/null")
+
+
+async def test_a_client_that_writes_all_the_time_and_never_reads_does_not_delay_a_signal() -> None:
+    async with started("emulate", "--line", "tcp") as process:
+        host, _, port = (await read_port(process)).removeprefix("socket://").partition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        # As much as the systems take, and then some time for the emulator to be busy with it.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while True:
+                    writer.write(b"AT+QICFG=?\r" * 10_000)
+                    await writer.drain()
+
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+        # It took half a minute and more while all that the system held was carried out first.
+        assert time.monotonic() - began < 5
+        writer.transport.abort()
 
 
 async def test_a_link_in_a_folder_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

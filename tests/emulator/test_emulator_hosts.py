@@ -161,9 +161,18 @@ async def test_a_link_that_cannot_be_made_fails_the_start(tmp_path: Path) -> Non
         await Emulator(link=tmp_path / "no" / "folder").start()
 
 
-async def test_a_stale_link_is_replaced_and_another_thing_is_not_removed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["/dev/null", "/dev/nothing"])
+async def test_a_link_that_exists_is_neither_replaced_nor_removed(target: str, tmp_path: Path) -> None:
     link = tmp_path / "modem"
-    link.symlink_to("/dev/nothing")
+    link.symlink_to(target)
+    with pytest.raises(PortError, match=f"there is a link to {target} already, which this program did not make"):
+        await Emulator(link=link).start()
+
+    assert os.readlink(link) == target
+
+
+async def test_a_link_that_was_replaced_meanwhile_is_not_removed(tmp_path: Path) -> None:
+    link = tmp_path / "modem"
     async with Emulator(link=link) as emulator:
         assert os.readlink(link) == emulator.url
         link.unlink()

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from bc260y_aio.emulator import Emulator, SourcePeer
-from bc260y_aio.emulator.line.uart import TICK, Paced
+from bc260y_aio.emulator.line.uart import TICK, PacedQueue
 from bc260y_aio.errors import PortBusy, PortLost, PortNotFound
 from tests.emulator.terminal import Terminal, on_line
 
@@ -27,7 +27,7 @@ class Collector:
 
 async def test_without_a_rate_bytes_come_out_at_once() -> None:
     collector = Collector()
-    Paced(collector, None).write(b"abc")
+    PacedQueue(collector, None).write(b"abc")
 
     assert collector.pieces == [(0.0, b"abc")]
 
@@ -35,7 +35,7 @@ async def test_without_a_rate_bytes_come_out_at_once() -> None:
 @pytest.mark.parametrize("rate", [480.0, 960.0, 11520.0, 46080.0])
 async def test_the_last_byte_comes_out_when_the_line_has_had_time_for_all(rate: float) -> None:
     collector = Collector()
-    Paced(collector, rate).write(bytes(10_000))
+    PacedQueue(collector, rate).write(bytes(10_000))
     await asyncio.sleep(60)
 
     assert len(collector.data) == 10_000
@@ -45,7 +45,7 @@ async def test_the_last_byte_comes_out_when_the_line_has_had_time_for_all(rate: 
 @pytest.mark.parametrize("rate", [480.0, 960.0, 11520.0, 46080.0])
 async def test_no_byte_comes_out_before_its_time_and_none_much_later(rate: float) -> None:
     collector = Collector()
-    paced = Paced(collector, rate)
+    paced = PacedQueue(collector, rate)
     paced.write(bytes(3000))
     await asyncio.sleep(1.0)
     paced.write(bytes(3000))
@@ -63,7 +63,7 @@ async def test_no_byte_comes_out_before_its_time_and_none_much_later(rate: float
 
 async def test_a_tick_takes_one_timer_however_many_bytes_it_lets_through() -> None:
     collector = Collector()
-    Paced(collector, 46080.0).write(bytes(46080))
+    PacedQueue(collector, 46080.0).write(bytes(46080))
     await asyncio.sleep(2)
 
     assert len(collector.pieces) == pytest.approx(1 / TICK, rel=0.05)
@@ -81,7 +81,7 @@ async def test_bytes_written_while_others_come_out_lose_no_time() -> None:
             left -= 1
             paced.write(bytes(7))
 
-    paced = Paced(deliver, 960.0)
+    paced = PacedQueue(deliver, 960.0)
     paced.write(bytes(7))
     await asyncio.sleep(20)
 
@@ -90,7 +90,7 @@ async def test_bytes_written_while_others_come_out_lose_no_time() -> None:
 
 async def test_a_cleared_queue_lets_nothing_more_out_and_can_be_used_again() -> None:
     collector = Collector()
-    paced = Paced(collector, 960.0)
+    paced = PacedQueue(collector, 960.0)
     paced.write(bytes(960))
     await asyncio.sleep(0.5)
     paced.clear()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bc260y_aio.emulator import Emulator, Faults
-from bc260y_aio.emulator.line.noise import Noise
+from bc260y_aio.emulator.line.noise import LineNoise
 from tests.emulator.terminal import on_line
 
 LETTERS = bytes(range(0x41, 0x5B))
@@ -16,7 +16,7 @@ def through(*pieces: bytes, seed: int = 0, **settings: Any) -> tuple[bytes, Faul
     """Return what comes of bytes on a noisy line."""
     faults, heard = Faults(**settings), bytearray()
     faults.reseed(seed)
-    noise = Noise(faults, "out", heard.extend)
+    noise = LineNoise(faults, "out", heard.extend)
     for piece in pieces:
         noise.carry(piece)
 
@@ -67,7 +67,7 @@ def test_the_same_seed_brings_the_same_noise_and_a_kind_does_not_move_another() 
 
 def test_noise_may_be_switched_on_and_off_at_any_time() -> None:
     faults, heard = Faults(noise_gap=0), bytearray()
-    noise = Noise(faults, "in", heard.extend)
+    noise = LineNoise(faults, "in", heard.extend)
     for rate, letter in ((0.0, b"a"), (1.0, b"b"), (0.0, b"c"), (1.0, b"d")):
         faults.noise_lost = rate
         noise.carry(letter * 3)

@@ -213,5 +213,5 @@ async def test_a_full_disk_does_not_end_the_session() -> None:
 
 
 def test_an_unknown_kind_of_line_raises_value_error() -> None:
-    with pytest.raises(ValueError, match="a line is one of memory, pty, tcp, not 'usb'"):
+    with pytest.raises(ValueError, match="the line must be one of memory, pty, tcp, not 'usb'"):
         Recorder("/dev/ttyUSB0", "it.txt", line="usb")

@@ -363,7 +363,7 @@ async def test_an_example_of_the_guide_can_be_replayed_leniently() -> None:
     [
         ({"match": "loose"}, "match must be one of strict, by-socket, lenient, not 'loose'"),
         ({"speed": 0.0}, "speed must be positive, not 0.0"),
-        ({"line": "usb"}, "a line is one of memory, pty, tcp, not 'usb'"),
+        ({"line": "usb"}, "the line must be one of memory, pty, tcp, not 'usb'"),
     ],
 )
 def test_wrong_arguments_raise_value_error(options: dict[str, Any], message: str) -> None:

@@ -1,34 +1,43 @@
-"""The serial line: the module's UART, and the kinds of line that a host can open."""
+"""The serial line: the module's UART, and the endpoints that a host can open."""
 
 from typing import Final
 
-from .memory import MemoryEnd
-from .pty import PtyEnd
-from .tcp import TcpEnd
-from .uart import End, Line
+from .memory import MemoryEndpoint
+from .pty import PtyEndpoint, check_link
+from .tcp import TcpEndpoint
+from .uart import Line, LineEndpoint
 
-__all__ = ["LINES", "End", "Line", "MemoryEnd", "PtyEnd", "TcpEnd", "make_end"]
+__all__ = [
+    "LINES",
+    "Line",
+    "LineEndpoint",
+    "MemoryEndpoint",
+    "PtyEndpoint",
+    "TcpEndpoint",
+    "check_link",
+    "make_endpoint",
+]
 
 LINES: Final = ("memory", "pty", "tcp")
 
 
-def make_end(kind: str, *, port: int = 0, link: str | None = None) -> End:
-    """Make the host's end of a line.
+def make_endpoint(kind: str, *, port: int = 0, link: str | None = None) -> LineEndpoint:
+    """Make the host's endpoint of a line.
 
     Args:
         kind: ``"memory"``, ``"pty"`` or ``"tcp"``.
         port: of a TCP line, on 127.0.0.1; 0 lets the system choose.
-        link: a symbolic link to a pty.
+        link: a symbolic link to make to a pty.
 
     Raises:
         ValueError: there is no such kind.
     """
     match kind:
         case "memory":
-            return MemoryEnd()
+            return MemoryEndpoint()
         case "pty":
-            return PtyEnd(link)
+            return PtyEndpoint(link)
         case "tcp":
-            return TcpEnd(port)
+            return TcpEndpoint(port)
         case _:
-            raise ValueError(f"a line is one of {', '.join(LINES)}, not {kind!r}")
+            raise ValueError(f"the line must be one of {', '.join(LINES)}, not {kind!r}")

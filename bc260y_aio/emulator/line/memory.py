@@ -1,4 +1,4 @@
-"""A line in memory: the DTE's end is an asyncio transport in the same process."""
+"""A line in memory: the host's end of it is an asyncio transport in the same process."""
 
 import asyncio
 import contextvars
@@ -8,23 +8,23 @@ from itertools import count
 from typing import Final
 
 from ...errors import PortBusy, PortLost, PortNotFound
-from .uart import End
+from .uart import LineEndpoint
 
-# Where a transport asks its protocol to pause writing, and to go on, in bytes.
+# The buffer sizes at which a transport pauses and resumes writing, in bytes.
 _HIGH_WATER: Final = 64 * 1024
 _LOW_WATER: Final = 16 * 1024
 
 _numbers = count(1)
 
 
-class MemoryEnd(End):
-    """The host's end of a line in memory."""
+class MemoryEndpoint(LineEndpoint):
+    """The host's endpoint of a line in memory."""
 
     def __init__(self) -> None:
         super().__init__()
         self._name = f"bc260y-{next(_numbers)}"
         self._transport: MemoryTransport | None = None
-        self._is_there = False
+        self._is_connected = False
 
     @property
     def url(self) -> str:
@@ -35,12 +35,12 @@ class MemoryEnd(End):
         return self._transport.held if self._transport is not None else 0
 
     @staticmethod
-    def at(url: str) -> "MemoryEnd | None":
-        """Return the started end that has this URL, or None."""
+    def at(url: str) -> "MemoryEndpoint | None":
+        """Return the started endpoint that has this URL, or None."""
         return _started.get(url)
 
     async def start(self) -> None:
-        self._is_there = True
+        self._is_connected = True
         _started[self.url] = self
 
     async def close(self) -> None:
@@ -48,12 +48,12 @@ class MemoryEnd(End):
         self.hang_up()
 
     def hang_up(self) -> None:
-        self._is_there = False
+        self._is_connected = False
         if self._transport is not None:
             self._transport.lose(PortLost(f"{self.url} was hung up"))
 
     async def plug_in(self) -> None:
-        self._is_there = True
+        self._is_connected = True
 
     def connect(self, protocol: asyncio.Protocol) -> "MemoryTransport":
         """Give the line to a protocol; ``connection_made`` has been called when this returns.
@@ -62,7 +62,7 @@ class MemoryEnd(End):
             PortNotFound: the line is hung up.
             PortBusy: another protocol has it.
         """
-        if not self._is_there:
+        if not self._is_connected:
             raise PortNotFound(f"there is no {self.url}")
 
         if self._transport is not None:
@@ -81,30 +81,33 @@ class MemoryEnd(End):
         self._transport.feed(data)
         return True
 
-    def brake(self, *, on: bool) -> None:
-        # Nothing to stop: a transport tells its protocol by `pause_writing`.
+    def pause_reading(self) -> None:
+        # Nothing to stop: a transport calls its protocol's `pause_writing`.
+        pass
+
+    def resume_reading(self) -> None:
         if self._transport is not None:
-            self._transport.arrived()
+            self._transport.host_bytes_taken()
 
     def release(self) -> None:
-        """Take the line back from its transport."""
+        """Let another transport have the line."""
         self._transport = None
 
 
 # The lines in memory that a program of this process can open.
-_started: "weakref.WeakValueDictionary[str, MemoryEnd]" = weakref.WeakValueDictionary()
+_started: "weakref.WeakValueDictionary[str, MemoryEndpoint]" = weakref.WeakValueDictionary()
 
 
 class MemoryTransport(asyncio.Transport):
-    """The DTE's end of a line in memory, with the manners of a serial port's transport.
+    """The host's end of a line in memory; it behaves like the transport of a serial port.
 
-    What is written arrives at the module in a later iteration of the loop, at the line's rate. ``close()`` lets it
-    arrive before ``connection_lost``; ``abort()`` does not.
+    Written bytes reach the module in a later iteration of the loop, at the line's rate. ``close()`` waits for that
+    before ``connection_lost``; ``abort()`` does not.
     """
 
-    def __init__(self, end: MemoryEnd, protocol: asyncio.Protocol) -> None:
+    def __init__(self, endpoint: MemoryEndpoint, protocol: asyncio.Protocol) -> None:
         super().__init__()
-        self._end = end
+        self._endpoint = endpoint
         self._loop = asyncio.get_running_loop()
         # Like every transport's, the protocol's methods are called in the context in which it was connected.
         self._context = contextvars.copy_context()
@@ -122,12 +125,12 @@ class MemoryTransport(asyncio.Transport):
 
     def __repr__(self) -> str:
         state = "closed" if self._is_lost else "closing" if self._is_closing else "open"
-        return f"<MemoryTransport {self._end.url} {state} write={self.get_write_buffer_size()} read={self.held}>"
+        return f"<MemoryTransport {self._endpoint.url} {state} write={self.get_write_buffer_size()} read={self.held}>"
 
     # Reading
 
     def feed(self, data: bytes) -> None:
-        """Take what the module said."""
+        """Take bytes of the module."""
         self._pieces.append(data)
         self.held += len(data)
         self._deliver_soon()
@@ -139,7 +142,7 @@ class MemoryTransport(asyncio.Transport):
     def _deliver(self) -> None:
         self._delivery = None
         assert isinstance(self._protocol, asyncio.Protocol)
-        # Pieces that come meanwhile are for the next iteration.
+        # Pieces that are added meanwhile are for the next iteration.
         for _ in range(len(self._pieces)):
             if self._is_paused or self._is_closing:
                 break
@@ -149,8 +152,8 @@ class MemoryTransport(asyncio.Transport):
             self._protocol.data_received(data)
 
         self._deliver_soon()
-        if self._end.line is not None:
-            self._end.line.drained()
+        if self._endpoint.line is not None:
+            self._endpoint.line.drained()
 
     def is_reading(self) -> bool:
         return not (self._is_paused or self._is_closing)
@@ -173,8 +176,8 @@ class MemoryTransport(asyncio.Transport):
         self.held -= len(data)
         assert isinstance(self._protocol, asyncio.Protocol)
         self._protocol.data_received(data)
-        if self._end.line is not None:
-            self._end.line.drained()
+        if self._endpoint.line is not None:
+            self._endpoint.line.drained()
 
         return True
 
@@ -204,13 +207,13 @@ class MemoryTransport(asyncio.Transport):
         self._carrying = None
         data = bytes(self._written)
         self._written.clear()
-        if self._end.line is not None:
-            self._end.line.hear(data)
+        if self._endpoint.line is not None:
+            self._endpoint.line.host_wrote(data)
 
-        self.arrived()
+        self.host_bytes_taken()
 
-    def arrived(self) -> None:
-        """Hear that the module has heard something."""
+    def host_bytes_taken(self) -> None:
+        """The module has received bytes: there may be room, or nothing left to wait for."""
         size = self.get_write_buffer_size()
         if self._is_writing_paused and size <= self._limits[0]:
             self._loop.call_soon(self._resume_writing, context=self._context)
@@ -227,7 +230,7 @@ class MemoryTransport(asyncio.Transport):
         return False
 
     def get_write_buffer_size(self) -> int:
-        unread = self._end.line.unread if self._end.line is not None and not self._is_lost else 0
+        unread = self._endpoint.line.unread if self._endpoint.line is not None and not self._is_lost else 0
         return len(self._written) + unread
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
@@ -255,7 +258,7 @@ class MemoryTransport(asyncio.Transport):
         self.lose(None)
 
     def lose(self, exc: Exception | None) -> None:
-        """End it now; the protocol hears of it in the next iteration of the loop."""
+        """End it now; the protocol is notified in the next iteration of the loop."""
         if self._is_lost:
             return
 
@@ -267,10 +270,10 @@ class MemoryTransport(asyncio.Transport):
         self._written.clear()
         self._pieces.clear()
         self.held = 0
-        if self._end.line is not None:
-            self._end.line.forget()
+        if self._endpoint.line is not None:
+            self._endpoint.line.clear()
 
-        self._end.release()
+        self._endpoint.release()
         self._loop.call_soon(self._protocol.connection_lost, exc, context=self._context)
 
     # The rest of a transport

@@ -1,4 +1,4 @@
-"""What befalls bytes on one way of a line: some are lost, damaged or doubled, some come late, or one by one."""
+"""The faults of one direction of a line: bytes that are lost, damaged, doubled, late, or passed on one by one."""
 
 import math
 from collections.abc import Callable
@@ -7,32 +7,32 @@ from ..delayed_calls import DelayedCalls
 from ..faults import NOISES, Faults
 
 
-class Noise:
-    """One way of a line, with the faults that it has.
+class LineNoise:
+    """One direction of a line, with its faults.
 
     Args:
-        faults: which, and how often.
-        way: what its random sequences are called after.
-        deliver: takes what comes out.
-        late: the kinds of faults that hold everything up.
+        faults: the kinds, and their probabilities.
+        direction: the name of its random sequences.
+        deliver: is called with the bytes that are passed on.
+        late: the kinds of faults that delay all bytes.
 
     Attributes:
-        waiting: how many bytes are held up.
+        waiting: how many bytes are delayed.
     """
 
-    def __init__(self, faults: Faults, way: str, deliver: Callable[[bytes], None], *late: str) -> None:
+    def __init__(self, faults: Faults, direction: str, deliver: Callable[[bytes], None], *late: str) -> None:
         self._faults = faults
-        self._way = way
+        self._direction = direction
         self._deliver = deliver
         self._lag = DelayedCalls(lambda: sum(faults.delay(kind) for kind in late))
-        # How likely each kind was when it was last drawn how many bytes it lets pass; and these.
+        # The probability of each kind when its next place was last drawn, and how many bytes ahead that place is.
         self._rates = dict.fromkeys(NOISES, 0.0)
         self._ahead = dict.fromkeys(NOISES, 0)
         self._spared = 0
         self.waiting = 0
 
     def carry(self, data: bytes) -> None:
-        """Let bytes through, as well as it goes."""
+        """Pass bytes on, with the faults that strike."""
         data = self._disturbed(data)
         if self._faults.occurs("noise_split"):
             for index in range(len(data)):
@@ -41,7 +41,7 @@ class Noise:
             self._pass_on(data)
 
     def clear(self) -> None:
-        """Drop what is held up."""
+        """Drop the bytes that are delayed."""
         self._lag.clear()
         self.waiting = 0
 
@@ -69,7 +69,7 @@ class Noise:
         return b"".join([*pieces, data[start:]]) if pieces else data
 
     def _places(self, kind: str, size: int) -> list[int]:
-        """Return where a kind strikes among the next bytes: one draw for each such place, and none for a byte."""
+        """Return where a kind strikes among the next bytes: one draw for each such place, not for each byte."""
         rate: float = getattr(self._faults, kind)
         if rate != self._rates[kind]:
             self._rates[kind] = rate
@@ -90,7 +90,7 @@ class Noise:
         if not 0.0 < rate < 1.0:
             return 0
 
-        return int(math.log(1.0 - self._faults.random(f"{kind}.{self._way}").random()) / math.log1p(-rate))
+        return int(math.log(1.0 - self._faults.random(f"{kind}.{self._direction}").random()) / math.log1p(-rate))
 
     def _instead(self, kind: str, byte: bytes) -> bytes:
         match kind:
@@ -99,4 +99,4 @@ class Noise:
             case "noise_doubled":
                 return byte * 2
             case _:
-                return bytes([self._faults.random(f"{kind}.{self._way}.byte").getrandbits(8) | 0x80])
+                return bytes([self._faults.random(f"{kind}.{self._direction}.byte").getrandbits(8) | 0x80])

@@ -8,24 +8,39 @@ import termios
 import tty
 from typing import Final
 
-from .uart import End
+from .uart import LineEndpoint
 
 _READ_SIZE: Final = 4096
 
-# What termios calls a rate, and the rate, in baud.
+# The constant of termios for a rate, and the rate in baud.
 _RATES: Final = {
     getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()
 }
 
 
-class PtyEnd(End):
-    """The host's end of a pseudo-terminal.
+def check_link(link: str) -> None:
+    """Check that a symbolic link can be made.
 
-    The emulator keeps the host's side open as well, so that a host may come and go without the line noticing, as it
-    does on a real port. What nobody reads is kept by the system, and then here.
+    Raises:
+        FileExistsError: the name is taken; the message says by what.
+    """
+    if os.path.islink(link):
+        reason = f"there is a link to {os.readlink(link)} already, which this program did not make; remove it first"
+        raise FileExistsError(errno.EEXIST, reason, link)
+
+    if os.path.lexists(link):
+        raise FileExistsError(errno.EEXIST, "there is something else than a symbolic link", link)
+
+
+class PtyEndpoint(LineEndpoint):
+    """The host's endpoint of a line that is a pseudo-terminal.
+
+    The emulator keeps the host's side open as well, so that a host may come and go without a hang-up, as on a real
+    port. Bytes that nobody reads are kept by the system, and then here.
 
     Args:
-        link: a symbolic link to the terminal, which has another name each time; None for none.
+        link: a symbolic link to make to the terminal, whose own name is another one each time; None for none. Whatever
+            has that name already is left alone, and the start fails.
     """
 
     def __init__(self, link: str | None = None) -> None:
@@ -35,7 +50,8 @@ class PtyEnd(End):
         self._master = -1
         self._slave = -1
         self._pending = bytearray()
-        self._is_braked = False
+        self._has_link = False
+        self._is_paused = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -85,7 +101,7 @@ class PtyEnd(End):
         self._remove_link()
         self._release()
         if self.line is not None:
-            self.line.forget()
+            self.line.clear()
 
     async def plug_in(self) -> None:
         if self._master < 0:
@@ -93,7 +109,7 @@ class PtyEnd(End):
 
     def _release(self) -> None:
         self._pending.clear()
-        self._is_braked = False
+        self._is_paused = False
         os.close(self._master)
         os.close(self._slave)
         self._master = self._slave = -1
@@ -104,21 +120,15 @@ class PtyEnd(End):
         if self._link is None:
             return
 
-        if os.path.lexists(self._link) and not os.path.islink(self._link):
-            raise FileExistsError(errno.EEXIST, "there is something else than a link", str(self._link))
-
-        # Made beside it and moved over it: whoever looks sees the old one or the new one.
-        beside = f"{self._link}.{os.getpid()}"
-        os.symlink(self._path, beside)
-        try:
-            os.replace(beside, self._link)
-        except OSError:
-            os.unlink(beside)
-            raise
+        check_link(self._link)
+        os.symlink(self._path, self._link)
+        self._has_link = True
 
     def _remove_link(self) -> None:
-        if self._link is not None:
+        if self._link is not None and self._has_link:
+            self._has_link = False
             with contextlib.suppress(OSError):
+                # Another program may have replaced it by its own.
                 if os.readlink(self._link) == self._path:
                     os.unlink(self._link)
 
@@ -135,17 +145,17 @@ class PtyEnd(End):
             return
 
         assert self.line is not None
-        self.line.hear(data)
+        self.line.host_wrote(data)
 
-    def brake(self, *, on: bool) -> None:
-        if on == self._is_braked or self._master < 0:
-            return
-
-        assert self._loop is not None
-        self._is_braked = on
-        if on:
+    def pause_reading(self) -> None:
+        if not self._is_paused and self._master >= 0:
+            assert self._loop is not None
+            self._is_paused = True
             self._loop.remove_reader(self._master)
-        else:
+
+    def resume_reading(self) -> None:
+        if self._is_paused and self._master >= 0:
+            self._is_paused = False
             self._watch()
 
     # To the host

@@ -3,13 +3,16 @@
 import asyncio
 from typing import Final, cast
 
-from .uart import End
+from .uart import LineEndpoint
 
 _HOST: Final = "127.0.0.1"
 
+# How much is read at a time, in bytes: the commands in it are carried out before anything else, a signal among that.
+_READ_SIZE: Final = 4096
 
-class TcpEnd(End):
-    """The host's end of a line that is a TCP port; one host at a time.
+
+class TcpEndpoint(LineEndpoint):
+    """The host's endpoint of a line that is a TCP port; one host at a time.
 
     Args:
         port: on 127.0.0.1; 0 lets the system choose.
@@ -52,8 +55,8 @@ class TcpEnd(End):
         if self._server is None:
             await self.start()
 
-    def welcome(self, host: "_Host") -> bool:
-        """Take a host, unless there is one; tell whether it was taken."""
+    def accept(self, host: "_Host") -> bool:
+        """Accept a host unless there is one already; return whether it was accepted."""
         # One that is leaving does not count: a program may well come back at once.
         is_free = self._host is None or self._host.transport.is_closing()
         if not is_free or self._server is None:
@@ -64,12 +67,12 @@ class TcpEnd(End):
         self.line.connected()
         return True
 
-    def part(self, host: "_Host") -> None:
-        """Let a host go."""
+    def release(self, host: "_Host") -> None:
+        """A host has disconnected."""
         if self._host is host:
             self._host = None
             if self.line is not None:
-                self.line.forget()
+                self.line.clear()
 
     def send(self, data: bytes) -> bool:
         if self._host is None or self._host.transport.is_closing():
@@ -78,19 +81,24 @@ class TcpEnd(End):
         self._host.transport.write(data)
         return True
 
-    def brake(self, *, on: bool) -> None:
+    def pause_reading(self) -> None:
         if self._host is not None:
-            self._host.brake(on=on)
+            self._host.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._host is not None:
+            self._host.resume_reading()
 
 
-class _Host(asyncio.Protocol):
+class _Host(asyncio.BufferedProtocol):
     """A program that has connected."""
 
     transport: asyncio.Transport
 
-    def __init__(self, end: TcpEnd) -> None:
-        self._end = end
-        self._is_braked = False
+    def __init__(self, endpoint: TcpEndpoint) -> None:
+        self._endpoint = endpoint
+        self._buffer = memoryview(bytearray(_READ_SIZE))
+        self._is_paused = False
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -99,31 +107,35 @@ class _Host(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        # So that `resume_writing` tells of every time the system has taken everything.
+        # So that `resume_writing` is called each time that the system has taken everything.
         self.transport.set_write_buffer_limits(0)
-        if not self._end.welcome(self):
+        if not self._endpoint.accept(self):
             self.transport.abort()
 
-    def data_received(self, data: bytes) -> None:
-        if self._end.line is not None and not self.transport.is_closing():
-            self._end.line.hear(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._endpoint.line is not None and not self.transport.is_closing():
+            self._endpoint.line.host_wrote(bytes(self._buffer[:nbytes]))
 
     def resume_writing(self) -> None:
-        if self._end.line is not None:
-            self._end.line.drained()
+        if self._endpoint.line is not None:
+            self._endpoint.line.drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end.part(self)
+        self._endpoint.release(self)
         if not self.lost.done():
             self.lost.set_result(None)
 
-    def brake(self, *, on: bool) -> None:
-        """Stop, or go on, reading."""
-        if on == self._is_braked or self.transport.is_closing():
-            return
-
-        self._is_braked = on
-        if on:
+    def pause_reading(self) -> None:
+        """Read no more for now."""
+        if not self._is_paused and not self.transport.is_closing():
+            self._is_paused = True
             self.transport.pause_reading()
-        else:
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+        if self._is_paused and not self.transport.is_closing():
+            self._is_paused = False
             self.transport.resume_reading()

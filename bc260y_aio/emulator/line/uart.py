@@ -1,14 +1,14 @@
-"""The serial line as the module's UART sees it: bytes take their time, come in pieces, and may suffer on the way."""
+"""The serial line at the module's UART: its rate, the pieces in which bytes arrive, and line faults."""
 
 # The rules, which hold for every kind of line:
 #
 # 1. Ten bits a byte. A byte arrives when its last bit has, counted from when the line began to be busy, so that the
 #    rate is exact in the long run however late a timer fires. Bytes that are due within one tick arrive together: no
 #    timer a byte, and none at all while the line is idle.
-# 2. There is no flow control, as there is none on the module's UART. What a host does not read is kept, up to a limit,
-#    and then dropped and counted. What nobody is there to hear is lost.
-# 3. What a host writes waits until its time has come. Beyond a limit no more is taken from it: that is the brake that a
-#    serial driver applies to its program, and nothing that the module does.
+# 2. There is no flow control, as there is none on the module's UART. Bytes that a host does not read are kept up to a
+#    limit, and then dropped and counted. Without a host they are lost.
+# 3. Bytes that a host writes wait until their time has come. Beyond a limit no more is read from it: a serial driver
+#    blocks its program in the same way; the module does not.
 
 import abc
 import asyncio
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..faults import Faults
-from .noise import Noise
+from .noise import LineNoise
 
 # A byte on the wire: start bit, eight data bits, stop bit.
 BITS_PER_BYTE: Final = 10
@@ -28,20 +28,20 @@ TICK: Final = 0.008
 # A timer may fire this much early, in bytes: the resolution of a loop's clock.
 _EARLY: Final = 1e-3
 
-# What a host does not read is kept up to here, in bytes.
+# The most bytes that are kept for a host that does not read.
 HELD_LIMIT: Final = 1024 * 1024
 
-# A host is held back once this much of what it wrote waits, in bytes.
+# Reading from a host pauses once so many of its bytes wait.
 UNREAD_LIMIT: Final = 16 * 1024
 
 
-class Paced:
-    """A queue of bytes that lets them through at a rate, in pieces.
+class PacedQueue:
+    """A queue of bytes that passes them on at a rate, in pieces.
 
     Args:
-        deliver: takes what comes out.
+        deliver: is called with each piece.
         rate: in bytes a second; None for no limit.
-        size: draws the size of the next piece, in bytes; None for no cutting.
+        size: draws the size of the next piece, in bytes; None for no limit.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Paced:
 
     @property
     def rate(self) -> float | None:
-        """How fast bytes get through, in bytes a second; None for at once."""
+        """How fast bytes are passed on, in bytes a second; None for at once."""
         return self._rate
 
     @rate.setter
@@ -75,7 +75,7 @@ class Paced:
             self._schedule()
 
     def write(self, data: bytes) -> None:
-        """Let bytes through after those written before."""
+        """Add bytes; they are passed on after those added before."""
         if not data:
             return
 
@@ -90,7 +90,7 @@ class Paced:
             self._schedule()
 
     def clear(self) -> None:
-        """Drop what has not come out yet."""
+        """Drop the bytes that have not been passed on."""
         self._buffer.clear()
         self._is_busy = False
         if self._timer is not None:
@@ -118,7 +118,7 @@ class Paced:
                 due -= piece
                 self._pass_on(piece)
 
-        # Delivering may have led to more being written, or to everything being dropped.
+        # The call may have added bytes, or dropped all of them.
         if self._timer is None and self._buffer:
             self._schedule()
         elif self._timer is None:
@@ -130,8 +130,8 @@ class Paced:
         self._deliver(data)
 
 
-class End(abc.ABC):
-    """The host's end of a line: where a program opens it."""
+class LineEndpoint(abc.ABC):
+    """The host's endpoint of a line: what a program opens."""
 
     def __init__(self) -> None:
         self.line: Line | None = None
@@ -139,21 +139,21 @@ class End(abc.ABC):
     @property
     @abc.abstractmethod
     def url(self) -> str:
-        """What a program opens; known once the end is started."""
+        """What a program opens; known once the endpoint is started."""
 
     @property
     @abc.abstractmethod
     def held(self) -> int:
-        """How many bytes wait for the host to read them."""
+        """How many bytes wait until the host reads them."""
 
     @property
     def baudrate(self) -> int | None:
-        """The rate that the host has set, in baud; None when this kind of line has none."""
+        """The rate that the host has set, in baud; None where this kind of line has none."""
         return None
 
     @abc.abstractmethod
     async def start(self) -> None:
-        """Make the line, so that a program can open it.
+        """Open the endpoint, so that a program can connect to it.
 
         Raises:
             OSError: the system refused.
@@ -165,47 +165,51 @@ class End(abc.ABC):
 
     @abc.abstractmethod
     def hang_up(self) -> None:
-        """Take the line away from the host, as when a cable is pulled."""
+        """Disconnect the host, as when a cable is pulled."""
 
     @abc.abstractmethod
     async def plug_in(self) -> None:
-        """Bring it back."""
+        """Connect it again."""
 
     @abc.abstractmethod
     def send(self, data: bytes) -> bool:
-        """Give bytes to the host, now or when it reads; return False if there is none."""
+        """Send bytes to the host, now or when it reads; return False if there is no host."""
 
     @abc.abstractmethod
-    def brake(self, *, on: bool) -> None:
-        """Stop, or go on, taking bytes from the host."""
+    def pause_reading(self) -> None:
+        """Read no more from the host for now. Pausing twice is harmless."""
+
+    @abc.abstractmethod
+    def resume_reading(self) -> None:
+        """Go on reading. Resuming twice is harmless."""
 
 
 class Line:
-    """The module's end of the line, and the wire.
+    """The module's UART, and the wire between it and the host.
 
     Args:
-        end: the host's end.
+        endpoint: the host's endpoint.
         baudrate: the module's rate, in baud.
-        is_paced: bytes take the time that they take at that rate; otherwise none.
-        size: draws the size of the next piece that the host hears, in bytes; None for no cutting.
-        is_strict: a host that has set another rate hears garbage, and is heard as garbage.
-        noise: the random sequence that garbage is made of.
-        faults: what befalls bytes on the way.
+        is_paced: whether bytes take their time at that rate; otherwise they take none.
+        size: draws the size of the next piece that the host receives, in bytes; None for no limit.
+        is_strict: whether bytes of a host that has set another rate are garbage, both ways.
+        noise: the random sequence for garbage.
+        faults: the faults of the line.
 
     Attributes:
-        received: takes what the host wrote; to be set.
-        drained: is called whenever the host has heard something; to be set.
-        connected: is called when a host begins to listen; to be set.
-        transmit_filter: changes the module's bytes just before the host hears them; None to leave them alone.
-        receive_filter: changes the host's bytes just before the module hears them; None to leave them alone.
-        bytes_in: what the module has heard.
-        bytes_out: what the line has carried of what it said.
-        bytes_lost: what nobody was there to hear, or what came when too much was unread.
+        received: is called with the bytes that the host wrote; to be set.
+        drained: is called each time that bytes have left for the host; to be set.
+        connected: is called when a host connects; to be set.
+        transmit_filter: changes the module's bytes just before the host receives them; None for no change.
+        receive_filter: changes the host's bytes just before the module receives them; None for no change.
+        bytes_in: how many bytes the module has received.
+        bytes_out: how many bytes of the module have left it.
+        bytes_lost: how many of them were lost: there was no host, or too many were unread.
     """
 
     def __init__(
         self,
-        end: End,
+        endpoint: LineEndpoint,
         *,
         baudrate: int = 9600,
         is_paced: bool = False,
@@ -215,16 +219,16 @@ class Line:
         faults: Faults | None = None,
     ) -> None:
         rate = baudrate / BITS_PER_BYTE if is_paced else None
-        self._end = end
-        self._end.line = self
+        self._endpoint = endpoint
+        self._endpoint.line = self
         self._baudrate = baudrate
         self._is_strict = is_strict
         self._noise = noise or random.Random(0)
-        self._outgoing = Paced(self._transmit, rate, size)
-        self._incoming = Paced(self._receive, rate)
+        self._outgoing = PacedQueue(self._transmit, rate, size)
+        self._incoming = PacedQueue(self._receive, rate)
         faults = faults or Faults()
-        self._way_out = Noise(faults, "out", self._say, "noise_delayed", "stalled")
-        self._way_in = Noise(faults, "in", self._hear, "noise_delayed")
+        self._noise_out = LineNoise(faults, "out", self._send_out, "noise_delayed", "stalled")
+        self._noise_in = LineNoise(faults, "in", self._take_in, "noise_delayed")
         self._next_baudrate: int | None = None
         self.received: Callable[[bytes], None] = lambda data: None
         self.drained: Callable[[], None] = lambda: None
@@ -237,34 +241,34 @@ class Line:
 
     def __repr__(self) -> str:
         pace = "" if self._outgoing.rate is None else " paced"
-        return f"<Line {self._end.url} {self._baudrate} baud{pace} backlog={self.backlog} unread={self.unread}>"
+        return f"<Line {self._endpoint.url} {self._baudrate} baud{pace} backlog={self.backlog} unread={self.unread}>"
 
     @property
     def pace(self) -> int | None:
-        """The rate at which bytes get through, in baud; None for at once."""
+        """The rate at which bytes are passed on, in baud; None for at once."""
         return None if self._outgoing.rate is None else self._baudrate
 
     @property
     def backlog(self) -> int:
-        """How many bytes the module has said that the host has not heard yet."""
-        return len(self._outgoing) + self._way_out.waiting + self._end.held
+        """How many bytes of the module the host has not received yet."""
+        return len(self._outgoing) + self._noise_out.waiting + self._endpoint.held
 
     @property
     def unread(self) -> int:
-        """How many bytes the host has written that have not arrived yet."""
-        return len(self._incoming) + self._way_in.waiting
+        """How many bytes of the host the module has not received yet."""
+        return len(self._incoming) + self._noise_in.waiting
 
     # The module's side
 
     def write(self, data: bytes) -> None:
-        """Say something."""
+        """Send bytes to the host."""
         if self.backlog + len(data) > HELD_LIMIT:
             self.bytes_lost += len(data)
         else:
             self._outgoing.write(data)
 
     def set_baudrate(self, baudrate: int) -> None:
-        """Change the module's rate, in baud, once everything said before has left. An unpaced line stays unpaced."""
+        """Change the module's rate, in baud, once all bytes sent before have left. An unpaced line stays unpaced."""
         self._next_baudrate = baudrate
         if not self._outgoing:
             self._change_rate()
@@ -280,39 +284,39 @@ class Line:
 
     def _transmit(self, data: bytes) -> None:
         self.bytes_out += len(data)
-        self._way_out.carry(self._garbled(data))
+        self._noise_out.carry(self._garbled(data))
         if self._next_baudrate is not None and not self._outgoing:
             self._change_rate()
 
         self.drained()
 
-    def _say(self, data: bytes) -> None:
+    def _send_out(self, data: bytes) -> None:
         if self.transmit_filter is not None:
             data = self.transmit_filter(data)
 
-        if not self._end.send(data):
+        if not self._endpoint.send(data):
             self.bytes_lost += len(data)
 
         self.drained()
 
     def _receive(self, data: bytes) -> None:
         self.bytes_in += len(data)
-        self._way_in.carry(self._garbled(data))
-        self._release()
+        self._noise_in.carry(self._garbled(data))
+        self._resume_host()
 
-    def _hear(self, data: bytes) -> None:
+    def _take_in(self, data: bytes) -> None:
         if self.receive_filter is not None:
             data = self.receive_filter(data)
 
         self.received(data)
-        self._release()
+        self._resume_host()
 
-    def _release(self) -> None:
+    def _resume_host(self) -> None:
         if len(self._incoming) <= UNREAD_LIMIT // 2:
-            self._end.brake(on=False)
+            self._endpoint.resume_reading()
 
     def _garbled(self, data: bytes) -> bytes:
-        rate = self._end.baudrate if self._is_strict else None
+        rate = self._endpoint.baudrate if self._is_strict else None
         if rate is None or rate == self._baudrate:
             return data
 
@@ -320,21 +324,21 @@ class Line:
 
     # The host's side
 
-    def hear(self, data: bytes) -> None:
-        """Take what the host wrote."""
+    def host_wrote(self, data: bytes) -> None:
+        """The host wrote bytes; they reach the module at the line's rate."""
         self._incoming.write(data)
         if len(self._incoming) >= UNREAD_LIMIT:
-            self._end.brake(on=True)
+            self._endpoint.pause_reading()
 
     def close(self) -> None:
-        """Be silent from now on."""
-        self.forget()
+        """Disconnect from the module: its callbacks are called no more."""
+        self.clear()
         self.received = lambda data: None
         self.drained = self.connected = lambda: None
 
-    def forget(self) -> None:
-        """Drop what is under way in either direction: the line is gone."""
-        for way in (self._incoming, self._outgoing, self._way_in, self._way_out):
+    def clear(self) -> None:
+        """Drop all bytes that are under way, in both directions: the host is gone."""
+        for way in (self._incoming, self._outgoing, self._noise_in, self._noise_out):
             way.clear()
 
         if self._next_baudrate is not None:

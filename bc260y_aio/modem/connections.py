@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..bridge import open_socket
 from ..errors import SocketError
 from ..line.inbox import Inbox
+from ..routing.destinations import host_text
 from ..sockets.addresses import local_port
 from ..sockets.dataformat import PayloadFormats
 from ..sockets.module_socket import ModuleSocket
 from ..transports import Closing, ModemDatagramTransport, ModemTransport, UnconnectedDatagramTransport
 from ..transports.endpoint import DatagramEndpoint, EndpointProtocol
-from ..transports.tls import Handshake, StreamWriter
+from ..transports.tls import Handshake, StreamWriter, check_tls_arguments
 from .core import Options
 from .opening import SocketOpening
 
@@ -117,8 +118,11 @@ class Connections(SocketOpening):
             NotRegistered: the module is not registered with a network.
             ModemClosed: the modem is not open.
             ValueError: an argument is out of range.
+            TypeError: ``ssl`` is no context.
+            ssl.SSLError: it is the context of a server, or the handshake failed.
         """
-        _check_tls_arguments(ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        named = host_text(host) if ssl and server_hostname is None and host is not None else server_hostname
+        check_tls_arguments(ssl, named, ssl_handshake_timeout, ssl_shutdown_timeout)
         if proto not in (0, socket.IPPROTO_TCP) or host is None or port is None:
             raise ValueError(f"a TCP connection needs a host and a port, not {host!r}, {port!r} of protocol {proto}")
 
@@ -305,20 +309,3 @@ def _grouped(all_errors: bool) -> Iterator[None]:
             raise ExceptionGroup("create_connection failed", [exc]) from None
 
         raise
-
-
-def _check_tls_arguments(
-    ssl: "ssl_module.SSLContext | bool | None",
-    server_hostname: str | None,
-    handshake_timeout: float | None,
-    shutdown_timeout: float | None,
-) -> None:
-    """Refuse, as asyncio does, what means nothing without TLS."""
-    arguments = {
-        "server_hostname": server_hostname,
-        "ssl_handshake_timeout": handshake_timeout,
-        "ssl_shutdown_timeout": shutdown_timeout,
-    }
-    for name, value in arguments.items():
-        if value is not None and not ssl:
-            raise ValueError(f"{name} is only meaningful with ssl")

@@ -136,6 +136,51 @@ class TlsProtocol(_ResumingProtocol):
             self._transport._force_close(exc)
 
 
+def check_tls_arguments(
+    context: ssl.SSLContext | bool | None,
+    server_hostname: str | None,
+    handshake_timeout: float | None,
+    shutdown_timeout: float | None,
+    *,
+    server_side: bool = False,
+) -> None:
+    """Refuse what would fail only in the handshake, when the connection has been opened.
+
+    Raises:
+        TypeError: the context is none.
+        ValueError: an argument means nothing without TLS; a timeout is not positive; the name could be in no
+            certificate, or is missing although the context checks it: before Python 3.14 nothing would be checked then.
+        ssl.SSLError: the context is that of a server, and this is a client, or the other way round.
+    """
+    timeouts = {"ssl_handshake_timeout": handshake_timeout, "ssl_shutdown_timeout": shutdown_timeout}
+    for name, value in {"server_hostname": server_hostname, **timeouts}.items():
+        if value is not None and not context:
+            raise ValueError(f"{name} is only meaningful with ssl")
+
+    for name, timeout in timeouts.items():
+        if timeout is not None and timeout <= 0:
+            raise ValueError(f"{name} should be a positive number, got {timeout!r}")
+
+    if not context:
+        return
+
+    if context is True:
+        # asyncio's own checks no name where there is none.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = bool(server_hostname) and not server_side
+
+    if not isinstance(context, ssl.SSLContext):
+        raise TypeError(f"ssl must be True or an ssl.SSLContext, not {context!r}")
+
+    if context.check_hostname and not server_side and not server_hostname:
+        raise ValueError("check_hostname requires server_hostname: the name that the certificate must bear")
+
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side, server_hostname or None)
+    except UnicodeError as exc:
+        raise ValueError(f"server_hostname is no name of a host: {server_hostname!r}: {exc}") from exc
+
+
 class Handshake:
     """One TLS layer, and its handshake."""
 
@@ -271,10 +316,14 @@ async def start_tls(
         ssl.SSLError: the handshake failed; the connection is closed.
         ConnectionError: the connection ended first, or the handshake took too long.
         TypeError: that is no context.
+        ValueError: what :func:`check_tls_arguments` refuses; the connection stays as it was.
     """
     if not isinstance(sslcontext, ssl.SSLContext):
         raise TypeError(f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}")
 
+    check_tls_arguments(
+        sslcontext, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout, server_side=server_side
+    )
     handshake = Handshake(
         protocol,
         sslcontext,

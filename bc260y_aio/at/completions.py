@@ -1,12 +1,11 @@
-"""What a DCE tells after ``OK``: the outcomes of the commands that take their time."""
+"""The completions: what a DCE reports after ``OK``, for the commands that complete later."""
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Self
 
-from .responses import Completion, Dialect, Line, read_time, write_time
-from .syntax import Malformed, Parameters
+from .responses import Completion, Dialect, Line, read_time, time_field, write_time
+from .syntax import Parameters, read_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +13,7 @@ class SocketOpened(Line, Completion):
     """The outcome of AT+QIOPEN: ``+QIOPEN: <connectID>,<err>`` (guide 2.2.2)."""
 
     prefix: ClassVar[str] = "+QIOPEN"
+    has_connect_id: ClassVar[bool] = True
 
     connect_id: int
     error: int = 0
@@ -70,27 +70,32 @@ class Resolution(Line, Completion):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedAddress(Line, Completion):
-    """A further line of it: ``+QIDNSGIP: <hostIPAddr>`` (guide 2.2.6)."""
+    """A further line of it: ``+QIDNSGIP: <hostIPAddr>[,<hostIPAddr>...]`` (guide 2.2.6).
+
+    The guide has one line for each address; some firmware writes several on one.
+
+    Attributes:
+        address: the first address.
+        more: the other addresses of the line.
+    """
 
     prefix: ClassVar[str] = "+QIDNSGIP"
 
     address: str
+    more: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses of the line."""
+        return (self.address, *self.more)
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        parameters.at_most(1)
-        address = parameters.string(0)
-        try:
-            octets = address.split(".")
-            # So TS 27.007 writes an IPv6 address.
-            ipaddress.ip_address(bytes(map(int, octets)) if len(octets) == 16 else address)
-        except ValueError as exc:
-            raise Malformed(f"not an address: {address!r}") from exc
-
-        return cls(address)
+        first, *more = (read_address(parameters.string(index)) for index in range(max(1, len(parameters))))
+        return cls(first, tuple(more))
 
     def fields(self, dialect: Dialect) -> str:
-        return dialect.address(self.address)
+        return ",".join(map(dialect.address, self.addresses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ class PingReply(Line, Completion):
         parameters.integer(0, 0, 0)
         parameters.at_most(5)
         ttl = parameters.integer(4) if parameters.has(4) else None
-        return cls(parameters.string(1), parameters.integer(2), parameters.integer(3), ttl)
+        address = read_address(parameters.string(1))
+        return cls(address, parameters.integer(2), parameters.integer(3), ttl)
 
     def fields(self, dialect: Dialect) -> str:
         ttl = f",{self.ttl}" if dialect.ping_ttl and self.ttl is not None else ""
@@ -171,8 +177,7 @@ class NetworkTime(Line, Completion):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        parameters.at_most(2)
-        return cls(parameters.integer(0), read_time(parameters.string(1)) if parameters.has(1) else None)
+        return cls(parameters.integer(0), read_time(time_field(parameters, 1)) if parameters.has(1) else None)
 
     def fields(self, dialect: Dialect) -> str:
         return (

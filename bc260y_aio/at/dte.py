@@ -1,33 +1,34 @@
-"""Our side of the line: what may be sent now, and what is heard.
+"""The DTE's side of the line: what may be sent now, and what is received.
 
-The rules, which the table below only spells out:
+The rules, which the table of :mod:`.states` spells out:
 
-1. One command at a time. A command line may leave in IDLE and in no other state, and the dialogue that it starts is
-   over when its final result code is heard or, for the commands that complete later, when its completion is.
-2. The lines that belong to a dialogue are known by the command: the class of its information responses, the class of
-   its completions. Anything else is a URC, whatever stands around it, and changes no state but for the three that tell
-   of the module's own life: RDY, ENTER DEEPSLEEP, EXIT DEEPSLEEP.
+1. One command at a time. A command line may be sent in IDLE and in no other state. The dialogue that it starts is over
+   with its final result code or, for the commands that complete later, with the completion. A completion that has a
+   connectID and comes before the ``OK`` counts when the ``OK`` comes.
+2. The command decides which lines belong to its dialogue: the class of its information responses and the class of its
+   completions. Anything else is a URC, wherever it comes, and changes no state but for the three that report the
+   module's own state: RDY, ENTER DEEPSLEEP, EXIT DEEPSLEEP.
 3. AT has no sequence numbers. So once a command has been given up, no answer can be trusted until the line has been
-   shown to be in step: first any ``OK`` shows that somebody listens, then a *marker*, a command whose answer cannot be
-   that of any earlier one, shows that everything before it has been said. What arrives meanwhile is a late answer.
-4. A completion may come long after its command was given up, for the module works on in the background. It is *owed*:
-   until it has come, a completion that could be it is taken, but marked as doubtful.
+   shown to be in step (:mod:`.probing`). Answers that arrive meanwhile are late answers.
+4. A completion may come long after its command was given up, for the module works on in the background. It is
+   *overdue*: until it has come, a completion that could be it is taken, but marked as doubtful.
 5. A peer's payload is no line, whatever it holds (:mod:`.push`).
-6. An echo is what was sent, heard again at the start of a line before the result. It is dropped.
+6. An echo is the command line, received again at the start of a line before the result. It is dropped.
 """
 
 import enum
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
 from .buffer import BLANKS, ReceiveBuffer
-from .commands import TESTABLE, Attention, Command, Raw, SetDataFormat, Test
+from .commands import TESTABLE, Command, Raw, SetDataFormat
 from .information import DataFormat
 from .lines import read_response
 from .overdue import OverdueCompletions, may_complete
+from .probing import Probing
 from .push import HEADER, PushReader
 from .responses import Completion, Failure, Information, Response, Success, Text, Unsolicited
 from .states import ENGAGED, State, Trigger, next_state
@@ -49,32 +50,29 @@ _LONGEST_SHOWN: Final = 80
 
 
 class NeedData(enum.Enum):
-    """The answer of a parser that has nothing to tell until it is fed."""
+    """The value that a parser returns while it needs more bytes."""
 
     NEED_DATA = enum.auto()
 
 
 NEED_DATA: Final = NeedData.NEED_DATA
 
-# How the lines begin that come most often, as the guide frames them; but for those that may be pushes.
+# The most frequent lines begin like this, as the guide frames them; a push is read otherwise.
 _FRAMED: Final = (b"\r\nOK\r\n", b"\r\nSEND OK\r\n", b"\r\n+")
 _PUSH: Final = b"\r\n+QIU"
 _OK: Final = Success()
-
-# A module that refuses this many markers does not know them. When some are unanswered still, an AT goes after them.
-_REFUSALS: Final = 3
 
 
 class DTE:
     """The DTE's end of the line: bytes in, events out; commands in, bytes out.
 
-    Feed it with :attr:`receive_data`, take :meth:`next_event` until it is :data:`NEED_DATA`, and write what
-    :meth:`send` and :meth:`probe` return. It never waits and knows no time: a deadline reaches it as :meth:`give_up`.
+    Feed it with :attr:`receive_data`, call :meth:`next_event` until it returns :data:`NEED_DATA`, and write what
+    :meth:`send` and :meth:`probe` return. It never waits and knows no time: at a deadline, call :meth:`give_up`.
 
     Attributes:
-        state: where the dialogue stands.
+        state: the state of the dialogue.
         is_doubtful: the completion that ended the last dialogue may be that of an earlier command, given up before.
-        on_echo: is called when a command line is echoed.
+        on_echo: called when a command line is echoed.
     """
 
     def __init__(
@@ -84,18 +82,17 @@ class DTE:
         numbers: Iterator[int] | None = None,
         quoted_data: bool | None = None,
     ) -> None:
-        """Make one.
+        """Make a DTE.
 
         Args:
             markers: the names of commands whose test form the module answers; none are tried when there are none.
-            numbers: count the markers; shared by those that follow one another on a line, for answers may come late.
+            numbers: count the markers; DTEs that follow one another on a line share them, for answers may come late.
             quoted_data: whether the module writes payload between quotes; None when that is not known.
         """
-        self._markers = tuple(markers)
         self._buffer = ReceiveBuffer(ord("\n"), LONGEST_LINE)
-        # No method of its own, for it is called for every read.
+        # The buffer's own method, because it is called for every read.
         self.receive_data = self._buffer.feed
-        """Take in bytes as they came; return whether events may be had from :meth:`next_event`."""
+        """Take in received bytes; return whether events may be had from :meth:`next_event`."""
         self._events: deque[Response] = deque()
         self._push = PushReader(self._buffer, self._events, self._distrust, quoted=quoted_data)
         self.state = State.IDLE
@@ -107,15 +104,7 @@ class DTE:
         self.on_echo: Callable[[], None] | None = None
         self._overdue = OverdueCompletions()
         self.is_doubtful = False
-        self._listening = self._marker_seen = False
-        self._marker = ""
-        self._numbers = count() if numbers is None else numbers
-        # How many markers of each name have yet to be answered. There are few names, and a module may take its time.
-        self._markers_due: Counter[str] = Counter()
-        # How often in a row an answer to the latest marker, or to an earlier one of its name, was the last to come.
-        self._lone_answers, self._is_alone = 0, False
-        self._unanswered = 0
-        self._refusals = 0
+        self._probing = Probing(markers, count() if numbers is None else numbers)
 
     def __repr__(self) -> str:
         under_way = f" {self._command}" if self.state in ENGAGED else ""
@@ -128,7 +117,7 @@ class DTE:
 
     @property
     def missing(self) -> int:
-        """How many bytes of a payload have yet to come, at the least, before anything else can; 0 when none is due."""
+        """The least number of payload bytes that come before anything else can; 0 when none are due."""
         if self._push.busy:
             return self._push.missing
 
@@ -137,7 +126,7 @@ class DTE:
 
     @property
     def buffered(self) -> int:
-        """How many bytes have come and not been read yet: less than a line may have, and a payload at the most."""
+        """How many received bytes are not read yet: less than the longest line, or at most a payload."""
         return len(self._buffer)
 
     # Sending
@@ -162,7 +151,7 @@ class DTE:
     def give_up(self) -> None:
         """End the dialogue under way without an answer. The line is out of step until probes have shown otherwise.
 
-        Text payload of which the rest has not come is given up as well; hex is still taken if it goes on.
+        An incomplete text payload is given up as well; one of hex is still taken if it goes on.
 
         Raises:
             LocalProtocolError: no dialogue is under way.
@@ -172,10 +161,10 @@ class DTE:
         self._overdue.add(self._command)
         self._see_push()
         self._push.give_up()
-        self._begin_probing()
+        self._begin_probing(has_overdue_ok=True)
 
     def probe(self) -> bytes:
-        """Return the bytes of the next probe: ``AT`` until somebody listens, then one marker after another.
+        """Return the bytes of the next probe: ``AT`` until the module listens, then one marker after another.
 
         Wait for :class:`ProbeAnswered`, or leave the module time to answer, before the next one: a push that does not
         go on while a probe is left unanswered is given up.
@@ -188,26 +177,16 @@ class DTE:
 
         self._move(Trigger.PROBED)
         self._see_push()
-        self._push.settle()
-        if not self._listening or self._refusals >= _REFUSALS:
-            return self._line(Attention().encode())
+        self._push.note_probe()
+        return self._line(self._probing.next_probe(str(self._command)).encode())
 
-        # A module that is behind goes on answering. Twice silence after an answer: those before it were lost.
-        self._lone_answers = self._lone_answers + 1 if self._is_alone else 0
-        self._is_alone = False
-        if self._lone_answers >= 2:
-            self._markers_due.clear()
-
-        given_up = str(self._command).upper()
-        markers = [name for name in self._markers if name not in given_up] or self._markers
-        self._marker = markers[next(self._numbers) % len(markers)]
-        self._markers_due[self._marker] += 1
-        self._unanswered += 1
-        self._marker_seen = False
-        return self._line(Test(self._marker).encode())
+    @property
+    def got_bare_ok(self) -> bool:
+        """Whether the latest probe, a test command, was answered with ``OK`` and nothing else, so far."""
+        return self.state is State.UNSYNCHRONISED and self._probing.got_bare_ok
 
     def forget_overdue(self) -> None:
-        """Stop expecting the completions of commands that were given up: they will not come any more."""
+        """Stop expecting the completions of commands that were given up."""
         self._overdue.clear()
 
     def close(self) -> None:
@@ -224,15 +203,9 @@ class DTE:
         self._echo = line
         return line + b"\r"
 
-    def _begin_probing(self) -> None:
-        self._listening = False
-        self._marker = ""
-        self._marker_seen = False
-        self._markers_due.clear()
-        self._lone_answers, self._is_alone = 0, False
-        self._unanswered = 0
-        self._refusals = 0
-        self._push.unsettle()
+    def _begin_probing(self, *, has_overdue_ok: bool = False) -> None:
+        self._probing.begin(has_overdue_ok=has_overdue_ok)
+        self._push.forget_probe()
 
     def _move(self, trigger: Trigger) -> None:
         self.state = next_state(self.state, trigger)
@@ -240,7 +213,7 @@ class DTE:
     # Receiving
 
     def next_event(self) -> Response | NeedData:
-        """Return the next thing that was heard, or :data:`NEED_DATA`. Whatever the bytes are, nothing is raised."""
+        """Return the next event, or :data:`NEED_DATA`. Whatever the bytes are, nothing is raised."""
         while not self._buffer.short:
             if self._events:
                 return self._events.popleft()
@@ -255,7 +228,7 @@ class DTE:
 
     @property
     def _header(self) -> re.Match[bytes] | None:
-        """The header of a push that comes next. It is read with the line that it begins, but can be seen before."""
+        """The header of the push that comes next; available before the line that it begins is complete."""
         return None if self._buffer.skipping else HEADER.match(self._buffer.data)
 
     def _begin_push(self, header: re.Match[bytes]) -> Response | None:
@@ -297,18 +270,20 @@ class DTE:
 
         text = line.decode("latin-1")
         response = read_response(text, self._command if self.state in ENGAGED else None)
-        if self.state is State.UNSYNCHRONISED and (answer := self._probed(text, response)) is not None:
+        if self.state is State.UNSYNCHRONISED and (answer := self._receive_probe(text, response)) is not None:
             return answer
 
         match response:
-            case Text() if text.partition(":")[0] not in self._asked and self._push.suspects(line):
-                return self._unread(line)
+            case Text() if self._push.suspects_answer(line, self._asked):
+                return self._damaged(line)
             case Information() if self.state is State.AWAITING_RESULT:
                 self._inform(response)
             case Success() | Failure() if self.state in ENGAGED:
                 return self._result(response)
             case Completion() if self._awaits(response):
                 self._complete(response)
+            case Completion() if self._comes_early(response):
+                self._completions.append(response)
             case Completion() if self._ends_instead(response):
                 return self._result(Success())
             case Restarted():
@@ -320,7 +295,7 @@ class DTE:
                 self._move(Trigger.FELL_ASLEEP)
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
                 self._move(Trigger.WOKE)
-            case Unrecognised():
+            case Unrecognised() if not self._is_late_information(line):
                 return self._unread(line)
             case Unsolicited():
                 pass
@@ -337,26 +312,46 @@ class DTE:
         self._move(Trigger.DISTRUSTED)
 
     def _unread(self, line: bytes, shown: int | None = None) -> Response:
-        text = line[:shown].decode("latin-1")
-        if not self._push.suspects(line):
-            return Unrecognised(text)
+        return self._damaged(line, shown) if self._push.suspects(line) else Unrecognised(line[:shown].decode("latin-1"))
 
+    def _damaged(self, line: bytes, shown: int | None = None) -> Response:
         self._push.distrust()
-        return DamagedLine(text)
+        return DamagedLine(line[:shown].decode("latin-1"))
 
     def _awaits(self, completion: Completion) -> bool:
         command = self._command
         return self.state is State.AWAITING_COMPLETION and command is not None and may_complete(completion, command)
 
     def _ends_instead(self, completion: Completion) -> bool:
-        """Tell whether a completion stands in place of the ``OK`` of the command under way."""
+        """Return whether a completion stands in place of the ``OK`` of the command under way."""
         command = self._command
         return (
             self.state is State.AWAITING_RESULT
             and self._informed
             and command is not None
             and command.is_ended_by(completion)
-            and not self._overdue.include(completion)
+            and not self._overdue.includes(completion)
+        )
+
+    def _comes_early(self, completion: Completion) -> bool:
+        """Return whether a completion that says whose it is came before the ``OK`` of its command."""
+        command = self._command
+        return (
+            self.state is State.AWAITING_RESULT
+            and completion.has_connect_id
+            and command is not None
+            and may_complete(completion, command)
+            and not self._overdue.includes(completion)
+        )
+
+    def _is_late_information(self, line: bytes) -> bool:
+        """Return whether a line may be information of the command that was given up."""
+        command = self._command
+        return (
+            self.state is State.UNSYNCHRONISED
+            and command is not None
+            and isinstance(read_response(line.decode("latin-1"), command), Information)
+            and not self._push.suspects_answer(line, self._asked)
         )
 
     def _inform(self, information: Information) -> None:
@@ -375,6 +370,8 @@ class DTE:
             return LateAnswer(result)
         elif command.awaited:
             self._move(Trigger.ACCEPTED)
+            if self._completions and command.is_complete(self._completions):
+                self._move(Trigger.COMPLETED)
         else:
             self._move(Trigger.SUCCEEDED)
             if isinstance(setting := _meaning(command), SetDataFormat):
@@ -387,49 +384,23 @@ class DTE:
         assert command is not None
         self._completions.append(completion)
         if command.is_complete(self._completions):
-            self.is_doubtful = self._overdue.include(completion)
+            self.is_doubtful = self._overdue.includes(completion)
             self._move(Trigger.COMPLETED)
         else:
             self._move(Trigger.PARTLY_COMPLETED)
 
     # Getting into step
 
-    def _probed(self, text: str, response: Response) -> Response | None:
-        """Return what a line says as the answer to a probe, or None when it is none."""
-        match response:
-            case Success() if self._marker_seen or self._refusals >= _REFUSALS:
-                return self._in_step()
-            case Success() if not self._listening:
-                self._listening = True
-                if not self._markers:
-                    # As if it had refused them: the next OK will do.
-                    self._refusals = _REFUSALS
+    def _receive_probe(self, text: str, response: Response) -> Response | None:
+        """Return what a line proves as the answer to a probe, or None when it answers none."""
+        answer = self._probing.receive(text, response)
+        if isinstance(answer, Resynchronised):
+            self._move(Trigger.RESYNCHRONISED)
+        elif isinstance(answer, ProbeAnswered):
+            # The next probe goes out at once. That the line was quiet until then proves nothing.
+            self._push.forget_probe()
 
-                return self._answered()
-            case Failure() if self._listening:
-                self._unanswered -= 1
-                self._refusals += 1
-                return self._in_step() if self._refusals >= _REFUSALS and not self._unanswered else self._answered()
-            # The parenthesis is what an answer to a test command has, and no other answer of that name.
-            case _ if "(" in text and self._markers_due[name := text.partition(":")[0]]:
-                self._markers_due[name] -= 1
-                self._is_alone = name == self._marker
-                if not self._is_alone or self._markers_due[name]:
-                    return None
-
-                self._marker_seen = True
-                return Text(text)
-            case _:
-                return None
-
-    def _answered(self) -> Response:
-        # The next probe goes out at once. That the line was quiet until then says nothing.
-        self._push.unsettle()
-        return ProbeAnswered()
-
-    def _in_step(self) -> Response:
-        self._move(Trigger.RESYNCHRONISED)
-        return Resynchronised()
+        return answer
 
 
 def _meaning(command: Command) -> Command:

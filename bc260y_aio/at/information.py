@@ -1,12 +1,13 @@
-"""What a DCE tells before ``OK``: the answers to queries, one class a prefix."""
+"""The information responses: the answers to queries, which come before ``OK``; one class for each prefix."""
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
-from .responses import Dialect, Information, Line, read_time, write_time
-from .syntax import Malformed, Parameters, PayloadFormat
+from .responses import Dialect, Information, Line, read_time, time_field, write_time
+from .syntax import Malformed, Parameters, PayloadFormat, read_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,30 @@ class DataFormat(Line, Information):
         if parameters.string(0).lower() != "dataformat":
             raise Malformed(f"unknown option {parameters.string(0)!r}")
 
+        parameters.at_most(3)
         return cls(PayloadFormat(parameters.integer(1, 0, 1)), PayloadFormat(parameters.integer(2, 0, 1)))
 
     def fields(self, dialect: Dialect) -> str:
         return f'"dataformat",{self.send:d},{self.receive:d}'
+
+
+# TS 27.007, +CEREG: tracking area code, cell, access technology (7 to 9 for LTE and NB-IoT), type of cause, cause,
+# active time, periodic TAU.
+_AREA_FIELDS: Final = tuple(
+    re.compile(form)
+    for form in (
+        r"(?:[0-9A-F]{4}|[0-9a-f]{4})?",
+        r"(?:[0-9A-F]{4,8}|[0-9a-f]{4,8})?",
+        r"[7-9]?",
+        r"\d?",
+        r"\d{0,3}",
+        r"(?:[01]{8})?",
+        r"(?:[01]{8})?",
+    )
+)
+_QUOTED_FIELDS: Final = (0, 1, 5, 6)
+# They come together. Some firmware leaves the access technology out.
+_AREA_LENGTHS: Final = (0, 2, 3, 5, 7)
 
 
 class SocketState(enum.IntEnum):
@@ -48,10 +69,10 @@ class SocketInfo(Line, Information):
         service_type: ``"TCP"`` or ``"UDP"``.
         host: the remote name or address, as it was given when the socket was opened.
         remote_port: the remote port.
-        local_port: the local port that was asked for; 0 when the module chose one.
+        local_port: the requested local port; 0 when the module chose one.
         state: the socket's state.
         context_id: the PDP context.
-        access_mode: 1, direct push: the only one there is.
+        access_mode: 1, direct push, which is the only access mode.
     """
 
     prefix: ClassVar[str] = "+QISTATE"
@@ -67,6 +88,7 @@ class SocketInfo(Line, Information):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
+        parameters.at_most(8)
         return cls(
             parameters.integer(0),
             parameters.string(1),
@@ -90,9 +112,9 @@ class AckStatus(Line, Information):
     """How much a socket has sent: ``+QISEND: <sent>,<acked>,<nAcked>`` (guide 2.2.5).
 
     Attributes:
-        sent: bytes that the module's stack has taken since the socket was opened.
-        acked: bytes of them that the peer has acknowledged; means something for TCP only.
-        unacked: bytes of them that it has not; means something for TCP only.
+        sent: how many bytes the module's stack has taken since the socket was opened.
+        acked: how many of them the peer has acknowledged; meaningful for TCP only.
+        unacked: how many of them it has not; meaningful for TCP only.
     """
 
     prefix: ClassVar[str] = "+QISEND"
@@ -124,8 +146,8 @@ class DnsServers(Line, Information):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        addresses = [parameters.string(index) if parameters.has(index) else "" for index in range(1, 5)]
-        return cls(parameters.integer(0), *addresses)
+        parameters.at_most(5)
+        return cls(parameters.integer(0), *(_optional_address(parameters, index) for index in range(1, 5)))
 
     def fields(self, dialect: Dialect) -> str:
         addresses = (self.primary_ipv4, self.secondary_ipv4, self.primary_ipv6, self.secondary_ipv6)
@@ -144,7 +166,7 @@ class RegistrationStatus(enum.IntEnum):
 
     @property
     def is_registered(self) -> bool:
-        """Tell whether sockets can be opened."""
+        """Return whether sockets can be opened."""
         return self in (RegistrationStatus.HOME, RegistrationStatus.ROAMING)
 
 
@@ -153,9 +175,9 @@ class Registration(Line, Information):
     """The answer to ``AT+CEREG?``: ``+CEREG: <n>,<stat>[,<tac>,<ci>,<AcT>...]``.
 
     Attributes:
-        mode: which ``+CEREG`` URCs are switched on.
+        mode: which ``+CEREG`` URCs are enabled.
         status: whether the module is registered.
-        area: tracking area, cell and what else followed, as it stood there.
+        area: tracking area, cell and the fields that follow them, as they were written.
     """
 
     prefix: ClassVar[str] = "+CEREG"
@@ -170,7 +192,7 @@ class Registration(Line, Information):
         if parameters.is_quoted(1):
             raise Malformed("this is the URC")
 
-        return cls(parameters.integer(0, 0, 9), read_status(parameters, 1), read_rest(parameters, 2))
+        return cls(parameters.integer(0, 0, 9), read_status(parameters, 1), read_area(parameters, 2))
 
     def fields(self, dialect: Dialect) -> str:
         return ",".join([str(self.mode), f"{self.status:d}", *(write_area(self.area))])
@@ -187,15 +209,17 @@ class PdpAddress(Line, Information):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        return cls(parameters.integer(0), read_rest(parameters, 1))
+        addresses = (_optional_address(parameters, index) for index in range(1, len(parameters)))
+        return cls(parameters.integer(0), tuple(filter(None, addresses)))
 
     def fields(self, dialect: Dialect) -> str:
-        return ",".join([str(self.context_id), *(f'"{address}"' for address in self.addresses)])
+        addresses = (f'"{address}"' for address in self.addresses)
+        return ",".join([str(self.context_id), *addresses])
 
 
 @dataclass(frozen=True, slots=True)
 class SleepSetting(Line, Information):
-    """Which sleep is allowed: ``+QSCLK: <n>``; 0 is none, 1 is deep sleep, 2 is light sleep."""
+    """Which sleep is enabled: ``+QSCLK: <n>``; 0 is none, 1 is deep sleep, 2 is light sleep."""
 
     prefix: ClassVar[str] = "+QSCLK"
 
@@ -203,6 +227,7 @@ class SleepSetting(Line, Information):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
+        parameters.at_most(1)
         return cls(parameters.integer(0, 0, 9))
 
     def fields(self, dialect: Dialect) -> str:
@@ -211,7 +236,10 @@ class SleepSetting(Line, Information):
 
 @dataclass(frozen=True, slots=True)
 class Clock(Line, Information):
-    """The module's clock: ``+CCLK: "yy/MM/dd,hh:mm:ss±zz"``. The time is aware; quarters of an hour are its zone."""
+    """The module's clock: ``+CCLK: [yy]yy/MM/dd,hh:mm:ss±zz``, quoted or not (AT manual 10.1).
+
+    The time is aware; its zone is written in quarters of an hour.
+    """
 
     prefix: ClassVar[str] = "+CCLK"
 
@@ -219,25 +247,44 @@ class Clock(Line, Information):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        return cls(read_time(parameters.string(0)))
+        return cls(read_time(time_field(parameters, 0)))
 
     def fields(self, dialect: Dialect) -> str:
         return f'"{write_time(self.time, dialect)}"'
 
 
 def read_status(parameters: Parameters, index: int) -> RegistrationStatus:
-    """Read a registration status; one that is not known is UNKNOWN."""
-    number = parameters.integer(index, 0, 255)
+    """Return a registration status; an unknown digit is UNKNOWN.
+
+    Raises:
+        Malformed: it is no single digit. Two are what is left of two lines: NB-IoT has no status above 9.
+    """
+    number = parameters.integer(index, 0, 9)
     known = number in RegistrationStatus.__members__.values()
     return RegistrationStatus(number) if known else RegistrationStatus.UNKNOWN
 
 
-def read_rest(parameters: Parameters, start: int) -> tuple[str, ...]:
-    """Read all parameters from ``start`` on as strings."""
-    return tuple(parameters.string(index) for index in range(start, len(parameters)))
+def read_area(parameters: Parameters, start: int) -> tuple[str, ...]:
+    """Return the fields that follow a registration status, from ``start`` on.
+
+    Raises:
+        Malformed: they are not ``<tac>,<ci>,<AcT>[,<cause_type>,<reject_cause>[,<active time>,<periodic TAU>]]``.
+    """
+    area = tuple(parameters.string(index) for index in range(start, len(parameters)))
+    if len(area) not in _AREA_LENGTHS or (area and bool(area[0]) != bool(area[1])):
+        raise Malformed(f"{len(area)} fields after the registration status")
+
+    for field, form in zip(area, _AREA_FIELDS, strict=False):
+        if not form.fullmatch(field):
+            raise Malformed(f"not a field of a registration: {field!r}")
+
+    return area
 
 
 def write_area(area: tuple[str, ...]) -> list[str]:
-    """Write what follows a registration status."""
-    # The access technology, third, is the one number among quoted strings.
-    return [field if index == 2 else f'"{field}"' for index, field in enumerate(area)]
+    """Return the fields that follow a registration status, as they are written."""
+    return [f'"{field}"' if index in _QUOTED_FIELDS and field else field for index, field in enumerate(area)]
+
+
+def _optional_address(parameters: Parameters, index: int) -> str:
+    return read_address(parameters.string(index)) if parameters.has(index) and parameters.string(index) else ""

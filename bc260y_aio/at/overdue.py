@@ -15,7 +15,7 @@ class OverdueCompletions:
         if command.awaited:
             self._commands.append(command)
 
-    def include(self, completion: Completion) -> bool:
+    def includes(self, completion: Completion) -> bool:
         """Tell whether a completion may be one that is owed."""
         return any(may_complete(completion, command) for command in self._commands)
 

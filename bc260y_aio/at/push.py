@@ -1,15 +1,17 @@
 """A peer's payload, pushed between the lines: ``+QIURC: "recv",<connectID>,<length>,<data>`` (guide 2.3.2).
 
-Its length delimits it and nothing else does. What else can be relied on is where the two formats differ:
+Its length alone delimits it. The two formats differ in what else can be relied on:
 
-1. Hex cannot hold the end of its own line. So a hex push is a line, and damage to it ends where that line ends.
-2. Text can hold anything: ``OK``, a URC, the header of a push to somebody else. Whether it ended where it was announced
-   shows in the byte after the ``length``-th, which no payload reaches. If it did not, then nothing tells where it does
-   end, but for two things that no peer can forge: a push has no more than so many bytes, and the line falls quiet after
-   it. Until one of them shows, all that comes is discarded. (Where noise changes the length itself, a quote inside the
-   payload can stand where the end is announced. Hex has no such holes.)
-3. What is discarded, or cannot be read, may have been somebody else's. Where it looks so, a :class:`DamagedLine` tells.
-4. While the format is not known, either is accepted; damage is taken for that of text, unless it begins like hex.
+1. Hex cannot hold the end of its own line. So a hex push is one line, and damage to it ends where that line ends.
+2. Text can hold anything: ``OK``, a URC, the header of a push to another socket. The byte after the ``length``-th,
+   which no payload reaches, shows whether the payload ended where it was announced. If it did not, nothing in the text
+   shows where it ends. Two facts remain that no peer can forge: a push has a greatest length, and the line is quiet
+   after it. Until one of them applies, all that comes is discarded. (Where noise changes the length itself, a quote
+   inside the payload can stand where the end is announced. Hex has no such holes.)
+3. Data that is discarded or cannot be read may have been another connection's. A :class:`DamagedLine` reports that: in
+   hex for every line that is not known to be harmless (:mod:`.suspicion`), and for every damaged push, as two pushes
+   may have run together; in text where the line looks like a push.
+4. While the format is not known, either is accepted. Damage is treated as damage to text, unless it begins like hex.
 """
 
 import binascii
@@ -20,40 +22,40 @@ from typing import Final
 
 from .buffer import ReceiveBuffer
 from .responses import Response
+from .suspicion import has_traces, may_be_push, may_be_push_as_answer
 from .syntax import PayloadFormat, is_text
 from .urcs import DamagedLine, DamagedPayload, DataReceived
 
 HEADER: Final = re.compile(rb'[\r\n\0 ]*\+QIURC: ?"recv",(\d{1,3}),(\d{1,6}),')
-"""What stands before a payload, with the blanks before it."""
+"""The header of a push, with the blanks before it."""
 
-# A module pushes at most 1024 bytes at a time (guide 2.3, note 4); a header that tells more than this is damaged.
+# A module pushes at most 1024 bytes at a time (guide 2.3, note 4); a header that announces more than this is damaged.
 LARGEST_PUSH: Final = 1500
-# What may come between two probes, in bytes, while no push is under way: the answer to one, and little else.
+# So many bytes may come between two probes while no push is under way: the answer to one, and little else.
 _QUIET: Final = 128
 
 _HEX_START: Final = re.compile(rb'"?[0-9A-Fa-f]{2}')
-_HEX_REST: Final = re.compile(rb'[0-9A-Fa-f]{32,}"?[\r\0 ]*$')
-# What a header, a "closed", a restart or a sleep still shows when a byte or two of it are wrong.
-_TRACES: Final = re.compile(
-    rb"recv|closed|QIURC.*(?:re|cv|clo|sed)|QIURC[^,]*$|DEEPSLEEP|RDY\r*$", re.DOTALL | re.MULTILINE
-)
-# The opening quote, or, if the comma before it came twice, the second one with it.
+# The opening quote; with the second comma before it, if the comma came twice.
 _BEGINS_QUOTED: Final = re.compile(rb',?"')
 _CR, _LF, _QUOTE = b'\r\n"'
-# To look a member up in its class takes as long as a call.
+# Looking a member up in its class takes as long as a call.
 _HEX, _TEXT = PayloadFormat.HEX, PayloadFormat.TEXT
 _ENDS: Final = b"\r\n\0"
-# What may stand after hex digits, without quotes and with them.
+# The bytes that may follow hex digits, without quotes and with them.
 _BARE_TAILS: Final = (b"\r\n", b"\n", b"\r\r\n", b"\0\r\n")
 _TAILS: Final = (_BARE_TAILS, tuple(b'"' + tail for tail in _BARE_TAILS))
+# Bytes between payloads that ran together; noise does not make them of a digit, as a rule.
+_HEADER_BYTES: Final = frozenset(b'+:",\r')
+# More wrong digits than this are not noise, in one push.
+_MOST_WRONG_DIGITS: Final = 3
 
 
 class PushReader:
-    """The push under way, and what is discarded after a damaged one.
+    """Reads the push under way, and discards what follows a damaged one.
 
     Attributes:
-        busy: what comes next is not a line, or is not to be believed.
-        form: how payload is written; None while that is not known.
+        busy: the next bytes are not a line, or cannot be trusted.
+        form: the payload format; None while it is not known.
     """
 
     def __init__(
@@ -67,9 +69,9 @@ class PushReader:
         """Make a reader.
 
         Args:
-            buffer: what was received.
-            events: where an event goes that is not returned.
-            on_distrust: is called when what comes cannot be believed any more.
+            buffer: the received bytes.
+            events: takes the events that are not returned.
+            on_distrust: called when the following bytes cannot be trusted any more.
             quoted: whether payload stands between quotes; None when either may come.
         """
         self._buffer = buffer
@@ -78,8 +80,8 @@ class PushReader:
         self._connect_id = 0
         self._length: int | None = None
         self._limit = 0
-        self._heard: int | None = None
-        # With quotes or without, or either. The module whose habit is known writes nothing else.
+        self._received_at_probe: int | None = None
+        # With quotes, without, or either. A module whose habit is known writes nothing else.
         self._quotes = (False, True) if quoted is None else (quoted,)
         self._bare_seen = quoted is False
         self.busy = False
@@ -87,13 +89,18 @@ class PushReader:
 
     @property
     def missing(self) -> int:
-        """How many bytes of the payload under way have yet to come, at the least."""
+        """The least number of bytes of the payload under way that have yet to come."""
         return 0 if self._length is None else self.rest(self._length, len(self._buffer))
 
-    def rest(self, length: int, come: int) -> int:
-        """Return how many bytes of a payload have yet to come, at the least, when so many have."""
+    def rest(self, length: int, received: int) -> int:
+        """Return the least number of bytes of a payload that have yet to come.
+
+        Args:
+            length: the announced length of the payload, in bytes.
+            received: how many bytes of it are there, on the line.
+        """
         width = 2 if self.form is _HEX else 1
-        return max(0, width * length - come) if length <= LARGEST_PUSH else 0
+        return max(0, width * length - received) if length <= LARGEST_PUSH else 0
 
     # Reading
 
@@ -105,7 +112,7 @@ class PushReader:
         return self.read()
 
     def read(self) -> Response | None:
-        """Go on reading, or discarding; return None when more is needed or there is nothing to tell."""
+        """Continue reading or discarding; return None when more is needed or there is nothing to report."""
         length = self._length
         if length is None:
             return self._discard()
@@ -122,7 +129,7 @@ class PushReader:
         return self._read_hex(length) or self._read_text(length)
 
     def _read_hex(self, length: int) -> Response | None:
-        """Read a line of so much hex; return None when it is not that."""
+        """Read a line of ``length`` bytes as hex; return None when it is not that."""
         data, end = self._buffer.data, self._buffer.line_end
         quoted = data[0] == _QUOTE
         stop = quoted + 2 * length
@@ -152,7 +159,7 @@ class PushReader:
             if data[length + 2] in _ENDS:
                 return self._done(length + 2, bytes(data[1 : length + 1]), _TEXT)
 
-        # So may a payload look that lost two bytes between its quotes. A module that writes none shows in other pushes.
+        # A payload that lost two bytes between its quotes looks the same; other pushes show whether a module quotes.
         elif (
             False in self._quotes
             and data[length] == _CR
@@ -173,13 +180,28 @@ class PushReader:
     # Damage
 
     def suspects(self, line: bytes) -> bool:
-        """Tell whether a line that cannot be read may have held a peer's data, or told of its end. An echo has not."""
+        """Return whether a line that cannot be read may have held a peer's data, or reported its end."""
+        if self.form is _HEX:
+            return may_be_push(line)
+
         if line.startswith(b"AT"):
             return False
 
-        # So ends the header of a text, when nothing else of it can be made out.
+        # The end of a text header looks like this, when nothing else of it can be recognised.
         is_torn = self.form is _TEXT and (line.count(b'"') % 2 == 1 or not is_text(line))
-        return is_torn or (_TRACES.search(line) or _HEX_REST.match(line)) is not None
+        return is_torn or has_traces(line)
+
+    def suspects_answer(self, line: bytes, asked: str) -> bool:
+        """Return whether a line may have held a peer's data though an answer to a command may stand there.
+
+        Args:
+            line: the line.
+            asked: the command line under way.
+        """
+        if self.form is _HEX:
+            return may_be_push_as_answer(line, asked)
+
+        return line.partition(b":")[0].decode("latin-1") not in asked and self.suspects(line)
 
     def distrust(self) -> None:
         """Discard what may be the rest of a payload; of hex there is none."""
@@ -189,49 +211,67 @@ class PushReader:
             self._on_distrust()
 
     def give_up(self) -> None:
-        """Give up the payload under way. Hex goes on: the line after it shows when there is no more to come."""
+        """Give up the payload under way. Hex goes on: the next line shows whether more comes."""
         if self._length is not None and self.form is not _HEX:
-            self._tell(self._damaged("the rest did not come"))
+            self._report(self._damaged("the rest did not come"))
 
-    def settle(self) -> None:
-        """Note that a probe goes out. If the line was quiet since one that had no answer, no push is under way now."""
-        heard = self._buffer.taken + len(self._buffer)
-        quiet = self._heard is not None and heard - self._heard <= _QUIET
-        self._heard = heard
+    def note_probe(self) -> None:
+        """Note that a probe goes out. If the line was quiet since one without an answer, no push is under way."""
+        received = self._buffer.taken + len(self._buffer)
+        quiet = self._received_at_probe is not None and received - self._received_at_probe <= _QUIET
+        self._received_at_probe = received
         if self.busy and quiet:
             self._abandon()
 
-    def unsettle(self) -> None:
+    def forget_probe(self) -> None:
         """Forget that a probe went out: it was answered, or the line was restarted."""
-        self._heard = None
+        self._received_at_probe = None
 
     def _damaged(self, reason: str = "its end is not where it was announced") -> DamagedPayload:
         """Give up the payload under way, and whatever may belong to it."""
         begins_like_hex = self.form is None and _HEX_START.match(self._buffer.data)
         if begins_like_hex or self.form is _HEX:
+            assert self._length is not None
             self.busy = False
             self._buffer.has_line()
-            self._tell(_trace(self._buffer.take_line()))
+            line = self._buffer.take_line()
+            if self.form is None:
+                self._report(_damaged_line(line))
+            elif not self._has_wrong_digits_only(line, self._length):
+                self._report(DamagedLine(line[:80].decode("latin-1")))
         else:
             self.distrust()
 
         return self._given_up(reason)
+
+    def _has_wrong_digits_only(self, line: bytes, length: int) -> bool:
+        """Return whether a line of hex is as long as was announced, so that nothing else can have run into it."""
+        quoted = line.startswith(b'"')
+        digits, tail = line[quoted : quoted + 2 * length], line[quoted + 2 * length :] + b"\n"
+        wrong = digits.translate(None, b"0123456789ABCDEFabcdef")
+        return (
+            len(digits) == 2 * length
+            and tail in _TAILS[quoted]
+            and quoted in self._quotes
+            and len(wrong) <= _MOST_WRONG_DIGITS
+            and not _HEADER_BYTES.intersection(wrong)
+        )
 
     def _discard(self) -> Response | None:
         if self._buffer.taken >= self._limit:
             self.busy = False
             return None
 
-        return _trace(self._buffer.take_line()) if self._buffer.has_line() else None
+        return _damaged_line(self._buffer.take_line()) if self._buffer.has_line() else None
 
     def _abandon(self) -> None:
         rest = bytes(self._buffer.data)
         self._buffer.drop(len(rest))
         self.busy = False
         if self._length is not None:
-            self._tell(self._given_up("the rest did not come"))
+            self._report(self._given_up("the rest did not come"))
 
-        self._tell(_trace(rest))
+        self._report(DamagedLine(rest[:80].decode("latin-1")) if self.form is _HEX and rest else _damaged_line(rest))
 
     def _given_up(self, reason: str) -> DamagedPayload:
         assert self._length is not None
@@ -239,11 +279,11 @@ class PushReader:
         self._length = None
         return event
 
-    def _tell(self, event: Response | None) -> None:
+    def _report(self, event: Response | None) -> None:
         if event is not None:
             self._events.append(event)
             self._buffer.short = False
 
 
-def _trace(discarded: bytes) -> DamagedLine | None:
-    return DamagedLine(discarded[:80].decode("latin-1")) if _TRACES.search(discarded) else None
+def _damaged_line(discarded: bytes) -> DamagedLine | None:
+    return DamagedLine(discarded[:80].decode("latin-1")) if has_traces(discarded) else None

@@ -1,11 +1,11 @@
-"""What a DCE may say: result codes, information responses, completions, URCs.
+"""The responses of a DCE: result codes, information responses, completions, URCs.
 
-Four kinds, and each class is of one of them:
+Each class is of one of four kinds:
 
-- a *result code* ends the first act of a dialogue: ``OK``, ``ERROR``, ``+CME ERROR: <err>``;
-- an *information response* stands before it and tells what was asked for;
-- a *completion* comes after ``OK`` and tells the outcome of a command that takes its time (our one coinage);
-- a *URC* comes when it likes.
+- a *result code* ends the first part of a dialogue: ``OK``, ``ERROR``, ``+CME ERROR: <err>``;
+- an *information response* comes before the result code and answers the query;
+- a *completion* comes after ``OK`` and reports the outcome of a command that completes later (a word of this package);
+- a *URC*, an unsolicited result code, comes at any time.
 
 Every class reads itself from the parameters of a line and writes itself in a dialect, so both sides share one text.
 """
@@ -28,18 +28,18 @@ class CmeLevel(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """The spellings in which firmware versions differ. A DTE understands every one of them at any time.
+    """The spellings in which firmware versions differ. A DTE reads all of them at any time.
 
     Attributes:
         space_after_colon: ``+QIURC: ...`` rather than ``+QIURC:...``.
         quoted_data: received payload stands between quotes.
-        quoted_addresses: so do the addresses of +QIDNSGIP and +QPING.
-        ping_ttl: a ping reply tells the TTL (firmware from R01A03 on).
-        ntp_prefix: ``+QNTP``, or ``+QNTIP`` as the guide's example has it.
+        quoted_addresses: the addresses of +QIDNSGIP and +QPING stand between quotes.
+        ping_ttl: a ping reply has the TTL (firmware from R01A03 on).
+        ntp_prefix: ``+QNTP``, or ``+QNTIP`` as in the guide's example.
         four_digit_year: clocks print ``2026/...`` rather than ``26/...``.
-        ntp_colons: the guide's example writes a time with a surplus field: ``11:08:20:35+32``.
+        ntp_colons: the time has a surplus field, as in the guide's example: ``11:08:20:35+32``.
         stray_nul: a NUL follows the result codes of QISEND and QICLOSE (firmware before R02A01).
-        blank_lines: so many more blank lines stand before each line.
+        blank_lines: how many more blank lines stand before each line.
         compact: information responses follow each other with a single CR LF between them.
         cme: how errors are reported.
     """
@@ -57,7 +57,7 @@ class Dialect:
     cme: CmeLevel = CmeLevel.PLAIN
 
     def address(self, address: str) -> str:
-        """Write an address, quoted or not."""
+        """Return an address as it is written, quoted or not."""
         return f'"{address}"' if self.quoted_addresses else address
 
 
@@ -65,7 +65,7 @@ STANDARD: Final = Dialect()
 
 
 class Response:
-    """Anything that a DCE says."""
+    """The base of all responses of a DCE."""
 
     __slots__ = ()
 
@@ -118,12 +118,12 @@ class Line(Response):
         """Build the response from its parameters.
 
         Raises:
-            Malformed: they are not what the guide says.
+            Malformed: they do not have the form that the guide gives.
         """
         raise NotImplementedError
 
     def fields(self, dialect: Dialect) -> str:
-        """Return what stands after the colon."""
+        """Return the text after the colon."""
         raise NotImplementedError
 
     def write(self, dialect: Dialect) -> str:
@@ -134,14 +134,14 @@ class Line(Response):
 
 
 class Information(Response):
-    """What stands before the final result code of a query."""
+    """A response before the final result code: the answer to a query."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Text(Information):
-    """An information response that nobody takes apart: of a test command, or of one that this package does not know."""
+    """An information response that is not parsed: of a test command, or of one that this package does not know."""
 
     text: str
 
@@ -150,13 +150,18 @@ class Text(Information):
 
 
 class Completion(Response):
-    """What follows ``OK`` when a command takes its time."""
+    """A response after ``OK``, of a command that completes later.
+
+    Attributes:
+        has_connect_id: it says which socket it is about, so it may be trusted before the ``OK`` too.
+    """
 
     __slots__ = ()
+    has_connect_id: ClassVar[bool] = False
 
 
 class Unsolicited(Response):
-    """What comes when it likes: a URC (guide 2.3)."""
+    """A URC, which comes at any time (guide 2.3)."""
 
     __slots__ = ()
 
@@ -165,10 +170,10 @@ class Unsolicited(Response):
 
 
 def read_time(text: str) -> datetime:
-    """Read ``[yy]yy/MM/dd,hh:mm:ss[±zz]``, with the surplus field of the guide's example if it is there.
+    """Return the time that ``[yy]yy/MM/dd,hh:mm:ss[±zz]`` says; the surplus field of the guide's example is ignored.
 
     Raises:
-        Malformed: it is no time.
+        Malformed: the text is no time.
     """
     day, _, hour = text.partition(",")
     sign = "-" if "-" in hour else "+"
@@ -184,8 +189,23 @@ def read_time(text: str) -> datetime:
 
 
 def write_time(time: datetime, dialect: Dialect, *, ntp: bool = False) -> str:
-    """Write a time as the module does; the zone is in quarters of an hour."""
+    """Return a time as the module writes it, without quotes; the zone is in quarters of an hour."""
     quarters = round((time.utcoffset() or timedelta()) / timedelta(minutes=15))
     surplus = ":35" if ntp and dialect.ntp_colons else ""
     year = f"{time:%Y}" if dialect.four_digit_year else f"{time:%y}"
     return f"{year}{time:/%m/%d,%H:%M:%S}{surplus}{quarters:+03d}"
+
+
+def time_field(parameters: Parameters, start: int) -> str:
+    """Return the text of a time, which is the last parameter, or without quotes the last two.
+
+    Raises:
+        Malformed: there are more parameters.
+    """
+    text = parameters.string(start)
+    if parameters.is_quoted(start) or len(parameters) <= start + 1:
+        parameters.at_most(start + 1)
+        return text
+
+    parameters.at_most(start + 2)
+    return f"{text},{parameters.string(start + 1)}"

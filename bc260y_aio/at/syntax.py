@@ -1,11 +1,12 @@
-"""V.250 parameters, quotes and hex; and what a text payload may hold."""
+"""V.250 parameters, quotes and hex; addresses; and which bytes a text payload may hold."""
 
 import binascii
 import enum
+import ipaddress
 from collections.abc import Iterator
 from typing import Final
 
-# What the guide allows for a host or server name, and for the address of a DNS server, in bytes (2.2.2, 2.2.7).
+# The longest host or server name, and the longest address of a DNS server, in bytes (guide 2.2.2, 2.2.7).
 LONGEST_NAME: Final = 150
 LONGEST_ADDRESS: Final = 64
 
@@ -27,24 +28,24 @@ class PayloadFormat(enum.IntEnum):
 
 
 class Malformed(ValueError):
-    """Raised when a line does not have the form that its name asks for."""
+    """Raised when a line does not have the form that its name requires."""
 
 
 def is_text(payload: bytes) -> bool:
-    """Tell whether every byte may go out in the text form of AT+QISEND: 0x20 to 0x7E."""
+    """Return whether the text form of AT+QISEND can carry every byte: 0x20 to 0x7E."""
     return not payload.translate(None, _TEXT_BYTES)
 
 
 def encode_payload(payload: bytes, form: PayloadFormat) -> bytes:
-    """Write a payload as it stands between the quotes of a line; hex is upper case."""
+    """Return a payload as it stands between the quotes of a line; hex is upper case."""
     return binascii.hexlify(payload).upper() if form is PayloadFormat.HEX else bytes(payload)
 
 
 def decode_payload(digits: bytes, form: PayloadFormat) -> bytes:
-    """Read a payload back.
+    """Return the payload that stands between the quotes of a line.
 
     Raises:
-        Malformed: hex digits are due and something else stands there.
+        Malformed: the format is hex and these are no hex digits.
     """
     if form is PayloadFormat.TEXT:
         return digits
@@ -55,17 +56,38 @@ def decode_payload(digits: bytes, form: PayloadFormat) -> bytes:
         raise Malformed(str(exc)) from None
 
 
+def read_address(text: str) -> str:
+    """Return an IP address in its usual form, after checking it.
+
+    Args:
+        text: the address as usual; or an IPv6 address as 16 decimal octets with dots (TS 27.007, section 10.1.23).
+
+    Raises:
+        Malformed: it is no address.
+    """
+    octets = text.split(".")
+    try:
+        if len(octets) == 16:
+            return str(ipaddress.IPv6Address(bytes(map(int, octets))))
+
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise Malformed(f"not an address: {text!r}") from None
+
+    return text
+
+
 def checked_name(name: str, what: str, longest: int = LONGEST_NAME) -> str:
-    """Return a host, server or address as it is, if it can stand between quotes on a command line.
+    """Return a host, server or address unchanged, if it can stand between quotes on a command line.
 
     Args:
         name: the name.
         what: what it is, for the message.
-        longest: the most bytes that it may have.
+        longest: its greatest length, in bytes.
 
     Raises:
-        TypeError: it is not a str.
-        ValueError: it is empty, too long, or holds a quote, a control character, or anything that is not ASCII.
+        TypeError: the name is not a str.
+        ValueError: the name is empty or too long, or it holds a quote, a control character, or non-ASCII text.
     """
     if not isinstance(name, str):
         raise TypeError(f"{what} must be a str, not {type(name).__name__}")
@@ -83,11 +105,11 @@ def checked_name(name: str, what: str, longest: int = LONGEST_NAME) -> str:
 
 
 def checked_integer(number: int, what: str, low: int, high: int) -> int:
-    """Return a whole number as it is, if it lies between ``low`` and ``high``, both included.
+    """Return a whole number unchanged, if it lies between ``low`` and ``high``, both included.
 
     Raises:
-        TypeError: it is not an int.
-        ValueError: it is out of range.
+        TypeError: the number is not an int.
+        ValueError: the number is out of range.
     """
     if isinstance(number, bool) or not isinstance(number, int):
         raise TypeError(f"{what} must be an int, not {type(number).__name__}")
@@ -113,27 +135,31 @@ class Parameters:
         return len(self._tokens)
 
     def has(self, index: int) -> bool:
-        """Tell whether a parameter is there and not empty."""
+        """Return whether a parameter is there and not empty."""
         return index < len(self._tokens) and self._tokens[index] != ""
 
     def is_quoted(self, index: int) -> bool:
-        """Tell whether a parameter is there and stands between quotes."""
+        """Return whether a parameter is there and stands between quotes."""
         return index < len(self._tokens) and self._tokens[index].startswith('"')
+
+    def is_number(self, index: int) -> bool:
+        """Return whether a parameter is there and is made of decimal digits alone."""
+        return index < len(self._tokens) and self._tokens[index].isascii() and self._tokens[index].isdigit()
 
     def string(self, index: int) -> str:
         """Return a string, quoted on the line or not.
 
         Raises:
-            Malformed: it is missing, or its quotes do not match.
+            Malformed: it is missing, or its quotes do not match, or one stands inside.
         """
         if index >= len(self._tokens):
             raise Malformed(f"parameter {index + 1} is missing")
 
         token = self._tokens[index]
-        if not token.startswith('"'):
+        if '"' not in token:
             return token
 
-        if len(token) < 2 or not token.endswith('"'):
+        if len(token) < 2 or not (token.startswith('"') and token.endswith('"')) or token.count('"') > 2:
             raise Malformed(f"unbalanced quotes: {token}")
 
         return token[1:-1]

@@ -1,15 +1,15 @@
-"""What a DCE says when it likes: the unsolicited result codes."""
+"""The unsolicited result codes (URCs) of a DCE, and the events that the DTE itself reports."""
 
 import enum
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from .information import RegistrationStatus, read_rest, read_status, write_area
+from .information import RegistrationStatus, read_area, read_status, write_area
 from .responses import Dialect, Line, Response, Unsolicited
-from .syntax import Malformed, Parameters, PayloadFormat, encode_payload
+from .syntax import Malformed, Parameters, PayloadFormat, encode_payload, read_address
 
 
-# One is made for every push, and to freeze it would double what that costs.
+# One is made for every push, and freezing it would double the cost.
 @dataclass(slots=True)
 class DataReceived(Unsolicited):
     """A peer's data, pushed: ``+QIURC: "recv",<connectID>,<current_recv_length>,<data>`` (guide 2.3.2).
@@ -17,7 +17,7 @@ class DataReceived(Unsolicited):
     Attributes:
         connect_id: the socket.
         data: the payload, decoded; at most 1024 bytes.
-        form: how it stood on the line.
+        form: how it was written on the line.
     """
 
     connect_id: int
@@ -33,13 +33,13 @@ class DataReceived(Unsolicited):
 
 @dataclass(frozen=True, slots=True)
 class DamagedPayload(Unsolicited):
-    """A peer's data that did not match its announced length, or did not parse, or of which the rest did not come.
+    """A peer's data that did not match its announced length, did not parse, or was incomplete.
 
-    Nothing that stood there is taken for payload, nor for an answer or a URC.
+    Nothing of it is taken for payload, for an answer or for a URC.
 
     Attributes:
         connect_id: the socket.
-        announced: the length that the header told, in bytes.
+        announced: the length in the header, in bytes.
         reason: what was wrong.
     """
 
@@ -50,12 +50,12 @@ class DamagedPayload(Unsolicited):
 
 @dataclass(frozen=True, slots=True)
 class DamagedLine(Unsolicited):
-    """A line that cannot be read, or was not to be believed, and may have held a peer's data or told of its end.
+    """A line that cannot be read or trusted, and may have held a peer's data or reported its end.
 
-    Nothing tells whose: any socket may have lost something.
+    It is not known which socket it was about: any may have lost something.
 
     Attributes:
-        text: the beginning of the line, one character a byte (Latin-1).
+        text: the beginning of the line, one character for each byte (Latin-1).
     """
 
     text: str
@@ -91,7 +91,10 @@ class AddressAssigned(Line, Unsolicited):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        return cls(parameters.string(0))
+        for index in range(1, len(parameters)):
+            read_address(parameters.string(index))
+
+        return cls(read_address(parameters.string(0)))
 
     def fields(self, dialect: Dialect) -> str:
         return self.address
@@ -108,14 +111,14 @@ class RegistrationChanged(Line, Unsolicited):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        return cls(read_status(parameters, 0), read_rest(parameters, 1))
+        return cls(read_status(parameters, 0), read_area(parameters, 1))
 
     def fields(self, dialect: Dialect) -> str:
         return ",".join([f"{self.status:d}", *write_area(self.area)])
 
 
 class PowerEvent(enum.StrEnum):
-    """What ``+QNBIOTEVENT`` tells."""
+    """The events of ``+QNBIOTEVENT``."""
 
     ENTER_DEEP_SLEEP = "ENTER DEEPSLEEP"
     EXIT_DEEP_SLEEP = "EXIT DEEPSLEEP"
@@ -125,7 +128,7 @@ class PowerEvent(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PowerChanged(Line, Unsolicited):
-    """The module goes to sleep or comes back: ``+QNBIOTEVENT: "<event>"`` (guide 4.3.9)."""
+    """The module enters or leaves a sleep state: ``+QNBIOTEVENT: "<event>"`` (guide 4.3.9)."""
 
     prefix: ClassVar[str] = "+QNBIOTEVENT"
 
@@ -133,6 +136,7 @@ class PowerChanged(Line, Unsolicited):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
+        parameters.at_most(1)
         try:
             return cls(PowerEvent(parameters.string(0).upper()))
         except ValueError as exc:
@@ -144,7 +148,7 @@ class PowerChanged(Line, Unsolicited):
 
 @dataclass(frozen=True, slots=True)
 class Restarted(Unsolicited):
-    """The module has started: ``RDY``. Every socket of before is gone; echo and sleep are at their defaults."""
+    """The module has started: ``RDY``. Every earlier socket is gone; echo and sleep are at their defaults."""
 
     def write(self, dialect: Dialect) -> str:
         return "RDY"
@@ -152,10 +156,10 @@ class Restarted(Unsolicited):
 
 @dataclass(frozen=True, slots=True)
 class Unrecognised(Unsolicited):
-    """A line that is none of the above: a URC this package does not know, a damaged line, an answer nobody awaits.
+    """Any other line: a URC that this package does not know, a damaged line, or an unexpected answer.
 
     Attributes:
-        text: the line, one character a byte (Latin-1).
+        text: the line, one character for each byte (Latin-1).
     """
 
     text: str
@@ -164,21 +168,21 @@ class Unrecognised(Unsolicited):
         return self.text
 
 
-# What the DTE itself has to tell
+# Events of the DTE itself
 
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer(Unsolicited):
-    """An answer to a command that had been given up, or to none at all."""
+    """An answer to a command that had been given up, or to no command at all."""
 
     response: Response
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswered(Unsolicited):
-    """Somebody listens, but the line is not yet known to be in step: the next probe is due at once."""
+    """The module listens, but the line is not yet known to be in step: the next probe is due at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resynchronised(Unsolicited):
-    """The line is in step again: everything that was said before has been heard."""
+    """The line is in step again: every answer to an earlier command has been received."""

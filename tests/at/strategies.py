@@ -52,7 +52,15 @@ counts = st.integers(0, 0xFFFF_FFFF)
 names = st.text([character for character in PRINTABLE if character != '"'], min_size=1, max_size=LONGEST_NAME)
 servers = st.text([character for character in PRINTABLE if character != '"'], min_size=1, max_size=LONGEST_ADDRESS)
 addresses = st.ip_addresses().map(str)
-areas = st.lists(st.text("0123456789ABCDEF", min_size=1, max_size=8), max_size=5).map(tuple)
+tracking_areas = st.text("0123456789ABCDEF", min_size=4, max_size=4)
+cells = st.text("0123456789ABCDEF", min_size=8, max_size=8)
+timer_bits = st.text("01", min_size=8, max_size=8) | st.just("")
+areas = st.one_of(
+    st.just(()),
+    st.tuples(tracking_areas, cells, st.sampled_from(["9", ""])),
+    st.tuples(tracking_areas, cells, st.just("9"), st.sampled_from(["0", ""]), st.sampled_from(["11", ""])),
+    st.tuples(tracking_areas, cells, st.just("9"), st.just(""), st.just(""), timer_bits, timer_bits),
+)
 
 # What a peer would send that means to be mistaken for the module, or just happens to.
 SPELLINGS = (
@@ -189,7 +197,7 @@ RESPONSES: dict[type[Response], st.SearchStrategy[Response]] = {
     PingFinished: st.builds(PingFinished, st.just(0) | errors, *[st.integers(0, 65535)] * 6),
     PingReply: st.builds(PingReply, addresses, st.integers(32, 1500), st.integers(0, 255000), st.integers(0, 255)),
     Resolution: st.builds(Resolution, errors) | st.builds(Resolution, st.just(0), st.integers(0, 255), counts),
-    ResolvedAddress: st.builds(ResolvedAddress, addresses),
+    ResolvedAddress: st.builds(ResolvedAddress, addresses, st.lists(addresses, max_size=2).map(tuple)),
     SendResult: st.builds(SendResult, st.booleans()),
     SocketClosed: st.just(SocketClosed()),
     SocketOpened: st.builds(SocketOpened, connect_ids, st.just(0) | errors),

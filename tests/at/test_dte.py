@@ -340,10 +340,28 @@ def test_the_open_of_another_connect_id_is_late() -> None:
     assert feed(dte, b"\r\n+QIOPEN: 0,0\r\n") == [SocketOpened(0)]
 
 
-def test_a_completion_does_not_come_before_the_result() -> None:
+def test_a_completion_without_a_connect_id_does_not_count_before_the_result() -> None:
     dte = dte_with(command=SEND)
     assert feed(dte, b"\r\nSEND OK\r\n") == [LateAnswer(SendResult(ok=True))]
     assert feed(dte, OK, b"\r\nSEND FAIL\r\n") == [Success(), SendResult(ok=False)]
+
+
+def test_an_outcome_with_its_connect_id_counts_before_the_result() -> None:
+    dte = dte_with(command=OpenSocket(0, "TCP", "a.b", 7))
+    assert feed(dte, b"\r\n+QIOPEN: 0,0\r\n") == [SocketOpened(0)]
+    assert state_of(dte) is State.AWAITING_RESULT
+    assert feed(dte, OK) == [Success()]
+    assert (state_of(dte), dte.is_doubtful) == (State.IDLE, False)
+
+
+def test_an_early_outcome_of_another_connect_id_or_of_a_command_given_up_does_not_count() -> None:
+    dte = dte_with(command=OpenSocket(0, "TCP", "a.b", 7))
+    assert feed(dte, b"\r\n+QIOPEN: 1,0\r\n") == [LateAnswer(SocketOpened(1))]
+    dte.give_up()
+    bring_into_step(dte, 4)
+    dte.send(OpenSocket(0, "TCP", "a.b", 8))
+    assert feed(dte, b"\r\n+QIOPEN: 0,0\r\n", OK) == [LateAnswer(SocketOpened(0)), Success()]
+    assert state_of(dte) is State.AWAITING_COMPLETION
 
 
 def test_a_second_ok_is_late() -> None:

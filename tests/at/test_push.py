@@ -121,6 +121,7 @@ def test_a_push_may_have_a_thousand_and_twenty_four_bytes_and_a_connect_id_three
 def test_a_push_in_another_format_than_is_known_is_damaged() -> None:
     assert feed(dte_with(HEX), b'\r\n+QIURC: "recv",0,5,"hello"\r\n', RDY) == [
         DamagedPayload(0, 5, "its end is not where it was announced"),
+        DamagedLine('"hello"\r'),
         Restarted(),
     ]
     assert feed(dte_with(TEXT), b'\r\n+QIURC: "recv",0,2,"4142"\r\n') == [
@@ -151,18 +152,28 @@ def test_a_push_in_another_format_than_is_known_is_damaged() -> None:
         b'"414243"x',
     ],
 )
-def test_damaged_hex_is_told_and_the_next_line_is_heard(digits: bytes) -> None:
+def test_damaged_hex_is_reported_and_the_next_line_is_read(digits: bytes) -> None:
     data = b'\r\n+QIURC: "recv",2,3,' + digits + b"\r\n" + OK + SEND_OK
     for pieces in ([data], one_by_one(data)):
         damaged, *rest = feed(dte_with(HEX, SEND), *pieces)
         assert damaged == DamagedPayload(2, 3, "its end is not where it was announced")
-        assert rest == [Success(), SendResult(ok=True)]
+        assert rest[-2:] == [Success(), SendResult(ok=True)]
+        # As long as announced: only this push was damaged. Otherwise another may have run into it.
+        is_as_long = digits in (b'"41424G"', b"41 243", b'"41424\xff"')
+        assert rest[:-2] == ([] if is_as_long else [DamagedLine(digits.decode("latin-1") + "\r")])
+
+
+@pytest.mark.parametrize("digits", [b'"41,243"', b'"4142":"', b"+1424:"])
+def test_damaged_hex_that_holds_bytes_of_a_header_may_have_been_two_pushes(digits: bytes) -> None:
+    events = feed(dte_with(HEX), b'\r\n+QIURC: "recv",2,3,' + digits + b"\r\n")
+    assert [type(event) for event in events] == [DamagedPayload, DamagedLine]
 
 
 def test_a_module_that_restarts_amid_hex_is_heard_at_once() -> None:
     for length in (0, 1, 500):
-        damaged, restarted = feed(dte_with(HEX), b'\r\n+QIURC: "recv",2,512,"' + b"41" * length + RDY)
+        damaged, line, restarted = feed(dte_with(HEX), b'\r\n+QIURC: "recv",2,512,"' + b"41" * length + RDY)
         assert isinstance(damaged, DamagedPayload)
+        assert isinstance(line, DamagedLine)
         assert restarted == Restarted()
 
 
@@ -176,7 +187,8 @@ def test_two_pushes_in_one_line_are_damage_to_the_first_and_perhaps_to_another()
 def test_a_push_that_is_said_to_be_longer_than_any_line_is_damaged() -> None:
     data = b'\r\n+QIURC: "recv",0,99999,"' + b"41" * 5000 + b'"\r\n' + RDY
     for pieces in ([data], one_by_one(data)):
-        damaged, restarted = feed(dte_with(HEX), *pieces)
+        damaged, line, restarted = feed(dte_with(HEX), *pieces)
+        assert isinstance(line, DamagedLine)
         assert damaged == DamagedPayload(0, 99999, "its end is not where it was announced")
         assert restarted == Restarted()
 
@@ -184,7 +196,8 @@ def test_a_push_that_is_said_to_be_longer_than_any_line_is_damaged() -> None:
 def test_digits_and_blanks_without_an_end_are_no_payload() -> None:
     data = b'\r\n+QIURC: "recv",0,2,4142' + b" " * 5000 + b"\r\n" + RDY
     for pieces in ([data], one_by_one(data)):
-        damaged, restarted = feed(dte_with(HEX), *pieces)
+        damaged, line, restarted = feed(dte_with(HEX), *pieces)
+        assert isinstance(line, DamagedLine)
         assert (type(damaged), restarted) == (DamagedPayload, Restarted())
 
 
@@ -312,7 +325,7 @@ def test_hex_is_given_up_when_the_line_was_quiet_between_two_probes() -> None:
     dte.give_up()
     dte.probe()
     dte.probe()
-    assert feed(dte, b"") == [DamagedPayload(4, 100, "the rest did not come")]
+    assert feed(dte, b"") == [DamagedPayload(4, 100, "the rest did not come"), DamagedLine('"4142')]
     assert bring_into_step(dte, 2)[-1] == Resynchronised()
 
 

@@ -86,6 +86,8 @@ from tests.at.strategies import RESPONSES, as_spelled, dialects
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 HOME, ROAMING = RegistrationStatus.HOME, RegistrationStatus.ROAMING
+AREA = ("1A2B", "0C2F7A12", "9")
+DENIED = RegistrationChanged(RegistrationStatus.DENIED, ("", "", "", "0", "11"))
 BEIJING = timezone(timedelta(hours=8))
 
 # Who asks for what; a URC is asked for by nobody.
@@ -251,19 +253,20 @@ def test_an_error_is_read_in_every_form(line: str, failure: Failure) -> None:
 @pytest.mark.parametrize(
     ("line", "asked", "unasked"),
     [
-        ("+CEREG: 0,1", Registration(0, HOME), RegistrationChanged(RegistrationStatus.NOT_REGISTERED, ("1",))),
+        ("+CEREG: 0,1", Registration(0, HOME), Unrecognised("+CEREG: 0,1")),
         ("+CEREG: 5", RegistrationChanged(ROAMING), RegistrationChanged(ROAMING)),
-        ('+CEREG: 1,"1A2B"', RegistrationChanged(HOME, ("1A2B",)), RegistrationChanged(HOME, ("1A2B",))),
+        ('+CEREG: 1,"1A2B","0C2F7A12",9', RegistrationChanged(HOME, AREA), RegistrationChanged(HOME, AREA)),
         (
-            '+CEREG: 2,1,"1A2B"',
-            Registration(2, HOME, ("1A2B",)),
-            RegistrationChanged(RegistrationStatus.SEARCHING, ("1", "1A2B")),
+            '+CEREG: 2,1,"1A2B","0C2F7A12",9',
+            Registration(2, HOME, AREA),
+            Unrecognised('+CEREG: 2,1,"1A2B","0C2F7A12",9'),
         ),
-        (
-            "+CEREG: 0,17",
-            Registration(0, RegistrationStatus.UNKNOWN),
-            RegistrationChanged(RegistrationStatus.NOT_REGISTERED, ("17",)),
-        ),
+        ("+CEREG: 0,7", Registration(0, RegistrationStatus.UNKNOWN), Unrecognised("+CEREG: 0,7")),
+        ("+CEREG: 3,,,,0,11", DENIED, DENIED),
+        # What is left of two lines is neither.
+        ("+CEREG: 0,17", Unrecognised("+CEREG: 0,17"), Unrecognised("+CEREG: 0,17")),
+        ('+CEREG: 1,"1A2B"', Unrecognised('+CEREG: 1,"1A2B"'), Unrecognised('+CEREG: 1,"1A2B"')),
+        ('+CEREG: 1,"1A2B",0', Unrecognised('+CEREG: 1,"1A2B",0'), Unrecognised('+CEREG: 1,"1A2B",0')),
         ("+CEREG: x", Unrecognised("+CEREG: x"), Unrecognised("+CEREG: x")),
     ],
 )

@@ -143,6 +143,24 @@ class Inbox:
         self._report_size()
         return payload
 
+    def take_joined(self) -> bytes:
+        """Take everything that waits away, in one piece; for a stream.
+
+        Raises:
+            IndexError: there is nothing.
+        """
+        if len(self._payloads) == 1:
+            return self.take()
+
+        joined = b"".join(self._payloads)
+        if not self._payloads:
+            raise IndexError("nothing waits")
+
+        self._payloads.clear()
+        self.size = 0
+        self._report_size()
+        return joined
+
     def put_back(self, payload: bytes) -> None:
         """Put back what was taken last, or the rest of it."""
         self._payloads.appendleft(payload)

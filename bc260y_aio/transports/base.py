@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..at.information import AckStatus
 from ..errors import BC260YError, ConnectionLost, ModemClosed, NotAcknowledged
+from ..line.inbox import Inbox
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox, StreamOutbox
 from ..sockets.rai import RAI
@@ -238,12 +239,15 @@ class SocketTransport(FlowControl):
         self._is_delivery_due = False
         inbox = self._socket.inbox
         while inbox and not self._paused and not self._closing:
-            if not self._deliver_one(inbox.take()):
+            if not self._deliver_one(self._take(inbox)):
                 return
 
         if inbox.is_exhausted and not self._input_ended and not self._paused and not self._closing:
             self._input_ended = True
             self._end_of_input(inbox.error)
+
+    def _take(self, inbox: Inbox) -> bytes:
+        return inbox.take()
 
     def _deliver_one(self, data: bytes) -> bool:
         raise NotImplementedError

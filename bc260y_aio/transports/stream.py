@@ -14,6 +14,7 @@ from ..errors import (
     ModemClosed,
     NotAcknowledged,
 )
+from ..line.inbox import Inbox
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import StreamOutbox
 from ..sockets.rai import RAI, effective
@@ -54,6 +55,10 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         self._start(waiter)
 
     # Receiving
+
+    def _take(self, inbox: Inbox) -> bytes:
+        # A protocol that pauses at each delivery, and resumes when it is asked for more, keeps up with the line so.
+        return inbox.take_joined()
 
     def _deliver_one(self, data: bytes) -> bool:
         protocol = self._protocol

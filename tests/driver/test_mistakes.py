@@ -78,7 +78,7 @@ async def test_closed_in_the_same_read_as_data_does_not_overtake_it() -> None:
             b'\r\n+QIURC: "recv",0,3,"6F6E65"\r\n\r\n+QIURC: "recv",0,3,"74776F"\r\n\r\n+QIURC: "closed",0\r\n',
         )
         await settle()
-        assert recorder.events == [b"one", b"two", "eof"]
+        assert recorder.events == [b"onetwo", "eof"]
 
 
 async def test_a_reader_that_waits_is_woken_when_the_peer_closes() -> None:

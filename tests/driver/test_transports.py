@@ -261,7 +261,8 @@ async def test_paused_reading_holds_data_and_the_end_back() -> None:
         transport.resume_reading()
         assert transport.is_reading()
         await recorder.lost.wait()
-        assert recorder.events == ["made", ("data", b"a"), ("data", b"b"), "eof", ("lost", None)]
+        # What came meanwhile is one delivery: a protocol that pauses at each keeps up with the line so.
+        assert recorder.events == ["made", ("data", b"ab"), "eof", ("lost", None)]
 
 
 async def test_reading_may_be_paused_between_two_chunks_that_came_together() -> None:
@@ -290,8 +291,7 @@ async def test_a_paused_reader_that_leaves_too_much_unread_loses_its_connection_
         await recorder.lost.wait()
         assert recorder.events == [
             "made",
-            ("data", b"\0" * 800),
-            ("data", b"\1" * 800),
+            ("data", b"\0" * 800 + b"\1" * 800),
             ("lost", ReceiveOverflow),
         ]
 

@@ -10,6 +10,7 @@ from bc260y_aio import NoFreeConnectID, ReceiveOverflow
 from bc260y_aio.at.responses import Response
 from bc260y_aio.at.urcs import PeerClosed
 from bc260y_aio.emulator import SourcePeer
+from bc260y_aio.transports.stream_ends import StreamEnd
 from tests.guide.bench import Hosts, datagrams, now, on_air, quiet, stream
 
 LIMIT = 16 * 1024
@@ -126,3 +127,18 @@ async def test_who_hears_of_urcs_holds_none_of_them_and_who_fails_harms_nobody(l
         _, protocol = await stream(bench.modem, "goodbye.example")
         await protocol.lost.wait()
         assert len(heard) == 1
+
+
+async def test_a_reader_that_does_nothing_but_read_keeps_up_with_a_line_without_a_rate() -> None:
+    hosts = Hosts()
+    hosts.network.add_host("large.example", SourcePeer(bytes(2 * FLOOD)))
+    async with on_air({}, hosts) as bench:
+        _, end = await bench.modem.create_connection(lambda: StreamEnd(0), "large.example", 7)
+        received = 0
+        # It pauses reading at each delivery, and resumes at each call.
+        while data := await end.receive():
+            received += len(data)
+
+        assert received == 2 * FLOOD
+        end.close()
+        await end.wait_closed()

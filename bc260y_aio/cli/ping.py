@@ -38,7 +38,7 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--timeout",
         type=whole_number(1, 255),
-        default=4,
+        default=20,
         metavar="SECONDS",
         help="how long to wait for each reply: 1 to 255 (%(default)s)",
     )

@@ -100,7 +100,7 @@ class Connections(SocketOpening):
             flags: no effect.
             local_addr: ``("", port)`` or ``("0.0.0.0", port)`` asks for a local port.
             server_hostname: the name that the certificate must bear; the host by default.
-            ssl_handshake_timeout: in seconds; 60 by default.
+            ssl_handshake_timeout: in seconds; 180 by default, for a slow network.
             ssl_shutdown_timeout: in seconds; 30 by default.
             happy_eyeballs_delay: no effect.
             interleave: no effect.

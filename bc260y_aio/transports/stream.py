@@ -249,10 +249,14 @@ class ModemTransport(SocketTransport, asyncio.Transport):
             payload: what the peer's protocol takes as harmless.
 
         Raises:
-            ValueError: the interval is not positive, or the payload is empty.
+            ValueError: the interval is not positive, or the payload is empty; or the modem sends text only, and this is
+                not text, as the default payload, a NUL byte, is not.
         """
-        if interval is not None and (interval <= 0 or not payload):
-            raise ValueError("a keepalive needs a positive interval and a payload")
+        if interval is not None:
+            if interval <= 0 or not payload:
+                raise ValueError("a keepalive needs a positive interval and a payload")
+
+            self._socket.formats.check(payload)
 
         if self._keepalive is not None:
             self._keepalive.cancel()

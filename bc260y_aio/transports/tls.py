@@ -8,9 +8,13 @@ import asyncio
 import ssl
 import traceback
 from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState
-from typing import Any
+from typing import Any, Final
 
 from ..tls import Resumption, TlsSessions
+
+# A full handshake is several kilobytes in both directions, which takes two minutes at the edge of a cell; asyncio's own
+# limit is 60. In seconds.
+HANDSHAKE_TIMEOUT: Final = 180.0
 
 # What typeshed knows of it is out of date.
 _LibraryProtocol: Any = SSLProtocol
@@ -207,7 +211,7 @@ class Handshake:
             server_side,
             server_hostname or None,
             call_connection_made=call_connection_made,
-            ssl_handshake_timeout=handshake_timeout,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT if handshake_timeout is None else handshake_timeout,
             ssl_shutdown_timeout=shutdown_timeout,
         )
         # What stands above: the transport that the application's protocol gets.
@@ -260,7 +264,7 @@ class StreamWriter(asyncio.StreamWriter):
         Args:
             sslcontext: the context.
             server_hostname: the name that the certificate must bear.
-            ssl_handshake_timeout: in seconds; 60 by default.
+            ssl_handshake_timeout: in seconds; 180 by default.
             ssl_shutdown_timeout: in seconds; 30 by default. asyncio's own has it since Python 3.12.
 
         Raises:
@@ -306,7 +310,7 @@ async def start_tls(
         sslcontext: the context.
         server_side: play the server's part.
         server_hostname: the name that the certificate must bear.
-        ssl_handshake_timeout: in seconds; 60 by default.
+        ssl_handshake_timeout: in seconds; 180 by default.
         ssl_shutdown_timeout: in seconds; 30 by default.
 
     Returns:

@@ -15,6 +15,7 @@ from bc260y_aio.emulator import EchoPeer, Emulator
 from bc260y_aio.errors import PortError
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.tasks import uninterrupted
+from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import Module, Socket, open_modem, settle
 
 RDY: Final = b"\r\nRDY\r\n"
@@ -330,3 +331,15 @@ async def test_an_emulated_module_is_left_asleep_and_without_sockets_by_a_cancel
 
         assert emulator.module.sockets == {}
         assert emulator.module.sleep.mode == 1
+
+
+async def test_a_keepalive_payload_that_cannot_be_sent_is_refused_at_once() -> None:
+    module = Module()
+    async with open_modem(module, data_format="text") as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        assert isinstance(transport, ModemTransport)
+        with pytest.raises(ValueError, match="only bytes from 0x20 to 0x7E"):
+            transport.set_keepalive(0.3)
+
+        transport.set_keepalive(300.0, b"hb")
+        transport.close()

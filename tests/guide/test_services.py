@@ -185,9 +185,10 @@ async def test_four_packets_of_32_bytes_are_sent_unless_told_otherwise() -> None
         result = await bench.modem.ping("echo.example")
         reply = PingReply(address, 32, 369, 52)
         assert result == PingResult([reply] * 4, 4, 4, 0, 369, 369, 369)
-        assert bench.wire.commands == [b'AT+QPING=0,"echo.example"']
+        # With 20 s for each, a command of its own: others have their turn in between.
+        assert bench.wire.commands == [b'AT+QPING=0,"echo.example",20,1,32'] * 4
         reply_line = b"\r\n+QPING: 0,%b,32,369,52\r\n" % address.encode()
-        assert bench.wire.said == b"\r\nOK\r\n" + 4 * reply_line + b"\r\n+QPING: 0,4,4,0,369,369,369\r\n"
+        assert bench.wire.said == 4 * (b"\r\nOK\r\n" + reply_line + b"\r\n+QPING: 0,1,1,0,369,369,369\r\n")
 
 
 async def test_the_timeout_the_number_and_the_size_of_packets_can_be_chosen() -> None:
@@ -217,7 +218,8 @@ async def test_a_ping_of_which_all_is_lost_raises_nothing_and_is_false() -> None
         result = await bench.modem.ping(bench.hosts.nowhere)
         assert not result
         assert result == PingResult([], sent=4, received=0, lost=4, min_ms=0, max_ms=0, avg_ms=0)
-        assert bench.wire.said.endswith(4 * b"\r\n+QPING: 569\r\n" + b"\r\n+QPING: 0,4,0,4,0,0,0\r\n")
+        assert bench.wire.said.endswith(b"\r\n+QPING: 569\r\n\r\n+QPING: 0,1,0,1,0,0,0\r\n")
+        assert bench.wire.said.count(b"+QPING: 569") == 4
         bench.network.outage = True
         assert not await bench.modem.ping("echo.example", count=10)
 

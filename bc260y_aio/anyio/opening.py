@@ -1,6 +1,5 @@
 """Opening the module's sockets, by anyio's names."""
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import anyio
 from anyio.abc import ByteStreamConnectable
 from anyio.streams.tls import TLSStream
 
+from ..sockets.tasks import running_loop
 from ..transports.stream_ends import DatagramEnd, Opener, StreamEnd
 from .sockets import ModemConnectedUDPSocket, ModemSocketStream, ModemUDPSocket
 
@@ -189,7 +189,7 @@ async def create_connected_udp_socket(
         ValueError: an argument is out of range.
         RuntimeError: anyio runs on trio.
     """
-    _require_asyncio()
+    running_loop()
     end = DatagramEnd()
     remote_addr, local_addr = (str(remote_host), remote_port), _local_addr(local_host, local_port)
     await modem.create_datagram_endpoint(lambda: end, local_addr, remote_addr, family=family)
@@ -215,7 +215,7 @@ async def create_udp_socket(
         ValueError: an argument is out of range.
         RuntimeError: anyio runs on trio.
     """
-    _require_asyncio()
+    running_loop()
     end = DatagramEnd()
     await modem.create_datagram_endpoint(lambda: end, _local_addr(local_host, local_port), family=family)
     return ModemUDPSocket(end)
@@ -225,16 +225,9 @@ def _local_addr(host: Host | None, port: int | None) -> tuple[str, int] | None:
     return (str(host or ""), port or 0) if host or port else None
 
 
-def _require_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        raise RuntimeError("a modem needs anyio to run on asyncio: anyio.run(main, backend='asyncio')") from None
-
-
 @contextmanager
 def _connecting(host: Host, port: int) -> Iterator[None]:
-    _require_asyncio()
+    running_loop()
     try:
         yield
     except socket.gaierror:

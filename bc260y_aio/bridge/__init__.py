@@ -1,27 +1,29 @@
 """The module's sockets for programs that know nothing of asyncio.
 
 - A real descriptor, for blocking clients, threads and ``select``: :meth:`bc260y_aio.Modem.open_socket`.
-- A SOCKS5 front, for other programs: :class:`SocksServer`.
+- A SOCKS5 proxy, for other programs: :class:`SocksServer`.
 
 Both move bytes between a socket of this machine and a connection of the module, with backpressure both ways. The event
-loop does that: a blocking client belongs in a thread, or it waits for itself.
+loop does that, so a blocking client belongs in a thread; in the loop's own it waits for itself.
 
 What no bridge can hide:
 
-- A module cannot close one direction of a connection only. A program that ends its sending has its connection closed:
-  what it wrote goes out first, and is acknowledged. ``shutdown(SHUT_WR)`` on a descriptor is refused for that reason; a
-  client of the SOCKS front cannot be refused it, and gets what the peer still sends, until that is silent for a while.
+- A module cannot close one direction of a connection only. When a program ends its sending (``shutdown(SHUT_WR)``),
+  everything it wrote is sent, the peer is not told, and what the peer sends is passed on until it closes: nothing is
+  lost, and most protocols work. A peer that waits for the end of input before it answers waits until the program closes
+  its socket. Refusing ``shutdown`` would break more programs than that, and closing would lose the answer.
 - The kernel of this machine takes what a program writes before the module does, some 20 kilobytes of it.
-- Why a connection was lost is a reset (ECONNRESET) to the program, and a sentence in the log.
+- A connection that was lost is a reset (ECONNRESET) to the program; the reason is in the log.
 """
 
 from .descriptor import BridgedSocket, DescriptorOwner
 from .local import LocalStream
 from .opening import open_ends, open_socket
 from .relay import Remote, relay
-from .server import SocksServer
+from .server import LINGER, SocksServer
 
 __all__ = [
+    "LINGER",
     "BridgedSocket",
     "DescriptorOwner",
     "LocalStream",

@@ -76,18 +76,6 @@ class BridgedSocket(socket.socket):
         real = super().getpeername()
         return real if self._names is None else self._names[1]
 
-    def shutdown(self, how: int, /) -> None:
-        """Shut the socket down.
-
-        Raises:
-            OSError: EOPNOTSUPP, ``how`` is SHUT_WR: a module cannot close one direction only. Closing the socket sends
-                what was written, and closes both.
-        """
-        if how == socket.SHUT_WR:
-            raise OSError(errno.EOPNOTSUPP, "a module's connection cannot be closed in one direction only")
-
-        super().shutdown(how)
-
     def dup(self) -> Self:
         """Return a second socket object with a descriptor of its own, for the same connection."""
         copy = super().dup()

@@ -5,9 +5,10 @@ import contextlib
 import socket
 import struct
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from .descriptor import has_hung_up
+from .held import is_held
 
 # How much is read from a program at a time, in bytes. A packet is never longer.
 _READ_SIZE: Final = 16 * 1024
@@ -21,20 +22,31 @@ class LocalStream:
     """Our end of a TCP connection with a program.
 
     Attributes:
-        is_gone: whether the program has gone away without waiting for what it was sent.
-        may_wait: tells, when the program has ended its sending, whether it may still be there; always by default.
+        is_gone: whether the program has closed its socket, and reads nothing any more.
+        is_held: tells, when the program has ended its sending, whether it still has its socket, and so may read; None
+            where that cannot be known. It looks into the system's table by default.
     """
 
-    may_wait: Callable[[], bool]
+    is_held: Callable[[], bool | None]
 
     def __init__(self, sock: socket.socket) -> None:
         """Take the socket over."""
         sock.setblocking(False)
         self.is_gone = False
-        self.may_wait = lambda: True
+        self.is_held = lambda: is_held(sock)
         self._sock = sock
         self._ahead: asyncio.Task[bytes] | None = None
         self._unread = b""
+
+    @property
+    def sockname(self) -> Any:
+        """The address of this end."""
+        return self._sock.getsockname()
+
+    @property
+    def peername(self) -> Any:
+        """The address of the program's end."""
+        return self._sock.getpeername()
 
     async def receive(self) -> bytes:
         """Return what the program wrote next, waiting for it; ``b""`` when it has closed its socket."""
@@ -52,10 +64,18 @@ class LocalStream:
             # The program has closed its socket with something left to read in it.
             data, self.is_gone = b"", True
 
-        if not (data or self.may_wait()):
-            self.is_gone = True
+        if not data:
+            self.look_for_program()
 
         return data
+
+    def look_for_program(self) -> bool | None:
+        """Return whether a program that has ended its sending still has its socket; None if that cannot be known."""
+        held = False if self.is_gone else self.is_held()
+        if held is False:
+            self.is_gone = True
+
+        return held
 
     def unread(self, data: bytes) -> None:
         """Give back what was received last, or the rest of it."""
@@ -111,6 +131,11 @@ class LocalStream:
 
 class LocalPackets(LocalStream):
     """Our end of a pair of sockets with a program that keeps the bounds of packets."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take the socket over."""
+        super().__init__(sock)
+        self.is_held = lambda: not has_hung_up(sock)
 
     async def receive(self) -> bytes:
         """Return the next packet that the program sent, waiting for it; ``b""`` when it has closed its socket."""

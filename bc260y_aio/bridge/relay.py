@@ -1,6 +1,7 @@
 """Passing bytes on, both ways, between a program's socket and a connection of the module."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Any, Final, Protocol
 
@@ -12,6 +13,13 @@ logger = logging.getLogger("bc260y_aio")
 # What may wait in the transport for the module to take it, in bytes, before a program is held back: enough for the
 # pieces that it sends to be full ones.
 HIGH_WATER: Final = 4096
+
+
+# How often to look whether a program that has ended its sending still has its socket, in seconds: from, and to.
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
+# How long a peer may take to acknowledge what such a program wrote, in seconds, before its silence counts.
+_ACK_TIMEOUT: Final = 60.0
 
 
 class Remote(Protocol):
@@ -30,8 +38,8 @@ class Remote(Protocol):
         """Send bytes, waiting while too many of them wait; raise OSError when they cannot be sent."""
 
     @property
-    def heard(self) -> int:
-        """How many bytes have come."""
+    def received(self) -> int:
+        """How many bytes have been received."""
         ...
 
     def close(self) -> None:
@@ -56,9 +64,9 @@ class RemoteDatagrams:
         self.wait_closed = end.wait_closed
 
     @property
-    def heard(self) -> int:
-        """How many bytes have come."""
-        return self._end.heard
+    def received(self) -> int:
+        """How many bytes have been received."""
+        return self._end.received
 
     async def receive(self) -> bytes:
         """Return the next datagram that is not empty; ``b""`` at the end."""
@@ -79,17 +87,19 @@ class RemoteDatagrams:
             logger.warning("%r: %d bytes from a program cannot be sent: %s", self._end.transport, len(data), exc)
 
 
-async def relay(local: LocalStream, remote: Remote, *, linger: float = 0.0) -> None:
+async def relay(local: LocalStream, remote: Remote, *, linger: float | None = None) -> None:
     """Pass everything on, both ways, until either side ends; then close both.
 
-    A program that ends has what it wrote sent, and the module's connection closed. A peer that closes has what it sent
-    passed on, and then the end. When the connection is lost, and when this is cancelled, the program sees a reset.
+    When a program closes its socket, everything it wrote is sent, and then the module's connection is closed. When it
+    ends its sending only, nothing is told to the peer, for a module cannot; what the peer sends is passed on until it
+    closes. When the peer closes, the program receives everything, and then the end. When the connection is lost, and
+    when this is cancelled, the program sees a reset.
 
     Args:
         local: the program's socket.
         remote: the module's end.
-        linger: how long a peer must have been silent before the connection of a program that has ended is closed, in
-            seconds.
+        linger: the connection of a program that has ended its sending is closed all the same when the peer has
+            acknowledged everything, and then been silent for so long, in seconds; None for no such limit.
     """
     try:
         await _pass_on(local, remote, linger)
@@ -108,7 +118,7 @@ async def relay(local: LocalStream, remote: Remote, *, linger: float = 0.0) -> N
         await local.finish()
 
 
-async def _pass_on(local: LocalStream, remote: Remote, linger: float) -> None:
+async def _pass_on(local: LocalStream, remote: Remote, linger: float | None) -> None:
     upload = asyncio.create_task(_upload(local, remote), name="bc260y.bridge.upload")
     download = asyncio.create_task(_download(local, remote), name="bc260y.bridge.download")
     try:
@@ -132,14 +142,30 @@ async def _download(local: LocalStream, remote: Remote) -> None:
         await local.send(data)
 
 
-async def _linger(local: LocalStream, remote: Remote, download: asyncio.Task[None], seconds: float) -> None:
-    """Go on passing down what the peer sends until it has been silent for so long."""
-    heard = -1
-    while seconds and not local.is_gone and remote.heard != heard:
-        heard = remote.heard
-        if (await asyncio.wait((download,), timeout=seconds))[0]:
-            download.result()
-            return
+async def _linger(local: LocalStream, remote: Remote, download: asyncio.Task[None], limit: float | None) -> None:
+    """Go on passing on what the peer sends to a program that has ended its sending, for as long as it may read."""
+    acked = asyncio.create_task(_acked(remote), name="bc260y.bridge.acked")
+    clock, pause, received, since = asyncio.get_running_loop().time, _FIRST_PAUSE, -1, 0.0
+    try:
+        while local.look_for_program() is not False:
+            if not acked.done() or remote.received != received:
+                received, since = remote.received, clock()
+            elif limit is not None and clock() - since >= limit:
+                return
+
+            if (await asyncio.wait((download,), timeout=pause))[0]:
+                download.result()
+                return
+
+            pause = min(2 * pause, _LONGEST_PAUSE)
+    finally:
+        await _cancelled(acked)
+
+
+async def _acked(remote: Remote) -> None:
+    # Whatever comes of it is seen when the connection is closed.
+    with contextlib.suppress(OSError):
+        await remote.transport.wait_acked(_ACK_TIMEOUT)
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

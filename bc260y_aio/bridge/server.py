@@ -12,18 +12,25 @@ from typing import Any, Final, Self
 from ..errors import NoFreeConnectID, NotRegistered
 from ..sockets.tasks import TaskSet
 from ..transports.stream_ends import Opener, StreamEnd
+from .association import Association
 from .local import LocalStream
 from .relay import HIGH_WATER, relay
-from .socks import NEED_DATA, NO_AUTHENTICATION_REPLY, Code, Connect, Greeting, Negotiation, Refusal, reply
+from .socks import NEED_DATA, NO_AUTHENTICATION_REPLY, Associate, Code, Connect, Greeting, Negotiation, Refusal, reply
 
 logger = logging.getLogger("bc260y_aio")
 
 # The port that SOCKS proxies have (RFC 1928).
 _PORT: Final = 1080
+#: How long a peer must have been silent before the connection of a client that has ended its sending is closed, in
+#: seconds: about as long as NB-IoT may take for a reply.
+LINGER: Final = 60.0
 # How many clients may wait to be accepted, and for how long none is when descriptors have run out, in seconds.
 _BACKLOG: Final = 64
 _PAUSE: Final = 1.0
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+# How often to look whether a client that has ended its sending still has its socket, in seconds.
+_LOOK_INTERVAL: Final = 0.5
 
 _CODES: Final = {
     errno.ECONNREFUSED: Code.CONNECTION_REFUSED,
@@ -41,13 +48,17 @@ class SocksServer:
         async with Modem("/dev/ttyUSB0") as modem, SocksServer(modem):
             ...  # curl --socks5-hostname 127.0.0.1:1080 http://example.com/
 
-    It connects by TCP, to names, which the module resolves, and to IPv4 and IPv6 addresses, which the module's network
-    may refuse. It asks nobody who they are: whoever reaches its port uses the module.
+    It connects by TCP, and passes UDP datagrams on: to names, which the module resolves, and to IPv4 and IPv6
+    addresses, which the module's network may refuse. It asks nobody who they are: whoever reaches its port uses the
+    module.
 
     Unlike a proxy on a kernel's sockets, it cannot close one direction of a connection only. When a client has ended
-    its sending, which may mean that it has closed or that it still reads, the peer is not told at once: what it sends
-    is passed on until it has been silent for ``linger`` seconds; then the connection is closed, and its connectID is
-    free for another client.
+    its sending and may still read, the peer is not told at once: what it sends is passed on until it closes, or has
+    acknowledged everything and been silent for ``linger`` seconds. Then the connection is closed, and its connectID is
+    free for another client. Whether a client on this machine has closed its socket is known on Linux only.
+
+    UDP datagrams are carried by UDP ASSOCIATE, for as long as the client's connection stands: each peer takes a
+    connectID, see :class:`bc260y_aio.transports.UnconnectedDatagramTransport`.
     """
 
     def __init__(
@@ -57,7 +68,7 @@ class SocksServer:
         port: int = _PORT,
         *,
         handshake_timeout: float = 10.0,
-        linger: float = 5.0,
+        linger: float = LINGER,
         max_clients: int = 64,
     ) -> None:
         """Describe a proxy; it does not listen yet.
@@ -68,7 +79,7 @@ class SocksServer:
             port: the port to listen on; 0 for any that is free.
             handshake_timeout: how long a client may take to say what it wants, in seconds.
             linger: for how long a peer must have been silent before the connection of a client that has ended its
-                sending is closed, in seconds.
+                sending, and may still read, is closed, in seconds.
             max_clients: how many clients there may be at once; further ones are turned away. Those for whom there is no
                 connectID wait for one, for as long as the modem lets them.
 
@@ -172,12 +183,16 @@ class SocksServer:
     async def _serve(self, client: LocalStream, number: int) -> None:
         try:
             request = await self._negotiate(client, number)
-            if request is not None and (end := await self._connect(client, request, number)) is not None:
-                await relay(client, end, linger=self._linger)
+            match request:
+                case Connect():
+                    if (end := await self._connect(client, request, number)) is not None:
+                        await relay(client, end, linger=self._linger)
+                case Associate():
+                    await self._associate(client, request, number)
         finally:
             client.close()
 
-    async def _negotiate(self, client: LocalStream, number: int) -> Connect | None:
+    async def _negotiate(self, client: LocalStream, number: int) -> Connect | Associate | None:
         """Return what a client asks for, or None if it does not come to that."""
         negotiation = Negotiation()
         try:
@@ -186,7 +201,7 @@ class SocksServer:
                     match negotiation.next_event():
                         case Greeting():
                             await client.send(NO_AUTHENTICATION_REPLY)
-                        case Connect() as request:
+                        case Connect() | Associate() as request:
                             client.unread(negotiation.trailing_data)
                             return request
                         case Refusal(answer=answer, reason=reason):
@@ -207,7 +222,7 @@ class SocksServer:
         """Connect a client to what it asks for, and tell it; return None if that fails or the client goes."""
         end = StreamEnd(HIGH_WATER)
         try:
-            if await _while_there(client, self._opener.create_connection(lambda: end, request.host, request.port)):
+            if await _while_connected(client, self._opener.create_connection(lambda: end, request.host, request.port)):
                 bound = end.transport.get_extra_info("sockname")
                 await client.send(reply(Code.SUCCEEDED, ("0.0.0.0", bound[1])))
                 return end
@@ -223,16 +238,30 @@ class SocksServer:
 
         return None
 
+    async def _associate(self, client: LocalStream, request: Associate, number: int) -> None:
+        """Pass datagrams on for a client, until it closes its connection."""
+        try:
+            async with Association(self._opener, client.sockname[0], client.peername[0], request.port) as association:
+                await client.send(reply(Code.SUCCEEDED, association.address))
+                while await client.receive():
+                    # Nothing is said there, but its end.
+                    continue
+        except OSError as exc:
+            logger.info("SOCKS client %d gets no UDP association: %s", number, exc)
+            await client.send(reply(reply_code(exc)))
+            await client.finish()
 
-async def _while_there(client: LocalStream, work: Coroutine[Any, Any, object]) -> bool:
+
+async def _while_connected(client: LocalStream, work: Coroutine[Any, Any, object]) -> bool:
     """Do something while a client waits for it; return whether it was done, rather than the client gone."""
     task = asyncio.create_task(work, name="bc260y[socks].connect")
     ahead = client.look_ahead()
     try:
         await asyncio.wait((task, ahead), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done() and ahead.result():
-            # A client that already says more is watched no longer: that would be to read more than can be passed on.
-            await asyncio.wait((task,))
+        # A client that already sends more is watched no longer: that would be to read more than can be passed on. One
+        # that has ended its sending is looked for, since it may still read.
+        while not task.done() and (ahead.result() or client.look_for_program() is not False):
+            await asyncio.wait((task,), timeout=None if ahead.result() else _LOOK_INTERVAL)
     finally:
         is_done = task.done()
         if not is_done:

@@ -1,7 +1,8 @@
 """The words of SOCKS5 (RFC 1928), as a function of bytes: what a client says, and what it is answered.
 
 A client greets, naming the ways in which it may prove who it is, and is told that none is needed. Then it asks for one
-thing: here, a connection to a name or an address. What follows that request is no longer SOCKS.
+thing: a connection to a name or an address, or the passing on of datagrams. What follows that request is no longer
+SOCKS.
 """
 
 import enum
@@ -16,7 +17,8 @@ _VERSION: Final = 5
 _VERSION_4: Final = 4
 _NO_AUTHENTICATION: Final = 0
 _CONNECT: Final = 1
-_COMMANDS: Final = {2: "BIND", 3: "UDP ASSOCIATE"}
+_UDP_ASSOCIATE: Final = 3
+_COMMANDS: Final = {2: "BIND"}
 _IPV4: Final = 1
 _NAME: Final = 3
 _IPV6: Final = 4
@@ -27,6 +29,9 @@ _GREETING_HEAD: Final = 2
 # Version, command, reserved, kind of address.
 _REQUEST_HEAD: Final = 4
 _PORT_SIZE: Final = 2
+
+# A datagram begins with two reserved bytes and the number of a fragment, 0 for a whole one.
+_WHOLE: Final = bytes(3)
 
 #: The answer to a greeting that no authentication is needed.
 NO_AUTHENTICATION_REPLY: Final = bytes([_VERSION, _NO_AUTHENTICATION])
@@ -80,6 +85,60 @@ class Connect:
 
 
 @dataclass(frozen=True, slots=True)
+class Associate:
+    """The client asks for datagrams to be passed on: answer with :func:`reply` and the address that it sends them to.
+
+    Attributes:
+        port: the port that it will send them from; 0 if it does not say.
+    """
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """What a client sends, and receives, on the UDP socket of an association (RFC 1928, section 7).
+
+    Attributes:
+        host: the peer: a name, or an IPv4 or IPv6 address.
+        port: the peer's port.
+        data: the payload.
+    """
+
+    host: str
+    port: int
+    data: bytes
+
+    @classmethod
+    def read(cls, packet: bytes) -> "Datagram | None":
+        """Read a packet; return None for one that is no datagram, or a fragment of one."""
+        if len(packet) < _REQUEST_HEAD + 1 or packet[:3] != _WHOLE:
+            return None
+
+        kind = packet[_REQUEST_HEAD - 1]
+        size = 1 + packet[_REQUEST_HEAD] if kind == _NAME else _SIZES.get(kind, 0)
+        end = _REQUEST_HEAD + size
+        if not size or len(packet) < end + _PORT_SIZE:
+            return None
+
+        host = _host(kind, packet[_REQUEST_HEAD:end])
+        port = int.from_bytes(packet[end : end + _PORT_SIZE])
+        return cls(host, port, packet[end + _PORT_SIZE :]) if host and port else None
+
+    def encode(self) -> bytes:
+        """Return it as a packet, with its peer written as the client wrote it: as an address or as a name."""
+        try:
+            address = ipaddress.ip_address(self.host)
+        except ValueError:
+            name = self.host.encode()
+            peer = bytes([_NAME, len(name)]) + name
+        else:
+            peer = bytes([_IPV4 if address.version == 4 else _IPV6]) + address.packed
+
+        return _WHOLE + peer + self.port.to_bytes(_PORT_SIZE) + self.data
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """The client asks for what cannot be: answer so, and close.
 
@@ -92,7 +151,7 @@ class Refusal:
     reason: str
 
 
-Event: TypeAlias = Greeting | Connect | Refusal
+Event: TypeAlias = Greeting | Connect | Associate | Refusal
 Step: TypeAlias = Event | Literal[NeedData.NEED_DATA]
 
 
@@ -100,14 +159,14 @@ class Negotiation:
     """The server's side of one client's SOCKS, from the greeting to the request.
 
     Feed it with :meth:`receive_data`, and take events with :meth:`next_event` until that says NEED_DATA. It raises
-    nothing, whatever it is fed. It holds what it was fed last, and at most 517 bytes besides. A Connect or a Refusal is
-    the last event, and is returned again after that.
+    nothing, whatever it is fed. It holds what it was fed last, and at most 517 bytes besides. A Connect, an Associate
+    or a Refusal is the last event, and is returned again after that.
     """
 
     def __init__(self) -> None:
         self._buffer = b""
         self._read: Callable[[], Step] = self._read_greeting
-        self._last: Connect | Refusal | None = None
+        self._last: Connect | Associate | Refusal | None = None
 
     @property
     def trailing_data(self) -> bytes:
@@ -127,7 +186,7 @@ class Negotiation:
         match event:
             case Greeting():
                 self._read = self._read_request
-            case Connect() | Refusal():
+            case Connect() | Associate() | Refusal():
                 self._last = event
 
         return event
@@ -172,6 +231,9 @@ class Negotiation:
 
         _, command, _, kind = self._take(_REQUEST_HEAD)
         address, port = self._take(size), int.from_bytes(self._take(_PORT_SIZE))
+        if command == _UDP_ASSOCIATE:
+            return Associate(port)
+
         if command != _CONNECT:
             what = _COMMANDS.get(command, f"command {command}")
             return Refusal(reply(Code.COMMAND_NOT_SUPPORTED), f"it asks for {what}")
@@ -201,7 +263,8 @@ def reply(code: Code, bound: tuple[str, int] = ("0.0.0.0", 0)) -> bytes:
 
     Args:
         code: what it is.
-        bound: the local address of the connection, an IPv4 one, and its port.
+        bound: the local address of the connection, or the one that datagrams are sent to, and its port.
     """
-    address = ipaddress.IPv4Address(bound[0]).packed
-    return bytes([_VERSION, code, 0, _IPV4]) + address + bound[1].to_bytes(_PORT_SIZE)
+    address = ipaddress.ip_address(bound[0])
+    kind = _IPV4 if address.version == 4 else _IPV6
+    return bytes([_VERSION, code, 0, kind]) + address.packed + bound[1].to_bytes(_PORT_SIZE)

@@ -5,7 +5,7 @@ import asyncio
 import ipaddress
 from typing import Final
 
-from ..bridge import SocksServer
+from ..bridge import LINGER, SocksServer
 from ..modem.modem import Modem
 from .common import (
     EXIT_FAILURE,
@@ -24,16 +24,34 @@ _LISTEN: Final = "127.0.0.1:1080"
 _LOOK_INTERVAL: Final = 1.0
 
 
+_DESCRIPTION: Final = """\
+Serve a SOCKS5 proxy for any program that can use one: TCP connections (CONNECT), and UDP datagrams (UDP ASSOCIATE).
+Ctrl-C or SIGTERM ends it; when the module is lost, the exit status is 1.
+"""
+
+# By the documentation of curl 7.88, requests 2.32 with PySocks, websockets 15, httpx 0.28 and python-socks 2.
+_EPILOG: Final = """\
+The module resolves the names that it is given. Whether a client gives it names, or asks the host's resolver first:
+  curl                --socks5-hostname HOST:PORT, or ALL_PROXY=socks5h://HOST:PORT; not --socks5, not socks5://
+  requests, urllib3   socks5h://HOST:PORT; not socks5://
+  websockets          proxy="socks5h://HOST:PORT"; not socks5://
+  httpx, python-socks socks5://HOST:PORT
+  ssh                 ProxyCommand nc -X 5 -x HOST:PORT %%h %%p
+  git                 http.proxy socks5h://HOST:PORT
+
+There is no password: who can reach the proxy can use the module, which is why it listens on this machine's loopback
+interface unless --listen says otherwise.
+"""
+
+
 def add_to(commands: Subparsers) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "socks",
         help="serve a SOCKS5 proxy that connects over the module",
-        description="Serve a SOCKS5 proxy for any program that can use one, such as curl --socks5-hostname. It "
-        "connects by TCP; names are resolved by the module. Ctrl-C or SIGTERM ends it; when the module is lost, the "
-        "exit status is 1.",
-        epilog="There is no password: who can reach the proxy can use the module, which is why it listens on this "
-        "machine's loopback interface unless --listen says otherwise.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
     )
     add_port_options(parser)
     add_trace_options(parser)
@@ -47,10 +65,10 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--linger",
         type=seconds,
-        default=5.0,
+        default=LINGER,
         metavar="SECONDS",
-        help="how long a host must have been silent before the connection of a client that has ended its sending is "
-        "closed (%(default)s)",
+        help="how long a host must have been silent before the connection of a client that has ended its sending, and "
+        "may still read, is closed (%(default)s)",
     )
     add_data_format_option(parser)
     parser.set_defaults(run=run)

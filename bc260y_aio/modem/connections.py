@@ -255,8 +255,8 @@ class Connections(SocketOpening):
         It belongs to a thread, for the loop moves its bytes: ``await asyncio.to_thread(client, sock)``. From another
         thread: ``asyncio.run_coroutine_threadsafe(modem.open_socket(host, port), loop).result()``.
 
-        Unlike a kernel socket, it cannot be closed in one direction only: ``shutdown(SHUT_WR)`` is refused with
-        EOPNOTSUPP. Closing it sends what was written, and then closes the connection.
+        Unlike with a kernel socket, the peer is not told of ``shutdown(SHUT_WR)``; what it sends is received until it
+        closes. Closing the socket sends what was written, and then closes the connection.
 
         Args:
             host: the remote name or address; names are resolved by the module.

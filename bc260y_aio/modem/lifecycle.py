@@ -15,7 +15,7 @@ from ..line.turns import Turn
 from ..port import Port, open_port
 from ..sockets.allocation import ConnectIDs
 from ..sockets.closing import close_connect_id
-from ..sockets.tasks import TaskSet, uninterrupted
+from ..sockets.tasks import TaskSet, running_loop, uninterrupted
 from .connections import Connections
 from .power import PowerManagement
 from .startup import DEFAULT_RATES, close_open_sockets, find_rate
@@ -70,7 +70,7 @@ class Lifecycle(Connections, PowerManagement):
 
             await self.close()
 
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         port = await open_port(self._port_url, self._baudrate or DEFAULT_RATES[0])
         try:
             if self._baudrate is None and port.baudrate is not None:

@@ -4,6 +4,7 @@ import asyncio
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
+from ..sockets.tasks import running_loop
 from .loops import RoutedLoop
 from .rules import Match, Router, Rule, push, remove
 
@@ -45,7 +46,7 @@ class Route:
         return self._rule.is_on
 
     def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if self._has_begun:
             raise RuntimeError("a route is good for one block")
 

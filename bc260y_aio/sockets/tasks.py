@@ -7,6 +7,21 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running event loop.
+
+    Raises:
+        RuntimeError: there is none, and this is what to do about it.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "no running event loop of asyncio: a modem is used in coroutines, as with asyncio.run(main()); with anyio "
+            "it needs anyio.run(main, backend='asyncio'), for it does not run on trio"
+        ) from None
+
+
 class TaskSet:
     """The background tasks of one modem.
 

@@ -46,7 +46,7 @@ class End(asyncio.BaseProtocol):
         lost: is set once the connection is over, and nothing is left of it.
         error: why it is, if neither side closed it, or if not everything was acknowledged.
         is_closing: whether it was closed from this side.
-        heard: how many bytes have come.
+        received: how many bytes have been received.
     """
 
     transport: Any = None
@@ -61,7 +61,7 @@ class End(asyncio.BaseProtocol):
         self.lost = asyncio.Event()
         self.error: BaseException | None = None
         self.is_closing = False
-        self.heard = 0
+        self.received = 0
         self._high_water = high_water
         self._has_ended = False
         self._changed = asyncio.Event()
@@ -169,7 +169,7 @@ class StreamEnd(End, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Keep a chunk until it is asked for."""
-        self.heard += len(data)
+        self.received += len(data)
         self._chunks.append(data)
         self._pause()
         self._changed.set()
@@ -215,7 +215,7 @@ class DatagramEnd(End, asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """Keep a datagram until it is asked for."""
-        self.heard += len(data)
+        self.received += len(data)
         if len(self._datagrams) >= _MOST_DATAGRAMS:
             self._datagrams.popleft()
 

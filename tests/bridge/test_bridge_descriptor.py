@@ -1,7 +1,6 @@
 """A module's socket as a real descriptor, used by blocking programs in threads, and by other libraries."""
 
 import asyncio
-import errno
 import http.client
 import os
 import random
@@ -213,13 +212,40 @@ async def test_a_program_that_writes_is_held_back_while_the_module_sends() -> No
         bench.network.outage = False
 
 
-async def test_one_direction_cannot_be_closed_alone() -> None:
-    async with open_bench() as bench, opened(bench, "echo.example") as sock:
-        with pytest.raises(OSError, match="one direction only") as caught:
-            sock.shutdown(socket.SHUT_WR)
+async def test_a_program_that_ends_its_sending_receives_until_the_peer_closes() -> None:
+    async def answer(connection: PeerConnection) -> None:
+        await connection.receive_exactly(5)
+        await asyncio.sleep(0.3)
+        connection.send(b"world")
+        await connection.drain()
+        await asyncio.sleep(0.3)
+        connection.send(b" and more")
+        await connection.drain()
+        connection.close()
 
-        assert caught.value.errno == errno.EOPNOTSUPP
-        sock.shutdown(socket.SHUT_RDWR)
+    def converse(sock: socket.socket) -> bytes:
+        sock.sendall(b"hello")
+        sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := sock.recv(100):
+            answer += data
+
+        return answer
+
+    async with open_bench() as bench:
+        bench.network.add_host("answer.example", answer)
+        async with opened(bench, "answer.example") as sock:
+            assert await in_thread(converse, sock) == b"world and more"
+
+
+async def test_a_program_that_closes_after_it_has_ended_its_sending_frees_its_connect_id() -> None:
+    async with open_bench() as bench:
+        async with opened(bench, "echo.example") as sock:
+            sock.shutdown(socket.SHUT_WR)
+            await asyncio.sleep(0.2)
+            assert bench.emulator.module.sockets
+
+        await until(lambda: not bench.emulator.module.sockets)
 
 
 @pytest.mark.parametrize("is_bare", [False, True], ids=["the socket", "its descriptor"])

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from bc260y_aio.bridge.socks import (
     NEED_DATA,
     NO_AUTHENTICATION_REPLY,
+    Associate,
     Code,
     Connect,
+    Datagram,
     Event,
     Greeting,
     Negotiation,
@@ -79,7 +81,7 @@ SAID: Final[dict[str, tuple[bytes, list[Event]]]] = {
     ),
     "UDP ASSOCIATE": (
         GREETING + request(b"\x01" + bytes(4), command=3),
-        [Greeting(), Refusal(reply(Code.COMMAND_NOT_SUPPORTED), "it asks for UDP ASSOCIATE")],
+        [Greeting(), Associate(80)],
     ),
     "another command": (
         GREETING + request(b"\x01" + bytes(4), command=0x80),
@@ -150,3 +152,40 @@ def test_answers_are_spelled_as_the_rfc_says() -> None:
     assert NO_AUTHENTICATION_REPLY == b"\x05\x00"
     assert reply(Code.SUCCEEDED, ("0.0.0.0", 4000)) == b"\x05\x00\x00\x01\x00\x00\x00\x00\x0f\xa0"
     assert reply(Code.CONNECTION_REFUSED) == b"\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00"
+
+
+# Datagrams
+
+HOSTS: Final = st.one_of(st.ip_addresses().map(str), st.sampled_from(["example.com", "b\u00fccher.example", "a" * 255]))
+
+
+@given(HOSTS, st.integers(1, 65535), st.binary(max_size=40))
+def test_a_datagram_is_read_as_it_was_written(host: str, port: int, data: bytes) -> None:
+    datagram = Datagram(host, port, data)
+    assert Datagram.read(datagram.encode()) == datagram
+
+
+@given(HOSTS, st.integers(1, 65535), st.integers(0, 300))
+def test_the_beginning_of_a_datagrams_head_is_none(host: str, port: int, size: int) -> None:
+    packet = Datagram(host, port, b"").encode()
+    assert Datagram.read(packet[: size % len(packet)]) is None
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"\0\0\x01\x01" + bytes([192, 0, 2, 1]) + b"\0\x07data",
+        b"\0\x01\0\x01" + bytes([192, 0, 2, 1]) + b"\0\x07data",
+        b"\0\0\0\x02" + bytes([192, 0, 2, 1]) + b"\0\x07data",
+        b"\0\0\0\x01" + bytes([192, 0, 2, 1]) + b"\0\0data",
+        b"\0\0\0\x03\0\0\x07data",
+        b"\0\0\0\x03\x01\xff\0\x07data",
+    ],
+    ids=["a fragment", "reserved", "address type", "port 0", "no name", "no text"],
+)
+def test_what_is_no_datagram_is_none(packet: bytes) -> None:
+    assert Datagram.read(packet) is None
+
+
+def test_an_answer_names_an_ipv6_address() -> None:
+    assert reply(Code.SUCCEEDED, ("::1", 7)) == b"\x05\0\0\x04" + bytes(15) + b"\x01\0\x07"

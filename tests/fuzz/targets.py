@@ -160,6 +160,8 @@ def proxy(data: bytes) -> None:
         case [socks.Connect(host=host, port=port)]:
             assert host
             assert 0 <= port <= 65535
+        case [socks.Associate(port=port)]:
+            assert 0 <= port <= 65535
         case [socks.Refusal(answer=answer, reason=reason)]:
             assert len(answer) in (0, 2, 8, 10)
             assert reason

@@ -29,9 +29,6 @@ _CLOSE_TIMEOUT: Final = 60.0
 # What the kernel may hold of what a program has written, in bytes: about as much as it would on a slow network.
 # Programs end without waiting for that.
 _SEND_BUFFER: Final = 64 * 1024
-# How long a peer must have been silent before the connection of a program that has ended its sending is closed, in
-# seconds: a module cannot close one direction only.
-_LINGER: Final = 5.0
 
 
 class ProcessModem(Router, Protocol):
@@ -153,7 +150,7 @@ class ModemThread:
                 self._opened.set_exception(exc)
         finally:
             for local, owner in self._ends.items():
-                local.may_wait = lambda: False
+                local.is_held = lambda: False
                 owner.end()
 
             await self._relays.wait_all(self._flush_timeout)
@@ -271,7 +268,10 @@ class ModemThread:
         async def work(modem: ProcessModem) -> BridgedSocket:
             theirs, local, remote = await open_ends(modem, host, port, kind, **kwds)
             theirs.owner = DescriptorOwner(theirs)
-            local.may_wait = theirs.owner.is_open
+            if kind == socket.SOCK_STREAM and local.is_held() is None:
+                # Not on Linux: a program that has passed its descriptor on is taken for one that has closed.
+                local.is_held = theirs.owner.is_open
+
             self._ends[local] = theirs.owner
             if (key := identity(theirs)) is not None:
                 info = remote.transport.get_extra_info
@@ -288,7 +288,7 @@ class ModemThread:
 
     async def _relay(self, local: LocalStream, remote: Remote) -> None:
         try:
-            await relay(local, remote, linger=_LINGER)
+            await relay(local, remote)
         finally:
             del self._ends[local]
 

@@ -1,0 +1,61 @@
+"""Whether a program still has its end of a connection."""
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from bc260y_aio.bridge import held
+from bc260y_aio.bridge.descriptor import stream_pair
+
+# What Linux writes: a socket that a process has, one that none has, and one of IPv6.
+TABLE = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 5301 1 0000000000000000 20
+   1: 0100007F:C350 0100007F:1F90 05 00000000:00000000 00:00000000 00000000     0        0 0 1 0000000000000000 20
+   2: 0000000000000000FFFF00000100007F:C351 0000000000000000FFFF00000100007F:1F90 05 0:0 0:0 0     0        0 7 1 0 20
+"""
+SERVER = ("127.0.0.1", 8080)
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="the table is in the machine's byte order")
+def test_a_table_tells_who_has_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "tcp"
+    table.write_text(TABLE)
+    monkeypatch.setattr(held, "TABLES", (str(table), str(tmp_path / "none")))
+
+    assert held.find(SERVER, ("127.0.0.1", 50000)) is True
+    assert held.find(("127.0.0.1", 50000), SERVER) is False
+    assert held.find(("127.0.0.1", 50001), SERVER) is True
+    # One that is not listed is closed, if it is of this machine.
+    assert held.find(("127.0.0.1", 50002), SERVER) is False
+    assert held.find(("192.0.2.7", 50002), ("192.0.2.7", 8080)) is False
+    assert held.find(("192.0.2.8", 50002), ("192.0.2.7", 8080)) is None
+    assert held.find(("fe80::1%eth0", 50002), ("fe80::2%eth0", 8080)) is None
+
+
+def test_without_a_table_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "TABLES", ())
+    assert held.find(SERVER, ("127.0.0.1", 50000)) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the table is Linux's")
+@pytest.mark.parametrize("ends_first", [False, True])
+def test_a_program_that_closes_is_told_from_one_that_ends_its_sending(ends_first: bool) -> None:
+    ours, theirs = stream_pair()
+    with ours, theirs:
+        assert held.is_held(ours) is True
+        if ends_first:
+            theirs.shutdown(socket.SHUT_WR)
+            assert ours.recv(1) == b""
+            assert held.is_held(ours) is True
+
+        with theirs.dup() as copy:
+            theirs.close()
+            assert held.is_held(ours) is True
+            copy.close()
+
+        assert held.is_held(ours) is False
+
+    assert held.is_held(ours) is False

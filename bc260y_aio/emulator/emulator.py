@@ -18,7 +18,7 @@ from .options import Options
 from .radio import Radio
 
 # The options that are the network's.
-_OF_THE_NETWORK: Final = frozenset({"names", *PROFILE_FIELDS})
+_OF_THE_NETWORK: Final = frozenset({"names", "any_address", *PROFILE_FIELDS})
 
 
 class Emulator:
@@ -179,8 +179,12 @@ class Emulator:
 
     def _set_blackout(self) -> None:
         loop = asyncio.get_running_loop()
-        moments = zip(self.options.blackout or (), (True, False), strict=False)
-        self._blackout = [loop.call_later(when, setattr, self.network, "outage", outage) for when, outage in moments]
+        plans = (("outage", self.options.blackout, (True, False)), ("has_cell", self.options.cell_lost, (False, True)))
+        self._blackout = [
+            loop.call_later(when, setattr, self.network, name, value)
+            for name, moments, values in plans
+            for when, value in zip(moments or (), values, strict=False)
+        ]
 
     def _boot(self) -> None:
         self.line.connected = lambda: None
@@ -265,7 +269,7 @@ class Emulator:
 
 def _network(options: Options) -> Network:
     figures = {name: getattr(options, name) for name in PROFILE_FIELDS}
-    return Network(names=options.names, seed=options.seed, **figures)
+    return Network(names=options.names, any_address=options.any_address, seed=options.seed, **figures)
 
 
 def _nvram(options: Options) -> Nvram:

@@ -62,8 +62,11 @@ class Options(CoverageProfile):
         seed: where every random sequence begins.
         network: the coverage whose conditions hold where none is named: ``"good"``, ``"average"`` or ``"edge"``.
         blackout: the network is silent between these two moments, in seconds from the start.
+        cell_lost: there is no cell between these two moments, in seconds from the start.
         names: every name resolves, to an address behind which the host's 127.0.0.1 stands. False: only those of hosts
             that were added to the network.
+        any_address: literal addresses lead to the host's 127.0.0.1 or ::1 as well, for programs that hard-code one. No
+            packet leaves the loopback interface either way.
         nvram: a file in which the module's NVRAM lasts.
         boot: the module boots once somebody listens, and says so; otherwise it has been running for a while.
         boot_time: how long a boot takes until ``RDY``, in seconds.
@@ -100,7 +103,9 @@ class Options(CoverageProfile):
     seed: int = 0
     network: str | None = None
     blackout: tuple[float, float] | None = None
+    cell_lost: tuple[float, float] | None = None
     names: bool = True
+    any_address: bool = False
     nvram: str | None = None
     boot: bool = False
     boot_time: float = 0.0
@@ -135,8 +140,11 @@ class Options(CoverageProfile):
         self._check("baudrate", self.baudrate is None or self.baudrate > 0, "more than 0")
         self._check("chunk", self.chunk is None or self.chunk > 0, "more than 0")
         self._check("chunks", self.chunks is None or 0 < self.chunks[0] <= self.chunks[1], "two sizes, low and high")
-        is_span = self.blackout is None or 0.0 <= self.blackout[0] <= self.blackout[1] < float("inf")
-        self._check("blackout", is_span, "two moments, from and to")
+        for name in ("blackout", "cell_lost"):
+            span = getattr(self, name)
+            is_span = span is None or 0.0 <= span[0] <= span[1] < float("inf")
+            self._check(name, is_span, "two moments, from and to")
+
         self._check("sockets", 1 <= self.sockets <= 256, "1 to 256")
         self._check("push_window", self.push_window > 0, "more than 0")
         self._check("send_buffer", self.send_buffer >= 1024, "1024 or more")

@@ -146,6 +146,8 @@ UNOBSERVABLE: Final = {
     **dict.fromkeys(PROFILE_FIELDS, "the network's; within their bounds they are reported, and some are tested below"),
     "network": "the network's: names for the figures above",
     "blackout": "the network's",
+    "cell_lost": "the network's",
+    "any_address": "the network's",
     "names": "the network's; a name that does not resolve is not checked",
     "nvram": "where the settings last",
     "imei": "who the module is",

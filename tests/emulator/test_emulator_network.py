@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from bc260y_aio.emulator import EchoPeer, Emulator, Network, PeerConnection, SinkPeer, SourcePeer
+from bc260y_aio.emulator import EchoPeer, Emulator, Network, PeerConnection, RefusingPeer, SinkPeer, SourcePeer
 from bc260y_aio.errors import ErrorCode
 from bc260y_aio.testing import ControlledClockLoop
 from tests.emulator.terminal import Piece, Terminal, on_line
@@ -70,7 +70,9 @@ def test_an_address_leads_where_its_name_does() -> None:
     web = network.find("echo.example", 80)
     assert not isinstance(web, ErrorCode)
     assert (web.peer, web.loopback, web.loopback_port) == (None, "127.0.0.1", 8080)
-    assert network.find("203.0.113.5", 7) is ErrorCode.CONNECTION_FAILED
+    nowhere = network.find("203.0.113.5", 7)
+    assert not isinstance(nowhere, ErrorCode)
+    assert isinstance(nowhere.peer, RefusingPeer)
     assert network.find("no.invalid", 7) is ErrorCode.DNS_PARSE_FAILED
 
 

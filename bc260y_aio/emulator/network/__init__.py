@@ -1,5 +1,6 @@
 """The network of emulated modules: its hosts, the paths to them, and its delays, losses and outages."""
 
+from .attach import AttachResult, AttachStatus
 from .coverage import CoverageProfile
 from .http import HttpAnswer, HttpPeer, HttpRequest
 from .network import Network
@@ -8,6 +9,8 @@ from .peers import EchoPeer, Peer, PeerConnection, RefusingPeer, SilentPeer, Sin
 from .scripts import Expect, Hold, ScriptPeer, Send, Wait
 
 __all__ = [
+    "AttachResult",
+    "AttachStatus",
     "CoverageProfile",
     "EchoPeer",
     "Expect",

@@ -40,6 +40,11 @@ class CoverageProfile:
             up to 10485.76; 0: none.
         paging_window: how long it listens, by its DRX cycle, at the start of each extended cycle, in seconds: 2.56 to
             40.96.
+        has_cell: whether there is a cell. Without one, modules search for ever; a module that is registered loses the
+            network, and nothing gets through.
+        reject_cause: the EMM cause with which the network rejects modules (TS 24.301, 9.9.3.9), 1 to 255: 3 illegal UE,
+            11 PLMN not allowed, 13 no roaming in this area, 15 no suitable cells, 19 ESM failure such as a wrong APN,
+            22 congestion, and so on; None: it accepts them.
         psm: whether the network grants the PSM that AT+CPSMS asks for, with the times asked for.
     """
 
@@ -54,6 +59,8 @@ class CoverageProfile:
     drx: float = 0.0
     edrx: float = 0.0
     paging_window: float = 2.56
+    has_cell: bool = True
+    reject_cause: int | None = None
     psm: bool = True
 
     def __post_init__(self) -> None:
@@ -63,6 +70,8 @@ class CoverageProfile:
         for name in ("rate_up", "rate_down"):
             self._check(name, getattr(self, name) is None or getattr(self, name) > 0, "more than 0")
 
+        is_cause = self.reject_cause is None or 1 <= self.reject_cause <= 255
+        self._check("reject_cause", is_cause, "an EMM cause, 1 to 255, or None")
         self._check("loss", 0.0 <= self.loss <= 1.0, "a probability, 0 to 1")
         self._check("drx", self.drx in (0, *DRX_CYCLES), f"0 or one of {', '.join(map(str, DRX_CYCLES))}")
         self._check("edrx", not self.edrx or _is_extended_cycle(self.edrx), "0 or one of 20.48, 40.96 ... 10485.76")

@@ -8,6 +8,7 @@ from typing import Final
 from .peers import Peer
 
 LOOPBACK: Final = "127.0.0.1"
+LOOPBACK_6: Final = "::1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,16 +16,14 @@ class Host:
     """A host of the network.
 
     Attributes:
-        address: its own address.
+        addresses: its own addresses, IPv4 before IPv6.
         peer: the scripted peer that answers on its ports; None for the real servers on the loopback interface.
         ports: the exceptions by port: a scripted peer, or another port of the loopback interface.
-        loopback: the loopback address of the real servers.
     """
 
-    address: str
+    addresses: tuple[str, ...]
     peer: Peer | None = None
     ports: Mapping[int, Peer | int] = field(default_factory=dict)
-    loopback: str = LOOPBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +49,34 @@ class Destination:
     @property
     def is_named(self) -> bool:
         """Whether the module had to ask for the address."""
-        return self.host != self.address
+        return read_address(self.host) is None
 
 
-def is_address(name: str) -> bool:
-    """Return whether a name is an address."""
+def read_address(text: str) -> str | None:
+    """Return an address in its usual form, or None if the text is none.
+
+    IPv6 addresses may also be written as 16 decimal numbers with dots, as TS 27.007 (10.1.1) has them.
+    """
+    octets = text.split(".")
     try:
-        ipaddress.ip_address(name)
+        return str(ipaddress.ip_address(bytes(map(int, octets)) if len(octets) == 16 else text))
     except ValueError:
-        return False
+        return None
 
-    return True
+
+def write_octets(address: str) -> str:
+    """Return an address as decimal numbers with dots: 4 of IPv4, 16 of IPv6 (TS 27.007, 10.1.1)."""
+    return ".".join(map(str, ipaddress.ip_address(address).packed))
 
 
 def is_loopback(address: str) -> bool:
     """Return whether an address is on the loopback interface."""
     return ipaddress.ip_address(address).is_loopback
+
+
+def loopback_of(address: str) -> str:
+    """Return the address of the loopback interface that an address leads to where nothing else is said."""
+    if is_loopback(address):
+        return address
+
+    return LOOPBACK_6 if ":" in address else LOOPBACK

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from .attach import AttachResult, attach_result
 from .coverage import PROFILE_FIELDS, CoverageProfile, coverage_figures
 from .directory import Directory
 from .paths import NetworkPath, PathOwner, PathRadio, TcpPath, UdpPath
@@ -29,6 +30,7 @@ class Network(Directory):
             (:func:`~bc260y_aio.emulator.network.coverage.coverage_figures` has their figures); None for those of
             :class:`CoverageProfile`.
         names: every name resolves; otherwise only those of hosts that were added.
+        any_address: every address leads to the loopback interface, as names do.
         seed: where the random sequence of jitter and loss begins.
         now: the time, aware; by default the host's.
         **figures: single conditions; they go before those of the coverage. :class:`CoverageProfile` has the list.
@@ -60,19 +62,23 @@ class Network(Directory):
         coverage: str | None = None,
         *,
         names: bool = True,
+        any_address: bool = False,
         seed: int = 0,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         **figures: Any,
     ) -> None:
-        super().__init__(names=names)
+        super().__init__(names=names, any_address=any_address)
+        self._listeners: dict[Callable[[], None], None] = {}
+        # A dict keeps the order, so that what concerns all paths happens in the same order each time.
+        self._paths: dict[NetworkPath, None] = {}
+        self._outage = False
+        self._has_cell = True
+        self._reject_cause: int | None = None
         self._apply(CoverageProfile(**coverage_figures(coverage) | figures))
         self.datagrams_lost = 0
         self.now = now
         self.ntp_time: Callable[[str, int], datetime | None] = lambda server, port: self.now()
         self._random = random.Random(f"{seed}.network")
-        # A dict keeps the order, so that what concerns all paths happens in the same order each time.
-        self._paths: dict[NetworkPath, None] = {}
-        self._outage = False
 
     def __repr__(self) -> str:
         state = " outage" if self._outage else ""
@@ -94,6 +100,33 @@ class Network(Directory):
         for name in PROFILE_FIELDS:
             setattr(self, name, getattr(profile, name))
 
+    @property
+    def has_cell(self) -> bool:
+        """Whether there is a cell: see :class:`CoverageProfile`."""
+        return self._has_cell
+
+    @has_cell.setter
+    def has_cell(self, has_cell: bool) -> None:
+        if has_cell != self._has_cell:
+            self._has_cell = has_cell
+            self._resume_if_reachable()
+            self._notify_listeners()
+
+    @property
+    def reject_cause(self) -> int | None:
+        """The EMM cause with which modules are rejected: see :class:`CoverageProfile`."""
+        return self._reject_cause
+
+    @reject_cause.setter
+    def reject_cause(self, cause: int | None) -> None:
+        if cause != self._reject_cause:
+            self._reject_cause = cause
+            self._notify_listeners()
+
+    def _notify_listeners(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
     # Delays, losses, outages
 
     @property
@@ -104,7 +137,15 @@ class Network(Directory):
     @outage.setter
     def outage(self, outage: bool) -> None:
         self._outage = outage
-        if not outage:
+        self._resume_if_reachable()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing gets through: there is an outage, or no cell."""
+        return self._outage or not self.has_cell
+
+    def _resume_if_reachable(self) -> None:
+        if not self.is_silent:
             for path in tuple(self._paths):
                 path.resume()
 
@@ -114,9 +155,21 @@ class Network(Directory):
 
     def loses(self) -> bool:
         """Draw whether a datagram is lost."""
-        return self._outage or (bool(self.loss) and self._random.random() < self.loss)
+        return self.is_silent or (bool(self.loss) and self._random.random() < self.loss)
 
     # Requests of a module
+
+    def attach(self) -> AttachResult:
+        """Return the answer to a module that attaches now."""
+        return attach_result(has_cell=self.has_cell, reject_cause=self.reject_cause)
+
+    def watch_attach(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call back each time that :meth:`attach` may return something else; return what ends that.
+
+        A module that is registered then loses the network, or is rejected by it; one that searches finds it.
+        """
+        self._listeners[changed] = None
+        return lambda: self._listeners.pop(changed, None)
 
     def path(self, service_type: str, owner: PathOwner, radio: PathRadio) -> NetworkPath:
         """Make a path for a socket of a module; it is then opened to the destination that :meth:`find` returns."""
@@ -127,7 +180,7 @@ class Network(Directory):
 
     async def exchange(self) -> bool:
         """Wait as long as a question and its answer take; return False if no answer came."""
-        if self._outage:
+        if self.is_silent:
             await asyncio.sleep(ANSWER_TIMEOUT)
             return False
 

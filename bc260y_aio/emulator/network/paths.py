@@ -67,7 +67,7 @@ class PathConditions(Protocol):
     datagrams_lost: int
 
     @property
-    def outage(self) -> bool:
+    def is_silent(self) -> bool:
         """Whether nothing gets through at present."""
 
     def delay(self) -> float:
@@ -128,7 +128,7 @@ class NetworkPath(abc.ABC):
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def _is_held(self) -> bool:
-        return self._conditions.outage
+        return self._conditions.is_silent
 
     # Calls from the module
 

@@ -6,6 +6,7 @@ from typing import Final
 from ....at.commands import Ping, QueryNetworkTime, Resolve
 from ....at.completions import NetworkTime, PingError, PingFinished, PingReply, Resolution, ResolvedAddress
 from ....errors import ErrorCode
+from ...network.destinations import write_octets
 from ...network.paths import QUESTION, UDP_HEADER
 from ..parts import Parts
 
@@ -23,11 +24,12 @@ async def resolve(parts: Parts, command: Resolve) -> None:
         parts.writer.complete(Resolution(ErrorCode.OPERATION_TIMEOUT))
         return
 
-    address = parts.network.resolve(command.host)
-    if address is None:
+    addresses = parts.network.resolve_all(command.host)
+    if not addresses:
         parts.writer.complete(Resolution(ErrorCode.DNS_PARSE_FAILED))
     else:
-        parts.writer.complete(Resolution(ErrorCode.SUCCESS, 1, 0), ResolvedAddress(address))
+        lines = [ResolvedAddress(write_octets(address)) for address in addresses]
+        parts.writer.complete(Resolution(ErrorCode.SUCCESS, len(lines), 0), *lines)
 
 
 async def ping(parts: Parts, command: Ping) -> None:

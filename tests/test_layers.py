@@ -49,10 +49,12 @@ DEPENDENCIES: Final = {"anyio", "serial", "serial_asyncio", "_typeshed"}
 
 # What a package uses where it is installed, and does without elsewhere.
 OPTIONAL: Final = {
+    "cli": {"prompt_toolkit", "rich", "shtab"},
     "emulator": {"h11"},
     "fleet": {"bokeh", "distributed", "hdrh"},
-    "testing": {"pytest", "pytest_asyncio"},
+    "line": {"tomli_w"},
     "routing": {"uvloop"},
+    "testing": {"pytest", "pytest_asyncio"},
 }
 
 # Only port/ imports pyserial.

@@ -1,4 +1,4 @@
-"""``bc260y-aio at``: AT commands, on the command line, from a pipe or at a prompt."""
+"""``bc260y-aio at``: AT commands from the command line, from standard input, or at a prompt."""
 
 import argparse
 import asyncio
@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..at.commands import read_verbatim
 from ..at.completions import SendResult
@@ -14,34 +14,39 @@ from ..at.responses import STANDARD, Completion, Information, Response, Success
 from ..at.syntax import PayloadFormat, is_text
 from ..at.urcs import DamagedLine, DamagedPayload, DataReceived, LateAnswer, ProbeAnswered, Resynchronised
 from ..errors import CommandFailed, CommandTimeout
+from .at_names import help_text
 from .common import (
     EXIT_FAILURE,
     Subparsers,
     add_port_options,
     add_trace_options,
-    complain,
-    opened,
-    reason,
-    say,
+    error_text,
+    print_error,
+    print_line,
+    run_until_first,
     seconds,
-    until_first,
 )
+from .device import opened
+from .extras import require
 from .observer import Observer
 from .stdio import Input
-from .terminal import PROMPT, Terminal
+
+if TYPE_CHECKING:
+    from .prompt import Prompt
 
 _READ_SIZE: Final = 4096
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "at",
-        help="send AT commands: those given, those of standard input, or at a prompt",
-        description="Send AT commands as they are, and print what the module says, URCs as they come. Without a "
-        "command there is a prompt, or each line of standard input is one. Nothing in the module is changed but by "
-        "them. Ctrl-D or Ctrl-C ends it. The exit status is 1 when a command failed.",
-        epilog="To see every byte, name the port as spy:///dev/ttyUSB0.",
+        help=summary,
+        description="Send AT commands unchanged, and print the responses and URCs as they come. Without a command, "
+        "each line of standard input is one; at a terminal there is a prompt with completion (Tab), history and help. "
+        "Only these commands change anything in the module. Ctrl-D or Ctrl-C ends it. The exit status is 1 if a "
+        "command failed.",
+        epilog="To see every byte, use the port spy:///dev/ttyUSB0.",
     )
     add_port_options(parser)
     add_trace_options(parser)
@@ -50,7 +55,8 @@ def add_to(commands: Subparsers) -> None:
         "--timeout",
         type=seconds,
         metavar="SECONDS",
-        help="how long to wait for the result of a command, and for what follows OK; by default as long as it may take",
+        help="how long to wait for the result of a command, and for what follows OK; by default the time limit of the "
+        "command",
     )
     parser.add_argument(
         "--wait", type=seconds, default=0.0, metavar="SECONDS", help="show URCs for this long after the last command"
@@ -59,25 +65,28 @@ def add_to(commands: Subparsers) -> None:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Send what is given, or what is entered."""
+    """Send the given or entered commands."""
     for line in options.lines:
         try:
             read_verbatim(line)
         except ValueError as exc:
             options.refuse(str(exc))
 
-    async with opened(Observer(options.port, baudrate=options.baudrate), options) as observer:
-        if options.lines:
-            return await Conversation(observer, options).hold(_given(options.lines))
+    if is_at_prompt := not options.lines and _is_terminal():
+        require("prompt_toolkit", "the prompt")
 
-        if not _is_terminal():
-            return await Conversation(observer, options).hold(_piped(Input()))
+    async with opened(Observer(options.port, baudrate=options.baudrate), options) as modem:
+        if not is_at_prompt:
+            lines = _given(options.lines) if options.lines else _piped(Input())
+            return await CommandRun(modem, options).run(lines)
 
-        async with Terminal() as terminal:
-            rate = f" at {observer.baudrate} baud" if observer.baudrate else ""
-            terminal.show(f"{options.port}{rate}; Ctrl-D ends it")
-            with _logging_to(terminal):
-                await Conversation(observer, options, terminal).hold(terminal.lines())
+        from .prompt import Prompt
+
+        async with Prompt() as prompt:
+            rate = f" at {modem.baudrate} baud" if modem.baudrate else ""
+            prompt.show(f"{options.port}{rate}; Tab completes, help lists the commands, Ctrl-D ends")
+            with _logging_to(prompt.output):
+                await CommandRun(modem, options, prompt).run(prompt.lines())
 
             return 0
 
@@ -102,12 +111,12 @@ async def _piped(source: Input) -> AsyncIterator[str]:
 
 
 @contextlib.contextmanager
-def _logging_to(terminal: Terminal) -> Iterator[None]:
-    """Let what is logged on standard error not go through the prompt."""
+def _logging_to(output: Any) -> Iterator[None]:
+    """Write log records for standard error to ``output`` instead, above the prompt."""
     streams = [handler for handler in logging.getLogger().handlers if isinstance(handler, logging.StreamHandler)]
     moved = [handler for handler in streams if handler.stream is sys.stderr]
     for handler in moved:
-        handler.setStream(_Above(terminal))
+        handler.setStream(output)
 
     try:
         yield
@@ -116,125 +125,123 @@ def _logging_to(terminal: Terminal) -> Iterator[None]:
             handler.setStream(sys.stderr)
 
 
-class _Above:
-    """A stream of lines, shown above the prompt."""
+class CommandRun:
+    """Sends commands, and shows all responses and URCs in the order in which they come."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-
-    def write(self, text: str) -> None:
-        self._terminal.show(text.rstrip("\n"))
-
-    def flush(self) -> None:
-        pass
-
-
-class Conversation:
-    """Commands, and all that the module says, in the order in which it says it."""
-
-    def __init__(self, observer: Observer, options: argparse.Namespace, terminal: Terminal | None = None) -> None:
-        self._guest = observer
+    def __init__(self, modem: Observer, options: argparse.Namespace, prompt: "Prompt | None" = None) -> None:
+        self._modem = modem
         self._timeout: float | None = options.timeout
         self._wait: float = options.wait
-        self._terminal = terminal
+        self._prompt = prompt
         self._has_failed = False
-        # What is heard waits here, for a subscriber must not fail, and showing may.
-        self._heard: asyncio.Queue[str] = asyncio.Queue()
+        # Lines wait here because showing one may fail, and a subscriber must not.
+        self._shown: asyncio.Queue[str] = asyncio.Queue()
         self._lost: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
-        observer.subscribe(self._hear)
-        observer.listen(self._receive, self._lose)
+        modem.subscribe(self._receive_urc)
+        modem.listen(self._receive_data, self._lose)
 
-    async def hold(self, lines: AsyncIterator[str]) -> int:
-        """Send each line, show what comes, and return the exit status.
+    async def run(self, lines: AsyncIterator[str]) -> int:
+        """Send each line, show the responses, and return the exit status.
 
         Raises:
-            PortLost: the port went away.
+            PortLost: the port was lost.
             ModemNotResponding: the module does not answer any more.
-            BrokenPipeError: nobody reads what is printed.
+            BrokenPipeError: the reader of standard output has closed it.
         """
         try:
-            await until_first(self._ask_all(lines), self._show_all(), self._await_loss())
+            await run_until_first(self._send_all(lines), self._show_all(), self._await_loss())
         finally:
-            while not self._heard.empty():
-                self._show(self._heard.get_nowait())
+            while not self._shown.empty():
+                self._show(self._shown.get_nowait())
 
         return EXIT_FAILURE if self._has_failed else 0
 
     async def _await_loss(self) -> None:
         raise await self._lost
 
-    async def _ask_all(self, lines: AsyncIterator[str]) -> None:
+    async def _send_all(self, lines: AsyncIterator[str]) -> None:
         async for line in lines:
-            if line.strip():
-                await self._ask(line.strip())
+            match line.split():
+                case []:
+                    pass
+                case ["exit" | "quit"] if self._prompt is not None:
+                    return
+                case ["help" | "?", *topic] if self._prompt is not None:
+                    self._show_lines(f"> {line}", *help_text(" ".join(topic)))
+                case _:
+                    await self._send(line.strip())
 
         await asyncio.sleep(self._wait)
 
-    async def _ask(self, line: str) -> None:
-        if self._terminal is not None:
-            self._heard.put_nowait(PROMPT + line)
+    async def _send(self, line: str) -> None:
+        if self._prompt is not None:
+            self._show_lines(f"> {line}")
 
         completions: list[Completion] = []
 
-        def hear(response: Information | Completion) -> None:
+        def watch(response: Information | Completion) -> None:
             if isinstance(response, Completion):
                 if not completions:
-                    self._say(Success())
+                    self._show_response(Success())
 
                 completions.append(response)
 
-            self._say(response)
+            self._show_response(response)
 
         try:
-            await self._guest.ask(line, self._timeout, hear)
+            await self._modem.ask(line, self._timeout, watch)
         except CommandFailed as exc:
             self._has_failed = True
-            self._heard.put_nowait(_final_result(exc))
+            self._shown.put_nowait(_final_result(exc))
         except (CommandTimeout, ValueError) as exc:
             self._has_failed = True
-            self._complain(reason(exc))
+            self._show_error(error_text(exc))
         else:
             if not completions:
-                self._say(Success())
+                self._show_response(Success())
 
             self._has_failed |= any(map(_is_failure, completions))
 
-    # What is heard
+    # Receiving
 
-    def _hear(self, event: Response) -> None:
-        if (text := _spell(event)) is not None:
-            self._heard.put_nowait(text)
+    def _receive_urc(self, event: Response) -> None:
+        if (text := _format_urc(event)) is not None:
+            self._shown.put_nowait(text)
 
-    def _receive(self, connect_id: int, data: bytes) -> None:
+    def _receive_data(self, connect_id: int, data: bytes) -> None:
         form = PayloadFormat.TEXT if is_text(data) else PayloadFormat.HEX
-        self._heard.put_nowait(DataReceived(connect_id, data, form).encode(STANDARD).decode("latin-1"))
+        self._shown.put_nowait(DataReceived(connect_id, data, form).encode(STANDARD).decode("latin-1"))
 
     def _lose(self, error: Exception) -> None:
         if not self._lost.done():
             self._lost.set_result(error)
 
-    def _say(self, response: Response) -> None:
-        self._heard.put_nowait(response.write(STANDARD))
+    def _show_response(self, response: Response) -> None:
+        self._shown.put_nowait(response.write(STANDARD))
 
-    # What is shown
+    # Showing
+
+    def _show_lines(self, *lines: str) -> None:
+        for line in lines:
+            self._shown.put_nowait(line)
 
     async def _show_all(self) -> None:
         while True:
-            self._show(await self._heard.get())
+            self._show(await self._shown.get())
 
     def _show(self, text: str) -> None:
-        show = say if self._terminal is None else self._terminal.show
+        show = print_line if self._prompt is None else self._prompt.show
         show(text)
 
-    def _complain(self, message: str) -> None:
-        if self._terminal is None:
-            complain(message)
+    def _show_error(self, message: str) -> None:
+        if self._prompt is None:
+            print_error(message)
         else:
-            self._heard.put_nowait(message)
+            self._shown.put_nowait(message)
 
 
-def _spell(event: Response) -> str | None:
-    """Return what a URC looked like; None for what is none."""
+def _format_urc(event: Response) -> str | None:
+    """Return the text of a URC; None for an event that is not one."""
     match event:
         case ProbeAnswered() | Resynchronised() | LateAnswer(response=Success()):
             return None
@@ -249,7 +256,7 @@ def _spell(event: Response) -> str | None:
 
 
 def _final_result(exc: CommandFailed) -> str:
-    """Return the result code that a failure was told by."""
+    """Return the final result code of a failed command."""
     if exc.code is not None:
         return f"+CME ERROR: {exc.code}"
 
@@ -258,5 +265,5 @@ def _final_result(exc: CommandFailed) -> str:
 
 
 def _is_failure(completion: Completion) -> bool:
-    """Tell whether a command that was accepted came to nothing."""
+    """Return whether a completion reports a failure."""
     return completion == SendResult(ok=False) or bool(getattr(completion, "error", 0))

@@ -1,17 +1,14 @@
-"""What the commands share."""
+"""What the commands share: options, output, and running coroutines concurrently."""
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..errors import CommandError, NotRegistered
-from ..modem.modem import Modem
-from ..tracing import ChromeTrace
+from .extras import is_installed
 
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
@@ -20,7 +17,7 @@ EXIT_INTERRUPTED: Final = 130
 # The variable that names the port when --port does not.
 PORT_VARIABLE: Final = "BC260Y_PORT"
 
-M = TypeVar("M", bound=Modem)
+LABEL_WIDTH: Final = 14
 
 if TYPE_CHECKING:
     Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -36,35 +33,35 @@ def add_port_options(parser: argparse.ArgumentParser, *, emulated: str | None = 
 
     Args:
         parser: the command's parser.
-        emulated: the emulator that serves when no port is named; None makes the port required.
+        emulated: the URL of the emulator to use without a port; None makes the port required.
     """
     fallback = f"; otherwise {emulated.replace('%', '%%')}" if emulated else ""
     parser.add_argument(
         "--port",
         default=os.environ.get(PORT_VARIABLE) or emulated,
-        help=f"device path, socket://host:port or emulator://; by default what {PORT_VARIABLE} says{fallback}",
+        help=f"device path, socket://host:port or emulator://; default: the variable {PORT_VARIABLE}{fallback}",
     )
     parser.add_argument(
         "--baudrate",
         type=whole_number(1),
         metavar="RATE",
-        help="rate of the serial port; the usual ones are tried by default",
+        help="rate of the serial port; by default the usual rates are tried",
     )
 
 
 def add_trace_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--trace`` and ``--trace-payload``, for a command that opens its modem with :func:`opened`."""
+    """Add ``--trace`` and ``--trace-payload``, for a command that opens its modem with :func:`.device.opened`."""
     parser.add_argument(
         "--trace",
         metavar="FILE",
-        help="write what the line and each socket do to a file for ui.perfetto.dev; one that is there is overwritten",
+        help="write a trace of the line and each socket to a file for ui.perfetto.dev; an existing file is replaced",
     )
-    parser.add_argument("--trace-payload", action="store_true", help="show in it what is sent and received")
+    parser.add_argument("--trace-payload", action="store_true", help="include the payload in the trace")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs to read")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def add_data_format_option(parser: argparse.ArgumentParser) -> None:
@@ -73,12 +70,12 @@ def add_data_format_option(parser: argparse.ArgumentParser) -> None:
         "--data-format",
         choices=("hex", "text", "auto"),
         default="hex",
-        help="how payload is written on the serial line (%(default)s)",
+        help="the payload format on the serial line (%(default)s)",
     )
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return what reads an argument that is a whole number from ``least`` to ``most``."""
+    """Return a function that reads a whole number from ``least`` to ``most`` from an argument."""
     wanted = f"{least} or more" if most is None else f"{least} to {most}"
 
     def read(text: str) -> int:
@@ -92,7 +89,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
-    """Read an argument that is a time in seconds."""
+    """Read a time in seconds from an argument."""
     try:
         number = float(text)
     except ValueError:
@@ -107,42 +104,72 @@ def seconds(text: str) -> float:
 # Output
 
 
-def say(line: str = "") -> None:
-    """Print a line at once, whoever reads it; see :func:`printable`.
+def print_line(line: str = "") -> None:
+    """Print a line at once; see :func:`printable`.
 
     Raises:
-        BrokenPipeError: nobody does any more.
+        BrokenPipeError: the reader of standard output has closed it.
     """
     write(f"{printable(line)}\n")
 
 
-def say_json(value: Any, *, indent: int | None = 2) -> None:
+def print_field(label: str, text: str, style: str = "") -> None:
+    """Print a label and a text, which may have several lines, in two columns.
+
+    Args:
+        label: the label.
+        text: the text.
+        style: the style of the label on a terminal, as rich names it.
+    """
+    if is_terminal() and is_installed("rich"):
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=LABEL_WIDTH - 1)
+        grid.add_column(overflow="fold")
+        grid.add_row(Text(label, style or "bold"), Text("\n".join(map(printable, text.split("\n")))))
+        Console(file=sys.stdout).print(grid)
+        return
+
+    for line in text.split("\n"):
+        print_line(f"{label:{LABEL_WIDTH}}{line}")
+        label = ""
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print a value as JSON at once."""
     write(f"{json.dumps(value, indent=indent)}\n")
 
 
 def write(text: str) -> None:
-    """Print text as it is, at once."""
-    # Python has no standard output where the caller has closed it.
+    """Print text unchanged, at once."""
+    # sys.stdout is None if the caller has closed standard output.
     if sys.stdout is not None:
         sys.stdout.write(text)
         sys.stdout.flush()
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Print a line on standard error."""
     if sys.stderr is not None:
         sys.stderr.write(f"bc260y-aio: {printable(message)}\n")
         sys.stderr.flush()
 
 
+def is_terminal() -> bool:
+    """Return whether standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def printable(text: str) -> str:
-    """Return text with every character escaped that a terminal might obey."""
+    """Return text with all control characters escaped, so that a terminal does not interpret them."""
     return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
 
 
-def reason(exc: BaseException) -> str:
-    """Return what went wrong, in one line."""
+def error_text(exc: BaseException) -> str:
+    """Return the message of an exception, in one line."""
     match exc:
         case OSError(strerror=str(text), filename=str(name)):
             return f"{name}: {text}"
@@ -154,50 +181,14 @@ def reason(exc: BaseException) -> str:
             return " ".join(str(exc).split()) or type(exc).__name__
 
 
-# The module
-
-
-@contextlib.asynccontextmanager
-async def opened(modem: M, options: argparse.Namespace) -> AsyncIterator[M]:
-    """Open a modem for the time of a block, and trace it if that was asked for.
-
-    Raises:
-        OSError: it cannot be opened; or the file of the trace cannot be written.
-    """
-    with contextlib.ExitStack() as stack:
-        if options.trace is not None:
-            trace = stack.enter_context(ChromeTrace(options.trace))
-            modem.trace(trace, payload=options.trace_payload)
-
-        async with modem:
-            yield modem
-
-
-async def wait_for_network(modem: Modem) -> None:
-    """Wait, for a bounded time, until the module is registered, and tell the user why.
-
-    Raises:
-        NotRegistered: it was not in time.
-    """
-    try:
-        is_registered = (await modem.registration()).status.is_registered
-    except (CommandError, NotRegistered):
-        # Firmware that does not tell gets the benefit of the doubt.
-        return
-
-    if not is_registered:
-        complain("the module is not registered with a network; waiting for it")
-        await modem.wait_registered()
-
-
 # Tasks
 
 
-async def until_first(*works: Coroutine[Any, Any, None]) -> None:
-    """Run coroutines at once until the first of them has ended, and cancel the others.
+async def run_until_first(*works: Coroutine[Any, Any, None]) -> None:
+    """Run coroutines concurrently until the first of them ends, and cancel the others.
 
     Raises:
-        Exception: what the first one raised, or else another on its way out.
+        Exception: the exception of the first one, or else of another one while it was cancelled.
     """
     tasks = [asyncio.create_task(work) for work in works]
     try:

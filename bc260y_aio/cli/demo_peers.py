@@ -1,11 +1,11 @@
-"""The demo's servers: they keep what arrives, and say what they have."""
+"""The servers of the demo: they keep what arrives, and report its digest."""
 
 import asyncio
 import contextlib
 import hashlib
 from typing import Any, Final
 
-# All of it is printable, so that it goes through a module that is set to text.
+# The protocol is printable, so that a module whose payload format is text can carry it.
 _HEAD_SIZE: Final = 19
 _REPORT: Final = "SHARE"
 _PIECE: Final = "PIECE"
@@ -16,24 +16,24 @@ DIGEST_SIZE: Final = 2 * hashlib.sha256().digest_size
 
 
 def digest_of(data: bytes) -> bytes:
-    """Return the digest of a share, as both ends tell it."""
+    """Return the digest of a part, as both ends compute it."""
     return hashlib.sha256(data).hexdigest().encode()
 
 
 def report_on(number: int, size: int) -> bytes:
-    """Return what announces a share of ``size`` bytes, or asks for the verdict on one of ``size`` datagrams."""
+    """Return the message that announces ``size`` bytes, or asks for the report on ``size`` datagrams."""
     return _head(_REPORT, number, size)
 
 
 def split_datagrams(number: int, data: bytes, largest: int) -> list[bytes]:
-    """Cut a share into numbered datagrams of up to ``largest`` bytes."""
+    """Split data into numbered datagrams of up to ``largest`` bytes."""
     step = largest - _HEAD_SIZE
-    pieces = [data[start : start + step] for start in range(0, len(data), step)]
-    return [_head(_PIECE, number, index) + piece for index, piece in enumerate(pieces)]
+    parts = [data[start : start + step] for start in range(0, len(data), step)]
+    return [_head(_PIECE, number, index) + part for index, part in enumerate(parts)]
 
 
 def read_missing(answer: bytes) -> list[int]:
-    """Return the indexes of the datagrams that an answer names as missing."""
+    """Return the indexes of the datagrams that an answer reports missing."""
     mark, *indexes = answer.split() or [b""]
     return [int(index) for index in indexes] if mark == _MISSING else []
 
@@ -48,10 +48,10 @@ def _read_head(data: bytes) -> tuple[str, int, int]:
 
 
 class Archive:
-    """Keeps what comes in by TCP, by share.
+    """Keeps the data received by TCP.
 
     Attributes:
-        received: the shares, by number.
+        received: the data, by number of the upload.
     """
 
     def __init__(self) -> None:
@@ -59,9 +59,9 @@ class Archive:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take one share, and answer with its digest."""
+        """Receive one upload, and answer with its digest."""
         self._writers.add(writer)
-        # What goes wrong here goes wrong at the other end, too, and is told there.
+        # An error here is also an error at the other end, which reports it.
         with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
             _, number, size = _read_head(await reader.readexactly(_HEAD_SIZE))
             self.received[number] = data = await reader.readexactly(size)
@@ -73,42 +73,42 @@ class Archive:
         self._writers.discard(writer)
 
     def close(self) -> None:
-        """End the connections that are still there."""
+        """Abort the open connections."""
         for writer in self._writers:
             writer.transport.abort()
 
 
 class DatagramArchive(asyncio.DatagramProtocol):
-    """Keeps what comes in by UDP, by share and in order.
+    """Keeps the data received by UDP, in order.
 
     Attributes:
-        received: the shares that are complete, by number.
+        received: the complete data, by number of the upload.
     """
 
     def __init__(self) -> None:
         self.received: dict[int, bytes] = {}
-        self._pieces: dict[int, dict[int, bytes]] = {}
+        self._parts: dict[int, dict[int, bytes]] = {}
 
     def connection_made(self, transport: Any) -> None:
-        """Take the transport."""
+        """Keep the transport."""
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        """Keep a piece; or answer with the digest, or with what is missing."""
+        """Keep a datagram; or answer with the digest, or with the numbers of the missing datagrams."""
         try:
             mark, number, value = _read_head(data)
         except ValueError:
             return
 
-        pieces = self._pieces.setdefault(number, {})
+        parts = self._parts.setdefault(number, {})
         if mark == _PIECE:
-            pieces[value] = data[_HEAD_SIZE:]
+            parts[value] = data[_HEAD_SIZE:]
             return
 
-        missing = [index for index in range(value) if index not in pieces][:_MOST_NAMED]
+        missing = [index for index in range(value) if index not in parts][:_MOST_NAMED]
         if missing:
             self._transport.sendto(b" ".join([_MISSING, *(b"%d" % index for index in missing)]), addr)
             return
 
-        self.received[number] = whole = b"".join(pieces[index] for index in range(value))
+        self.received[number] = whole = b"".join(parts[index] for index in range(value))
         self._transport.sendto(digest_of(whole), addr)

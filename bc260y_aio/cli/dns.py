@@ -1,4 +1,4 @@
-"""``bc260y-aio dns``: what the module's resolver knows, and whom it asks."""
+"""``bc260y-aio dns``: resolve names with the module, and show or set its DNS servers."""
 
 import argparse
 from dataclasses import asdict
@@ -12,25 +12,24 @@ from .common import (
     add_json_option,
     add_port_options,
     add_trace_options,
-    complain,
-    opened,
-    reason,
-    say,
-    say_json,
-    wait_for_network,
+    error_text,
+    print_error,
+    print_json,
+    print_line,
 )
+from .device import opened, wait_for_network
 from .observer import Observer
 
 # A primary and a secondary one (guide 2.2.7).
 _MOST_SERVERS: Final = 2
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "dns",
-        help="resolve names, show or set the DNS servers",
-        description="Resolve names with the module's resolver, or show or set the servers that it asks.",
+        help=summary,
+        description="Resolve names with the module's resolver, or show or set its DNS servers.",
     )
     add_port_options(parser)
     add_trace_options(parser)
@@ -42,41 +41,41 @@ def add_to(commands: Subparsers) -> None:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Do the one thing of three that the options ask for."""
+    """Resolve names, show the servers, or set them."""
     if bool(options.names) + options.servers + (options.set is not None) != 1:
-        options.refuse("names to resolve, or --servers, or --set: one of them")
+        options.refuse("give either names to resolve, or --servers, or --set")
 
     if options.set is not None and len(options.set) > _MOST_SERVERS:
         options.refuse("--set takes a primary and a secondary DNS server")
 
-    async with opened(Observer(options.port, baudrate=options.baudrate, stays_awake=True), options) as observer:
-        await wait_for_network(observer)
+    async with opened(Observer(options.port, baudrate=options.baudrate, stays_awake=True), options) as modem:
+        await wait_for_network(modem)
         if options.names:
-            return await _resolve(observer, options)
+            return await _resolve(modem, options)
 
         if options.set is not None:
-            await observer.set_dns_servers(*options.set)
+            await modem.set_dns_servers(*options.set)
 
-        _show_servers(await observer.dns_servers(), as_json=options.json)
+        _show_servers(await modem.dns_servers(), as_json=options.json)
         return 0
 
 
-async def _resolve(observer: Observer, options: argparse.Namespace) -> int:
+async def _resolve(modem: Observer, options: argparse.Namespace) -> int:
     found: dict[str, list[str] | None] = {}
     for name in options.names:
         try:
-            found[name] = addresses = await observer.resolve(name)
+            found[name] = addresses = await modem.resolve(name)
         except ResolutionError as exc:
             found[name] = None
-            complain(reason(exc))
+            print_error(error_text(exc))
             continue
 
         if not options.json:
             for address in addresses:
-                say(f"{name} {address}")
+                print_line(f"{name} {address}")
 
     if options.json:
-        say_json(found)
+        print_json(found)
 
     return 0 if all(found.values()) else EXIT_FAILURE
 
@@ -84,9 +83,9 @@ async def _resolve(observer: Observer, options: argparse.Namespace) -> int:
 def _show_servers(servers: DnsServers, *, as_json: bool) -> None:
     found = {name: address or None for name, address in asdict(servers).items() if name != "context_id"}
     if as_json:
-        say_json(found)
+        print_json(found)
         return
 
     for name, address in found.items():
         rank, _, version = name.partition("_")
-        say(f"{rank:10}{version.replace('ip', 'IP'):6}{address or '-'}")
+        print_line(f"{rank:10}{version.replace('ip', 'IP'):6}{address or '-'}")

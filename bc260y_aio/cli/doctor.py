@@ -8,12 +8,22 @@ from typing import Any, Final
 
 from ..doctor import Finding, Impact, Options, Outcome, Probe, Report, inspect_module
 from ..sockets.addresses import host_name, port_number
-from .common import Subparsers, add_json_option, add_port_options, say, say_json, write
+from .common import (
+    Subparsers,
+    add_json_option,
+    add_port_options,
+    print_error,
+    print_field,
+    print_json,
+    print_line,
+    write,
+)
+from .extras import require
 from .stdio import Input
 
 EXIT_DIFFERENCES: Final = 3
 
-_LABEL_WIDTH: Final = 14
+_STYLES: Final = {Outcome.AGREES: "green", Outcome.DIFFERS: "bold red", Outcome.NOT_CHECKED: "dim"}
 _NTP_PORT: Final = 123
 _LONGEST_ANSWER: Final = 1024
 
@@ -26,11 +36,11 @@ _QUESTIONS: Final[Mapping[Impact, str]] = {
 }
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "doctor",
-        help="check a module against the assumptions of this package",
+        help=summary,
         description="Check a module against the assumptions of this package. Print what agrees, what differs, and a "
         "profile for Modem(port, profile=...). Probes that cost money or wear the module need consent: --allow, --yes, "
         "or the answer to a question; without a terminal they are left out. The settings and sockets of the module are "
@@ -84,15 +94,20 @@ def _time_server(text: str) -> tuple[str, int]:
 
 async def run(options: argparse.Namespace) -> int:
     """Inspect the module, and show the report."""
+    if not options.json or options.save is not None:
+        require("tomli_w", "a profile")
+
     permitted = Options(allowed=await _consent(options), server=options.server, time_server=options.time_server)
     report = await inspect_module(options.port, baudrate=options.baudrate, options=permitted, on_probe=_report_probe)
     if options.json:
-        say_json(as_dict(options.port, report))
+        print_json(as_dict(options.port, report))
     else:
         _show(options.port, report)
 
     if options.save is not None:
         options.save.write_text(_profile_of(report), encoding="utf-8")
+        if not report.profile.quirks:
+            print_error(f"{options.save} has no entries: a Modem needs no profile for this module")
 
     return EXIT_DIFFERENCES if report.differences else 0
 
@@ -136,12 +151,12 @@ def _report_probe(probe: Probe) -> None:
 
 
 def _show(port: str, report: Report) -> None:
-    _line("port", port + (f" at {report.baudrate} baud" if report.baudrate else ""))
-    _line("firmware", report.revision or "-")
+    print_field("port", port + (f" at {report.baudrate} baud" if report.baudrate else ""))
+    print_field("firmware", report.revision or "-")
     for outcome in (Outcome.AGREES, Outcome.NOT_CHECKED, Outcome.DIFFERS):
         findings = report.of(outcome)
         if findings:
-            say()
+            print_line()
 
         for finding in findings:
             _show_finding(finding)
@@ -149,9 +164,11 @@ def _show(port: str, report: Report) -> None:
     agreeing, differing, unchecked = (
         len(report.of(one)) for one in (Outcome.AGREES, Outcome.DIFFERS, Outcome.NOT_CHECKED)
     )
-    say()
-    say(f"{agreeing} agree, {differing} differ, {unchecked} not checked. The profile, for Modem(port, profile=...):")
-    say()
+    print_line()
+    print_line(
+        f"{agreeing} agree, {differing} differ, {unchecked} not checked. The profile, for Modem(port, profile=...):"
+    )
+    print_line()
     write(_profile_of(report))
 
 
@@ -159,13 +176,8 @@ def _show_finding(finding: Finding) -> None:
     check, verdict = finding.check, finding.verdict
     section = f" (guide {check.section})" if check.section else ""
     seen = f": {verdict.seen}" if verdict.seen else ""
-    _line(verdict.outcome, f"{check.key}: {check.assumes}{section}{seen}")
-    if verdict.note:
-        _line("", verdict.note)
-
-
-def _line(label: str, text: str) -> None:
-    say(f"{label:{_LABEL_WIDTH}}{text}")
+    lines = [f"{check.key}: {check.assumes}{section}{seen}", verdict.note]
+    print_field(verdict.outcome, "\n".join(filter(None, lines)), _STYLES[verdict.outcome])
 
 
 def _profile_of(report: Report) -> str:

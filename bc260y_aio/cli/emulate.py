@@ -1,4 +1,4 @@
-"""``bc260y-aio emulate``: a module for any program that can open a serial port."""
+"""``bc260y-aio emulate``: an emulated module for any program that opens a serial port."""
 
 import argparse
 import textwrap
@@ -8,44 +8,50 @@ from typing import Any, Final
 from ..emulator import Emulator, Options
 from ..emulator.describe import described
 from ..emulator.network.coverage import COVERAGES
-from .common import Subparsers, complain, say
+from .common import Subparsers, print_error, print_line
 from .serving import add_line_options, check_link, serve
 
-# How the options are listed.
+# The layout of the list of options.
 _INDENT: Final = " " * 6
 _WIDTH: Final = 100
-# The options of the module, among those of the command line.
+# The prefix of the module's options among the parsed arguments.
 _PREFIX: Final = "option "
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "emulate",
-        help="serve an emulated module on a pty or a TCP port",
+        # The options of the module are too many for a usage line.
+        usage="bc260y-aio emulate [-h] [-v] [--line {pty,tcp}] [--link PATH] [--network COVERAGE] [--ledger]\n"
+        "                          [--OPTION VALUE ...] [URL]\n"
+        "       bc260y-aio emulate --options",
+        help=summary,
         description="Serve an emulated module to any program that opens serial ports, and print the name of its port. "
-        "Its sockets are real ones on this machine's loopback interface. Ctrl-C or SIGTERM ends it, and the exit "
-        "status is 0.",
-        epilog="What stands in the URL goes before what --network brings. The options of a URL, with what they mean: "
-        "bc260y-aio emulate --options.",
+        "Its sockets are sockets on this machine's loopback interface. Ctrl-C or SIGTERM ends it, and the exit status "
+        "is 0.",
+        epilog="An option in the URL takes precedence over --network. `bc260y-aio emulate --options` lists all options "
+        "with their defaults and meanings.",
     )
-    add_line_options(parser, "what the URL says, or else a pty")
+    add_line_options(parser, "the line of the URL, or else a pty")
     parser.add_argument(
         "--network",
         choices=tuple(COVERAGES),
         help="the coverage: latency, loss, rates and set-up times as of NB-IoT at coupling losses of 144, 154, 164 dB",
     )
-    parser.add_argument("--ledger", action="store_true", help="tell at the end what the radio did, on standard error")
-    parser.add_argument("--options", action="store_true", help="list the options that a URL may have, and end")
+    parser.add_argument(
+        "--ledger", action="store_true", help="print the ledger of the radio on standard error at the end"
+    )
+    parser.add_argument("--options", action="store_true", help="list the options of a URL, and exit")
     parser.add_argument(
         "url",
         nargs="?",
         default="emulator://",
         metavar="URL",
-        help='how the module is, such as "emulator://?baudrate=9600&latency=0.3"',
+        help='the options of the module, such as "emulator://?baudrate=9600&latency=0.3"',
     )
     group = parser.add_argument_group(
-        "options", "the same by name, and before what the URL says; bc260y_aio.emulator.Options and Faults explain them"
+        "options of the module", "each takes precedence over the same option in the URL; `--options` explains them"
     )
     for name, reader in Options.readers().items():
         if name not in ("line", "link", "network"):
@@ -69,46 +75,46 @@ def _checked(reader: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Serve until a signal ends it."""
+    """Serve until a signal."""
     if options.options:
         _list_options()
         return 0
 
     emulated = _emulated(options)
     async with Emulator(emulated) as emulator:
-        await serve(emulator.url, emulated.link, "this is an emulated BC260Y-CN")
+        await serve(emulator.url, emulated.link, "serving an emulated BC260Y-CN")
 
     if options.ledger:
-        complain(f"the radio: {emulator.radio.usage}")
+        print_error(f"the radio: {emulator.radio.usage}")
 
     return 0
 
 
 def _list_options() -> None:
-    """Print every option of a URL: its name, its default, and what it means."""
+    """Print every option of a URL with its default and its meaning."""
     group = ""
     for one in described():
         if one.group != group:
             if group:
-                say("")
+                print_line("")
 
             group = one.group
-            say(group)
+            print_line(group)
 
-        say(f"  {one.name}={one.default}")
+        print_line(f"  {one.name}={one.default}")
         for line in textwrap.wrap(one.meaning, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT):
-            say(line)
+            print_line(line)
 
 
 def _emulated(options: argparse.Namespace) -> Options:
-    """Return what is to be emulated.
+    """Return the options of the emulated module.
 
     Raises:
-        ValueError: it cannot be.
+        ValueError: an option has a wrong value.
     """
     url: str = options.url
     if options.network is not None:
-        # Put first, so that it is read as part of the URL: what stands there goes before it.
+        # Put first, so that the options of the URL take precedence.
         scheme, _, query = url.partition("?")
         url = f"{scheme}?network={options.network}" + (f"&{query}" if query else "")
 

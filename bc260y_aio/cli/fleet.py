@@ -9,17 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .common import EXIT_FAILURE, EXIT_INTERRUPTED, Subparsers, complain, say, seconds, whole_number, write
+from .common import EXIT_FAILURE, EXIT_INTERRUPTED, Subparsers, print_error, print_line, seconds, whole_number, write
 
 if TYPE_CHECKING:
     from ..fleet import FleetFaults, FleetReport, Plan
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "fleet",
-        help="run many emulated devices, on all cores or on a cluster",
+        help=summary,
         description="Run many devices, each with an emulated module of its own, and show what came of it. DEVICE is a "
         "coroutine function, called as device(modem, number), that reports once; what it raises is counted. Ctrl-C "
         "stops the devices and shows what there is. The exit status is 0 if every report succeeded, 1 if not.",
@@ -100,7 +100,7 @@ async def run(options: argparse.Namespace) -> int:
     try:
         from ..fleet import FleetFaults, Outage, fleet, write_page
     except ImportError as exc:
-        complain(f"{exc}; the fleet needs more packages: pip install 'bc260y-aio[fleet]'")
+        print_error(f"{exc}; the fleet needs more packages: pip install 'bc260y-aio[fleet]'")
         return EXIT_FAILURE
 
     if not options.verbose:
@@ -155,12 +155,12 @@ def _show(report: "FleetReport", file: Path | None) -> None:
         write(text)
     else:
         for line in str(report).splitlines():
-            say(line)
+            print_line(line)
 
     for kind, traceback in report.tracebacks.items():
-        complain(f"the first {kind}:")
+        print_error(f"the first {kind}:")
         for line in traceback.splitlines():
-            complain(f"  {line}")
+            print_error(f"  {line}")
 
 
 def _progress(devices: int) -> Callable[[Any], None]:
@@ -177,6 +177,6 @@ def _progress(devices: int) -> Callable[[Any], None]:
             sys.stderr.flush()
         elif time.monotonic() - shown >= _PROGRESS_INTERVAL:
             shown = time.monotonic()
-            complain(line)
+            print_error(line)
 
     return show

@@ -11,7 +11,8 @@ from ..at.commands import QueryDataFormat, QuerySleep
 from ..at.information import DataFormat, SleepSetting
 from ..at.privacy import hide
 from ..errors import CommandError, NotRegistered, ProtocolError
-from .common import Subparsers, add_json_option, add_port_options, add_trace_options, opened, say, say_json
+from .common import Subparsers, add_json_option, add_port_options, add_trace_options, print_json, print_line
+from .device import opened
 from .observer import Observer
 
 _LABEL_WIDTH: Final = 14
@@ -23,11 +24,11 @@ _DBM_PER_STEP: Final = 2
 _SLEEPS: Final = ("not allowed", "deep sleep allowed", "light sleep allowed")
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "info",
-        help="show what a module tells about itself",
+        help=summary,
         description="Show what a module tells about itself: who it is, its network, its sockets and its settings. "
         "Nothing is changed in it. What its firmware refuses to tell is shown as a dash.",
     )
@@ -41,13 +42,13 @@ def add_to(commands: Subparsers) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Ask, and show each answer as it comes."""
     found: dict[str, Any] = {"port": options.port}
-    async with opened(Observer(options.port, baudrate=options.baudrate), options) as observer:
-        found["baudrate"] = observer.baudrate
+    async with opened(Observer(options.port, baudrate=options.baudrate), options) as modem:
+        found["baudrate"] = modem.baudrate
         if not options.json:
-            _show("port", options.port + (f" at {observer.baudrate} baud" if observer.baudrate else ""))
+            _show("port", options.port + (f" at {modem.baudrate} baud" if modem.baudrate else ""))
 
         for fact in _FACTS:
-            value = await _find(fact, observer)
+            value = await _find(fact, modem)
             if fact.is_private and isinstance(value, str) and not options.unmasked:
                 value = hide(value)
 
@@ -56,16 +57,16 @@ async def run(options: argparse.Namespace) -> int:
                 _show(fact.label, "-" if value is None else fact.spell(value))
 
     if options.json:
-        say_json(found)
+        print_json(found)
 
     return 0
 
 
 def _show(label: str, text: str) -> None:
     first, *others = text.split("\n")
-    say(f"{label:{_LABEL_WIDTH}}{first}")
+    print_line(f"{label:{_LABEL_WIDTH}}{first}")
     for other in others:
-        say(" " * _LABEL_WIDTH + other)
+        print_line(" " * _LABEL_WIDTH + other)
 
 
 # What is asked
@@ -90,11 +91,11 @@ class Fact:
     is_private: bool = False
 
 
-async def _find(fact: Fact, observer: Observer) -> Any:
+async def _find(fact: Fact, modem: Observer) -> Any:
     try:
-        return await fact.ask(observer)
+        return await fact.ask(modem)
     except (CommandError, NotRegistered, ProtocolError, ValueError):
-        if observer.is_open:
+        if modem.is_open:
             return None
 
         raise
@@ -104,10 +105,10 @@ def _telling(pattern: str, *lines: str) -> Callable[[Observer], Awaitable[str | 
     """Return what asks with one line after another until an answer holds what is sought."""
     sought = re.compile(pattern, re.MULTILINE)
 
-    async def ask(observer: Observer) -> str | None:
+    async def ask(modem: Observer) -> str | None:
         for line in lines:
             try:
-                answer = "\n".join(await observer.execute(line))
+                answer = "\n".join(await modem.execute(line))
             except CommandError:
                 continue
 
@@ -119,8 +120,8 @@ def _telling(pattern: str, *lines: str) -> Callable[[Observer], Awaitable[str | 
     return ask
 
 
-async def _registration(observer: Observer) -> dict[str, Any]:
-    found = await observer.registration()
+async def _registration(modem: Observer) -> dict[str, Any]:
+    found = await modem.registration()
     return {
         "status": found.status.name.lower(),
         "is_registered": found.status.is_registered,
@@ -134,8 +135,8 @@ def _spell_registration(value: dict[str, Any]) -> str:
     return ", ".join([registered, *value["area"]])
 
 
-async def _signal(observer: Observer) -> dict[str, int | None] | None:
-    told = await _telling(r"^\+CSQ: ?(\d+,\d+)", "AT+CSQ")(observer)
+async def _signal(modem: Observer) -> dict[str, int | None] | None:
+    told = await _telling(r"^\+CSQ: ?(\d+,\d+)", "AT+CSQ")(modem)
     if told is None:
         return None
 
@@ -147,13 +148,13 @@ def _spell_signal(value: dict[str, int | None]) -> str:
     return "none" if value["dbm"] is None else f"{value['dbm']} dBm"
 
 
-async def _dns_servers(observer: Observer) -> list[str]:
-    found = await observer.dns_servers()
+async def _dns_servers(modem: Observer) -> list[str]:
+    found = await modem.dns_servers()
     servers = (found.primary_ipv4, found.secondary_ipv4, found.primary_ipv6, found.secondary_ipv6)
     return [server for server in servers if server]
 
 
-async def _sockets(observer: Observer) -> list[dict[str, Any]]:
+async def _sockets(modem: Observer) -> list[dict[str, Any]]:
     return [
         {
             "connect_id": one.connect_id,
@@ -163,7 +164,7 @@ async def _sockets(observer: Observer) -> list[dict[str, Any]]:
             "local_port": one.local_port,
             "state": one.state.name.lower(),
         }
-        for one in await observer.sockets()
+        for one in await modem.sockets()
     ]
 
 
@@ -177,21 +178,21 @@ def _spell_sockets(values: list[dict[str, Any]]) -> str:
     return "\n".join(map(_spell_socket, values)) or "none"
 
 
-async def _data_format(observer: Observer) -> dict[str, str]:
-    found = await observer.ask_one(QueryDataFormat(), DataFormat)
+async def _data_format(modem: Observer) -> dict[str, str]:
+    found = await modem.ask_one(QueryDataFormat(), DataFormat)
     return {"send": found.send.name.lower(), "receive": found.receive.name.lower()}
 
 
-async def _sleep(observer: Observer) -> int:
-    return (await observer.ask_one(QuerySleep(), SleepSetting)).mode
+async def _sleep(modem: Observer) -> int:
+    return (await modem.ask_one(QuerySleep(), SleepSetting)).mode
 
 
 def _spell_sleep(mode: int) -> str:
     return _SLEEPS[mode] if mode < len(_SLEEPS) else str(mode)
 
 
-async def _psm(observer: Observer) -> dict[str, Any]:
-    found = await observer.psm()
+async def _psm(modem: Observer) -> dict[str, Any]:
+    found = await modem.psm()
     return {
         "enabled": found.enabled,
         "periodic_update": _in_seconds(found.periodic_update),
@@ -207,8 +208,8 @@ def _spell_psm(value: dict[str, Any]) -> str:
     return f"on, periodic update (T3412) {periodic}, active time (T3324) {active}"
 
 
-async def _edrx(observer: Observer) -> dict[str, float | None]:
-    found = await observer.edrx()
+async def _edrx(modem: Observer) -> dict[str, float | None]:
+    found = await modem.edrx()
     return {"cycle": _in_seconds(found.cycle), "paging_window": _in_seconds(found.paging_window)}
 
 
@@ -219,8 +220,8 @@ def _spell_edrx(value: dict[str, float | None]) -> str:
     return f"cycle {_spell_time(value['cycle'])}, paging window {_spell_time(value['paging_window'])}"
 
 
-async def _clock(observer: Observer) -> str:
-    return (await observer.clock()).isoformat(" ")
+async def _clock(modem: Observer) -> str:
+    return (await modem.clock()).isoformat(" ")
 
 
 def _in_seconds(time: timedelta | None) -> float | None:

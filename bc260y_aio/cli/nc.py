@@ -1,7 +1,8 @@
-"""``bc260y-aio nc``: standard input to a socket of the module, and what comes back to standard output."""
+"""``bc260y-aio nc``: connect standard input and output to a socket of the module."""
 
 import argparse
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final
 
@@ -13,55 +14,60 @@ from .common import (
     add_data_format_option,
     add_port_options,
     add_trace_options,
-    opened,
+    run_until_first,
     seconds,
-    until_first,
-    wait_for_network,
     whole_number,
 )
+from .device import opened, wait_for_network
 from .stdio import Input, Output
 
 _RAIS: Final = {"none": RAI.NONE, "no-further-data": RAI.NO_FURTHER_DATA, "one-reply": RAI.ONE_REPLY}
 _READ_SIZE: Final = 16 * 1024
-# What fits into one AT+QISEND whatever it is (guide 2.2.5).
+# What fits into one AT+QISEND, whatever the bytes (guide 2.2.5).
 _DATAGRAM_SIZE: Final = {"hex": 512, "text": 1024, "auto": 512}
 
 
-def add_to(commands: Subparsers) -> None:
+def port_or_service(text: str) -> int:
+    """Read a port number or the name of a service from an argument."""
+    try:
+        return whole_number(1, 65535)(text) if text.isascii() and text.isdigit() else socket.getservbyname(text)
+    except OSError:
+        raise argparse.ArgumentTypeError(f"must be 1 to 65535, or the name of a service, not {text!r}") from None
+
+
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "nc",
-        help="connect standard input and output to a host",
-        description="Send standard input to a host, and write what comes back to standard output, byte for byte and "
-        "both at once. It ends when the host closes the connection, or as --wait tells. The exit status is 1 when not "
-        "everything was sent and acknowledged.",
-        epilog="A module cannot close one direction only: a host that waits for the end of its input waits for ever, "
-        "unless --wait ends it.",
+        help=summary,
+        description="Send standard input to a host and write the received data to standard output, both at once and "
+        "unchanged. It ends when the host closes the connection, or after --wait. The exit status is 1 if not all data "
+        "was sent and acknowledged.",
+        epilog="A module cannot close only one direction of a connection: a host that waits for the end of its input "
+        "waits until --wait closes the connection.",
     )
     add_port_options(parser)
     add_trace_options(parser)
     parser.add_argument("host", metavar="HOST", help="name or address")
-    parser.add_argument("remote_port", metavar="PORT", help="a number, or the name of a service")
-    parser.add_argument("-u", "--udp", action="store_true", help="send each piece of input, or line, as a datagram")
+    parser.add_argument("remote_port", type=port_or_service, metavar="PORT", help="a number, or the name of a service")
+    parser.add_argument("-u", "--udp", action="store_true", help="send each line, or each read of input, as a datagram")
+    parser.add_argument("-q", "--wait", type=seconds, metavar="SECONDS", help="close this long after the end of input")
     parser.add_argument(
-        "-q", "--wait", type=seconds, metavar="SECONDS", help="close this long after the end of input, and not later"
-    )
-    parser.add_argument(
-        "-p", "--local-port", type=whole_number(1, 65535), default=0, metavar="PORT", help="any by default"
+        "-p", "--local-port", type=whole_number(1, 65535), default=0, metavar="PORT", help="local port; any by default"
     )
     add_data_format_option(parser)
     parser.add_argument(
         "--rai",
         choices=tuple(_RAIS),
         default="none",
-        help="what the last piece of input before a pause tells the network: that it may release the radio at once, or "
-        "after one reply (%(default)s)",
+        help="release assistance for the last data before a pause: the network may release the radio at once, or after "
+        "one reply (%(default)s)",
     )
     parser.set_defaults(run=run)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Connect, and relay until one side has had enough."""
+    """Connect, and relay until one side ends."""
     source, sink = Input(), Output()
     async with opened(
         Modem(options.port, baudrate=options.baudrate, data_format=options.data_format), options
@@ -72,20 +78,20 @@ async def run(options: argparse.Namespace) -> int:
     return 0
 
 
-class PatientReader(asyncio.StreamReader):
-    """A stream reader that hands out what came before an error, and tells the error then.
+class BufferedReader(asyncio.StreamReader):
+    """A stream reader that returns the data received before an error, and then raises the error.
 
-    Unlike asyncio's own, which forgets what is buffered: what a peer says before it hangs up on a sender would be lost.
+    asyncio's own discards the buffered data: the last data of a peer that resets the connection would be lost.
     """
 
     _error: Exception | None = None
 
     def exception(self) -> Exception | None:
-        """Return the error, if there was one."""
+        """Return the error, or None."""
         return self._error
 
     def set_exception(self, exc: Exception) -> None:
-        """Take the error: nothing comes any more."""
+        """Keep the error: no more data follows."""
         self._error = exc
         self.feed_eof()
 
@@ -97,9 +103,9 @@ class PatientReader(asyncio.StreamReader):
         return data
 
 
-async def _connect(modem: Modem, options: argparse.Namespace) -> tuple[PatientReader, asyncio.StreamWriter]:
+async def _connect(modem: Modem, options: argparse.Namespace) -> tuple[BufferedReader, asyncio.StreamWriter]:
     loop = asyncio.get_running_loop()
-    reader = PatientReader()
+    reader = BufferedReader()
     protocol = asyncio.StreamReaderProtocol(reader)
     transport, _ = await modem.create_connection(
         lambda: protocol, options.host, options.remote_port, local_addr=("", options.local_port)
@@ -112,13 +118,13 @@ async def _relay_stream(modem: Modem, options: argparse.Namespace, source: Input
     transport = modem_transport(writer)
 
     async def send() -> None:
-        async for data, rai in _pieces(source, _READ_SIZE, _RAIS[options.rai]):
+        async for data, rai in _chunks(source, _READ_SIZE, _RAIS[options.rai]):
             transport.write(data, rai=rai)
             try:
                 await writer.drain()
             except OSError:
-                # The reader tells, after what came before.
-                await _for_ever()
+                # The reader raises the error, after the data that preceded it.
+                await _wait_forever()
 
         await transport.drained()
 
@@ -142,7 +148,7 @@ async def _relay_datagrams(modem: Modem, options: argparse.Namespace, source: In
 
     async def send() -> None:
         size = _DATAGRAM_SIZE[options.data_format]
-        async for data, rai in _pieces(source, size, _RAIS[options.rai]):
+        async for data, rai in _chunks(source, size, _RAIS[options.rai]):
             await endpoint.send(data, rai=rai)
 
         await endpoint.transport.drained()
@@ -161,8 +167,8 @@ async def _relay_datagrams(modem: Modem, options: argparse.Namespace, source: In
     await endpoint.wait_closed()
 
 
-async def _pieces(source: Input, size: int, rai: RAI) -> AsyncIterator[tuple[bytes, RAI]]:
-    """Yield the input as it comes; the last piece before a pause, or before the end, has the RAI."""
+async def _chunks(source: Input, size: int, rai: RAI) -> AsyncIterator[tuple[bytes, RAI]]:
+    """Yield the input as it comes; the last chunk before a pause, or before the end, has the RAI."""
     data = await source.read(size)
     while data:
         following = await source.read(size) if source.is_ready() else None
@@ -175,10 +181,10 @@ async def _relay(sending: Coroutine[Any, Any, None], receiving: Coroutine[Any, A
 
     async def send() -> None:
         await sending
-        await (_for_ever() if wait is None else asyncio.sleep(wait))
+        await (_wait_forever() if wait is None else asyncio.sleep(wait))
 
-    await until_first(send(), receiving)
+    await run_until_first(send(), receiving)
 
 
-async def _for_ever() -> None:
+async def _wait_forever() -> None:
     await asyncio.get_running_loop().create_future()

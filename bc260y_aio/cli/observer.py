@@ -1,4 +1,4 @@
-"""A observer at the module: it asks, and leaves everything as it was."""
+"""A modem for queries that leaves the module as it was."""
 
 import contextlib
 import functools
@@ -19,32 +19,32 @@ from ..sockets.dataformat import PayloadFormats
 
 _INBOX_LIMIT: Final = 1024
 
-Told = TypeVar("Told", bound=Information)
+T = TypeVar("T", bound=Information)
 
 
 class Observer(Modem):
-    """A modem that is not taken over.
+    """A modem that does not change the module.
 
-    Unlike :class:`bc260y_aio.Modem`, it writes no payload format to the NVRAM, switches no echo off, and leaves the
-    sockets alone that are open in the module. It is for a look at a module that belongs to somebody else.
+    Unlike :class:`bc260y_aio.Modem`, it does not write the payload formats to the NVRAM, does not switch off the
+    echo, and leaves the open sockets alone. It is for queries to a module that another program uses.
     """
 
     def __init__(
         self, port: str, *, baudrate: int | None = None, stays_awake: bool = False, close_timeout: float = 10.0
     ) -> None:
-        """Describe a visit; nothing is opened yet.
+        """Describe the modem; nothing is opened yet.
 
         Args:
             port: as for :class:`bc260y_aio.Modem`.
-            baudrate: the rate of the serial port; None probes the usual ones.
-            stays_awake: the module must not sleep meanwhile (guide 4.1); its setting is set back at the end.
-            close_timeout: how long that may take, in seconds.
+            baudrate: the rate of the serial port; None tries the usual rates.
+            stays_awake: switch sleep off while it is open (guide 4.1); the setting is restored at the end.
+            close_timeout: how long restoring may take, in seconds.
         """
         super().__init__(port, baudrate=baudrate, close_timeout=close_timeout)
         self._settings = _ObserverStartup(self._formats, stays_awake=stays_awake)
 
     def _on_urc(self, event: Response) -> None:
-        # Sleep, and a socket whose opening is told late, are the business of whoever asked for them.
+        # Sleep and sockets are the business of the program that uses them.
         match event:
             case RegistrationChanged():
                 self._note_registration(event)
@@ -58,20 +58,20 @@ class Observer(Modem):
                 await self._settings.establish(channel, turn, lambda: None)
 
     async def ask(self, line: str, timeout: float | None = None, watch: Watcher | None = None) -> Answer:
-        """Send a command line as it is, and return what it brought.
+        """Send a command line unchanged, and return the answer.
 
         Args:
             line: the line.
-            timeout: for its final result code and again for its completion, in seconds; what it is given by default.
+            timeout: for its final result code and again for its completion, in seconds; by default its own limits.
             watch: is called with each information response and each completion as it comes.
 
         Raises:
-            ValueError: it is no command line.
+            ValueError: it is not a command line.
             CommandError: the module refused it, or did not answer.
         """
         return await self._channel.execute(read_verbatim(line), timeout, watch)
 
-    async def ask_one(self, command: Command, kind: type[Told]) -> Told:
+    async def ask_one(self, command: Command, kind: type[T]) -> T:
         """Send a query, and return its answer.
 
         Args:
@@ -84,28 +84,28 @@ class Observer(Modem):
         return await self._query_one(command, kind)
 
     def listen(self, on_data: Callable[[int, bytes], None], on_loss: Callable[[Exception], None]) -> None:
-        """Hear what peers send, on any connectID, and the end of the line.
+        """Receive the data of peers, on any connectID, and the loss of the line.
 
         Args:
             on_data: is called with the connectID and the payload. It must not raise.
             on_loss: is called with the reason. It must not raise.
         """
         channel = self._channel
-        # The module may be asleep whenever the user comes back to it.
+        # The module may be asleep when the user enters the next command.
         channel.may_sleep = True
         for connect_id in range(self._profile.sockets):
             channel.inboxes.attach(connect_id, _CallbackInbox(channel, functools.partial(on_data, connect_id), on_loss))
 
 
 class _ObserverStartup(StartupSettings):
-    """Nothing that a module must be told, but perhaps to stay awake."""
+    """Settings that change nothing, or only switch sleep off."""
 
     def __init__(self, formats: PayloadFormats, *, stays_awake: bool) -> None:
         super().__init__(formats)
         self._stays_awake = stays_awake
 
     async def establish(self, channel: Channel, turn: Turn, on_echo: Callable[[], None]) -> list[SocketInfo]:
-        # The echo stays as it is, and tells nothing. The payload of a push is read by it.
+        # The echo stays unchanged, so on_echo is unused. The parser needs the payload format for pushes.
         with contextlib.suppress(CommandError):
             await turn.execute(QueryDataFormat())
 
@@ -117,7 +117,7 @@ class _ObserverStartup(StartupSettings):
         return []
 
     async def restore(self, channel: Channel, *, restore_data_format: bool) -> None:
-        # Without anything to set back, there is no command under way to wait for.
+        # With nothing to restore, there is no reason to wait for a running command.
         if self.sleep_found is not None:
             await super().restore(channel, restore_data_format=restore_data_format)
 
@@ -131,7 +131,7 @@ class _ObserverStartup(StartupSettings):
 
 
 class _CallbackInbox(Inbox):
-    """An inbox that keeps nothing."""
+    """An inbox that passes data on instead of keeping it."""
 
     def __init__(
         self, channel: Channel, on_data: Callable[[bytes], None], on_loss: Callable[[Exception], None]
@@ -145,6 +145,6 @@ class _CallbackInbox(Inbox):
         self._on_data(payload)
 
     def end(self, error: Exception | None = None) -> None:
-        # The end of a socket is told by a URC, and is not the last.
+        # A URC reports the end of a socket; only the end of the channel is reported here.
         if self._channel.error is not None:
             self._on_loss(self._channel.error)

@@ -1,4 +1,4 @@
-"""``bc260y-aio record``: stand between a program and a port, and write down what passes."""
+"""``bc260y-aio record``: relay between a program and a port, and write a transcript."""
 
 import argparse
 
@@ -7,15 +7,15 @@ from .common import Subparsers, add_port_options
 from .serving import add_line_options, add_tcp_port_option, check_link, serve
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "record",
-        help="stand between a program and a port, and write a transcript",
-        description="Open the module's port, serve a line to another program, and print its name. What passes between "
-        "them is passed on unchanged and at once, and written to a file with the time in seconds: a line a line. "
-        "Ctrl-C or SIGTERM ends it, and the exit status is 0. `replay` plays the file.",
-        epilog="The rate of the port is what the program sets its pty to, unless --baudrate tells it.",
+        help=summary,
+        description="Open the module's port, serve a line to another program, and print the name of the line. The "
+        "bytes are relayed unchanged and at once, and each command line and response is written to a file with its "
+        "time in seconds. Ctrl-C or SIGTERM ends it, and the exit status is 0. `replay` plays the file.",
+        epilog="The rate of the port is the rate that the program sets on its pty, unless --baudrate is given.",
     )
     add_port_options(parser)
     add_line_options(parser)
@@ -23,15 +23,15 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--mask",
         action="store_true",
-        help="put other digits in the place of IMEI, IMSI, ICCID and addresses, so that the file may be shown; payload "
-        "and names stay",
+        help="replace the digits of identities, cells, numbers, addresses, APNs and credentials, so that the file can "
+        "be published; payload and host names stay",
     )
-    parser.add_argument("file", metavar="FILE", help="the transcript; one that is there is overwritten")
+    parser.add_argument("file", metavar="FILE", help="the transcript; an existing file is replaced")
     parser.set_defaults(run=run)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Record until a signal ends it, or the port goes away."""
+    """Record until a signal, or until the port is lost."""
     line = options.line or "pty"
     check_link(options, line, options.link)
     recorder = Recorder(
@@ -44,7 +44,7 @@ async def run(options: argparse.Namespace) -> int:
         mask=options.mask,
     )
     async with recorder:
-        what = f"{options.port} is recorded to {options.file}"
+        what = f"recording {options.port} to {options.file}"
         await serve(recorder.url, options.link, what, recorder.wait_ended())
 
     return 0

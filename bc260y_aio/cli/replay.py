@@ -1,4 +1,4 @@
-"""``bc260y-aio replay``: the module of a transcript, for any program that can open a serial port."""
+"""``bc260y-aio replay``: play the module of a transcript to any program that opens a serial port."""
 
 import argparse
 import asyncio
@@ -6,22 +6,22 @@ import math
 from typing import Final
 
 from ..recording import Replay
-from .common import Subparsers, complain
+from .common import Subparsers, print_error
 from .serving import add_line_options, add_tcp_port_option, check_link, serve
 
-# How long the line stays after the last byte, for the program to read it, in seconds.
+# How long the line stays open after the last byte, so that the program can read it, in seconds.
 _LINGER: Final = 1.0
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "replay",
-        help="play the module of a transcript",
-        description="Serve a line to another program, print its name, and be the module of a transcript that `record` "
-        "has written. What the program writes must be what stands there, byte for byte and in order. The first "
-        "difference ends it, is told with its line, and makes the exit status 1; so does an end that comes too early. "
-        "A second after the last line it ends, and the exit status is 0.",
+        help=summary,
+        description="Serve a line to another program, print the name of the line, and play the module of a transcript "
+        "that `record` has written. The program must write the bytes of the transcript, in order. The first difference "
+        "ends the replay, is printed with its line, and makes the exit status 1; so does an early end. One second "
+        "after the last line the replay ends with exit status 0.",
     )
     add_line_options(parser)
     add_tcp_port_option(parser)
@@ -37,16 +37,15 @@ def _add_how_options(parser: argparse.ArgumentParser) -> None:
         dest="match",
         action="store_const",
         const="by-socket",
-        help="let the commands of one connectID come in another order beside those of others: with several sockets at "
-        "work that is chance",
+        help="compare the order of commands for each connectID separately: the order of several sockets varies",
     )
     what.add_argument(
         "--lenient",
         dest="match",
         action="store_const",
         const="lenient",
-        help="answer each command line as the transcript does, whenever it comes and as often as it comes; what is not "
-        "there with ERROR. It goes on until Ctrl-C or SIGTERM",
+        help="answer each command line as in the transcript, whenever and however often it comes, and others with "
+        "ERROR; until Ctrl-C or SIGTERM",
     )
     when = parser.add_mutually_exclusive_group()
     when.add_argument(
@@ -54,10 +53,10 @@ def _add_how_options(parser: argparse.ArgumentParser) -> None:
         type=_factor,
         default=1.0,
         metavar="FACTOR",
-        help="how fast to answer, beside the recording (%(default)g)",
+        help="speed relative to the recording (%(default)g)",
     )
     when.add_argument(
-        "--no-wait", dest="speed", action="store_const", const=None, help="answer at once, whatever the transcript says"
+        "--no-wait", dest="speed", action="store_const", const=None, help="answer without the recorded delays"
     )
 
 
@@ -74,7 +73,7 @@ def _factor(text: str) -> float:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Play until the end of the transcript, a difference, or a signal."""
+    """Play until the end of the transcript, a mismatch, or a signal."""
     line = options.line or "pty"
     check_link(options, line, options.link)
     replay = Replay(
@@ -86,10 +85,10 @@ async def run(options: argparse.Namespace) -> int:
         tcp_port=options.tcp_port,
     )
     async with replay:
-        await serve(replay.url, options.link, f"this is the module of {options.file}", _play(replay))
+        await serve(replay.url, options.link, f"playing the module of {options.file}", _play(replay))
 
     for unknown in replay.unknown:
-        complain(f"the transcript does not have {unknown}")
+        print_error(f"the transcript does not contain {unknown}")
 
     return 0
 

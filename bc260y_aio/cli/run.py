@@ -1,4 +1,4 @@
-"""``bc260y-aio run``: a Python script whose connections go over the module."""
+"""``bc260y-aio run``: run a Python script whose connections go over the module."""
 
 import argparse
 import atexit
@@ -10,47 +10,66 @@ import logging
 import os
 import signal
 import sys
+import sysconfig
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from ..modem.modem import Modem
 from ..routing.process import ModemThread, route_process
-from .common import EXIT_FAILURE, EXIT_USAGE, Subparsers, add_data_format_option, add_port_options, complain, reason
+from .common import (
+    EXIT_FAILURE,
+    EXIT_USAGE,
+    Subparsers,
+    add_data_format_option,
+    add_port_options,
+    error_text,
+    print_error,
+)
 
-# Signals that end a program at once: the module is left in order first, which may take so long, in seconds.
+# These signals end a program; the modem is closed first, which may take this long, in seconds.
 _TERMINATION_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 _FLUSH_TIMEOUT: Final = 5.0
 
+_PACKAGE: Final = Path(__file__).parents[1]
+_LIBRARY: Final = sysconfig.get_path("stdlib")
 
-def add_to(commands: Subparsers) -> None:
+
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "run",
         usage="bc260y-aio run [-h] [-v] [--port PORT] [--baudrate RATE] [--data-format FORMAT] SCRIPT [ARGUMENT ...]\n"
         "       bc260y-aio run [...] -m MODULE [ARGUMENT ...]",
-        help="run a Python script with every connection over the module",
-        description="Run a Python script, or a module as python -m does, unchanged. On whatever event loops it makes, "
-        "asyncio's or uvloop's, one after the other or in threads, it connects, sends datagrams and resolves names "
-        "over the module. Blocking connections, UDP sockets and the resolver functions go the same way. This machine's "
-        "own addresses stay on it, and so does what listens. The exit status is the script's.",
-        epilog="What cannot be carried is refused rather than let out to the host's network: a non-blocking connect "
-        "outside of an event loop, raw sockets, broadcast and multicast. Child processes, and libraries that connect "
-        "in C, are not carried. For other programs there is bc260y-aio socks.",
+        help=summary,
+        description="Run a Python script, or a module as python -m does, unchanged. On all its event loops, asyncio's "
+        "or uvloop's, also in threads, it connects, sends datagrams and resolves names over the module. Blocking "
+        "connections, UDP sockets and the resolver functions go the same way. Connections to this machine and "
+        "listening sockets stay on it. The exit status is the script's.",
+        epilog="What cannot go over the module is refused and never goes over the host's network: a non-blocking "
+        "connect outside of an event loop, raw sockets, broadcast and multicast. Child processes and libraries that "
+        "connect in C are not routed. For other programs there is bc260y-aio socks.",
     )
     add_port_options(parser)
     add_data_format_option(parser)
-    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module, and arguments")
-    parser.add_argument("script", nargs=argparse.REMAINDER, metavar="SCRIPT", help="a file, and arguments")
+    parser.add_argument(
+        "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module and its arguments"
+    )
+    parser.add_argument(
+        "script",
+        nargs=argparse.REMAINDER,
+        metavar="SCRIPT",
+        help="a file and its arguments; options of bc260y-aio go before it",
+    )
     parser.set_defaults(execute=execute)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Open the modem, and run the script; return the exit status where it ends by itself.
+    """Open the modem, and run the script; return the exit status if it ends without an exception.
 
     Raises:
-        BaseException: what the script raises, SystemExit among it.
+        BaseException: the exception of the script, such as SystemExit.
     """
     arguments: list[str] = options.module or options.script
     if not arguments:
@@ -59,33 +78,33 @@ def execute(options: argparse.Namespace) -> int:
     if options.verbose:
         _log(logging.DEBUG if options.verbose > 1 else logging.INFO)
 
-    # Before anything is opened, for a script that is not there; a module's parents may already want to connect.
+    # A missing script is reported before anything is opened; importing a module may already connect.
     try:
         source = None if options.module else Path(arguments[0]).read_bytes()
         modem = Modem(options.port, baudrate=options.baudrate, data_format=options.data_format)
     except (OSError, ValueError) as exc:
-        complain(reason(exc))
+        print_error(error_text(exc))
         return EXIT_USAGE
 
     thread = ModemThread(modem)
     try:
         thread.start()
     except (OSError, ValueError) as exc:
-        complain(reason(exc))
+        print_error(error_text(exc))
         return EXIT_USAGE if isinstance(exc, ValueError) else EXIT_FAILURE
 
-    # The script's threads, and what it has registered for the end, may still need it after the script's last line.
+    # Threads and exit handlers of the script may use the modem after its last line.
     atexit.register(thread.stop)
     _stop_on_signals(thread)
     route_process(thread)
     if source is None:
-        return _run_module(arguments)
+        return _run_module(arguments, is_verbose=bool(options.verbose))
 
-    return _run_script(source, arguments)
+    return _run_script(source, arguments, is_verbose=bool(options.verbose))
 
 
 def _log(level: int) -> None:
-    # The root logger is the script's.
+    # The root logger belongs to the script.
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
     logger = logging.getLogger("bc260y_aio")
@@ -108,16 +127,16 @@ def _stop_on_signals(thread: ModemThread) -> None:
 # Running a script as Python does
 
 
-def _run_script(source: bytes, arguments: list[str]) -> int:
+def _run_script(source: bytes, arguments: list[str], *, is_verbose: bool) -> int:
     path = os.path.abspath(arguments[0])
     main = types.ModuleType("__main__")
     main.__file__ = path
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
     _set_path(os.path.dirname(os.path.realpath(path)))
-    return _run(main, arguments, lambda: compile(source, path, "exec", dont_inherit=True))
+    return _run(main, arguments, lambda: compile(source, path, "exec", dont_inherit=True), is_verbose=is_verbose)
 
 
-def _run_module(arguments: list[str]) -> int:
+def _run_module(arguments: list[str], *, is_verbose: bool) -> int:
     name, *rest = arguments
     _set_path(os.getcwd())
     try:
@@ -129,22 +148,22 @@ def _run_module(arguments: list[str]) -> int:
 
     loader = spec.loader if spec is not None else None
     if spec is None or spec.origin is None or not isinstance(loader, importlib.abc.InspectLoader):
-        complain(f"there is no module {name} to run")
+        print_error(f"there is no module {name} to run")
         return EXIT_FAILURE
 
     main = types.ModuleType("__main__")
     main.__file__, main.__loader__, main.__package__, main.__spec__ = spec.origin, loader, spec.parent, spec
     full_name = spec.name
-    return _run(main, [spec.origin, *rest], lambda: loader.get_code(full_name))
+    return _run(main, [spec.origin, *rest], lambda: loader.get_code(full_name), is_verbose=is_verbose)
 
 
 def _set_path(folder: str) -> None:
-    # Where Python was told to put nothing there, it is not the place of the script's folder either.
+    # With safe_path, Python leaves out the folder of the script too.
     if not sys.flags.safe_path:
         sys.path[0] = folder
 
 
-def _run(main: types.ModuleType, arguments: list[str], code: Callable[[], Any]) -> int:
+def _run(main: types.ModuleType, arguments: list[str], code: Callable[[], Any], *, is_verbose: bool) -> int:
     vars(main)["__builtins__"] = builtins
     sys.argv[:] = arguments
     sys.modules["__main__"] = main
@@ -153,19 +172,52 @@ def _run(main: types.ModuleType, arguments: list[str], code: Callable[[], Any]) 
     except SystemExit:
         raise
     except BaseException as exc:
-        _hide_own_frames(exc.__traceback__)
+        if not is_verbose:
+            _hide_own_frames(exc)
+
         raise
 
     return 0
 
 
-def _hide_own_frames(traceback: types.TracebackType | None) -> None:
-    """Have an exception that ends the program told without the frames of this package."""
-    tell = sys.excepthook
-    while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
-        traceback = traceback.tb_next
+def _hide_own_frames(error: BaseException) -> None:
+    """Make the traceback of an exception that ends the program end where the script entered this package."""
+    report = sys.excepthook
+    # Frames that are added from here on, up to the interpreter's start, are not the script's either.
+    shown = _without_own_frames(error.__traceback__)
+    chained = error.__cause__ or error.__context__
+    while chained is not None:
+        chained.__traceback__ = _without_own_frames(chained.__traceback__)
+        chained = chained.__cause__ or chained.__context__
 
     def hook(kind: type[BaseException], exc: BaseException, _: types.TracebackType | None) -> None:
-        tell(kind, exc.with_traceback(traceback), traceback)
+        report(kind, exc.with_traceback(shown), shown)
 
     sys.excepthook = hook
+
+
+def _without_own_frames(traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """Return a traceback without the frames of this package, and of the standard library that it called."""
+    frames = list(_walk(traceback))
+    files = [frame.tb_frame.f_code.co_filename for frame in frames]
+    is_own = [Path(file).is_relative_to(_PACKAGE) for file in files]
+    # The last frame of the script: what follows it belongs to this package from the first own frame on.
+    others = [index for index, file in enumerate(files) if not is_own[index] and not _is_standard(file)]
+    last = others[-1] if others else -1
+    end = next((index for index in range(last + 1, len(frames)) if is_own[index]), len(frames))
+    kept: types.TracebackType | None = None
+    for frame, own in reversed(list(zip(frames[:end], is_own[:end], strict=True))):
+        if not own:
+            kept = types.TracebackType(kept, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+
+    return kept
+
+
+def _is_standard(file: str) -> bool:
+    return file.startswith(_LIBRARY) and "site-packages" not in file
+
+
+def _walk(traceback: types.TracebackType | None) -> Iterator[types.TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next

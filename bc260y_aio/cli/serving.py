@@ -1,4 +1,4 @@
-"""What the commands share that serve a line to another program: which line, under which name, and until when."""
+"""What the commands share that serve a line to another program: its kind, its name, and its end."""
 
 import argparse
 import asyncio
@@ -9,9 +9,9 @@ from collections.abc import Coroutine
 from typing import Any, Final
 
 from ..emulator.line import check_link as check_pty_link
-from .common import complain, say, until_first, whole_number
+from .common import print_error, print_line, run_until_first, whole_number
 
-# What ends it, and is no failure.
+# These signals end a command without a failure.
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -20,10 +20,10 @@ def add_line_options(parser: argparse.ArgumentParser, default: str = "a pty") ->
 
     Args:
         parser: the command's parser.
-        default: what the line is by default, in words.
+        default: the default kind of line, in words.
     """
-    parser.add_argument("--line", choices=("pty", "tcp"), help=f"what to serve it on; by default {default}")
-    parser.add_argument("--link", metavar="PATH", help="a symbolic link to make to the pty, and to remove at the end")
+    parser.add_argument("--line", choices=("pty", "tcp"), help=f"the kind of line; by default {default}")
+    parser.add_argument("--link", metavar="PATH", help="create a symbolic link to the pty, and remove it at the end")
 
 
 def add_tcp_port_option(parser: argparse.ArgumentParser) -> None:
@@ -33,16 +33,16 @@ def add_tcp_port_option(parser: argparse.ArgumentParser) -> None:
         type=whole_number(0, 65535),
         default=0,
         metavar="PORT",
-        help="the port of a TCP line, on 127.0.0.1; any by default",
+        help="the port of a TCP line, on 127.0.0.1; any free port by default",
     )
 
 
 def check_link(options: argparse.Namespace, line: str, link: str | None) -> None:
-    """Check that a link can be made.
+    """Check that a link can be created.
 
     Raises:
-        SystemExit: only a pty has one.
-        FileExistsError: the name is taken, also by a link that another program made.
+        SystemExit: the line is not a pty.
+        FileExistsError: the path exists, also as a link of another program.
     """
     if link is None:
         return
@@ -54,28 +54,28 @@ def check_link(options: argparse.Namespace, line: str, link: str | None) -> None
 
 
 async def serve(url: str, link: str | None, what: str, *works: Coroutine[Any, Any, None]) -> None:
-    """Print the name of the line, and wait until a signal ends it, or one of these coroutines does.
+    """Print the name of the line, and wait for a signal or for the end of one of these coroutines.
 
     Args:
-        url: the line.
-        link: the link to it, if there is one.
-        what: what a person is told about it.
-        works: run meanwhile.
+        url: the URL of the line.
+        link: the link to it, or None.
+        what: what is served, for a message on a terminal.
+        works: coroutines to run meanwhile.
     """
     stop = asyncio.Event()
-    # Whoever has read the name may end it, and what was started in the background is to ignore some of them.
+    # A process that was started in the background ignores some of them.
     for number in _ENDINGS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
-    say(link or url)
+    print_line(link or url)
     if sys.stderr is not None and sys.stderr.isatty():
         at = f" ({url})" if link else ""
-        complain(f"{what}{at}; Ctrl-C ends it")
+        print_error(f"{what}{at}; Ctrl-C ends it")
 
-    await until_first(_come(stop), *works)
+    await run_until_first(_wait_for(stop), *works)
 
 
-async def _come(event: asyncio.Event) -> None:
+async def _wait_for(event: asyncio.Event) -> None:
     await event.wait()

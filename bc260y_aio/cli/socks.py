@@ -1,4 +1,4 @@
-"""``bc260y-aio socks``: a SOCKS5 proxy whose connections go over the module."""
+"""``bc260y-aio socks``: a SOCKS5 proxy that connects over the module."""
 
 import argparse
 import asyncio
@@ -13,20 +13,20 @@ from .common import (
     add_data_format_option,
     add_port_options,
     add_trace_options,
-    complain,
-    opened,
-    say,
+    print_error,
+    print_line,
     seconds,
 )
+from .device import opened
 
 _LISTEN: Final = "127.0.0.1:1080"
-# How often to look whether the module is still there, in seconds.
-_LOOK_INTERVAL: Final = 1.0
+# How often to check that the module is still open, in seconds.
+_CHECK_INTERVAL: Final = 1.0
 
 
 _DESCRIPTION: Final = """\
 Serve a SOCKS5 proxy for any program that can use one: TCP connections (CONNECT), and UDP datagrams (UDP ASSOCIATE).
-Ctrl-C or SIGTERM ends it; when the module is lost, the exit status is 1.
+Ctrl-C or SIGTERM ends it; if the module is lost, the exit status is 1.
 """
 
 # By the documentation of curl 7.88, requests 2.32 with PySocks, websockets 15, httpx 0.28 and python-socks 2.
@@ -39,16 +39,16 @@ The module resolves the names that it is given. Whether a client gives it names,
   ssh                 ProxyCommand nc -X 5 -x HOST:PORT %%h %%p
   git                 http.proxy socks5h://HOST:PORT
 
-There is no password: who can reach the proxy can use the module, which is why it listens on this machine's loopback
-interface unless --listen says otherwise.
+There is no password: every program that can reach the proxy can use the module. It therefore listens on the loopback
+interface by default; see --listen.
 """
 
 
-def add_to(commands: Subparsers) -> None:
+def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "socks",
-        help="serve a SOCKS5 proxy that connects over the module",
+        help=summary,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -60,22 +60,22 @@ def add_to(commands: Subparsers) -> None:
         type=address,
         default=_LISTEN,
         metavar="ADDRESS:PORT",
-        help="where to listen; an IPv6 address in brackets, and port 0 for any that is free (%(default)s)",
+        help="where to listen; an IPv6 address in brackets, port 0 for any free port (%(default)s)",
     )
     parser.add_argument(
         "--linger",
         type=seconds,
         default=LINGER,
         metavar="SECONDS",
-        help="how long a host must have been silent before the connection of a client that has ended its sending, and "
-        "may still read, is closed (%(default)s)",
+        help="after a client has ended its sending, close its connection when the host has been silent for this long "
+        "(%(default)s)",
     )
     add_data_format_option(parser)
     parser.set_defaults(run=run)
 
 
 def address(text: str) -> tuple[str, int]:
-    """Read an argument that is an address in digits, or ``localhost``, and a port."""
+    """Read a numeric address, or ``localhost``, and a port from an argument."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if ":" in host else host
     try:
@@ -85,7 +85,7 @@ def address(text: str) -> tuple[str, int]:
         number = -1
 
     if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"must be an address in digits and a port, such as {_LISTEN}, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a numeric address and a port, such as {_LISTEN}, not {text!r}")
 
     return host, number
 
@@ -95,16 +95,16 @@ async def run(options: argparse.Namespace) -> int:
     modem = Modem(options.port, baudrate=options.baudrate, data_format=options.data_format)
     host, port = options.listen
     async with opened(modem, options), SocksServer(modem, host, port, linger=options.linger) as server:
-        say(f"SOCKS5 on {f'[{host}]' if ':' in host else host}:{server.port}")
+        print_line(f"SOCKS5 on {f'[{host}]' if ':' in host else host}:{server.port}")
         await _until_lost(modem)
 
-    complain("the module is lost")
+    print_error("the module was lost")
 
     return EXIT_FAILURE
 
 
 async def _until_lost(modem: Modem) -> None:
     while True:
-        await asyncio.sleep(_LOOK_INTERVAL)
+        await asyncio.sleep(_CHECK_INTERVAL)
         if not modem.is_open:
             return

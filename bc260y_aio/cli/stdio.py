@@ -1,8 +1,8 @@
 """Standard input and output, without blocking the event loop."""
 
-# Neither is made non-blocking: that would show in every program that shares the terminal or the pipe. They are watched
-# instead, and read, or written in small pieces, when they are ready. What cannot be watched, a regular file above all,
-# is always ready.
+# The descriptors stay blocking, because O_NONBLOCK would affect every program that shares the terminal or the pipe.
+# They are watched instead, and read, or written in small chunks, when they are ready. What cannot be watched, such as a
+# regular file, is always ready.
 
 import asyncio
 import os
@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final
 
-# What a pipe that is ready takes without blocking, in bytes.
-_PIECE: Final = select.PIPE_BUF
+# How much a ready pipe accepts without blocking, in bytes.
+_CHUNK: Final = select.PIPE_BUF
 
 
 class Input:
@@ -26,13 +26,13 @@ class Input:
         self._descriptor = _standard(sys.stdin, os.O_RDONLY) if descriptor is None else descriptor
 
     async def read(self, size: int) -> bytes:
-        """Return what is there, up to ``size`` bytes, waiting for it; nothing at the end."""
+        """Wait for data and return up to ``size`` bytes of it; empty at the end of input."""
         loop = asyncio.get_running_loop()
         await _ready(self._descriptor, loop.add_reader, loop.remove_reader)
         return os.read(self._descriptor, size)
 
     def is_ready(self) -> bool:
-        """Tell whether there is more, or the end, right now."""
+        """Return whether data, or the end of input, can be read now."""
         return bool(select.select([self._descriptor], [], [], 0)[0])
 
 
@@ -47,16 +47,16 @@ class Output:
         self._descriptor = _standard(sys.stdout, os.O_WRONLY) if descriptor is None else descriptor
 
     async def write(self, data: bytes) -> None:
-        """Write everything, at the pace of whoever reads it.
+        """Write all data, as fast as it is read.
 
         Raises:
-            BrokenPipeError: nobody does any more.
+            BrokenPipeError: the reader has closed the pipe.
         """
         loop = asyncio.get_running_loop()
         rest = memoryview(data)
         while rest:
             await _ready(self._descriptor, loop.add_writer, loop.remove_writer)
-            rest = rest[os.write(self._descriptor, rest[:_PIECE]) :]
+            rest = rest[os.write(self._descriptor, rest[:_CHUNK]) :]
 
 
 async def _ready(descriptor: int, watch: Callable[..., None], ignore: Callable[[int], Any]) -> None:
@@ -73,6 +73,6 @@ async def _ready(descriptor: int, watch: Callable[..., None], ignore: Callable[[
 
 
 def _standard(stream: Any, flags: int) -> int:
-    # Python has no stream where the caller has closed the descriptor, which may be somebody else's by now.
+    # Python has no stream if the caller has closed the descriptor, which may belong to something else by now.
     descriptor: int = os.open(os.devnull, flags) if stream is None else stream.fileno()
     return descriptor

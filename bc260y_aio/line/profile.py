@@ -154,14 +154,19 @@ class Profile:
         return changed | as_lists
 
     def to_toml(self, remark: str = "") -> str:
-        """Return it as TOML: a line for each quirk, and comments.
+        """Return the quirks as TOML, after a comment.
 
         Args:
-            remark: a comment to begin with, of several lines perhaps.
+            remark: the comment; it may have several lines.
+
+        Raises:
+            ImportError: the package tomli-w is not installed; the extra ``cli`` has it.
         """
+        import tomli_w
+
         comments = [f"# {_printable(line)}".rstrip() for line in remark.splitlines()]
-        lines = [f"{name} = {json.dumps(value)}" for name, value in self.quirks.items()]
-        return "\n".join([*comments, *(lines or ["# No quirks."]), ""])
+        text = tomli_w.dumps(self.quirks) or "# No quirks.\n"
+        return "\n".join([*comments, text])
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

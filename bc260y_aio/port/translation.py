@@ -23,8 +23,10 @@ _KINDS: Final[dict[int, type[PortError]]] = {
     errno.EAGAIN: PortBusy,
 }
 
+# Where the words of the system do not say what is wrong.
 _REASONS: Final = {
     errno.EAGAIN: "another program has it open",
+    errno.EACCES: "permission denied; the user may have to join the group of the device, such as dialout",
     errno.ENOTTY: "it is not a serial port",
     errno.EISDIR: "it is a directory, not a serial port",
 }

@@ -54,7 +54,7 @@ async def test_a_port_that_is_in_use_is_a_failure() -> None:
 async def test_the_proxy_ends_when_the_module_is_lost(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("bc260y_aio.cli.socks._LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr("bc260y_aio.cli.socks._CHECK_INTERVAL", 0.01)
     async with Emulator(line="tcp") as emulator:
         proxy = asyncio.create_task(run("socks", "--port", emulator.url, "--listen", "127.0.0.1:0"))
         await until(lambda: "SOCKS5" in capsys.readouterr().out)
@@ -62,7 +62,7 @@ async def test_the_proxy_ends_when_the_module_is_lost(
 
         assert await proxy == 1
 
-    assert "the module is lost" in capsys.readouterr().err
+    assert "the module was lost" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -82,5 +82,5 @@ def test_an_address_to_listen_on_is_read(text: str, wanted: tuple[str, int]) -> 
     "text", ["", "1080", ":1080", "proxy.example:1080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536"]
 )
 def test_what_is_no_address_is_wrong_usage(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="address in digits"):
+    with pytest.raises(argparse.ArgumentTypeError, match="numeric address"):
         address(text)

@@ -29,7 +29,8 @@ async def started(
     *arguments: str, heeds: Iterable[signal.Signals] = (signal.SIGINT, signal.SIGHUP), **options: Any
 ) -> AsyncIterator[Process]:
     """Run a command in a process of its own; one that is left over is killed."""
-    environment = {name: value for name, value in os.environ.items() if name != "BC260Y_PORT"}
+    environment = {name: value for name, value in os.environ.items() if name not in ("BC260Y_PORT", "COLUMNS")}
+    environment["TERM"] = "xterm"
     usual: dict[str, Any] = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE, "cwd": ROOT, "env": environment}
     with heeding(*heeds):
         process = await asyncio.create_subprocess_exec(

@@ -2,6 +2,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from typing import TextIO
@@ -9,10 +10,10 @@ from typing import TextIO
 import pytest
 
 from bc260y_aio import cli
-from bc260y_aio.cli import common
+from bc260y_aio.cli import common, extras
 from tests.cli.running import run, started
 
-COMMANDS = ("demo", "info", "ping", "dns", "ntp", "nc", "at", "emulate")
+COMMANDS = tuple(cli.COMMANDS)
 
 # Those that use a module, with what they need besides the port.
 USERS = (
@@ -32,7 +33,8 @@ def test_help_names_every_command_and_the_exit_statuses(capsys: pytest.CaptureFi
     text = capsys.readouterr().out
     assert ended.value.code == 0
     assert [command for command in COMMANDS if f"    {command} " not in text] == []
-    assert "0 success, 1 failure, 2 wrong usage, 130 interrupted" in " ".join(text.split())
+    statuses = "0 success, 1 failure, 2 wrong usage, 3 differences found by doctor, 130 interrupted"
+    assert statuses in " ".join(text.split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -110,6 +112,85 @@ async def test_a_module_that_is_not_registered_is_waited_for(capsys: pytest.Capt
         "a.example 198.51.100.1\n",
         "bc260y-aio: the module is not registered with a network; waiting for it\n",
     )
+
+
+def test_an_empty_port_is_no_port(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["info", "--port", ""])
+
+    assert "no port was named: use --port" in capsys.readouterr().err
+
+
+def test_a_port_after_the_script_is_explained(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BC260Y_PORT", raising=False)
+    for arguments in (["run", "script.py", "--port", "X"], ["run", "-m", "http.client", "--port=X"]):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(arguments)
+
+        assert "bc260y-aio run --port PORT SCRIPT" in capsys.readouterr().err
+
+
+async def test_a_file_that_is_no_serial_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("info", "--port", "/dev/null") == 1
+    assert capsys.readouterr().err == "bc260y-aio: cannot open /dev/null: it is not a serial port\n"
+
+
+def test_unknown_arguments_are_refused_with_the_usage_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["ping", "--port", "emulator://", "a.example", "--flood"])
+
+    complained = capsys.readouterr().err
+    assert complained.startswith("usage: bc260y-aio ping ")
+    assert "unrecognized arguments: --flood" in complained
+
+
+def test_ping_takes_the_usual_short_options() -> None:
+    options = cli.parse(["ping", "--port", "emulator://", "-c", "2", "-W", "5", "-s", "64", "a.example"])
+    assert (options.count, options.timeout, options.size, options.host) == (2, 5, 64, "a.example")
+
+
+def test_the_usage_of_emulate_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["emulate", "--help"])
+
+    usage, _, _ = capsys.readouterr().out.partition("\n\n")
+    assert usage.count("\n") < 4
+
+
+# Loading
+
+
+def test_help_loads_no_command_and_no_modem() -> None:
+    program = (
+        "import sys\nfrom bc260y_aio.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(*(one for one in sys.modules if one.startswith('bc260y_aio.cli.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert set(done.stderr.split()) == {"bc260y_aio.cli.common", "bc260y_aio.cli.extras"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_a_completion_script_knows_the_commands_and_their_options(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--print-completion", shell])
+
+    script = capsys.readouterr().out
+    assert [name for name in (*COMMANDS, "--data-format") if name not in script] == []
+
+
+def test_a_completion_script_needs_a_package(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda module: False)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main(["--print-completion", "bash"])
+
+    assert "needs the package shtab: pip install 'bc260y-aio[cli]'" in capsys.readouterr().err
 
 
 # How a command ends
@@ -195,7 +276,7 @@ def test_a_character_that_a_terminal_might_obey_is_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exc", "told"),
+    ("exc", "message"),
     [
         (FileNotFoundError(2, "No such file or directory", "x.bin"), "x.bin: No such file or directory"),
         (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
@@ -204,8 +285,8 @@ def test_a_character_that_a_terminal_might_obey_is_escaped() -> None:
         (ValueError(), "ValueError"),
     ],
 )
-def test_a_reason_is_one_line(exc: Exception, told: str) -> None:
-    assert common.reason(exc) == told
+def test_a_reason_is_one_line(exc: Exception, message: str) -> None:
+    assert common.error_text(exc) == message
 
 
 async def test_the_first_to_end_ends_the_others() -> None:
@@ -217,7 +298,7 @@ async def test_the_first_to_end_ends_the_others() -> None:
         finally:
             ended.append(name)
 
-    await common.until_first(work("slow", 30.0), work("quick", 0.0))
+    await common.run_until_first(work("slow", 30.0), work("quick", 0.0))
 
     assert ended == ["quick", "slow"]
 
@@ -227,4 +308,4 @@ async def test_what_the_first_to_end_raised_is_raised() -> None:
         raise OSError("broken")
 
     with pytest.raises(OSError, match="broken"):
-        await common.until_first(asyncio.sleep(30.0), fail())
+        await common.run_until_first(asyncio.sleep(30.0), fail())

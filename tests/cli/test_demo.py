@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bc260y_aio import cli
-from bc260y_aio.cli import demo
+from bc260y_aio.cli import demo, demo_display, demo_uploads, extras
 from bc260y_aio.cli.demo_peers import Archive, DatagramArchive, digest_of, read_missing, report_on, split_datagrams
 from bc260y_aio.emulator import Emulator
 from tests.cli.running import finished, run, started, until
@@ -22,7 +22,8 @@ def read_table(printed: str) -> dict[str, list[str]]:
     _, _, table = printed.rpartition("\n\n")
     heading, *rows = table.splitlines()
     assert heading.split() == ["socket", "bytes", "seconds", "QISENDs", "wire", "bytes", "line", "rate", "result"]
-    return {row[:8].strip(): row[8:].split(maxsplit=5) for row in rows}
+    rows = [row.rstrip() for row in rows]
+    return {row[:6].strip(): row[6:].split(maxsplit=5) for row in rows}
 
 
 def column(table: dict[str, list[str]], index: int) -> list[str]:
@@ -51,7 +52,7 @@ async def test_without_a_port_the_emulator_serves_and_says_so() -> None:
 async def test_progress_is_shown_line_by_line_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "_REPORTED", 0.05)
+    monkeypatch.setattr(demo_display, "_REPORT_INTERVAL", 0.05)
     assert await run("demo", "--size", "600", "--port", "emulator://?baudrate=115200") == 0
 
     progress = [line for line in capsys.readouterr().out.splitlines() if " | " in line]
@@ -62,6 +63,14 @@ async def test_progress_is_shown_line_by_line_where_there_is_no_terminal(
 async def test_a_line_without_a_rate_has_no_share_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("demo", "--size", "700", "--port", PORT) == 0
     assert column(read_table(capsys.readouterr().out), 4) == ["-"] * 6
+
+
+async def test_without_rich_the_demo_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(extras, "is_installed", lambda module: False)
+    assert await run("demo", "--port", PORT) == 1
+    assert capsys.readouterr() == ("", "bc260y-aio: the demo needs the package rich: pip install 'bc260y-aio[cli]'\n")
 
 
 # What is uploaded
@@ -122,8 +131,8 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 async def test_lost_datagrams_are_sent_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "_VERDICT_TIMEOUT", 0.2)
-    monkeypatch.setattr(demo, "_ROUNDS", 20)
+    monkeypatch.setattr(demo_uploads, "_VERDICT_TIMEOUT", 0.2)
+    monkeypatch.setattr(demo_uploads, "_ROUNDS", 20)
     async with Emulator(line="tcp", loss=0.25, seed=3) as emulator:
         assert await run("demo", "--size", "4000", "--port", emulator.url) == 0
         assert emulator.network.datagrams_lost > 0
@@ -140,13 +149,13 @@ async def test_servers_that_cannot_be_reached_still_make_a_table(capsys: pytest.
 async def test_one_server_that_is_silent_leaves_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "_VERDICT_TIMEOUT", 0.05)
+    monkeypatch.setattr(demo_uploads, "_VERDICT_TIMEOUT", 0.05)
     async with Emulator(line="tcp") as emulator:
         emulator.network.loss = 1.0
         assert await run("demo", "--size", "100", "--port", emulator.url) == 1
 
     results = column(read_table(capsys.readouterr().out), 5)
-    assert results == ["ok"] * 3 + ["the other end did not answer"] * 2 + ["3 of 5 ok"]
+    assert results == ["ok"] * 3 + ["the server did not answer"] * 2 + ["3 of 5 ok"]
 
 
 async def test_a_module_that_restarts_still_makes_a_table(capsys: pytest.CaptureFixture[str]) -> None:

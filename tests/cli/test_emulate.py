@@ -139,7 +139,7 @@ async def test_a_file_is_not_overwritten_by_a_link(tmp_path: Path, capsys: pytes
 
     assert await run("emulate", "--link", str(path)) == 1
     assert path.read_text() == "data"
-    assert capsys.readouterr() == ("", f"bc260y-aio: {path}: there is something else than a symbolic link\n")
+    assert capsys.readouterr() == ("", f"bc260y-aio: {path}: it exists and is not a symbolic link\n")
 
 
 @pytest.mark.parametrize("target", ["precious", "gone"])

@@ -9,6 +9,7 @@ from typing import TextIO, TypeAlias
 
 import pytest
 
+from bc260y_aio import cli
 from bc260y_aio.emulator import EchoPeer, Emulator, PeerConnection, SinkPeer, SourcePeer
 from tests.cli.running import echo, finished, run, serving, started, until
 
@@ -172,11 +173,17 @@ async def test_a_host_that_cannot_be_reached_is_one_line(
     )
 
 
-async def test_a_service_that_is_unknown_is_one_line(give: Give, capsys: pytest.CaptureFixture[str]) -> None:
-    give(b"")
+@pytest.mark.parametrize("port", ["no-such-service", "99999", "0", "-1", ""])
+def test_a_wrong_port_or_service_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["nc", "--port", PORT, "--", "a.example", port])
 
-    assert await run("nc", "a.example", "no-such-service", "--port", PORT) == 1
-    assert capsys.readouterr().err == "bc260y-aio: unknown service 'no-such-service'\n"
+    assert ended.value.code == 2
+    assert "argument PORT: must be" in capsys.readouterr().err
+
+
+def test_a_service_has_a_name() -> None:
+    assert cli.build_parser().parse_args(["nc", "--port", PORT, "a.example", "http"]).remote_port == 80
 
 
 async def test_what_text_cannot_carry_is_refused(give: Give, capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,7 +135,7 @@ async def test_a_lenient_replay_continues_and_lists_unknown_commands(tmp_path: P
         _, complained = await process.communicate()
 
     assert process.returncode == 0
-    assert complained == b"bc260y-aio: the transcript does not have AT+CFUN?\n"
+    assert complained == b"bc260y-aio: the transcript does not contain AT+CFUN?\n"
 
 
 async def test_a_malformed_transcript_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

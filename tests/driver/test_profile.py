@@ -41,7 +41,7 @@ def test_a_profile_is_a_line_for_each_quirk() -> None:
         "# BC260YCNAAR01A02\n"
         "# as of today\n"
         "largest_ping = 200\n"
-        'unsupported = ["+CEDRXS", "+QSCLK"]\n'
+        'unsupported = [\n    "+CEDRXS",\n    "+QSCLK",\n]\n'
         "quoted_data = true\n"
         "nvram_gap = 0.2\n"
     )

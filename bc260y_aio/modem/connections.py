@@ -135,7 +135,8 @@ class Connections(SocketOpening):
                 return await self._make_transport(ModemTransport, module_socket, protocol), protocol
 
             name = module_socket.host if server_hostname is None else server_hostname
-            handshake = Handshake(protocol, ssl, name, ssl_handshake_timeout, ssl_shutdown_timeout)
+            context = self.tls_sessions.context(ssl, name)
+            handshake = Handshake(protocol, context, name, ssl_handshake_timeout, ssl_shutdown_timeout)
             transport = await self._make_transport(ModemTransport, module_socket, handshake.protocol)
         except BaseException:
             module_socket.close()
@@ -286,6 +287,7 @@ class Connections(SocketOpening):
             "sockname": ("0.0.0.0", module_socket.local_port),
             "connect_id": module_socket.connect_id,
             "modem": self,
+            "tls_sessions": self.tls_sessions,
         }
         closing = Closing(self._options.close_timeout, self._options.rai_on_close, self._ids.note_progress)
         transport = kind(loop, module_socket, protocol, extra=extra, closing=closing, waiter=waiter)

@@ -13,6 +13,7 @@ from ..line.profile import Profile
 from ..sockets.allocation import ConnectIDs, LocalPorts
 from ..sockets.dataformat import PayloadFormats
 from ..sockets.tasks import TaskSet
+from ..tls import TlsSessions
 from ..tracing import Trace
 from .startup import StartupSettings
 
@@ -34,6 +35,7 @@ class Options:
     restore_data_format: bool
     rai_on_close: bool
     adopt_udp: bool
+    tls_sessions: TlsSessions
     profile: Profile
 
     def __post_init__(self) -> None:
@@ -66,6 +68,8 @@ class ModemCore:
         self._marker_numbers = itertools.count()
         self._ids = ConnectIDs(options.profile.sockets)
         self._local_ports = LocalPorts()
+        #: The TLS sessions that connections over this modem resume.
+        self.tls_sessions = options.tls_sessions
         self._registration_changed: asyncio.Event | None = None
         self._opened: Channel | None = None
         # The event loop of the last opening.

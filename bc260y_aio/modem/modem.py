@@ -12,6 +12,7 @@ from ..errors import BC260YError
 from ..line.profile import Profile
 from ..routing import Match, Route, Scope
 from ..sockets.dataformat import Mode, PayloadFormats
+from ..tls import TlsSessions
 from ..tracing import Callback
 from .core import Options
 from .lifecycle import Lifecycle
@@ -50,6 +51,7 @@ class Modem(Lifecycle, Services):
         restore_data_format: bool = False,
         rai_on_close: bool = False,
         adopt_udp: bool = False,
+        tls_sessions: TlsSessions | None = None,
     ) -> None:
         """Describe a modem; nothing is opened yet.
 
@@ -80,6 +82,9 @@ class Modem(Lifecycle, Services):
             rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`.
             adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
                 peer takes one over. All others are closed.
+            tls_sessions: where TLS sessions are kept, so that the next handshake with a peer is short; by default, in a
+                store of its own. ``TlsSessions(0)`` keeps none; ``TlsSessions(narrowband=True)`` makes handshakes
+                smaller.
 
         Raises:
             TypeError: the port is neither a string nor a path.
@@ -101,6 +106,7 @@ class Modem(Lifecycle, Services):
             restore_data_format=restore_data_format,
             rai_on_close=rai_on_close,
             adopt_udp=adopt_udp,
+            tls_sessions=TlsSessions() if tls_sessions is None else tls_sessions,
         )
         super().__init__(_line_name(self._port_url), options, PayloadFormats(data_format, known.payload_format))
 

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..transports.tls import Handshake
+from ..transports.tls import Handshake, context_over
 from .rules import Router
 from .socket_relay import SocketRelay
 
@@ -46,7 +46,8 @@ async def adopt(
     protocol = protocol_factory()
     handshake = None
     if ssl:
-        handshake = Handshake(protocol, ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
+        context = context_over(relay.transport, ssl, server_hostname)
+        handshake = Handshake(protocol, context, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
 
     transport = relay.transport
     unread = relay.release(sock)

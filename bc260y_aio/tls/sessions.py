@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from .context import make_narrowband
+
 # A peer that gets this many connections at once has as many tickets waiting, each to be used once.
 _SESSIONS_PER_PEER: Final = 5
 
@@ -63,11 +65,12 @@ _PLACE: Final = "_bc260y_aio_tls_sessions"
 class TlsSessions:
     """The sessions of one modem, a bounded number of the most recently used peers."""
 
-    def __init__(self, limit: int = 64, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, limit: int = 64, *, narrowband: bool = False, clock: Callable[[], float] = time.time) -> None:
         """Make an empty store.
 
         Args:
             limit: how many peers are remembered; with 0 nothing is kept and nothing is resumed.
+            narrowband: :func:`make_narrowband` is applied to every context that is used.
             clock: returns seconds since the epoch.
 
         Raises:
@@ -77,6 +80,7 @@ class TlsSessions:
             raise ValueError(f"the limit of TLS sessions must not be negative: {limit}")
 
         self._limit = limit
+        self._narrowband = narrowband
         self._clock = clock
         self._contexts: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
         self._default_contexts: dict[bool, ssl.SSLContext] = {}
@@ -102,15 +106,22 @@ class TlsSessions:
         for context in self._contexts:
             self._peers(context).clear()
 
-    def default_context(self, *, check_hostname: bool) -> ssl.SSLContext:
-        """Return the context for ``ssl=True``: one for all connections, because no other can resume its sessions."""
-        if check_hostname not in self._default_contexts:
-            context = self._default_contexts[check_hostname] = ssl.create_default_context()
-            context.check_hostname = check_hostname
-
-        return self._default_contexts[check_hostname]
-
     # For the TLS layer
+
+    def context(self, context: ssl.SSLContext | bool, server_hostname: str | None) -> ssl.SSLContext:
+        """Return the context of a connection: for True, one that all such connections share.
+
+        asyncio makes a new context for each of them, and no context can resume a session of another.
+        """
+        if isinstance(context, bool):
+            check_hostname = bool(server_hostname)
+            if check_hostname not in self._default_contexts:
+                context = self._default_contexts[check_hostname] = ssl.create_default_context()
+                context.check_hostname = check_hostname
+
+            context = self._default_contexts[check_hostname]
+
+        return make_narrowband(context) if self._narrowband else context
 
     def take(
         self, context: ssl.SSLContext, server_hostname: str | None, port: int

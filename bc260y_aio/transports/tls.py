@@ -292,6 +292,14 @@ class _TlsStarter:
         return await start_tls(*args, **kwds)
 
 
+def context_over(
+    transport: asyncio.BaseTransport, context: ssl.SSLContext | bool, server_hostname: str | None
+) -> ssl.SSLContext | bool:
+    """Return the context for a client's TLS over a transport, as the modem's TLS settings have it."""
+    sessions: TlsSessions | None = transport.get_extra_info("tls_sessions")
+    return context if sessions is None else sessions.context(context, server_hostname)
+
+
 async def start_tls(
     transport: asyncio.Transport,
     protocol: asyncio.BaseProtocol,
@@ -330,7 +338,7 @@ async def start_tls(
     )
     handshake = Handshake(
         protocol,
-        sslcontext,
+        sslcontext if server_side else context_over(transport, sslcontext, server_hostname),
         server_hostname,
         ssl_handshake_timeout,
         ssl_shutdown_timeout,

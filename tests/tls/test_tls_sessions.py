@@ -217,12 +217,21 @@ def test_a_context_that_nobody_uses_any_more_is_not_kept_alive_by_its_sessions(s
 
 def test_connections_without_a_context_of_their_own_share_one_so_that_they_can_resume() -> None:
     sessions = TlsSessions()
-    shared = sessions.default_context(check_hostname=True)
+    shared = sessions.context(True, NAME)
 
-    assert shared is sessions.default_context(check_hostname=True)
+    assert shared is sessions.context(True, OTHER_NAME)
     assert shared.check_hostname
     assert shared.verify_mode is ssl.CERT_REQUIRED
-    assert not sessions.default_context(check_hostname=False).check_hostname
+    assert not sessions.context(True, None).check_hostname
+
+
+def test_a_context_of_the_caller_is_used_as_it_is_unless_handshakes_are_to_be_small(client: ssl.SSLContext) -> None:
+    options = client.options
+    assert TlsSessions().context(client, NAME) is client
+    assert client.options == options
+
+    assert TlsSessions(narrowband=True).context(client, NAME) is client
+    assert client.options != options
 
 
 # The context

@@ -134,9 +134,8 @@ class Connections(SocketOpening):
             if not ssl:
                 return await self._make_transport(ModemTransport, module_socket, protocol), protocol
 
-            name = module_socket.host if server_hostname is None else server_hostname
-            context = self.tls_sessions.context(ssl, name)
-            handshake = Handshake(protocol, context, name, ssl_handshake_timeout, ssl_shutdown_timeout)
+            context = self.tls_sessions.context(ssl, named)
+            handshake = Handshake(protocol, context, named, ssl_handshake_timeout, ssl_shutdown_timeout)
             transport = await self._make_transport(ModemTransport, module_socket, handshake.protocol)
         except BaseException:
             module_socket.close()

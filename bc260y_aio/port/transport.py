@@ -113,7 +113,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
             self._write_failed = True
             self._remove_writer()
             self._write_buffer.clear()
-            self._loop.call_soon(self._read_rest_and_abort, exc)
+            self.loop.call_soon(self._read_rest_and_abort, exc)
             return 0
 
     def _read_rest_and_abort(self, exc: OSError) -> None:
@@ -131,11 +131,11 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
     def _close_when_sent(self) -> None:
         waiting = 0
         with contextlib.suppress(OSError):
-            waiting = getattr(self._serial, "out_waiting", 0)
+            waiting = getattr(self.serial, "out_waiting", 0)
 
         if waiting:
-            wire_time = waiting * BITS_PER_BYTE / self._serial.baudrate
-            self._draining = self._loop.call_later(max(wire_time, CLOSE_GRAIN), self._close_when_sent)
+            wire_time = waiting * BITS_PER_BYTE / self.serial.baudrate
+            self._draining = self.loop.call_later(max(wire_time, CLOSE_GRAIN), self._close_when_sent)
         else:
             self._abort(None)
 
@@ -150,7 +150,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         if self._draining is not None:
             self._draining.cancel()
 
-        self._loop.call_soon(self._call_connection_lost, exc)
+        self.loop.call_soon(self._call_connection_lost, exc)
 
     def _call_connection_lost(self, exc: Exception | None) -> None:
         try:

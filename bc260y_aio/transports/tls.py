@@ -87,7 +87,7 @@ class TlsProtocol(_ResumingProtocol):
 
     def _start_shutdown(self) -> None:
         if self._state is SSLProtocolState.FLUSHING and self._has_closed:
-            self._loop.call_soon(self._flush_at_last)
+            asyncio.get_running_loop().call_soon(self._flush_at_last)
 
         super()._start_shutdown()
 
@@ -227,7 +227,7 @@ class Handshake:
         try:
             await self.done
             # A connection that was closed on this side ends the waiting, too.
-            if self.protocol._get_extra_info("ssl_object") is None:
+            if self.transport.get_extra_info("ssl_object") is None:
                 raise ConnectionAbortedError("the connection was closed during the TLS handshake")
         except BaseException:
             transport.abort()
@@ -281,11 +281,11 @@ class _TlsStarter:
     """An event loop with :func:`start_tls` for its own: asyncio's writer has no other way to start another TLS."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self._real_loop = loop
         self.shutdown_timeout: float | None = None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._loop, name)
+        return getattr(self._real_loop, name)
 
     async def start_tls(self, *args: Any, **kwds: Any) -> asyncio.Transport:
         kwds["ssl_shutdown_timeout"] = self.shutdown_timeout

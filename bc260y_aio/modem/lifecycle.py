@@ -261,6 +261,8 @@ class Lifecycle(Connections, PowerManagement):
     async def _reestablish_once(self, channel: Channel, turn: Turn) -> None:
         open_sockets = await self._settings.establish(channel, turn, self._on_echo)
         await self._reconcile(channel, turn, open_sockets)
+        # A restart may have lost what was set for it.
+        self._sleep_prepared_on = None
         if channel.may_sleep:
             await self._allow_sleep(channel, turn)
 

@@ -1,10 +1,12 @@
 """Sleep and its settings: when the module may sleep, and how it is woken (guide 4.1, 4.3.9)."""
 
 import contextlib
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from ..at.commands import Command, QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
 from ..at.information import SocketInfo
@@ -19,7 +21,7 @@ from ..at.timers import (
     write_cycle,
     write_periodic,
 )
-from ..errors import BC260YError, CommandError, ModuleSlept, RemoteProtocolError
+from ..errors import BC260YError, ModuleSlept, RemoteProtocolError
 from ..line.channel import Channel
 from ..line.turns import Turn
 from ..sockets.dataformat import PayloadFormats
@@ -27,6 +29,12 @@ from ..sockets.tasks import uninterrupted
 from .core import ModemCore, Options
 
 logger = logging.getLogger("bc260y_aio")
+
+_QUERY_REPORTS: Final = 'AT+QCFG="dsevent"'
+# How long the module stays awake after the last command, in whole seconds (AT manual 9.5); 10 unless set otherwise.
+_QUERY_SLEEP_LOCK: Final = 'AT+QCFG="slplocktimes"'
+# A module that was just woken is taken to be awake for so long, whatever its setting, in seconds.
+_LEAST_AWAKE: Final = 0.3
 
 # NB-IoT, as +CEDRXS numbers the access technologies.
 _NB_IOT = 5
@@ -66,14 +74,17 @@ class PowerManagement(ModemCore):
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
         super().__init__(name, options, formats)
         self._awake = 0
+        # The channel on which reports of sleep have been switched on.
+        self._sleep_prepared_on: Channel | None = None
 
     # Sleep
 
     async def sleep(self) -> None:
         """Allow the module to sleep (guide 4.2.9, 4.3.8): it will, some ten seconds after the last command.
 
-        UDP sockets live through it; the next datagram wakes the module by itself. TCP connections do not, and end with
-        ModuleSlept, a ConnectionResetError.
+        UDP sockets survive it, and the next datagram wakes the module by itself. TCP connections do not, and end with
+        ModuleSlept, a ConnectionResetError: at once where the module reports that it slept, which it does after a
+        restart once the setting was written; otherwise when they are next used, or at :meth:`wake`.
 
         Raises:
             CommandFailed: the module refused.
@@ -84,15 +95,31 @@ class PowerManagement(ModemCore):
             await self._allow_sleep(channel, turn)
 
     async def _allow_sleep(self, channel: Channel, turn: Turn) -> None:
-        for report in (SetPowerReports(on=True), SetDeepSleepReports(on=True)):
-            with contextlib.suppress(CommandError):
-                self._profile.require(report)
-                await turn.execute(report)
+        if self._sleep_prepared_on is not channel:
+            await self._prepare_sleep(channel, turn)
+            self._sleep_prepared_on = channel
 
         self._profile.require(SetSleep(1))
         # From here on: the answer may be lost, or nobody may wait for it.
         channel.may_sleep = True
         await turn.execute(SetSleep(1))
+
+    async def _prepare_sleep(self, channel: Channel, turn: Turn) -> None:
+        """Switch the reports of sleep on, where they are not, and learn how soon the module sleeps."""
+        settings = self._settings
+        await settings.write_if_different(turn, "AT+QNBIOTEVENT?", ["1", "1"], SetPowerReports(on=True))
+        if not await settings.write_if_different(turn, _QUERY_REPORTS, ["1"], SetDeepSleepReports(on=True)):
+            logger.info(
+                "%s: the module reports deep sleep only after its next restart (AT+QRST=1); until then a TCP "
+                "connection that sleep ended is noticed when it is next used",
+                channel.name,
+            )
+
+        locked_for = await settings.read_setting(turn, _QUERY_SLEEP_LOCK)
+        with contextlib.suppress(ValueError, IndexError):
+            # Half of it leaves time for a command to arrive.
+            awake_for = max(float((locked_for or [])[-1]) / 2, _LEAST_AWAKE)
+            channel.profile = dataclasses.replace(channel.profile, awake_for=min(channel.profile.awake_for, awake_for))
 
     async def wake(self) -> None:
         """Wake the module if it sleeps, and keep it awake (guide 4.3.9).
@@ -181,12 +208,14 @@ class PowerManagement(ModemCore):
             CommandFailed: the module refused.
         """
         if periodic_update is None and active_time is None:
-            await self._channel.execute(self._verbatim("AT+CPSMS=0"))
-            return
+            wanted, line = ["0"], "AT+CPSMS=0"
+        else:
+            periodic = "" if periodic_update is None else write_periodic(periodic_update)
+            active = "" if active_time is None else write_active(active_time)
+            wanted = ["1", "", "", periodic, active]
+            line = f"AT+CPSMS=1,,,{_quoted(periodic)},{_quoted(active)}"
 
-        periodic = "" if periodic_update is None else f'"{write_periodic(periodic_update)}"'
-        active = "" if active_time is None else f'"{write_active(active_time)}"'
-        await self._channel.execute(self._verbatim(f"AT+CPSMS=1,,,{periodic},{active}"))
+        await self._write_if_different("AT+CPSMS?", wanted, line)
 
     async def edrx(self) -> EdrxSetting:
         """Return the eDRX setting.
@@ -210,8 +239,21 @@ class PowerManagement(ModemCore):
             ValueError: the cycle is out of range.
             CommandFailed: the module refused.
         """
-        line = "AT+CEDRXS=0" if cycle is None else f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
-        await self._channel.execute(self._verbatim(line))
+        if cycle is None:
+            wanted, line = ["0"], "AT+CEDRXS=0"
+        else:
+            wanted, line = [str(_NB_IOT), write_cycle(cycle)], f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
+
+        await self._write_if_different("AT+CEDRXS?", wanted, line)
+
+    async def _write_if_different(self, query: str, wanted: list[str], line: str) -> None:
+        """Write a setting that the module keeps in NVRAM, unless it has exactly these values already."""
+        command = self._verbatim(line)
+        async with self._channel.turn() as turn:
+            values = await self._settings.read_setting(turn, query)
+            if values is None or _without_empty_end(values) != _without_empty_end(wanted):
+                await turn.execute(command)
+                self._settings.nvram_writes += 1
 
     def _verbatim(self, line: str) -> Command:
         command = read_verbatim(line)
@@ -225,6 +267,17 @@ class PowerManagement(ModemCore):
                 return Parameters(reported.text.partition(":")[2].strip())
 
         return Parameters("")
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if value else ""
+
+
+def _without_empty_end(values: list[str]) -> list[str]:
+    while values and not values[-1]:
+        values = values[:-1]
+
+    return values
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -14,9 +15,11 @@ from ..at.commands import (
     SetEcho,
     SetErrorLevel,
     SetSleep,
+    read_verbatim,
 )
 from ..at.information import Registration, SleepSetting, SocketInfo
-from ..at.responses import CmeLevel
+from ..at.responses import CmeLevel, Text
+from ..at.syntax import Malformed, Parameters
 from ..errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding
 from ..line.channel import Channel
 from ..line.profile import DEFAULT_PROFILE, Profile
@@ -78,35 +81,39 @@ async def _is_answered(port: Port) -> bool:
 
 
 class StartupSettings:
-    """What was found in the module, and what it was reported.
+    """The settings that this package relies on: found in the module, set where they differ, and restored at the end.
+
+    Settings that the module keeps in NVRAM are read first, and written only when they differ: each write wears it.
 
     Attributes:
-        registration: the last that was heard of it.
+        registration: the last registration that the module reported.
         sleep_found: the sleep setting that the module had.
-        profile: what is known of it.
+        profile: what is known of the module.
+        nvram_writes: how often a setting was written to NVRAM, payload formats aside.
     """
 
     def __init__(self, formats: PayloadFormats, profile: Profile = DEFAULT_PROFILE) -> None:
         self.profile = profile
         self.registration: Registration | None = None
         self.sleep_found: SleepSetting | None = None
+        self.nvram_writes = 0
         self._formats = formats
 
     async def establish(self, channel: Channel, turn: Turn, on_echo: Callable[[], None]) -> list[SocketInfo]:
-        """Tell the module all that this package relies on, and return the sockets that are open in it.
+        """Establish all settings that this package relies on, and return the sockets that are open in the module.
 
         Args:
             channel: the channel.
             turn: a turn on it.
-            on_echo: is called when the module echoes a command line after all, for it has restarted, and its ``RDY``
-                was lost on the line; never for a module that cannot be silent.
+            on_echo: is called when the module echoes a command line later: it has restarted then, and its ``RDY`` was
+                lost on the line. It is not called for a module whose echo cannot be switched off.
 
         Raises:
             CommandError: the module refuses what cannot be done without.
             ModemNotResponding: it does not answer.
         """
         for _ in range(_ATTEMPTS - 1):
-            # All of this may be said twice.
+            # All of these commands may be repeated.
             with contextlib.suppress(CommandTimeout):
                 return await self._establish(channel, turn, on_echo)
 
@@ -116,7 +123,7 @@ class StartupSettings:
         await turn.execute(SetEcho(on=False))
         echoes: list[None] = []
         channel.watch_echo(lambda: echoes.append(None))
-        await self._execute_optional(turn, SetErrorLevel(CmeLevel.NUMBER))
+        await self.write_if_different(turn, "AT+CMEE?", [str(int(CmeLevel.NUMBER))], SetErrorLevel(CmeLevel.NUMBER))
         if self.sleep_found is None and (answer := await self._execute_optional(turn, QuerySleep())) is not None:
             self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)
 
@@ -127,15 +134,50 @@ class StartupSettings:
         channel.watch_echo(None if echoes else on_echo)
         return [info for info in answer.information if isinstance(info, SocketInfo)]
 
+    async def read_setting(self, turn: Turn, line: str) -> list[str] | None:
+        """Return the values of a setting, as strings; None when the module does not report them.
+
+        Args:
+            turn: a turn on the line.
+            line: the query, such as ``AT+CMEE?``.
+        """
+        answer = await self._execute_optional(turn, read_verbatim(line))
+        prefix = re.split(r"[?=]", line[2:])[0] + ":"
+        for information in answer.information if answer is not None else ():
+            if isinstance(information, Text) and information.text.startswith(prefix):
+                values = Parameters(information.text.removeprefix(prefix).strip())
+                with contextlib.suppress(Malformed):
+                    return [values.string(index) for index in range(len(values))]
+
+        return None
+
+    async def write_if_different(self, turn: Turn, query: str, wanted: list[str], command: Command) -> bool:
+        """Write a setting that the module keeps in NVRAM, unless it has the value already; return whether it had.
+
+        Args:
+            turn: a turn on the line.
+            query: the line that queries it.
+            wanted: the last values of the answer, when nothing has to be written.
+            command: the command that writes it; a module that does not know it is left as it is.
+        """
+        values = await self.read_setting(turn, query)
+        if values is not None and values[-len(wanted) :] == wanted:
+            return True
+
+        if await self._execute_optional(turn, command) is not None:
+            self.nvram_writes += 1
+
+        return False
+
     async def query_registration(self, turn: Turn) -> Registration | None:
-        """Ask whether the module is registered (guide 4.1)."""
+        """Query whether the module is registered (guide 4.1)."""
         answer = await self._execute_optional(turn, QueryRegistration())
         found = [info for info in answer.information if isinstance(info, Registration)] if answer is not None else []
         self.registration = found[0] if found else None
         return self.registration
 
     async def restore(self, channel: Channel, *, restore_data_format: bool) -> None:
-        """Set back what was changed. A module that does not answer any more is left as it is."""
+        """Restore what was changed. A module that does not answer any more is left as it is."""
         mode = self.sleep_found.mode if self.sleep_found is not None else 0
         if not (mode or restore_data_format):
             return
@@ -159,7 +201,7 @@ class StartupSettings:
 
 
 async def close_open_sockets(channel: Channel, left_open: list[SocketInfo]) -> None:
-    """Close the sockets that an earlier program left open, for each blocks its connectID."""
-    for open_socket_info in left_open:
-        logger.info("%s: closing a socket that was left open: %s", channel.name, open_socket_info)
-        await close_connect_id(channel, open_socket_info.connect_id)
+    """Close the sockets that an earlier program left open: each blocks its connectID."""
+    for info in left_open:
+        logger.info("%s: closing a socket that was left open: %s", channel.name, info)
+        await close_connect_id(channel, info.connect_id)

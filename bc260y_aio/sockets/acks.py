@@ -13,6 +13,7 @@ from ..errors import (
     CommandTimeout,
     ConnectionLost,
     ModemClosed,
+    ModuleSlept,
     NotAcknowledged,
     PayloadDamaged,
     SendFailed,
@@ -165,8 +166,7 @@ class AckCounters:
         try:
             unacked = await self.wait_acked(timeout, by_progress=True)
         except CommandFailed as exc:
-            gone = None if self.inbox.is_ended else SendFailed(f"the socket is gone: {exc}")
-            return self.inbox.error or gone
+            return None if self.inbox.is_ended and self.inbox.error is None else self._unknown(exc)
         except BC260YError as exc:
             return exc
 
@@ -183,6 +183,18 @@ class AckCounters:
     def _is_over(self) -> bool:
         """Whether the connection has ended. A damaged push is the end of what is received, not of the connection."""
         return self.inbox.is_ended and not isinstance(self.inbox.error, PayloadDamaged)
+
+    def _unknown(self, exc: CommandFailed) -> ConnectionLost:
+        """Return the error of a socket that the module does not know any more."""
+        if self.channel.may_sleep and self.service_type == "TCP":
+            # Not all modules report that they slept.
+            self.inbox.end(ModuleSlept("the module slept and lost the connection"))
+
+        error = self.inbox.error
+        if isinstance(error, ConnectionLost):
+            return error
+
+        return SendFailed(f"the module does not know the socket any more: {exc}")
 
     def _note_retry(self, reason: Outcome, remedy: str) -> None:
         is_failure = isinstance(reason, Answer) and not reason.is_doubtful

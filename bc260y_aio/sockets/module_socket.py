@@ -310,7 +310,7 @@ class ModuleSocket(AckCounters):
                 self._note_retry(exc, "asking again")
             except CommandFailed as exc:
                 self.check_open()
-                raise SendFailed(f"the socket is gone: {exc}") from exc
+                raise self._unknown(exc) from exc
 
         raise SendFailed("the module does not tell what it took")
 

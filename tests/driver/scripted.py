@@ -21,9 +21,13 @@ from bc260y_aio.at.commands import (
     QuerySleep,
     QuerySocket,
     QuerySockets,
+    Raw,
     SendData,
     SetDataFormat,
+    SetDeepSleepReports,
     SetEcho,
+    SetErrorLevel,
+    SetPowerReports,
     SetSleep,
     Test,
 )
@@ -251,6 +255,8 @@ class Module(FarEnd):
         lines: the command lines that were heard, in order.
         sockets: the sockets that are open.
         nvram_writes: how often the payload formats were written.
+        setting_writes: how often other settings were written that the module keeps in NVRAM.
+        settings: what the module answers to queries of them, by the query.
         sleep: the sleep setting.
     """
 
@@ -263,6 +269,13 @@ class Module(FarEnd):
         self.sockets: dict[int, Socket] = {}
         self.closed: list[Socket] = []
         self.nvram_writes = 0
+        self.setting_writes = 0
+        self.settings = {
+            "AT+CMEE?": "+CMEE: 1",
+            "AT+QNBIOTEVENT?": "+QNBIOTEVENT: 0,1",
+            'AT+QCFG="dsevent"': '+QCFG: "dsevent",0',
+            'AT+QCFG="slplocktimes"': '+QCFG: "slplocktimes",10',
+        }
         self.sleep = 1
         self.registration = RegistrationStatus.HOME
 
@@ -318,12 +331,24 @@ class Module(FarEnd):
             case SetDataFormat(send=send, receive=receive):
                 self.dce.send_format, self.dce.receive_format = send, receive
                 self.nvram_writes += 1
+            case SetErrorLevel(level=level):
+                self._write("AT+CMEE?", f"+CMEE: {level:d}")
+            case SetPowerReports(on=on):
+                self._write("AT+QNBIOTEVENT?", f"+QNBIOTEVENT: {on:d},1")
+            case SetDeepSleepReports(on=on):
+                self._write('AT+QCFG="dsevent"', f'+QCFG: "dsevent",{on:d}')
+            case Raw(line=line) if line in self.settings:
+                return Text(self.settings[line]), Success()
             case QuerySockets():
                 return *(socket.info for socket in self.sockets.values()), Success()
             case _:
                 return self._act_on_socket(command)
 
         return (Success(),)
+
+    def _write(self, query: str, setting: str) -> None:
+        self.settings[query] = setting
+        self.setting_writes += 1
 
     def _act_on_socket(self, command: Command) -> tuple[Response, ...]:
         socket = self.sockets.get(getattr(command, "connect_id", -1))

@@ -266,7 +266,7 @@ async def test_a_socket_that_the_module_does_not_know_any_more_has_failed(clock:
     module = Module()
     async with open_socket(module) as socket:
         module.sockets.clear()
-        with pytest.raises(SendFailed, match=r"^the socket is gone: AT\+QISEND=0,0: ERROR$"):
+        with pytest.raises(SendFailed, match=r"^the module does not know the socket any more: AT\+QISEND=0,0: ERROR$"):
             await fast_forward(clock, socket.send_next(filled(b"a")))
 
 

@@ -9,7 +9,7 @@ import pytest
 from bc260y_aio.at.commands import Command, OpenSocket, QueryDataFormat, QuerySockets, SetEcho
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.syntax import PayloadFormat
-from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, PortLost
+from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, ModuleSlept, PortLost
 from bc260y_aio.modem.startup import DEFAULT_RATES, find_rate
 from bc260y_aio.port import Port
 from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, fast_forward, open_modem, settle
@@ -22,7 +22,7 @@ OPENING: Final = [
     "AT",
     "AT+QICFG=?",
     "ATE0",
-    "AT+CMEE=1",
+    "AT+CMEE?",
     "AT+QSCLK?",
     "AT+QSCLK=0",
     'AT+QICFG="dataformat"',
@@ -263,7 +263,7 @@ async def test_what_cannot_be_done_without_is_told_when_it_is_refused(needed: ty
 
 async def test_a_lost_answer_at_the_start_is_put_up_with(clock: Clock) -> None:
     module = Module()
-    lost = {"AT+CMEE=1", "AT+QSCLK?", "AT+QSCLK=0", "AT+CEREG?"}
+    lost = {"AT+CMEE?", "AT+CMEE=1", "AT+QSCLK?", "AT+QSCLK=0", "AT+CEREG?"}
 
     def lose(command: Command) -> bytes | None:
         if command.write() in lost:
@@ -282,7 +282,7 @@ async def test_a_lost_answer_at_the_start_is_put_up_with(clock: Clock) -> None:
 async def test_a_restart_amid_the_start_fails_it_and_the_modem_can_be_opened_again() -> None:
     module = Module()
     said = [b"\r\nRDY\r\n"]
-    module.override = lambda command: said.pop() if said and command.name == "+CMEE" else None
+    module.override = lambda command: said.pop() if said and command.name == "+QSCLK" else None
     with pytest.raises(ModuleRestarted):
         async with open_modem(module):
             pass
@@ -410,3 +410,62 @@ async def test_an_echo_has_a_module_asked_what_has_become_of_its_sockets_unless_
             assert module.lines[asked:] == ["AT+CSQ", *told, "AT+CSQ", "AT+CSQ"]
             assert not transport.is_closing()
             transport.abort()
+
+
+# Settings that the module keeps in NVRAM
+
+
+async def test_a_setting_that_differs_is_written_once() -> None:
+    module = Module()
+    module.settings["AT+CMEE?"] = "+CMEE: 0"
+    for _ in range(3):
+        async with open_modem(module):
+            pass
+
+    assert [line for line in module.lines if line.startswith("AT+CMEE")] == ["AT+CMEE?", "AT+CMEE=1"] + 2 * ["AT+CMEE?"]
+
+
+async def test_sleep_writes_nothing_that_the_module_has_already() -> None:
+    module = Module()
+    module.settings |= {"AT+QNBIOTEVENT?": "+QNBIOTEVENT: 1,1", 'AT+QCFG="dsevent"': '+QCFG: "dsevent",1'}
+    async with open_modem(module) as modem:
+        for _ in range(10):
+            await modem.sleep()
+
+    assert (module.setting_writes, module.nvram_writes) == (0, 0)
+    # What was learnt once is not asked again before the next restart.
+    assert module.count("AT+QNBIOTEVENT?") == module.count('AT+QCFG="dsevent"') == 1
+
+
+async def test_sleep_switches_the_reports_on_once() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        for _ in range(10):
+            await modem.sleep()
+
+        module.send(b"\r\nRDY\r\n")
+        await settle(200)
+
+    assert (module.setting_writes, module.nvram_writes) == (2, 0)
+
+
+@pytest.mark.parametrize(("locked_for", "awake_for"), [("0", 0.3), ("2", 1.0), ("10", 5.0), ("30", 5.0), ("x", 5.0)])
+async def test_a_module_that_sleeps_sooner_is_woken_sooner(locked_for: str, awake_for: float) -> None:
+    module = Module()
+    module.settings['AT+QCFG="slplocktimes"'] = f'+QCFG: "slplocktimes",{locked_for}'
+    async with open_modem(module) as modem:
+        await modem.sleep()
+        assert modem._channel.profile.awake_for == awake_for
+
+
+async def test_a_stream_that_was_lost_in_unreported_sleep_ends_with_that(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        _, writer = await modem.open_connection("a.b", 7)
+        await modem.sleep()
+        await clock.advance(60.0)
+        module.sockets.clear()
+        writer.write(b"data")
+        writer.close()
+        with pytest.raises(ModuleSlept):
+            await fast_forward(clock, writer.wait_closed())

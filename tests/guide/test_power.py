@@ -40,7 +40,14 @@ async def test_udp_goes_on_after_deep_sleep_as_the_guide_has_it() -> None:
         await transport.drained()
         bench.wire.clear()
         await fall_asleep(bench)
-        assert bench.wire.commands == [b"AT+QNBIOTEVENT=1,1", b'AT+QCFG="dsevent",1', b"AT+QSCLK=1"]
+        assert bench.wire.commands == [
+            b"AT+QNBIOTEVENT?",
+            b"AT+QNBIOTEVENT=1,1",
+            b'AT+QCFG="dsevent"',
+            b'AT+QCFG="dsevent",1',
+            b'AT+QCFG="slplocktimes"',
+            b"AT+QSCLK=1",
+        ]
         assert bench.wire.said.endswith(b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n')
 
         bench.wire.clear()
@@ -213,7 +220,7 @@ async def test_a_module_that_was_allowed_to_sleep_is_allowed_to_after_its_restar
 async def test_a_module_that_nobody_heard_agree_to_sleep_is_woken_all_the_same() -> None:
     async with on_air(answer_delay=0.1, **SLEEPY) as bench:
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.25):
+            async with asyncio.timeout(0.55):
                 await bench.modem.sleep()
 
         assert bench.wire.commands[-1] == b"AT+QSCLK=1"
@@ -263,3 +270,21 @@ async def test_edrx_is_asked_for_and_given_up() -> None:
         assert await modem.edrx() == EdrxSetting()
         with pytest.raises(ValueError, match="eDRX"):
             await modem.set_edrx(timedelta(days=1))
+
+
+async def test_settings_of_the_network_are_written_only_when_they_differ() -> None:
+    async with on_air() as bench:
+        for _ in range(3):
+            await bench.modem.set_psm(periodic_update=timedelta(hours=70), active_time=timedelta(minutes=4))
+            await bench.modem.set_edrx(timedelta(seconds=81.92))
+
+        assert [line for line in bench.wire.commands if line.startswith((b"AT+CPSMS=", b"AT+CEDRXS="))] == [
+            b'AT+CPSMS=1,,,"01000111","00100100"',
+            b'AT+CEDRXS=1,5,"0101"',
+        ]
+        await bench.modem.set_psm()
+        await bench.modem.set_edrx(None)
+        assert [line for line in bench.wire.commands if line.startswith((b"AT+CPSMS=", b"AT+CEDRXS="))][2:] == [
+            b"AT+CPSMS=0",
+            b"AT+CEDRXS=0",
+        ]

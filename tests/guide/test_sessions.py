@@ -21,6 +21,7 @@ async def test_a_modem_begins_as_the_guide_does() -> None:
         assert commands[0] == b"AT"
         assert commands[2:] == [
             b"ATE0",
+            b"AT+CMEE?",
             b"AT+CMEE=1",
             b"AT+QSCLK?",
             b"AT+QSCLK=0",

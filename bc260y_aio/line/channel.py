@@ -59,6 +59,7 @@ class Channel:
         recovery: what brings the line into step.
         inboxes: what has come, by connectID.
         may_sleep: the module is allowed to sleep, so a command may find it asleep.
+        acked_at: when a peer last acknowledged what any socket sent, by the loop's clock: they share the radio.
         trace: hears of all that happens.
     """
 
@@ -88,6 +89,7 @@ class Channel:
         self.trace = trace or Trace(name)
         self.wire_bytes = 0
         self.sends: dict[str, int] = {}
+        self.acked_at = 0.0
         self._loop = asyncio.get_running_loop()
         self._dte = DTE(markers=profile.markers, numbers=numbers, quoted_data=profile.quoted_data)
         self._dialogue: Dialogue | None = None

@@ -27,6 +27,9 @@ logger = logging.getLogger("bc260y_aio")
 # How often to query whether the peer has acknowledged: soon at first, then at this interval, in seconds.
 _FIRST_ACK_POLL: Final = 0.1
 _ACK_POLL_INTERVAL: Final = 1.0
+# The sockets of a module share its radio. While peers acknowledge what other sockets sent, the progress of one of five
+# may take five times as long.
+_SHARING_SOCKETS: Final = 5
 
 
 class AckCounters:
@@ -104,6 +107,7 @@ class AckCounters:
     def _note_acked(self, acked: int) -> None:
         if acked > self.acked:
             self.acked = acked
+            self.channel.acked_at = asyncio.get_running_loop().time()
             self.on_progress()
 
     async def wait_acked(self, timeout: float, *, by_progress: bool = False) -> int | None:
@@ -114,7 +118,8 @@ class AckCounters:
 
         Args:
             timeout: how long to wait, in seconds.
-            by_progress: the time counts from the last byte that was acknowledged, rather than from now.
+            by_progress: the time counts from the last byte that was acknowledged, rather than from now; from one of
+                another socket as well, for up to five times as long.
 
         Raises:
             CommandFailed: the module does not know the socket any more.
@@ -123,7 +128,8 @@ class AckCounters:
             NotAcknowledged: the module does not answer, or no more.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        began = loop.time()
+        deadline = began + timeout
         pause = _FIRST_ACK_POLL
         while True:
             acked = self.acked
@@ -139,8 +145,10 @@ class AckCounters:
             if status.sent < self.sent:
                 return None
 
-            if by_progress and self.acked > acked:
-                deadline = loop.time() + timeout
+            if by_progress:
+                began = loop.time() if self.acked > acked else began
+                shared = min(self.channel.acked_at - began, (_SHARING_SOCKETS - 1) * timeout)
+                deadline = began + timeout + max(shared, 0.0)
 
             left = deadline - loop.time()
             if not status.unacked or left <= 0 or self._is_over:
@@ -155,7 +163,8 @@ class AckCounters:
         A peer that closes first leaves nothing to check: the counters begin anew.
 
         Args:
-            timeout: how long nothing more may be acknowledged by the peer, in seconds.
+            timeout: how long nothing more may be acknowledged by the peer, in seconds; up to five times as long while
+                other sockets make progress.
         """
         if self.service_type != "TCP" or not self.sent:
             return None

@@ -52,18 +52,21 @@ async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
-async def on_emulator() -> None:
+async def on_emulator(port: str) -> None:
     """Upload to a server of our own."""
     server = await asyncio.start_server(count, "127.0.0.1", 0)
     async with server:
-        await main(EMULATED, "upload.example", server.sockets[0].getsockname()[1])
+        await main(port, "upload.example", server.sockets[0].getsockname()[1])
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
-    elif named := os.environ.get("BC260Y_PORT"):
-        sys.exit(f"with a real module on {named}, say where to upload to: PORT HOST TCP_PORT")
-    else:
-        print(f"no port was named: this is an emulated module ({EMULATED})")
-        asyncio.run(on_emulator())
+        sys.exit()
+
+    port = os.environ.get("BC260Y_PORT") or EMULATED
+    if not port.startswith("emulator:"):
+        sys.exit(f"a real module ({port}) needs a server to upload to: PORT HOST TCP_PORT")
+
+    print(f"this is an emulated module ({port})")
+    asyncio.run(on_emulator(port))

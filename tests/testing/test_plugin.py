@@ -17,9 +17,17 @@ RUNNERS: Final = {
 runners = pytest.mark.parametrize(("mark", "mode"), RUNNERS.values(), ids=RUNNERS)
 
 
-def run(pytester: pytest.Pytester, source: str, *arguments: str, mark: str = "anyio", mode: str = "") -> str:
-    """Run the tests of a file, and return what pytest says."""
-    plugin = "-p no:asyncio" if mark == "anyio" else "-p no:anyio"
+def run(
+    pytester: pytest.Pytester,
+    source: str,
+    *arguments: str,
+    mark: str = "anyio",
+    mode: str = "",
+    timeout: float | None = None,
+) -> str:
+    """Run the tests of a file, and return the output of pytest; a hang ends after ``timeout`` seconds."""
+    plugin = {"anyio": "-p no:asyncio", "asyncio": "-p no:anyio"}.get(mark, "")
+    plugin += f" --timeout={timeout}" if timeout else ""
     pytester.makeini(f"[pytest]\naddopts = -p no:cacheprovider -p no:xdist {plugin}\nfilterwarnings = error\n{mode}\n")
     pytester.makepyfile(source.replace("RUNNER", mark))
     pytester.makeconftest("import pytest\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n")
@@ -142,6 +150,133 @@ def test_on_another_event_loop_than_asyncios_the_test_is_skipped(pytester: pytes
     assert "1 passed, 1 skipped" in run(pytester, source)
 
 
+# The event loop of the test
+
+
+LOOP_SCOPES: Final = ["function", "class", "module", "package", "session"]
+TWO_TESTS: Final = """
+    import asyncio
+    import pytest
+
+    loops = []
+
+    MARK
+    class TestIt:
+        @pytest.mark.parametrize("number", range(2))
+        async def test_it(self, bc260y_modem, bc260y_network, number):
+            loops.append(asyncio.get_running_loop())
+            bc260y_network.add_echo("echo.example")
+            reader, writer = await bc260y_modem.open_connection("echo.example", 7)
+            writer.write(b"hello")
+            assert await reader.readexactly(5) == b"hello"
+            writer.close()
+            await writer.wait_closed()
+            assert len(set(map(id, loops))) == (1 if SHARED else len(loops))
+    """
+
+
+def on_loops(mark: str, *, shared: bool) -> str:
+    return TWO_TESTS.replace("MARK", mark).replace("SHARED", str(shared))
+
+
+@pytest.mark.parametrize("scope", LOOP_SCOPES)
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_a_modem_is_on_the_loop_that_the_marker_names(pytester: pytest.Pytester, scope: str, mode: str) -> None:
+    source = on_loops(f'@pytest.mark.asyncio(loop_scope="{scope}")', shared=scope != "function")
+    said = run(pytester, source, mark="asyncio", mode=f"{ASYNCIO} {mode}", timeout=15)
+    assert "2 passed" in said
+
+
+@pytest.mark.parametrize("fixture_scope", [None, "function", "session"])
+@pytest.mark.parametrize("test_scope", [None, "module", "session"])
+def test_a_modem_is_on_the_loop_of_the_test_whatever_the_defaults(
+    pytester: pytest.Pytester, fixture_scope: str | None, test_scope: str | None
+) -> None:
+    # pytest-asyncio warns where the scope of fixtures is not set; this line continues `filterwarnings`.
+    settings = "    ignore::pytest.PytestDeprecationWarning\nasyncio_mode = strict"
+    settings += f"\nasyncio_default_fixture_loop_scope = {fixture_scope}" if fixture_scope else ""
+    settings += f"\nasyncio_default_test_loop_scope = {test_scope}" if test_scope else ""
+    source = on_loops("@pytest.mark.asyncio", shared=test_scope is not None)
+    assert "2 passed" in run(pytester, source, mark="asyncio", mode=settings, timeout=15)
+
+
+@pytest.mark.parametrize("scope", ["function", "session"])
+def test_a_test_with_the_marker_of_anyio_may_be_run_by_pytest_asyncio(pytester: pytest.Pytester, scope: str) -> None:
+    settings = f"{ASYNCIO} auto\nasyncio_default_test_loop_scope = {scope}"
+    source = on_loops("@pytest.mark.anyio", shared=scope != "function")
+    assert "2 passed" in run(pytester, source, mark="both", mode=settings, timeout=15)
+
+
+@pytest.mark.parametrize("runner", ["anyio", "asyncio"])
+def test_a_session_modem_is_opened_once(pytester: pytest.Pytester, runner: str) -> None:
+    mark = 'asyncio(loop_scope="session")' if runner == "asyncio" else "anyio"
+    source = """
+        import pytest
+
+        modems = []
+
+        @pytest.fixture(scope="session")
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.fixture(scope="session")
+        def bc260y_session_modem_options():
+            return {"baudrate": 9600}
+
+        @pytest.mark.RUNNER
+        @pytest.mark.parametrize("number", range(3))
+        async def test_it(bc260y_session_modem, number):
+            modems.append(bc260y_session_modem)
+            assert await bc260y_session_modem.execute("AT") == []
+            assert len(set(modems)) == 1
+        """
+    emulator = Emulator(line="pty")
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(emulator) as module:
+        source, mode = source.replace("RUNNER", mark), f"{ASYNCIO} strict" if runner == "asyncio" else ""
+        said = run(pytester, source, f"--bc260y-port={module.url}", mark=runner, mode=mode, timeout=20)
+        starts = emulator.module.commands["+CEREG"]
+
+    assert "3 passed" in said
+    assert starts <= 2
+    assert "3 passed" in run(pytester, source, mark=runner, mode=mode, timeout=20)
+
+
+def test_a_session_modem_needs_the_loop_of_the_session(pytester: pytest.Pytester) -> None:
+    source = """
+        import pytest
+
+        @pytest.mark.asyncio
+        async def test_it(bc260y_session_modem): pass
+        """
+    said = run(pytester, source, mark="asyncio", mode=f"{ASYNCIO} strict")
+    assert 'needs @pytest.mark.asyncio(loop_scope="session")' in said
+
+
+# Names
+
+
+def test_a_host_that_was_not_added_does_not_resolve(pytester: pytest.Pytester) -> None:
+    said = run(
+        pytester,
+        """
+        import pytest
+        from bc260y_aio import ResolutionError
+
+        @pytest.mark.anyio
+        async def test_it(bc260y_modem, bc260y_network):
+            bc260y_network.add_echo("echo.example")
+            with pytest.raises(ResolutionError):
+                await bc260y_modem.open_connection("ecko.example", 7)
+
+        @pytest.mark.anyio
+        @pytest.mark.bc260y_emulator(names=True)
+        async def test_the_option(bc260y_modem):
+            assert await bc260y_modem.resolve("ecko.example")
+        """,
+    )
+    assert "2 passed" in said
+
+
 # A real module
 
 
@@ -201,4 +336,4 @@ def test_the_same_tests_run_on_a_module_at_a_port(pytester: pytest.Pytester) -> 
         assert "4 passed, 1 skipped" in run(pytester, REAL, port, "--bc260y-server=127.0.0.1")
         said = run(pytester, REAL, "-rs", port)
         assert "5 skipped" in said
-        assert "--bc260y-server tells where" in said
+        assert "--bc260y-server names its address" in said

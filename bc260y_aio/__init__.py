@@ -37,6 +37,7 @@ from .line.profile import Profile
 from .modem.modem import Modem
 from .modem.ping import PingLost, PingResult
 from .modem.power import EdrxSetting, PsmSetting
+from .modem.radio import Cell, NeighbourCell, Operator, PdpContext, Signal
 from .modem.streams import create_connection, create_datagram_endpoint, open_connection, open_datagram_endpoint
 from .routing import Route
 from .sockets.rai import RAI, rai
@@ -48,6 +49,7 @@ __all__ = [
     "RAI",
     "AckStatus",
     "BC260YError",
+    "Cell",
     "CommandError",
     "CommandFailed",
     "CommandTimeout",
@@ -69,10 +71,13 @@ __all__ = [
     "ModemTransport",
     "ModuleRestarted",
     "ModuleSlept",
+    "NeighbourCell",
     "NoFreeConnectID",
     "NotAcknowledged",
     "NotRegistered",
+    "Operator",
     "PayloadDamaged",
+    "PdpContext",
     "PingLost",
     "PingResult",
     "PortBusy",
@@ -90,6 +95,7 @@ __all__ = [
     "ResolutionError",
     "Route",
     "SendFailed",
+    "Signal",
     "SocketError",
     "SocketInfo",
     "SocketState",

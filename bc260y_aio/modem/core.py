@@ -173,7 +173,12 @@ class ModemCore:
         except BC260YError:
             raise
         except TimeoutError:
-            raise NotRegistered(f"the module did not register within {seconds:g} s") from None
+            why = await self._explain_registration()
+            raise NotRegistered(f"the module did not register within {seconds:g} s{why}") from None
+
+    async def _explain_registration(self) -> str:
+        """Return what the module reports of its radio, SIM and registration, for a message."""
+        return ""
 
     async def _ensure_registered(self) -> None:
         known = self._settings.registration

@@ -1,6 +1,7 @@
 """Opening and closing a modem, and bringing it back into order after a restart of the module."""
 
 import asyncio
+import contextlib
 import logging
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +18,7 @@ from ..sockets.allocation import ConnectIDs
 from ..sockets.closing import close_connect_id
 from ..sockets.tasks import TaskSet, running_loop, uninterrupted
 from .connections import Connections
+from .diagnosis import explain
 from .power import PowerManagement
 from .startup import DEFAULT_RATES, close_open_sockets, find_rate
 
@@ -177,6 +179,14 @@ class Lifecycle(Connections, PowerManagement):
         await self._tasks.wait_all(self._options.close_timeout)
         self._opened = None
         self._is_closing = False
+
+    async def _explain_registration(self) -> str:
+        with contextlib.suppress(BC260YError):
+            async with self._channel.turn() as turn:
+                why = await explain(turn, self._settings)
+                return f": {why}" if why else ""
+
+        return ""
 
     def _progress(self) -> list[tuple[int, int]]:
         return [(one.traffic.sent, one.traffic.acked) for one in self._transports() if hasattr(one, "traffic")]

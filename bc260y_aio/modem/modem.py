@@ -16,12 +16,13 @@ from ..tls import TlsSessions
 from ..tracing import Callback
 from .core import Options
 from .lifecycle import Lifecycle
+from .radio import RadioStatus
 from .services import Services
 
 logger = logging.getLogger("bc260y_aio")
 
 
-class Modem(Lifecycle, Services):
+class Modem(Lifecycle, Services, RadioStatus):
     """A BC260Y-CN module on a serial port; an async context manager.
 
     It has the event loop's methods, with their names, arguments, results and exceptions: what is opened here goes over

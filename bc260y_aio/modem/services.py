@@ -27,7 +27,7 @@ from ..at.completions import NetworkTime, PingReply, Resolution, ResolvedAddress
 from ..at.information import Clock, DnsServers, PdpAddress, SocketInfo
 from ..at.responses import STANDARD, Information
 from ..errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
-from ..sockets.addresses import host_name
+from ..sockets.addresses import host_name, readable_address
 from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
 from .ping import PingLost, PingResult, ping, ping_replies
@@ -90,7 +90,7 @@ class Services(ModemCore):
 
         match answer.completions:
             case [Resolution(error=ErrorCode.SUCCESS), *rest]:
-                addresses = [item.address for item in rest if isinstance(item, ResolvedAddress)]
+                addresses = [readable_address(item.address) for item in rest if isinstance(item, ResolvedAddress)]
                 if not addresses:
                     raise ResolutionError(ErrorCode.DNS_PARSE_FAILED, f"resolving {name}")
 
@@ -112,8 +112,9 @@ class Services(ModemCore):
     ) -> list[tuple[Any, Any, int, str, tuple[Any, ...]]]:
         """Resolve a name as :meth:`asyncio.loop.getaddrinfo` does, but by the module.
 
-        Unlike the host's resolver, the module knows IPv4 addresses of names only. Numeric addresses, and no host at
-        all, need no query. The rows have the shape that the host's C library gives them.
+        Unlike the host's resolver, the module chooses the family: it is asked for a name, and rows of the family asked
+        for are returned. Numeric addresses, and no host at all, need no query. The rows have the shape that the host's
+        C library gives them.
 
         Args:
             host: the name or address; None or ``""`` for the host's own, as for a server.
@@ -133,15 +134,12 @@ class Services(ModemCore):
 
         name = host_name(host)
         is_numeric = _is_address(name)
-        if not is_numeric:
-            if flags & socket.AI_NUMERICHOST:
-                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-            if family == socket.AF_INET6:
-                raise socket.gaierror(socket.EAI_ADDRFAMILY, "Address family for hostname not supported")
+        if not is_numeric and flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         rows: list[tuple[Any, Any, int, str, tuple[Any, ...]]] = []
-        for address in await self.resolve(name):
+        addresses = await self.resolve(name)
+        for address in addresses if is_numeric else _of_family(addresses, family):
             # libc shapes the rows; with a numeric host it asks nobody. AI_ADDRCONFIG would look at the host's network.
             shape = (flags | socket.AI_NUMERICHOST) & ~(socket.AI_ADDRCONFIG | socket.AI_CANONNAME)
             rows += socket.getaddrinfo(address, port, family, type, proto, shape)
@@ -281,7 +279,7 @@ class Services(ModemCore):
         self._profile.require(QueryAddress())
         answer = await self._channel.execute(QueryAddress())
         found = [info for info in answer.information if isinstance(info, PdpAddress)]
-        return [address for info in found for address in info.addresses if address]
+        return [readable_address(address) for info in found for address in info.addresses if address]
 
     async def execute(self, line: str, *, timeout: float | None = None) -> list[str]:
         """Send any AT command, and return its information responses and what followed ``OK``, line by line.
@@ -312,6 +310,20 @@ class Services(ModemCore):
                 return information
 
         raise CommandFailed(str(command), text="OK, but nothing reported")
+
+
+def _of_family(addresses: list[str], family: int) -> list[str]:
+    """Return the addresses of a family.
+
+    Raises:
+        socket.gaierror: there are none.
+    """
+    versions = (4,) if family == socket.AF_INET else (6,) if family == socket.AF_INET6 else (4, 6)
+    found = [address for address in addresses if ipaddress.ip_address(address).version in versions]
+    if not found:
+        raise socket.gaierror(socket.EAI_ADDRFAMILY, "Address family for hostname not supported")
+
+    return found
 
 
 def _is_address(name: str) -> bool:

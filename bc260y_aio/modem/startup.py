@@ -134,16 +134,38 @@ class StartupSettings:
         channel.watch_echo(None if echoes else on_echo)
         return [info for info in answer.information if isinstance(info, SocketInfo)]
 
-    async def read_setting(self, turn: Turn, line: str) -> list[str] | None:
+    async def execute_verbatim(self, turn: Turn, line: str) -> Answer:
+        """Send a command line as it is.
+
+        Raises:
+            CommandFailed: the module refused it, or its profile says that it does not know the command.
+        """
+        command = read_verbatim(line)
+        self.profile.require(command)
+        return await turn.execute(command)
+
+    async def read_setting(self, turn: Turn, line: str, *, is_optional: bool = True) -> list[str] | None:
         """Return the values of a setting, as strings; None when the module does not report them.
 
         Args:
             turn: a turn on the line.
             line: the query, such as ``AT+CMEE?``.
+            is_optional: the module may refuse it.
+
+        Raises:
+            CommandError: the module refused it, and may not.
         """
-        answer = await self._execute_optional(turn, read_verbatim(line))
+        try:
+            answer = await self.execute_verbatim(turn, line)
+        except CommandError as exc:
+            if not is_optional:
+                raise
+
+            logger.info("going on without it: %s", exc)
+            return None
+
         prefix = re.split(r"[?=]", line[2:])[0] + ":"
-        for information in answer.information if answer is not None else ():
+        for information in answer.information:
             if isinstance(information, Text) and information.text.startswith(prefix):
                 values = Parameters(information.text.removeprefix(prefix).strip())
                 with contextlib.suppress(Malformed):

@@ -33,6 +33,18 @@ def host_name(host: str | bytes | bytearray) -> str:
     return checked_name(host, "a host")
 
 
+def readable_address(address: str) -> str:
+    """Return an address as programs write it: the module writes IPv6 as 16 decimal octets with dots (TS 27.007)."""
+    octets = address.split(".")
+    if len(octets) != 16:
+        return address
+
+    try:
+        return str(ipaddress.IPv6Address(bytes(map(int, octets))))
+    except ValueError:
+        return address
+
+
 def port_number(port: int | str | bytes, service_type: str) -> int:
     """Return a port as a number: service names are looked up in the host's table, where no network is asked.
 

@@ -327,6 +327,10 @@ class RoutedLoop:
         if self._loop.get_debug() and sock.gettimeout() != 0:
             raise ValueError("the socket must be non-blocking")
 
+        if address[1] == 0 and sock.type is socket.SOCK_STREAM:
+            # No peer listens there; a kernel says the same.
+            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
         await self._connect(router, sock, *address[:2])
 
     async def _connect(self, router: Router, sock: socket.socket, host: Any, port: Any) -> None:

@@ -16,6 +16,13 @@ from ..line.inbox import Inbox
 # An option is an int of C, unless it was set as bytes.
 _INT_SIZE: Final = 4
 
+# Where the system has no such option, no number is it.
+_TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
+# The states of struct tcp_info that a connection of the module can be in (linux/tcp.h).
+_TCP_ESTABLISHED: Final = 1
+_TCP_CLOSE: Final = 7
+_TCP_CLOSE_WAIT: Final = 8
+
 
 class SocketFacade:
     """What ``asyncio.trsock.TransportSocket`` is to a kernel socket, for a socket of the module.
@@ -73,6 +80,11 @@ class SocketFacade:
     def __getstate__(self) -> NoReturn:
         raise TypeError(f"Cannot serialize {type(self).__name__} object")
 
+    @property
+    def _sock(self) -> "SocketFacade":
+        """The socket itself: asyncio's TransportSocket has the kernel's here, and some programs reach for it."""
+        return self
+
     # Names
 
     def getsockname(self) -> tuple[Any, ...]:
@@ -95,15 +107,31 @@ class SocketFacade:
     def getsockopt(self, level: int, optname: int, buflen: int = 0, /) -> int | bytes:
         """Return an option: what was set, or else 0; as so many bytes, where ``buflen`` asks for them.
 
+        ``TCP_INFO`` has the state of the connection, established, closed by the peer or closed, and zeros for the rest.
+
         Raises:
-            OSError: EINVAL, so many bytes cannot be had.
+            OSError: EINVAL, so many bytes cannot be had; or ENOPROTOOPT, TCP_INFO of a datagram socket.
         """
         if not 0 <= buflen <= 1024:
             raise OSError(errno.EINVAL, "getsockopt buflen out of range")
 
-        value = self._options.get((level, optname), 0)
+        if (level, optname) == (socket.IPPROTO_TCP, _TCP_INFO):
+            value: int | bytes = self._tcp_info().ljust(buflen, b"\0")
+        else:
+            value = self._options.get((level, optname), 0)
+
         data = value if isinstance(value, bytes) else value.to_bytes(_INT_SIZE, sys.byteorder, signed=True)
         return data[:buflen] if buflen else int.from_bytes(data[:_INT_SIZE], sys.byteorder, signed=True)
+
+    def _tcp_info(self) -> bytes:
+        """Return what is known of struct tcp_info: the state, its first byte."""
+        if self.type is not socket.SOCK_STREAM:
+            raise OSError(errno.ENOPROTOOPT, os.strerror(errno.ENOPROTOOPT))
+
+        if self._is_closed or self._inbox.error is not None:
+            return bytes([_TCP_CLOSE, 0, 0, 0])
+
+        return bytes([_TCP_CLOSE_WAIT if self._inbox.is_ended else _TCP_ESTABLISHED, 0, 0, 0])
 
     def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None, /) -> None:
         """Remember an option: an int, bytes, or None with a length for so many zeros.

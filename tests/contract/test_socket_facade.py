@@ -18,8 +18,11 @@ from bc260y_aio.transports.socket_facade import SocketFacade
 from .ends import Recorder, ends
 
 
-def standin(service_type: str = "TCP", peername: tuple[str, int] | None = ("peer.example", 7)) -> SocketFacade:
-    inbox = Inbox(4096, keeps_order=service_type == "TCP")
+def standin(
+    service_type: str = "TCP", peername: tuple[str, int] | None = ("peer.example", 7), inbox: Inbox | None = None
+) -> SocketFacade:
+    # An empty inbox is false.
+    inbox = Inbox(4096, keeps_order=service_type == "TCP") if inbox is None else inbox
     return SocketFacade(inbox, service_type=service_type, sockname=("0.0.0.0", 0), peername=peername)
 
 
@@ -240,3 +243,38 @@ async def test_a_datagram_endpoint_has_one_as_well() -> None:
             assert sock.getsockname() == transport.get_extra_info("sockname")
             assert not is_readable(sock)
             transport.close()
+
+
+# The state of the connection
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the system has no TCP_INFO")
+def test_tcp_info_has_the_state_and_zeros_for_the_rest() -> None:
+    inbox = Inbox(1024, keeps_order=True)
+    sock = standin(inbox=inbox)
+
+    def state() -> bytes | int:
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+
+    assert state() == bytes([1]) + bytes(103)
+    inbox.put(b"data")
+    inbox.end()
+    assert state() == bytes([8]) + bytes(103)
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO) == 8
+    sock.close()
+    assert state() == bytes([7]) + bytes(103)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the system has no TCP_INFO")
+def test_tcp_info_of_a_lost_connection_is_closed_and_of_datagrams_is_none() -> None:
+    inbox = Inbox(1024, keeps_order=True)
+    inbox.end(ConnectionResetError())
+    lost: Any = standin(inbox=inbox).getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    assert lost == bytes([7])
+    with pytest.raises(OSError, match=os.strerror(errno.ENOPROTOOPT)):
+        standin("UDP").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+
+
+def test_it_has_a_socket_as_that_of_asyncio_has() -> None:
+    sock = standin()
+    assert sock._sock is sock

@@ -72,7 +72,7 @@ def defined(file: str) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-TABLES: Final = ("The guide, from Python", "Faults", "Bounds", "Safety", "Mistakes")
+TABLES: Final = ("The guide, from Python", "The AT manual, from Python", "Faults", "Bounds", "Safety", "Mistakes")
 ALL: Final = [row for title in TABLES for row in rows(title)]
 
 

@@ -492,7 +492,7 @@ async def test_without_a_registration_in_time_nothing_is_opened(clock: Clock) ->
     module = Module()
     module.registration = RegistrationStatus.DENIED
     async with open_modem(module, registration_timeout=10.0) as modem:
-        with pytest.raises(NotRegistered, match=r"^the module did not register within 10 s$"):
+        with pytest.raises(NotRegistered, match=r"^the module did not register within 10 s: the network denied"):
             await fast_forward(clock, modem.create_connection(asyncio.Protocol, "a.b", 7))
 
         assert module.count("AT+QIOPEN") == 0

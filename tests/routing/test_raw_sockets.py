@@ -332,3 +332,12 @@ async def test_other_kinds_of_sockets_do_not_exist_on_a_module() -> None:
             sock.setblocking(False)
             with pytest.raises(OSError, match="no sockets of type"):
                 await asyncio.get_running_loop().sock_connect(sock, (PEER, 0))
+
+
+async def test_port_0_is_refused_as_by_a_kernel() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem:
+        with modem.route(), socket.socket() as sock:
+            sock.setblocking(False)
+            with pytest.raises(ConnectionRefusedError):
+                await loop.sock_connect(sock, (PEER, 0))

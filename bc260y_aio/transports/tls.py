@@ -51,11 +51,13 @@ class _ResumingProtocol(_LibraryProtocol):  # type: ignore[misc]
     def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
         if self._sessions is not None:
             if handshake_exc is not None:
+                # SSLObject.session may raise ValueError ("i2d() failed") after a handshake that failed.
                 self._sessions.forget(*self._peer)
-            elif self._sslobj.session_reused:
-                self._extra["tls_resumption"] = Resumption.RESUMED
+            else:
+                if self._sslobj.session_reused:
+                    self._extra["tls_resumption"] = Resumption.RESUMED
 
-            self._keep_session()
+                self._keep_session()
 
         super()._on_handshake_complete(handshake_exc)
         if handshake_exc is not None:

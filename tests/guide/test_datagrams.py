@@ -110,8 +110,9 @@ async def test_a_udp_socket_is_closed() -> None:
 
 
 async def test_datagrams_that_the_network_loses_are_lost_and_nothing_else_is() -> None:
-    async with on_air(hosts=Hosts(loss=0.2, seed=4)) as bench:
+    async with on_air(hosts=Hosts(seed=4)) as bench:
         transport, protocol = await datagrams(bench.modem, "echo.example")
+        bench.network.loss = 0.2
         sent = [b"%d" % number for number in range(100)]
         for data in sent:
             transport.sendto(data)

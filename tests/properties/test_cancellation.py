@@ -428,6 +428,8 @@ async def check_nothing_left(bench: Bench, before: set[asyncio.Task[Any]]) -> No
 # A modem's life
 
 
+# What runs on the host: asyncio leaves the listening socket to the garbage collector when its own method is cancelled.
+HOST: Final = {"loop.create_server"}
 LIFE: Final = {"Modem.open", "Modem.close", "Modem.reconnecting", "Modem.__aenter__", "Modem.__aexit__"}
 
 
@@ -527,7 +529,7 @@ def can_be_cancelled(thing: Any) -> bool:
 
 def test_every_public_coroutine_is_cancelled_here() -> None:
     found = set(public_coroutines())
-    cancelled = LIFE | {name.partition(",")[0] for name in ROWS}
+    cancelled = HOST | LIFE | {name.partition(",")[0] for name in ROWS}
 
     assert found - cancelled == set()
     assert {name for name in cancelled - found if not name.startswith("Stream")} == set()

@@ -1,11 +1,14 @@
-#!/usr/bin/env bash
+#!/bin/sh
 # SSLObject.session is documented to be None when there is no session. From the ClientHello to the end of a TLS 1.3
 # handshake, and after a handshake that failed, reading it raises ValueError("i2d() failed") instead.
 # Seen with CPython 3.11.7, 3.12.1 and 3.13.0 and OpenSSL 3.0.19.
-
-set -euo pipefail
-
-"${PYTHON:-python3}" - <<'PROGRAM'
+#
+# Exits with 0 as long as that is so, and with 1 when it has changed. See README.md in this folder.
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+"${PYTHON:-python3}" -m venv "$folder/venv"
+"$folder/venv/bin/python" - <<'EOF'
 import ssl
 import sys
 
@@ -37,4 +40,4 @@ for when, what in zip(("before", "during", "after it failed"), seen, strict=True
     print(f"{when}: {what}")
 
 sys.exit(seen != ["None", "ValueError('i2d() failed')", "ValueError('i2d() failed')"])
-PROGRAM
+EOF

@@ -49,6 +49,7 @@ DEPENDENCIES: Final = {"anyio", "serial", "serial_asyncio", "_typeshed"}
 
 # What a package uses where it is installed, and does without elsewhere.
 OPTIONAL: Final = {
+    "bridge": {"dns", "mitmproxy_rs"},
     "cli": {"prompt_toolkit", "rich", "shtab"},
     "emulator": {"h11"},
     "fleet": {"bokeh", "distributed", "hdrh"},

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
 from ..transports.stream_ends import DatagramEnd
@@ -116,6 +117,28 @@ async def relay(local: LocalStream, remote: Remote, *, linger: float | None = No
         raise
     else:
         await local.finish()
+
+
+async def while_connected(client: LocalStream, work: Coroutine[Any, Any, object]) -> bool:
+    """Do something while a client waits for it; return whether it was done, rather than the client gone."""
+    task = asyncio.create_task(work, name="bc260y.bridge.connect")
+    ahead = client.look_ahead()
+    try:
+        await asyncio.wait((task, ahead), return_when=asyncio.FIRST_COMPLETED)
+        # A client that already sends more is watched no longer: that would be to read more than can be passed on. One
+        # that has ended its sending is looked for, since it may still read.
+        while not task.done() and (ahead.result() or client.look_for_program() is not False):
+            await asyncio.wait((task,), timeout=None if ahead.result() else _LONGEST_PAUSE)
+    finally:
+        is_done = task.done()
+        if not is_done:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    if is_done:
+        task.result()
+
+    return is_done
 
 
 async def _pass_on(local: LocalStream, remote: Remote, linger: float | None) -> None:

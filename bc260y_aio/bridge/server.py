@@ -5,16 +5,15 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from ..errors import NoFreeConnectID, NotRegistered
 from ..sockets.tasks import TaskSet
 from ..transports.stream_ends import Opener, StreamEnd
 from .association import Association
 from .local import LocalStream
-from .relay import HIGH_WATER, relay
+from .relay import HIGH_WATER, relay, while_connected
 from .socks import NEED_DATA, NO_AUTHENTICATION_REPLY, Associate, Code, Connect, Greeting, Negotiation, Refusal, reply
 
 logger = logging.getLogger("bc260y_aio")
@@ -28,9 +27,6 @@ LINGER: Final = 60.0
 _BACKLOG: Final = 64
 _PAUSE: Final = 1.0
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-
-# How often to look whether a client that has ended its sending still has its socket, in seconds.
-_LOOK_INTERVAL: Final = 0.5
 
 _CODES: Final = {
     errno.ECONNREFUSED: Code.CONNECTION_REFUSED,
@@ -222,7 +218,7 @@ class SocksServer:
         """Connect a client to what it asks for, and tell it; return None if that fails or the client goes."""
         end = StreamEnd(HIGH_WATER)
         try:
-            if await _while_connected(client, self._opener.create_connection(lambda: end, request.host, request.port)):
+            if await while_connected(client, self._opener.create_connection(lambda: end, request.host, request.port)):
                 bound = end.transport.get_extra_info("sockname")
                 await client.send(reply(Code.SUCCEEDED, ("0.0.0.0", bound[1])))
                 return end
@@ -250,28 +246,6 @@ class SocksServer:
             logger.info("SOCKS client %d gets no UDP association: %s", number, exc)
             await client.send(reply(reply_code(exc)))
             await client.finish()
-
-
-async def _while_connected(client: LocalStream, work: Coroutine[Any, Any, object]) -> bool:
-    """Do something while a client waits for it; return whether it was done, rather than the client gone."""
-    task = asyncio.create_task(work, name="bc260y[socks].connect")
-    ahead = client.look_ahead()
-    try:
-        await asyncio.wait((task, ahead), return_when=asyncio.FIRST_COMPLETED)
-        # A client that already sends more is watched no longer: that would be to read more than can be passed on. One
-        # that has ended its sending is looked for, since it may still read.
-        while not task.done() and (ahead.result() or client.look_for_program() is not False):
-            await asyncio.wait((task,), timeout=None if ahead.result() else _LOOK_INTERVAL)
-    finally:
-        is_done = task.done()
-        if not is_done:
-            task.cancel()
-            await asyncio.wait((task,))
-
-    if is_done:
-        task.result()
-
-    return is_done
 
 
 def reply_code(exc: Exception) -> Code:

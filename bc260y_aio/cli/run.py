@@ -24,9 +24,11 @@ from .common import (
     Subparsers,
     add_data_format_option,
     add_port_options,
+    add_trace_options,
     error_text,
     print_error,
 )
+from .isolated import run_isolated
 
 # These signals end a program; the modem is closed first, which may take this long, in seconds.
 _TERMINATION_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -41,7 +43,8 @@ def add_to(commands: Subparsers, summary: str) -> None:
     parser = commands.add_parser(
         "run",
         usage="bc260y-aio run [-h] [-v] [--port PORT] [--baudrate RATE] [--data-format FORMAT] SCRIPT [ARGUMENT ...]\n"
-        "       bc260y-aio run [...] -m MODULE [ARGUMENT ...]",
+        "       bc260y-aio run [...] -m MODULE [ARGUMENT ...]\n"
+        "       bc260y-aio run [...] --isolated [--trace FILE] -- COMMAND [ARGUMENT ...]",
         help=summary,
         description="Run a Python script, or a module as python -m does, unchanged. On all its event loops, asyncio's "
         "or uvloop's, also in threads, it connects, sends datagrams and resolves names over the module. Blocking "
@@ -49,10 +52,16 @@ def add_to(commands: Subparsers, summary: str) -> None:
         "listening sockets stay on it. The exit status is the script's.",
         epilog="What cannot go over the module is refused and never goes over the host's network: a non-blocking "
         "connect outside of an event loop, raw sockets, broadcast and multicast. Child processes and libraries that "
-        "connect in C are not routed. For other programs there is bc260y-aio socks.",
+        "connect in C are not routed. --isolated runs any program and its children in Linux namespaces of their own, "
+        "where the module is the only network. It needs no privileges, but unprivileged user namespaces, write access "
+        "to /dev/net/tun, and pip install 'bc260y-aio[isolated]'. Inside, names have addresses of "
+        "198.18.0.0/15, and the module resolves them when they are connected to; loopback is the program's own; "
+        "connect() succeeds at once, and a connection that the module cannot open is then aborted (ECONNABORTED).",
     )
     add_port_options(parser)
     add_data_format_option(parser)
+    add_trace_options(parser)
+    parser.add_argument("--isolated", action="store_true", help="run any program, in Linux namespaces of its own")
     parser.add_argument(
         "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module and its arguments"
     )
@@ -72,6 +81,12 @@ def execute(options: argparse.Namespace) -> int:
         BaseException: the exception of the script, such as SystemExit.
     """
     arguments: list[str] = options.module or options.script
+    if options.isolated:
+        return run_isolated(options, arguments)
+
+    if options.trace is not None:
+        options.refuse("--trace needs --isolated")
+
     if not arguments:
         options.refuse("name a script, or -m and a module")
 

@@ -1,0 +1,99 @@
+"""What isolation stands on: names, and the messages between the two processes."""
+
+import os
+
+import pytest
+
+dns_message = pytest.importorskip("dns.message", reason="the extra `isolated` is not installed")
+
+import dns.rcode  # noqa: E402
+import dns.rdatatype  # noqa: E402
+
+from bc260y_aio.bridge.isolation.control import Control  # noqa: E402
+from bc260y_aio.bridge.isolation.dns import Names  # noqa: E402
+
+
+def ask(names: Names, name: str, kind: str = "A") -> dns.message.Message:
+    query = dns.message.make_query(name, kind)
+    answer = names.answer(query.to_wire())
+    assert answer is not None
+    response = dns.message.from_wire(answer)
+    assert query.is_response(response)
+    return response
+
+
+def test_each_name_has_an_address_of_its_own_and_is_opened_by_its_name() -> None:
+    names = Names()
+    first, second = ask(names, "Web.example"), ask(names, "other.example")
+    assert [record.address for record in first.answer[0]] == ["198.18.1.0"]
+    assert [record.address for record in second.answer[0]] == ["198.18.1.1"]
+    assert names.host_of("198.18.1.0") == "web.example"
+    assert names.host_of("198.18.1.1") == "other.example"
+    assert names.host_of("198.18.1.2") is None
+    assert names.host_of("192.0.2.7") == "192.0.2.7"
+    assert ask(names, "web.example").answer == first.answer
+
+
+def test_the_name_of_an_address_is_known() -> None:
+    names = Names()
+    ask(names, "web.example")
+    assert str(ask(names, "0.1.18.198.in-addr.arpa", "PTR").answer[0][0].target) == "web.example."
+    assert ask(names, "7.2.0.192.in-addr.arpa", "PTR").rcode() == dns.rcode.NXDOMAIN
+
+
+@pytest.mark.parametrize("kind", ["AAAA", "HTTPS", "SVCB"])
+def test_a_name_has_nothing_but_an_ipv4_address(kind: str) -> None:
+    response = ask(Names(), "web.example", kind)
+    assert (response.rcode(), response.answer) == (dns.rcode.NOERROR, [])
+
+
+@pytest.mark.parametrize("kind", ["MX", "TXT", "SRV", "ANY"])
+def test_what_a_module_cannot_ask_for_is_not_implemented(kind: str) -> None:
+    assert ask(Names(), "web.example", kind).rcode() == dns.rcode.NOTIMP
+
+
+@pytest.mark.parametrize("name", ["nowhere.invalid", ".".join(["a" * 60] * 3), "."])
+def test_names_that_cannot_be(name: str) -> None:
+    assert ask(Names(), name).rcode() == dns.rcode.NXDOMAIN
+
+
+@pytest.mark.parametrize("wire", [b"", b"\0" * 5, b"\xff" * 40])
+def test_what_is_no_query_is_not_answered(wire: bytes) -> None:
+    assert Names().answer(wire) is None
+
+
+def test_a_query_cut_anywhere_is_answered_or_not() -> None:
+    wire = dns.message.make_query("web.example", "A").to_wire()
+    for size in range(len(wire)):
+        Names().answer(wire[:size])
+
+
+def test_a_message_carries_a_descriptor() -> None:
+    one, other = Control.pair()
+    reading, writing = os.pipe()
+    one.send({"stream": 1}, writing)
+    os.close(writing)
+    received = other.receive()
+    assert received is not None
+    assert received[0] == {"stream": 1}
+    os.write(received[1], b"through")
+    os.close(received[1])
+    assert os.read(reading, 100) == b"through"
+    os.close(reading)
+
+    other.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        other.receive()
+
+    one.close()
+    assert other.receive() is None
+    other.send({"to": "nobody"})
+    other.close()
+
+
+def test_a_message_without_one() -> None:
+    one, other = Control.pair()
+    one.send({"ended": 0})
+    assert other.receive() == ({"ended": 0}, -1)
+    one.close()
+    other.close()

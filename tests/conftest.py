@@ -1,10 +1,10 @@
-"""What every test runs under.
+"""The rules that every test runs under.
 
 - `async def` tests are run here, each on an event loop of its own, in debug mode. `pytest.mark.loops("asyncio",
   "eager", "uvloop")` runs a test, or a module, once on each of these; otherwise it is asyncio's own loop. What a test
-  opens, it opens and closes itself, with `async with`.
+  opens, it closes by itself, with `async with`.
 - A test fails if it is not done in time, leaves a task pending or a descriptor open, has an exception arrive at the
-  loop's exception handler, or reaches for an address outside of the loopback interface.
+  loop's exception handler, or uses an address outside of the loopback interface.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ guard.install()
 
 # On a build machine the examples are the same each time, and a failure there is a failure everywhere.
 hypothesis.settings.register_profile("bc260y", deadline=None, max_examples=60, derandomize="CI" in os.environ)
-# For a long look: `pytest -n 0 tests/properties --hypothesis-profile=long`, with HYPOTHESIS_EXAMPLES examples a test.
+# For a long run: `pytest -n 0 tests/properties --hypothesis-profile=long`, with HYPOTHESIS_EXAMPLES examples a test.
 hypothesis.settings.register_profile(
     "long", deadline=None, max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5000")), report_multiple_bugs=False
 )
@@ -43,13 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def loop_factory(request: pytest.FixtureRequest) -> loops.LoopFactory:
-    """Make event loops of the kind that the test runs on."""
+    """Return what makes event loops of the kind that the test runs on."""
     return loops.FACTORIES[getattr(request, "param", "asyncio")]
 
 
 @pytest.fixture
 def loop_errors() -> loops.Contexts:
-    """Take what arrives at the loop's exception handler: it is the test's to judge, once its coroutine has ended."""
+    """Return what arrives at the loop's exception handler, for the test to check; it is no failure then."""
     return []
 
 
@@ -61,11 +61,11 @@ def clock() -> loops.Clock:
 
 @pytest.fixture
 def left_loopback() -> list[str]:
-    """Take the refused attempts to leave the loopback interface: they are the test's to judge."""
+    """Return the refused attempts to leave the loopback interface, for the test to check; they are no failure then."""
     return guard.REFUSED
 
 
-# How a test is run
+# Running a test
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -128,7 +128,7 @@ def _run_with_examples(test: Any, run: Callable[[loops.Test], None], arguments: 
         test.hypothesis.inner_test = coroutine_test
 
 
-# What a test is held to
+# Checking what a test leaves open
 
 
 @pytest.hookimpl(wrapper=True)
@@ -174,7 +174,7 @@ def _without_open_descriptors() -> Iterator[None]:
 
 
 def _descriptors() -> dict[int, str]:
-    """What is open in this process, where the system tells."""
+    """Return what is open in this process, where the system has a list."""
     found: dict[int, str] = {}
 
     for name in os.listdir(_DESCRIPTORS) if os.path.isdir(_DESCRIPTORS) else ():

@@ -1,11 +1,10 @@
-"""Nothing that a test does may leave the loopback interface.
+"""Refuse every address outside of the loopback interface.
 
-An audit hook is shown every address before the kernel is, refuses those of other machines, and remembers what it
-refused, so that a test fails even where the code under test swallows the refusal.
+An audit hook sees every address before the kernel does. It refuses those of other machines, and records what it
+refused, so that a test fails even if the code under test suppresses the exception.
 
-What it cannot see: a name given to a socket's own method, as in `sock.connect(("example.com", 80))`, is resolved before
-the hook is called; uvloop connects, sends and resolves inside libuv, which raises no audit event; and a child process
-has no hook at all.
+Limits: a name given to a socket's own method, as in `sock.connect(("example.com", 80))`, is resolved before the hook is
+called; uvloop connects, sends and resolves in libuv, which raises no audit event; a child process has no hook.
 """
 
 import functools
@@ -15,16 +14,16 @@ import sys
 from typing import Any, Final
 
 REFUSED: Final[list[str]] = []
-"""What was refused since a test was last asked about it, one sentence each."""
+"""What was refused since the last test ended, one sentence each."""
 
 
 class LeftLoopback(AssertionError):
-    """A test reached for an address that is not of this machine."""
+    """Raised when a test uses an address that is not of this machine."""
 
 
 @functools.cache
 def install() -> None:
-    """Install the hook, once: an audit hook lasts as long as its interpreter."""
+    """Install the hook once: an audit hook cannot be removed."""
     sys.addaudithook(_refuse)
 
 
@@ -40,14 +39,14 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _elsewhere(event: str, arguments: tuple[Any, ...]) -> str | bytes | None:
-    """The host outside of this machine that an event is about, if it is about one."""
+    """Return the host outside of this machine that an event names, or None."""
     match event, arguments:
         case "socket.bind", (sock, (host, *_)) if _is_internet(sock):
             allowed = _is_loopback(host) or (_is_any(host) and sock.type == socket.SOCK_DGRAM)
         case ("socket.connect" | "socket.sendto" | "socket.sendmsg", (sock, (host, *_))) if _is_internet(sock):
             allowed = _is_loopback(host)
         case ("socket.getaddrinfo" | "socket.gethostbyname", (host, *_)):
-            allowed = _is_loopback(host) or _asks_nobody(host)
+            allowed = _is_loopback(host) or _needs_no_server(host)
         case ("socket.gethostbyaddr", (host,)) | ("socket.getnameinfo", ((host, *_),)):
             allowed = _is_loopback(host)
         case _:
@@ -67,13 +66,13 @@ def _is_loopback(host: str | bytes | None) -> bool:
 
 
 def _is_any(host: str | bytes | None) -> bool:
-    """Whether it is the wildcard. A datagram socket may bind that, for each of its datagrams is looked at."""
+    """Return whether it is the wildcard. A datagram socket may bind that, since each of its datagrams is checked."""
     address = _literal(host)
     return not _text(host) or (address is not None and address.is_unspecified)
 
 
-def _asks_nobody(host: str | bytes | None) -> bool:
-    """Whether a resolver answers by itself: no name, or an address in digits, be it one of elsewhere."""
+def _needs_no_server(host: str | bytes | None) -> bool:
+    """Return whether a resolver answers without a query: an empty name, or any numeric address."""
     return not _text(host) or _literal(host) is not None
 
 

@@ -1,4 +1,4 @@
-"""How a coroutine test is run: on a fresh event loop, in debug mode, for a bounded time, leaving nothing behind."""
+"""Run a coroutine test on a new event loop, in debug mode, for a bounded time; it must leave nothing open."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ Contexts: TypeAlias = list[dict[str, Any]]
 # A coroutine test is cancelled, and fails, after this long.
 BOUND: Final = 30.0
 
-# What was closed as the last act of a test may take this long to come to its end.
+# What a test closes at its end may take this long, in seconds.
 GRACE: Final = 0.5
 
-# The kinds of event loop that the marker `loops` may name, whether or not they are to be had here.
+# The kinds of event loop that the marker `loops` may name, whether or not this machine has them.
 KINDS: Final = ("asyncio", "eager", "uvloop")
 
 
@@ -45,27 +45,27 @@ def _factories() -> dict[str, LoopFactory]:
         import uvloop
 
         found["uvloop"] = uvloop.new_event_loop
-        # The first loop opens a pipe that libuv keeps for good: no test shall seem to have left it open.
+        # The first loop opens a pipe that libuv never closes. Open it here, so that no test seems to leave it open.
         uvloop.new_event_loop().close()
 
     return found
 
 
-# The kinds that are to be had here, and what makes them.
+# The kinds that this machine has, and their factories.
 FACTORIES: Final = _factories()
 
 
 class Clock:
-    """The clock of an event loop of asyncio's, moved by hand as well as by time."""
+    """The clock of an asyncio event loop. It runs, and a test can move it forward."""
 
     def __init__(self) -> None:
         self._ahead = 0.0
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Make a loop go by this clock.
+        """Make a loop use this clock.
 
         Raises:
-            TypeError: The loop, uvloop's, has its clock out of Python's reach.
+            TypeError: the loop is uvloop's, whose clock cannot be replaced.
         """
         if not isinstance(loop, asyncio.BaseEventLoop):
             raise TypeError(f"the clock of {loop!r} cannot be moved")
@@ -73,11 +73,11 @@ class Clock:
         loop.time = self.time  # type: ignore[method-assign]
 
     def time(self) -> float:
-        """Tell the time, in seconds."""
+        """Return the time, in seconds."""
         return time.monotonic() + self._ahead
 
     async def advance(self, seconds: float) -> None:
-        """Let what has been started begin, move the clock, and let what is due by then run."""
+        """Run what is ready, move the clock, and run what is due by then."""
         await _turn()
         self._ahead += seconds
         await _turn()
@@ -98,20 +98,20 @@ def run(
     """Run a coroutine test to its end.
 
     Args:
-        test: The test; it is called on the loop.
-        factory: Makes the loop.
-        clock: The clock that the loop shall go by.
-        errors: Takes what arrives at the loop's exception handler, which is a failure otherwise.
+        test: the test, called on the loop.
+        factory: makes the loop.
+        clock: the clock that the loop uses.
+        errors: gets what arrives at the loop's exception handler; without it, that is a failure.
 
     Raises:
-        Failed: The test was not done in time, left tasks pending, or had the exception handler called.
-        BaseException: What the test itself raised.
+        Failed: the test timed out, left tasks pending, or caused a call of the exception handler.
+        BaseException: what the test raised.
     """
     contexts = [] if errors is None else errors
 
     with asyncio.Runner(debug=True, loop_factory=factory) as runner:
         runner.get_loop().set_exception_handler(lambda _, context: contexts.append(context))
-        # Debug mode would report what is slow only because the machine is busy, or because a clock was moved.
+        # Debug mode would report callbacks that are slow only because the machine is busy or a clock was moved.
         runner.get_loop().slow_callback_duration = float("inf")
 
         if clock is not None:
@@ -119,12 +119,12 @@ def run(
 
         runner.run(_supervise(test))
 
-    # A task or transport that was dropped with its exception unseen tells the handler when it is collected.
+    # A task or transport that is dropped with an unretrieved exception calls the handler when it is collected.
     gc.collect(1)
 
     if contexts and errors is None:
-        told = "\n".join(map(_describe, contexts))
-        pytest.fail(f"the loop's exception handler was called:\n{told}", pytrace=False)
+        reported = "\n".join(map(_describe, contexts))
+        pytest.fail(f"the loop's exception handler was called:\n{reported}", pytrace=False)
 
 
 async def _supervise(test: Test) -> None:
@@ -152,15 +152,15 @@ def _bounded(scope: asyncio.Timeout) -> Iterator[None]:
     end = time.monotonic() + BOUND
     timer: asyncio.TimerHandle
 
-    def look() -> None:
+    def check() -> None:
         nonlocal timer
 
         if time.monotonic() >= end:
             scope.reschedule(loop.time())
         else:
-            timer = loop.call_later(min(1.0, end - time.monotonic()), look)
+            timer = loop.call_later(min(1.0, end - time.monotonic()), check)
 
-    look()
+    check()
 
     try:
         yield

@@ -1,4 +1,4 @@
-"""Nothing lost, nothing forged, nothing stuck: five sockets at once, with faults, for as many records as you like.
+"""Check that nothing is lost, forged or stuck: five sockets at once, with faults, for any number of records.
 
 Each byte arrives once and in order, or its stream ends with an error; a datagram may be lost, but is never damaged,
 repeated or moved. That is checked at both ends of every connection, byte by byte. Afterwards nothing may be left: no
@@ -8,8 +8,8 @@ connectID, in the module's view or in the modem's, no task, no descriptor, no me
     python -m tests.soak --seconds 30 --seed 7 --faults noise_lost=1e-5,restart=0.001
     python -m tests.soak --table
 
-It runs on a loop whose clock jumps, so that a timeout costs nothing. What is counted are records, of some 25 bytes:
-many of them go in one AT+QISEND, and many in one push.
+It runs on a loop whose clock jumps, so that a timeout costs nothing. It counts records of some 25 bytes: many of them
+fit in one AT+QISEND, and many in one push.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def read_faults(text: str) -> dict[str, float]:
 
 
 def print_report(report: Report) -> None:
-    """Print the figures."""
+    """Print the figures of a run."""
     print(f"seed {report.seed}")
     print(f"{report.records} records arrived, {report.bytes} bytes; the line carried {report.line} bytes")
     print(f"{report.wall:.1f} s, {report.records / report.wall:.0f} records a second; {report.emulated:.0f} s emulated")
@@ -58,8 +58,8 @@ def print_report(report: Report) -> None:
     print(f"datagrams lost by the network: {report.datagrams_lost}; records missing: {report.datagrams_missing}")
     if report.memory:
         step = max(len(report.memory) // 8, 1)
-        looks = [f"{size / 2**20:.1f} MB/{objects}" for size, objects in report.memory[::step]]
-        print("memory/objects: " + ", ".join(looks))
+        samples = [f"{size / 2**20:.1f} MB/{objects}" for size, objects in report.memory[::step]]
+        print("memory/objects: " + ", ".join(samples))
 
     print(", ".join(f"{kind} {report.count(kind)}" for kind in ("lost", "repeated", "forged")), end=", ")
     print(f"stuck {len(report.stuck)}, leaked {len(report.leaks)}")
@@ -85,12 +85,14 @@ def print_table() -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Run it, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--records", type=int, default=100_000, help="how many shall arrive (%(default)s)")
-    parser.add_argument("--seconds", type=float, help="end after so many real seconds")
-    parser.add_argument("--seed", type=int, help="where the random sequences begin; a random one by default")
+    parser.add_argument(
+        "--records", type=int, default=100_000, help="stop after this many records have arrived (%(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, help="stop after this many real seconds")
+    parser.add_argument("--seed", type=int, help="the seed of all random choices; a random one by default")
     parser.add_argument("--faults", type=read_faults, default=ALL, help="all, none, or names: restart=0.01,ok_lost")
     parser.add_argument(
-        "--loss", type=float, default=0.01, help="how likely the network loses a datagram (%(default)s)"
+        "--loss", type=float, default=0.01, help="the probability that the network loses a datagram (%(default)s)"
     )
     parser.add_argument("--table", action="store_true", help="print a table: one run for each kind of fault, alone")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What conftest.py promises: each test here runs a small suite under it and looks at the outcome."""
+"""The rules of conftest.py: each test here runs a small suite under it and checks the outcome."""
 
 import asyncio
 import sys
@@ -29,14 +29,14 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     return Run(pytester)
 
 
-# How a coroutine test is run
+# Running a coroutine test
 
 
 async def test_the_loop_is_in_debug_mode() -> None:
     assert asyncio.get_running_loop().get_debug()
 
 
-async def test_a_coroutine_test_is_given_its_fixtures(loop_errors: Contexts, loop_factory: LoopFactory) -> None:
+async def test_a_coroutine_test_gets_its_fixtures(loop_errors: Contexts, loop_factory: LoopFactory) -> None:
     assert loop_errors == []
     assert loop_factory is asyncio.new_event_loop
 
@@ -72,7 +72,7 @@ def test_a_method_is_run_too(run: Run) -> None:
     result.assert_outcomes(passed=1)
 
 
-def test_a_coroutine_that_is_not_done_in_time_fails(run: Run) -> None:
+def test_a_coroutine_that_takes_too_long_fails(run: Run) -> None:
     result = run("""
         async def test_it():
             await asyncio.Event().wait()
@@ -82,7 +82,7 @@ def test_a_coroutine_that_is_not_done_in_time_fails(run: Run) -> None:
     result.stdout.fnmatch_lines("*not done after 0.2 s*")
 
 
-def test_a_timeout_of_the_tests_own_is_told_as_it_is(run: Run) -> None:
+def test_a_timeout_that_the_test_raises_is_reported_unchanged(run: Run) -> None:
     result = run("""
         async def test_it():
             async with asyncio.timeout(0):
@@ -119,7 +119,7 @@ def test_each_example_of_a_property_has_a_loop_of_its_own(run: Run) -> None:
     result.stdout.fnmatch_lines("*number=5*")
 
 
-# On which loops
+# Choosing loops
 
 
 @pytest.mark.loops("asyncio", "eager", "uvloop")
@@ -160,7 +160,7 @@ def test_a_module_names_its_loops_and_its_plain_tests_run_once(run: Run) -> None
     result.stdout.fnmatch_lines(["*test_coroutine?asyncio? PASSED*", "*test_coroutine?uvloop? PASSED*"])
 
 
-def test_a_loop_that_nobody_knows_is_an_error(run: Run) -> None:
+def test_an_unknown_loop_is_an_error(run: Run) -> None:
     result = run("""
         import pytest
 
@@ -173,7 +173,7 @@ def test_a_loop_that_nobody_knows_is_an_error(run: Run) -> None:
     result.stdout.fnmatch_lines("*no such event loop: asyncoi")
 
 
-# What is left behind
+# What a test leaves open
 
 
 def test_a_task_left_pending_fails_the_test(run: Run) -> None:
@@ -201,7 +201,7 @@ def test_an_exception_in_a_callback_fails_the_test(run: Run) -> None:
     result.stdout.fnmatch_lines(["the loop's exception handler was called:", "*ValueError: *'one'*"])
 
 
-def test_an_exception_that_nobody_retrieved_fails_the_test(run: Run) -> None:
+def test_an_exception_that_was_never_retrieved_fails_the_test(run: Run) -> None:
     result = run("""
         async def fail():
             raise ValueError("unseen")
@@ -215,15 +215,17 @@ def test_an_exception_that_nobody_retrieved_fails_the_test(run: Run) -> None:
     result.stdout.fnmatch_lines(["Task exception was never retrieved", "ValueError: unseen"])
 
 
-async def test_the_errors_of_the_loop_may_be_taken(loop_errors: Contexts) -> None:
+async def test_a_test_may_take_the_errors_of_the_loop(loop_errors: Contexts) -> None:
     asyncio.get_running_loop().call_soon(int, "one")
     await asyncio.sleep(0)
 
     assert isinstance(loop_errors[0]["exception"], ValueError)
 
 
-def test_what_a_test_leaves_open_fails_it(run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    # In a process of its own, for what is left open there would be left open here.
+def test_a_descriptor_that_is_left_open_fails_the_test(
+    run: Run, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a separate process, since what is left open there would be left open here.
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
     monkeypatch.setattr(pytester, "_method", "subprocess")
 
@@ -259,7 +261,7 @@ def test_what_a_test_leaves_open_fails_it(run: Run, pytester: pytest.Pytester, m
 # The clock
 
 
-async def test_the_clock_is_moved_by_hand(clock: Clock) -> None:
+async def test_a_test_can_move_the_clock(clock: Clock) -> None:
     loop = asyncio.get_running_loop()
     before = loop.time()
     sleeper = asyncio.create_task(asyncio.sleep(69, "slept"))

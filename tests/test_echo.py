@@ -1,4 +1,4 @@
-"""The main job, end to end: a megabyte of anything there and back, alone and five at once."""
+"""The main job, end to end: a megabyte of random data is echoed, over one socket and over five at once."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ async def round_trip(modem: Modem, port: int, data: bytes) -> bytes:
 
 
 async def echo_on(sockets: int) -> bool:
-    """Echo a megabyte on each of so many sockets, and tell whether all came back as it was."""
+    """Echo a megabyte on each of some sockets, and return whether all came back unchanged."""
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     shares = [os.urandom(MEGABYTE) for _ in range(sockets)]
@@ -47,13 +47,13 @@ async def echo_on(sockets: int) -> bool:
         return received == shares and await modem.sockets() == []
 
 
-# In a loop of its own: debug mode, in which the other tests run, takes ten times as long for so many bytes.
+# On a loop without debug mode, which takes ten times as long for this many bytes.
 @pytest.mark.parametrize("sockets", [1, 5])
 def test_a_megabyte_comes_back_byte_for_byte_on_each_socket(sockets: int) -> None:
     assert asyncio.run(echo_on(sockets))
 
 
-async def test_the_url_of_an_emulators_line_in_memory_opens_as_any_other() -> None:
+async def test_the_url_of_a_line_in_memory_opens_like_any_other() -> None:
     async with Emulator(line="memory") as emulator:
         for _ in range(2):
             async with Modem(emulator.url) as modem:

@@ -1,4 +1,4 @@
-"""Every example runs, as a user would run it: without a port, on the emulator."""
+"""Every example runs as a user would run it without a module: on the emulator."""
 
 import re
 import shutil
@@ -32,7 +32,7 @@ def test_every_example_is_in_the_list() -> None:
     assert [path.name for path in EXAMPLES.glob("*.py") if f"({path.name})" not in text] == []
 
 
-# The folder that is made to be copied
+# The example device
 
 
 def test_the_tests_of_the_device_pass_in_a_folder_of_their_own(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_tests_of_the_device_pass_in_a_folder_of_their_own(tmp_path: Path) -
     assert "8 passed" in run.stdout
 
 
-def test_the_words_about_the_device_quote_its_files() -> None:
+def test_the_readme_of_the_device_quotes_its_files() -> None:
     text = (EXAMPLES / "device" / "README.md").read_text()
     source = "".join(path.read_text() for path in (EXAMPLES / "device").glob("*.py"))
     quoted = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def test_reading" not in block]

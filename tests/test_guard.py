@@ -1,4 +1,4 @@
-"""The tests' own guard: see guard.py."""
+"""The guard of the tests, guard.py, refuses every address outside of the loopback interface."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ import pytest
 
 from tests.guard import LeftLoopback
 
-# Addresses that documentation may use and nobody has: TEST-NET-1 and its like of IPv6.
+# Addresses that are reserved for documentation: TEST-NET-1, and the IPv6 prefix.
 ELSEWHERE = "192.0.2.1"
 ELSEWHERE_IPV6 = "2001:db8::1"
 
@@ -54,7 +54,7 @@ def test_a_listener_on_every_interface_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "127.0.0.1", "127.9.9.9", "localhost"])
-def test_a_datagram_socket_may_bind_the_wildcard_for_its_datagrams_are_looked_at(host: str) -> None:
+def test_a_datagram_socket_may_bind_the_wildcard_since_its_datagrams_are_checked(host: str) -> None:
     with udp() as sock:
         sock.bind((host, 0))
 
@@ -97,11 +97,11 @@ def test_an_address_is_not_looked_up() -> None:
 
 
 @pytest.mark.parametrize("host", [None, "localhost", "127.0.0.1", "::1", "::ffff:127.0.0.1", ELSEWHERE])
-def test_what_a_resolver_answers_by_itself_may_be_asked(host: str | None) -> None:
+def test_what_a_resolver_answers_without_a_query_is_allowed(host: str | None) -> None:
     assert socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
 
 
-def test_a_refusal_that_the_code_swallows_fails_the_test_all_the_same(pytester: pytest.Pytester) -> None:
+def test_a_refusal_that_the_code_suppresses_fails_the_test_all_the_same(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
         import contextlib, socket

@@ -1,4 +1,4 @@
-"""What an installed package shows: its face, its documentation, its types and its entry points."""
+"""What an installed package has: its public names, docstrings, types and entry points."""
 
 import importlib
 import inspect
@@ -20,15 +20,15 @@ ROOT: Final = Path(__file__).parents[1]
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-# The face
+# Public names
 
 
-def test_the_face_shows_each_of_its_names_once() -> None:
+def test_every_public_name_exists_and_is_listed_once() -> None:
     assert [name for name in bc260y_aio.__all__ if not hasattr(bc260y_aio, name)] == []
     assert len(set(bc260y_aio.__all__)) == len(bc260y_aio.__all__)
 
 
-def test_the_face_has_no_name_that_it_does_not_show() -> None:
+def test_every_name_of_the_package_is_listed() -> None:
     found = {
         name for name, thing in vars(bc260y_aio).items() if not name.startswith("_") and not inspect.ismodule(thing)
     }
@@ -36,7 +36,7 @@ def test_the_face_has_no_name_that_it_does_not_show() -> None:
     assert found - set(bc260y_aio.__all__) == set()
 
 
-def test_the_face_is_quiet_and_brings_no_test_tools_along() -> None:
+def test_importing_the_package_prints_nothing_and_imports_no_test_tools() -> None:
     program = "import sys, bc260y_aio; print(sorted({'hypothesis', 'pytest', 'uvloop'} & sys.modules.keys()))"
 
     run = subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=ROOT, capture_output=True, check=False)
@@ -55,7 +55,7 @@ def test_everything_public_is_documented() -> None:
 
 
 def undocumented(namespace: ModuleType | type) -> Iterator[str]:
-    """Name what a module or class defines for others without a docstring: its own, or of what it overrides."""
+    """Yield the public names of a module or class without a docstring, of their own or of what they override."""
     if not is_documented(namespace):
         yield f"{namespace.__module__}.{namespace.__name__}" if isinstance(namespace, type) else namespace.__name__
 
@@ -76,7 +76,7 @@ def module_of(namespace: ModuleType | type) -> str:
 
 
 def is_documented(thing: object) -> bool:
-    """Whether somebody wrote a docstring: a dataclass without one is given its signature instead."""
+    """Return whether there is a written docstring: a dataclass without one gets its signature instead."""
     if inspect.isclass(thing):
         return bool(thing.__doc__) and not str(thing.__doc__).startswith(f"{thing.__name__}(")
 
@@ -86,10 +86,10 @@ def is_documented(thing: object) -> bool:
 # What else is installed
 
 
-def test_the_package_says_that_it_is_typed() -> None:
+def test_the_package_is_marked_as_typed() -> None:
     assert files(bc260y_aio).joinpath("py.typed").is_file()
 
 
 @pytest.mark.parametrize("reference", sorted(PROJECT["scripts"].values()))
-def test_what_the_entry_points_name_is_there(reference: str) -> None:
+def test_what_an_entry_point_names_exists(reference: str) -> None:
     assert pkgutil.resolve_name(reference)

@@ -1,4 +1,4 @@
-"""A port looks the same from above, whatever it stands on: a pty, a socket, or a line in memory."""
+"""A port behaves the same on a pty, a socket and a line in memory."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from tests.loops import Clock
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 
-# What none of our callbacks may take; tcdrain on a stuck line takes for ever. In seconds.
+# The longest that any callback may take, in seconds; tcdrain on a stuck line never returns.
 BLOCKED: Final = 0.5
 
 
@@ -129,7 +129,7 @@ class Memory(asyncio.Transport):
 
 
 class StandIn:
-    """An emulator, as far as a port knows one."""
+    """The part of an emulator that a port uses."""
 
     last: ClassVar["StandIn"]
 
@@ -229,7 +229,7 @@ async def turns(count: int = 50) -> None:
 
 @asynccontextmanager
 async def heartbeat() -> AsyncIterator[None]:
-    """Fail when the loop is blocked meanwhile."""
+    """Fail if the loop is blocked meanwhile."""
     loop = asyncio.get_running_loop()
     last, longest = loop.time(), 0.0
     timer: asyncio.Handle
@@ -316,7 +316,7 @@ async def test_there_is_one_reader_at_a_time(line: Line) -> None:
 
 
 @any_line
-async def test_what_arrives_is_handed_on_until_the_port_ends(line: Line) -> None:
+async def test_data_is_delivered_until_the_port_ends(line: Line) -> None:
     heard: list[bytes] = []
     async with line() as (port, far):
         await far.send(b"early ")
@@ -334,7 +334,7 @@ async def test_what_arrives_is_handed_on_until_the_port_ends(line: Line) -> None
             await delivery
 
 
-async def test_what_came_before_a_loss_is_handed_on_before_it() -> None:
+async def test_data_that_arrived_before_a_loss_is_delivered_before_it() -> None:
     heard: list[bytes] = []
     async with in_memory() as (port, far):
         far.arrive(b"last")
@@ -345,7 +345,7 @@ async def test_what_came_before_a_loss_is_handed_on_before_it() -> None:
     assert heard == [b"last"]
 
 
-async def test_bytes_are_handed_on_in_the_moment_that_they_arrive() -> None:
+async def test_bytes_are_delivered_as_soon_as_they_arrive() -> None:
     heard: list[bytes] = []
     async with in_memory() as (port, far):
         delivery = asyncio.create_task(port.deliver(heard.append))
@@ -360,7 +360,7 @@ async def test_bytes_are_handed_on_in_the_moment_that_they_arrive() -> None:
         assert heard == [b"1", b"2"]
 
 
-async def test_a_delivery_ends_when_what_it_calls_fails_and_the_rest_waits_to_be_read() -> None:
+async def test_a_delivery_ends_when_its_callback_fails_and_the_rest_waits_to_be_read() -> None:
     def take(data: bytes) -> None:
         if data == b"2":
             raise ZeroDivisionError
@@ -386,7 +386,7 @@ async def test_a_delivery_ends_with_the_close_of_the_port() -> None:
             await delivery
 
 
-async def test_a_write_that_finds_the_other_end_gone_hands_nothing_on_before_it_returns() -> None:
+async def test_a_write_that_finds_the_other_end_gone_delivers_nothing_before_it_returns() -> None:
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with await open_port(f"socket://127.0.0.1:{listener.getsockname()[1]}") as port:
@@ -407,7 +407,7 @@ async def test_a_write_that_finds_the_other_end_gone_hands_nothing_on_before_it_
 
 
 @any_line
-async def test_what_came_before_a_loss_is_read_before_it(line: Line) -> None:
+async def test_data_that_arrived_before_a_loss_is_read_before_it(line: Line) -> None:
     async with line() as (port, far):
         await far.send(b"last")
         await until(lambda: port.in_waiting == 4)
@@ -428,7 +428,7 @@ async def test_what_came_before_a_loss_is_read_before_it(line: Line) -> None:
             await port.set_baudrate(9600)
 
 
-async def test_what_came_before_a_reset_is_read_although_a_write_found_it_first() -> None:
+async def test_data_that_arrived_before_a_reset_is_read_although_a_write_found_it_first() -> None:
     async with on_socket() as (port, far):
         port.write(b"never read, which makes closing a reset")
         await far.send(b"last")
@@ -441,7 +441,7 @@ async def test_what_came_before_a_reset_is_read_although_a_write_found_it_first(
 
 
 @any_line
-async def test_a_waiting_reader_hears_of_a_loss(line: Line) -> None:
+async def test_a_waiting_reader_gets_the_loss(line: Line) -> None:
     async with line() as (port, far):
         reader = asyncio.create_task(port.read())
         await asyncio.sleep(0)
@@ -452,7 +452,7 @@ async def test_a_waiting_reader_hears_of_a_loss(line: Line) -> None:
 
 
 @any_line
-async def test_a_closed_port_says_so(line: Line) -> None:
+async def test_a_closed_port_raises_when_it_is_used(line: Line) -> None:
     async with line() as (port, _):
         reader = asyncio.create_task(port.read())
         await asyncio.sleep(0)
@@ -493,7 +493,7 @@ async def test_a_cancelled_close_goes_on_by_itself(line: Line) -> None:
 
 
 @any_line
-async def test_without_a_reader_the_far_end_is_held_back_and_nothing_is_lost(line: Line) -> None:
+async def test_without_a_reader_the_far_end_waits_and_nothing_is_lost(line: Line) -> None:
     data = os.urandom(1024) * 1024
 
     async with line() as (port, far):
@@ -557,7 +557,7 @@ class Recorder(asyncio.Protocol):
         self.calls.append("lost")
 
 
-async def test_a_transport_bears_everything_after_its_end() -> None:
+async def test_a_transport_tolerates_every_call_after_its_end() -> None:
     protocol = Recorder()
 
     with pty() as (far, path):
@@ -714,7 +714,7 @@ async def test_a_port_that_opens_after_its_caller_has_gone_is_closed() -> None:
 # Opening
 
 
-async def test_a_port_is_ours_alone() -> None:
+async def test_a_port_is_opened_exclusively() -> None:
     with pty() as (_, path):
         async with await open_port(path):
             with pytest.raises(PortBusy, match=path):
@@ -750,12 +750,12 @@ async def test_a_device_that_may_not_be_opened_is_busy(tmp_path: Path) -> None:
         await open_port(str(tmp_path / "ttyUSB0"))
 
 
-async def test_what_is_no_serial_port_is_an_error() -> None:
+async def test_a_file_that_is_no_serial_port_is_an_error() -> None:
     with pytest.raises(PortError, match="cannot open /dev/null: it is not a serial port"):
         await open_port("/dev/null")
 
 
-async def test_a_port_opened_again_in_the_handler_of_its_loss_tells_its_own_error() -> None:
+async def test_a_port_opened_again_in_the_handler_of_its_loss_raises_its_own_error() -> None:
     async with on_pty() as (port, far):
         far.hang_up()
 
@@ -830,7 +830,7 @@ async def test_a_descriptor_may_have_any_number(line: Line) -> None:
             assert await port.read() == b"\r\nOK\r\n"
 
 
-async def test_a_spied_port_tells_what_passes(tmp_path: Path) -> None:
+async def test_a_spied_port_logs_its_bytes(tmp_path: Path) -> None:
     log = tmp_path / "log"
 
     with pty() as (far, path):
@@ -936,7 +936,7 @@ async def test_a_port_can_be_closed_in_a_pause() -> None:
         await port.close()
 
 
-# The emulator that a port brings along
+# The emulator of an emulator:// port
 
 
 @pytest.mark.usefixtures("emulator")

@@ -1,4 +1,4 @@
-"""The soak test: a short run of it, that it sees what it is there to see, and its table in docs/pages/coverage.md."""
+"""The soak test: a short run, that it notices every kind of violation, and its table in docs/pages/coverage.md."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -35,11 +35,11 @@ def test_a_seed_brings_the_same_run_each_time() -> None:
     assert figures(one) != figures(other)
 
 
-# It sees what must not be
+# It notices violations
 
 
 def meddle(patch: pytest.MonkeyPatch, method: str, change: Any) -> None:
-    """Let the module pass on something else than what it was given, now and then."""
+    """Make the module pass on changed data for one call in fifty."""
     original = getattr(ModuleSocket, method)
     calls = 0
 
@@ -60,7 +60,7 @@ def meddle(patch: pytest.MonkeyPatch, method: str, change: Any) -> None:
     ],
     ids=["first byte", "last byte"],
 )
-def test_a_changed_byte_is_seen(method: str, kind: str, change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_byte_is_noticed(method: str, kind: str, change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     meddle(monkeypatch, method, change)
     report = Soak(1, {}, records=30_000).run()
     assert not report.is_good
@@ -68,12 +68,12 @@ def test_a_changed_byte_is_seen(method: str, kind: str, change: Any, monkeypatch
 
 
 @pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data * 2], ids=["a byte less", "twice"])
-def test_bytes_lost_or_repeated_on_the_way_are_seen(change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_lost_or_repeated_on_the_way_are_noticed(change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     meddle(monkeypatch, "received", change)
     assert Soak(1, {}, records=30_000).run().violations
 
 
-def test_what_is_left_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_that_is_left_open_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bc260y_aio.sockets.module_socket.close_connect_id", lambda channel, connect_id: _nothing())
     report = Soak(1, {}, records=1).run()
     assert ["the module still holds" in leak for leak in report.leaks] == [True] * 5
@@ -107,7 +107,7 @@ def test_a_log_takes_records_however_they_are_cut() -> None:
         ("forged", record(1, UP, 2, 0)[:-1] + b"\0\0" + record(1, UP, 2, 1)),
     ],
 )
-def test_a_log_refuses_what_was_not_to_come(kind: str, data: bytes) -> None:
+def test_a_log_refuses_what_was_not_expected(kind: str, data: bytes) -> None:
     with pytest.raises(Violation, match=kind):
         Log(1, UP, 2, is_stream=True).feed(data)
 
@@ -121,7 +121,7 @@ def test_the_end_of_a_stream_may_be_inside_a_record_and_nowhere_else() -> None:
         log.end()
 
 
-def test_what_keeps_a_session_alive_is_no_record() -> None:
+def test_a_keepalive_is_no_record() -> None:
     log = Log(1, UP, 2, is_stream=True)
     assert log.feed(record(1, UP, 2, 0) + record(1, ALIVE, 2, 0) + record(1, UP, 2, 1)) == 2
 

@@ -1,4 +1,4 @@
-"""The benchmarks run: each in a tiny form, and nothing is said of how fast. What they check of results is checked."""
+"""Each benchmark runs in a tiny form and checks its results. Nothing is asserted about speed."""
 
 import importlib
 import importlib.util
@@ -39,7 +39,7 @@ def _cores() -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
-# Each of them
+# Each benchmark
 
 
 @pytest.mark.parametrize("feed", parse.FEEDS)
@@ -53,16 +53,16 @@ def test_parse_counts_the_same_with_its_plain_peer() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(round_trip.PEERS.keys() - EXTRA.keys()))
-def test_round_trip_asks_and_is_answered(name: str) -> None:
+def test_round_trip_gets_an_answer(name: str) -> None:
     assert round_trip.round_trips(round_trip.PEERS[name][2], 2).wall > 0
 
 
 @pytest.mark.parametrize("name", EXTRA)
-def test_round_trip_asks_a_peer_that_is_installed_and_is_answered(name: str) -> None:
+def test_round_trip_gets_an_answer_from_each_peer_that_is_installed(name: str) -> None:
     if importlib.util.find_spec(EXTRA[name]) is None:
         pytest.skip(f"{name} comes with the extra `bench`")
 
-    # Not every peer closes all that it opened, nor tells of all that it does without warning.
+    # Some peers leave things open, or cause warnings, so each has a process of its own.
     code = f"from benchmarks.round_trip import *; print(round_trips(PEERS[{name!r}][2], 1).wall > 0)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.split()[-1] == "True"
@@ -70,7 +70,7 @@ def test_round_trip_asks_a_peer_that_is_installed_and_is_answered(name: str) -> 
 
 @pytest.mark.parametrize("payload", goodput.PAYLOADS, ids=lambda payload: str(payload.name))
 @pytest.mark.parametrize("is_reading", [False, True], ids=["writing", "reading"])
-def test_goodput_checks_what_came_and_finds_no_more_than_the_wire_has_room_for(
+def test_goodput_checks_what_came_and_finds_no_more_than_the_wire_can_carry(
     payload: goodput.Payload, is_reading: bool
 ) -> None:
     case = goodput.Case(9600, payload, record=50, sockets=2, is_reading=is_reading)
@@ -83,7 +83,7 @@ def test_echo_brings_the_same_bytes_back_over_everything() -> None:
 
 @pytest.mark.parametrize("name", scale.PORTS)
 def test_scale_checks_every_byte_of_every_modem(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # It is in real time: a slow line forgives a busy machine.
+    # It runs in real time: a slow line tolerates a busy machine.
     monkeypatch.setattr(scale, "BAUDRATE", 9600)
     monkeypatch.setattr(scale, "_PUSH", 32)
     assert scale.serve(2, 0.2, scale.PORTS[name]).lost == 0
@@ -95,7 +95,7 @@ def test_idle_finds_no_wake_ups_and_a_modem_on_a_high_descriptor() -> None:
     assert idle.works_above(1030)
 
 
-# What they stand on
+# What the benchmarks use
 
 
 def test_the_wire_on_paper_is_that_of_the_guide() -> None:
@@ -112,7 +112,7 @@ def test_the_fake_module_counts_what_it_takes_and_echoes_it() -> None:
     assert module.feed(b"AT+QISEND=0,0\r") == b"\r\n+QISEND: 2,2,0\r\n\r\nOK\r\n"
 
 
-def test_contenders_run_in_turns_and_are_warm() -> None:
+def test_contenders_run_in_turns_after_a_warm_up() -> None:
     order: list[str] = []
     contenders = {name: lambda name=name: order.append(name) for name in "ab"}
     found = interleaved(contenders, 2)
@@ -127,7 +127,7 @@ def table() -> Table:
     return Table("A table", ["", "figure"], [["row", "1"]], ["A note."], chart, promises)
 
 
-def test_a_table_is_markdown_and_tells_what_is_promised() -> None:
+def test_a_table_is_markdown_and_has_the_promises() -> None:
     assert str(table()) == ("**A table**\n\n|     | figure |\n| --- | -----: |\n| row |      1 |\n\nA note.")
     assert promised([table()]).rows == [["kept", "at most 2", "1", "yes"], ["not kept", "at least 2", "1", "no"]]
 

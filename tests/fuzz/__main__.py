@@ -1,7 +1,7 @@
-"""Fuzz what takes bytes from strangers, guided by coverage: ``python -m tests.fuzz dte --seconds 60``.
+"""Fuzz whatever takes bytes from outside, guided by coverage: ``python -m tests.fuzz dte --seconds 60``.
 
-It begins with the inputs of ``corpus/`` and, with ``--grow``, adds those that reached something new. An input that
-breaks a promise is shown, the exit status is then not 0, and the input belongs into the corpus once that is mended.
+It starts with the inputs of ``corpus/`` and, with ``--grow``, adds those that reach new code. An input that breaks a
+promise is printed, and the exit status is not 0; add the input to the corpus once the fault is fixed.
 """
 
 import argparse
@@ -22,15 +22,15 @@ _TRIED: Final = re.compile(r"number_of_executed_units: *(\d+)")
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("target", nargs="*", choices=[*NAMES, []], help="what to fuzz; all by default")
-    parser.add_argument("--seconds", type=int, default=20, help="how long, each (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="where the random sequence begins (%(default)s)")
-    parser.add_argument("--grow", action="store_true", help="keep the inputs that reach something new")
+    parser.add_argument("--seconds", type=int, default=20, help="seconds for each target (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the random choices (%(default)s)")
+    parser.add_argument("--grow", action="store_true", help="keep the inputs that reach new code")
     options = parser.parse_args()
     return max(fuzz(target, options.seconds, options.seed, grow=options.grow) for target in options.target or NAMES)
 
 
 def fuzz(target: str, seconds: int, seed: int, *, grow: bool) -> int:
-    """Fuzz one target, tell how it went, and return the exit status."""
+    """Fuzz one target, print the result, and return the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder, "corpus")
         corpus.unpack(target, found)
@@ -53,7 +53,7 @@ def fuzz(target: str, seconds: int, seed: int, *, grow: bool) -> int:
 
 
 def _run(target: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a process of its own, for the fuzzer takes over the one that it runs in."""
+    """Run a separate process, since the fuzzer never returns."""
     command = [sys.executable, "-m", "tests.fuzz.harness", target, *arguments]
     return subprocess.run(command, stderr=subprocess.PIPE, text=True, errors="replace", check=False)
 

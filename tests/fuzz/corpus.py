@@ -1,4 +1,4 @@
-"""What fuzzing begins with, and the tests try every time: a text file a target, a bytes literal a line."""
+"""The inputs that fuzzing starts with, and that the tests run: a text file for each target, a bytes literal a line."""
 
 import ast
 from pathlib import Path
@@ -13,7 +13,7 @@ def read(target: str) -> list[bytes]:
 
 
 def unpack(target: str, folder: Path) -> None:
-    """Write the inputs for a target into a folder, one a file, as the fuzzer wants them."""
+    """Write the inputs for a target into a folder, one in each file, as the fuzzer needs them."""
     folder.mkdir()
     for number, data in enumerate(read(target)):
         (folder / f"{number:04}").write_bytes(data)

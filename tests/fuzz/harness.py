@@ -1,4 +1,4 @@
-"""The process that the fuzzer takes over: ``python -m tests.fuzz.harness TARGET [libFuzzer's options] [folder]``."""
+"""The process that the fuzzer runs in: ``python -m tests.fuzz.harness TARGET [libFuzzer's options] [folder]``."""
 
 import sys
 
@@ -8,7 +8,7 @@ with atheris.instrument_imports(include=["bc260y_aio.at", "bc260y_aio.bridge.soc
     from tests.fuzz.targets import TARGETS
 
 if __name__ == "__main__":
-    # A merge starts this again, by way of a shell.
+    # A merge starts this command again, through a shell.
     again = f"{sys.executable} -m tests.fuzz.harness {sys.argv[1]}"
     atheris.Setup([again, *sys.argv[2:]], TARGETS[sys.argv[1]])
     atheris.Fuzz()

@@ -1,7 +1,7 @@
-"""What is fuzzed, and what must hold whatever the bytes are. A target raises, or asserts, when it does not.
+"""The targets of fuzzing, and what must hold for any bytes. A target raises, or asserts, if it does not.
 
-An input is bytes as they come over the line or the socket. Among those of the line stand orders: bytes from 0xF0 on,
-which no line has. So a transcript is an input as it stands, and a mutation of it still says something.
+An input has bytes as they arrive over the line or the socket. Inputs for the line also have orders: bytes from 0xF0 on,
+which no line has. So a transcript is an input as it is, and a mutation of it is still meaningful.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ from tests.at.helpers import OK, bring_into_step, feed, one_by_one, read
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 
-# The orders to a DTE: 0xF0 and so on send one of these; 0xFD gives up, 0xFE probes, and 0xFF is nothing at all.
+# The orders to a DTE: 0xF0 and so on send one of these; 0xFD gives up, 0xFE probes, and 0xFF does nothing.
 COMMANDS: Final[tuple[Command, ...]] = (
     Attention(),
     QueryDataFormat(),
@@ -58,7 +58,7 @@ _LONGEST_REQUEST: Final = 517
 
 
 def _parts(data: bytes) -> Iterator[bytes | int]:
-    """Give the runs of plain bytes, and the orders between them."""
+    """Yield the runs of plain bytes, and the orders between them."""
     start = 0
     for index, byte in enumerate(data):
         if byte >= _ORDERS:
@@ -76,7 +76,7 @@ def _parts(data: bytes) -> Iterator[bytes | int]:
 
 
 def dte(data: bytes) -> None:
-    """Nothing is raised but a LocalProtocolError to who breaks the rules; cuts change nothing; nothing is stuck."""
+    """Only LocalProtocolError is raised, for forbidden calls; cuts change nothing; the dialogue never hangs."""
     whole, cut = DTE(), DTE()
     for part in _parts(data):
         if isinstance(part, int):
@@ -112,7 +112,7 @@ def _still_works(dte: DTE) -> None:
     if dte.state in (State.AWAITING_RESULT, State.AWAITING_COMPLETION):
         dte.give_up()
 
-    # What is left of a line ends, for a module that writes begins a new one.
+    # What is left of a line ends, since a module that writes begins a new one.
     feed(dte, b"\r\n")
     bring_into_step(dte, 16)
     dte.send(Attention())
@@ -124,7 +124,7 @@ def _still_works(dte: DTE) -> None:
 
 
 def dce(data: bytes) -> None:
-    """Nothing is raised; cuts change nothing; what is read spells the same command again; nothing grows."""
+    """Nothing is raised; cuts change nothing; what is read encodes to the same command; nothing grows."""
     whole, cut = _module(data[:1]), _module(data[:1])
     for part in _parts(data):
         if isinstance(part, int):
@@ -148,7 +148,7 @@ def _module(seed: bytes) -> DCE:
     return module
 
 
-# The front for other programs
+# The SOCKS server
 
 
 def proxy(data: bytes) -> None:
@@ -168,7 +168,7 @@ def proxy(data: bytes) -> None:
 
 
 def _negotiated(*pieces: bytes) -> tuple[list[socks.Event], bytes]:
-    """Return what a client said that sent these pieces, and what is left of them for the peer."""
+    """Return the events of a client that sent these pieces, and what is left of them for the peer."""
     negotiation = socks.Negotiation()
     events: list[socks.Event] = []
     for piece in pieces:

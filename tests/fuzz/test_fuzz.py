@@ -1,4 +1,4 @@
-"""The fuzzer's corpus, tried every time; and that the targets would notice."""
+"""Run the fuzzer's corpus, and check that the targets notice violations."""
 
 import pytest
 from hypothesis import given, settings
@@ -32,7 +32,7 @@ def test_no_mixture_of_two_inputs_breaks_a_promise(target: str, data: st.DataObj
     TARGETS[target](first[:at] + second + first[at:])
 
 
-# A fuzzer that never complains proves nothing.
+# A fuzzer that never reports anything proves nothing.
 
 
 def test_a_side_of_the_line_that_raises_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""What `python -m tests.soak` is made of: records, sessions, a run, and its table."""
+"""The parts of `python -m tests.soak`: records, sessions, a run, and its table."""

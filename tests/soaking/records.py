@@ -1,7 +1,7 @@
-"""Records, and the log of what has arrived: each byte is checked for its place.
+"""Records, and the log of what has arrived, which checks each byte and its position.
 
 A record is ``socket, way, session, sequence, length, checksum`` and that many bytes of payload. All of it follows from
-the first four, so that an end of a stream inside a record can be checked, too.
+the first four fields, so that a stream that ends inside a record can be checked, too.
 """
 
 import random
@@ -12,7 +12,7 @@ from typing import Final
 
 HEADER: Final = struct.Struct(">BBIIHI")
 
-# The ways of a session; and what keeps it alive, which is no record.
+# The directions of a session, and the payload of a keepalive, which is not a record.
 UP: Final = 0
 DOWN: Final = 1
 ALIVE: Final = 2
@@ -24,12 +24,12 @@ _LONG: Final = 400
 
 def record(socket: int, way: int, session: int, sequence: int) -> bytes:
     """Return a record: most have a few bytes of payload, one in 64 has some hundred."""
-    dice = zlib.crc32(b"%d.%d" % (session, sequence))
-    length = dice >> 8 & 0x3FF
+    noise = zlib.crc32(b"%d.%d" % (session, sequence))
+    length = noise >> 8 & 0x3FF
     length = length % _LONG if length < 16 else length % _SHORT
-    start = dice >> 16 & 0x7FFF
+    start = noise >> 16 & 0x7FFF
     payload = _POOL[start : start + length]
-    checksum = zlib.crc32(payload, dice)
+    checksum = zlib.crc32(payload, noise)
     return HEADER.pack(socket, way, session, sequence, length, checksum) + payload
 
 
@@ -53,7 +53,7 @@ def datagrams(socket: int, way: int, session: int, count: int, limit: int) -> It
 
 
 class Violation(AssertionError):
-    """What must not be: bytes lost, repeated or forged."""
+    """Raised when bytes were lost, repeated or forged."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(f"{kind}: {text}")
@@ -61,7 +61,7 @@ class Violation(AssertionError):
 
 
 class Log:
-    """What has arrived of one session, one way.
+    """What has arrived of one session, in one direction.
 
     Attributes:
         count: how many records.
@@ -82,7 +82,7 @@ class Log:
         return f"<Log socket={self._key[0]} way={self._key[1]} session={self._key[2]} next={self._next}>"
 
     def feed(self, data: bytes) -> int:
-        """Take what has come, over UDP one datagram; return how many records it completed.
+        """Check data that has arrived, over UDP one datagram; return how many records it completed.
 
         Raises:
             Violation: it is not what was sent.
@@ -97,12 +97,12 @@ class Log:
             if (socket, way, session) != self._key and (way != ALIVE or session != self._key[2]):
                 raise self._violation("forged", data[position:])
 
-            dice = zlib.crc32(b"%d.%d" % (session, sequence))
-            if zlib.crc32(data[position + HEADER.size : end], dice) != checksum:
+            noise = zlib.crc32(b"%d.%d" % (session, sequence))
+            if zlib.crc32(data[position + HEADER.size : end], noise) != checksum:
                 raise self._violation("forged", data[position:])
 
             if way != ALIVE:
-                self._take(sequence, end - position, data[position:])
+                self._count(sequence, end - position, data[position:])
 
             position = end
 
@@ -112,7 +112,7 @@ class Log:
 
         return self.count - before
 
-    def _take(self, sequence: int, size: int, data: bytes) -> None:
+    def _count(self, sequence: int, size: int, data: bytes) -> None:
         if sequence < self._next:
             raise self._violation("repeated", data)
 
@@ -125,7 +125,7 @@ class Log:
         self.size += size
 
     def end(self) -> None:
-        """Hear that no more will come: what is left is the beginning of the next record.
+        """Check, at the end of the stream, that what is left is the beginning of the next record.
 
         Raises:
             Violation: it is not.

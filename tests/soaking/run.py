@@ -21,7 +21,7 @@ from tests.soaking.sessions import HOST, STUCK, Kind, World, choose, run_session
 
 SOCKETS: Final = 5
 
-# How often each fault befalls an occasion of its own, where all of them are on.
+# The probability of each fault on each of its occasions, where all of them are on.
 ALL: Final[dict[str, float]] = {
     "send_fail_taken": 0.01,
     "send_fail_dropped": 0.01,
@@ -50,10 +50,10 @@ ALL: Final[dict[str, float]] = {
 }
 assert ALL.keys() == set(KINDS)
 
-# What ends a connection with `closed`, which a peer's proper end is told by, too.
+# Faults that end a connection with `closed`, as a regular close of the peer does.
 BREAKS: Final = ("closed", "broken_receiving", "broken_sending")
 
-# How long things take; late answers come after the driver has given them up, and before.
+# The durations. Late answers arrive both before and after the timeout of the driver.
 SETTINGS: Final[dict[str, Any]] = {
     "line": "memory",
     "latency": 0.1,
@@ -69,34 +69,34 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 _LIMIT: Final = 64 * 1024
 
-# After how many records memory is looked at again; and how much it may grow between a quarter of the run and its end.
-_LOOK: Final = 25_000
+# After how many records memory is measured again, and how much it may grow from a quarter of the run to its end.
+_SAMPLE_EVERY: Final = 25_000
 _MORE_OBJECTS: Final = 5000
 _MORE_MEMORY: Final = 24 * 1024 * 1024
-# With fewer looks, memory is not in question.
-_LOOKS: Final = 16
+# With fewer measurements, growth is not checked.
+_LEAST_SAMPLES: Final = 16
 
 
 @dataclass
 class Report:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
-        seed: where its random sequences began.
+        seed: the seed of its random choices.
         records: how many records arrived, at either end.
         bytes: how many bytes of them.
         sessions: how many connections there were, by kind.
-        ends: what ended those that ended otherwise than they were meant to.
+        ends: how many sessions ended early, by cause.
         faults: how many were injected, by kind.
-        recoveries: how often the line was brought into step, the module restarted, the port was opened again.
+        recoveries: how often the line was resynchronised, the module restarted, the port was opened again.
         datagrams_missing: how many records were in datagrams that did not arrive, though later ones did.
         datagrams_lost: how many datagrams the network lost.
-        violations: what must not be.
+        violations: what was lost, repeated or forged.
         leaks: what was left behind.
-        stuck: what came to no end.
+        stuck: sessions that did not end.
         wall: how long it took, in seconds.
         emulated: how long that was by the loop's clock, in seconds.
-        memory: resident memory, in bytes, and objects, each time it was looked.
+        memory: resident memory, in bytes, and the number of objects, at each measurement.
         line: how many bytes the line carried.
     """
 
@@ -119,7 +119,7 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Tell whether nothing was lost, repeated or forged, nothing was stuck and nothing leaked."""
+        """Whether nothing was lost, repeated or forged, nothing was stuck and nothing leaked."""
         return not (self.violations or self.leaks or self.stuck)
 
     def count(self, kind: str) -> int:
@@ -131,9 +131,9 @@ class Soak:
     """A run.
 
     Args:
-        seed: where its random sequences begin.
-        faults: how often each kind of fault befalls; those that are not named do not.
-        records: how many records shall arrive.
+        seed: the seed of its random choices.
+        faults: the probability of each kind of fault; 0 for those that are not named.
+        records: how many records have to arrive.
         seconds: how long it may take, in real seconds; None for as long as it takes.
         loss: the probability that the network loses a datagram, each way.
         kinds: what the sessions do; by default, everything.
@@ -152,7 +152,7 @@ class Soak:
         self._records = records
         self._end = None if seconds is None else time.monotonic() + seconds
         self._faults = faults
-        self._dice = random.Random(f"{seed}.soak")
+        self._rng = random.Random(f"{seed}.soak")
         self._world = World()
         self._kinds = kinds
         self._network = Network(loss=loss, seed=seed)
@@ -188,8 +188,8 @@ class Soak:
         report.faults = Counter(self._emulator.faults.counts)
         broken = sum(report.faults[kind] for kind in BREAKS)
         if report.ends["EOF"] > broken:
-            told = f"{report.ends['EOF']} streams ended too soon with EOF, and {broken} connections were broken"
-            report.violations.append(Violation("lost", told))
+            text = f"{report.ends['EOF']} streams ended too soon with EOF, and {broken} connections were broken"
+            report.violations.append(Violation("lost", text))
 
         report.wall = time.monotonic() - began
         return report
@@ -225,7 +225,7 @@ class Soak:
 
                 await asyncio.gather(*(self._work(modem, socket) for socket in range(SOCKETS)))
         except BC260YError as exc:
-            # Opened again after a while: the line is away, or noise has fallen on the first words.
+            # Opened again after a pause: the line is away, or noise has damaged the first commands.
             self.report.recoveries[f"modem not opened: {type(exc).__name__}"] += 1
             await asyncio.sleep(1.0)
 
@@ -234,17 +234,17 @@ class Soak:
 
     async def _work(self, modem: Modem, socket: int) -> None:
         while modem.is_open and not self._is_done:
-            kind, size = choose(self._dice, self._kinds)
+            kind, size = choose(self._rng, self._kinds)
             session = self._world.begin(socket, kind, size)
             try:
-                await run_session(self._world, modem, session, self._dice)
+                await run_session(self._world, modem, session, self._rng)
             except TimeoutError as exc:
                 self.report.stuck.append(str(exc))
                 return
 
-            self._look_at_memory()
+            self._measure_memory()
             if session.error is not None:
-                await asyncio.sleep(self._dice.random())
+                await asyncio.sleep(self._rng.random())
 
     # What may be left
 
@@ -268,19 +268,19 @@ class Soak:
         """Use each socket once more, without faults: all of them can be opened and closed."""
         kind, _ = choose(random.Random(socket))
         session = self._world.begin(socket, kind, 10)
-        await run_session(self._world, modem, session, self._dice)
+        await run_session(self._world, modem, session, self._rng)
         if session.error is not None and session.kind.name != "UNREAD":
             self.report.stuck.append(f"without faults: {session.kind.value}: {session.error!r}")
 
-    def _look_at_memory(self) -> None:
+    def _measure_memory(self) -> None:
         memory = self.report.memory
-        if self._world.verified >= _LOOK * len(memory):
+        if self._world.verified >= _SAMPLE_EVERY * len(memory):
             gc.collect()
             memory.append((_resident(), len(gc.get_objects())))
 
     def _judge_memory(self) -> None:
         memory = self.report.memory
-        if len(memory) < _LOOKS:
+        if len(memory) < _LEAST_SAMPLES:
             return
 
         # The least of a few looks, for what is under way at the moment comes and goes.

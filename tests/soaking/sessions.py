@@ -1,4 +1,4 @@
-"""Sessions: what one connection carries, from its open to its end, as both of its ends see it."""
+"""Sessions: what one connection carries, from its open to its end, checked at both ends."""
 
 import asyncio
 import contextlib
@@ -17,9 +17,9 @@ from tests.soaking.records import ALIVE, DOWN, HEADER, UP, Log, Violation, datag
 HOST: Final = "soak.example"
 PORT: Final = 7
 
-# A session that has come to no end after so long is stuck, in seconds of the loop's clock.
+# A session that has not ended after this long is stuck, in seconds of the loop's clock.
 STUCK: Final = 7200.0
-# For so long nothing may be sent on a stream before it is looked whether it is alive; and a datagram may be awaited.
+# The interval of a stream's keepalive, and how long to wait for the last datagrams, in seconds.
 _KEEPALIVE: Final = 60.0
 _QUIET: Final = 15.0
 _DATAGRAM: Final = 512
@@ -51,11 +51,11 @@ class Session:
         socket: which of the five it is.
         number: its number.
         kind: what it does.
-        size: how many records it shall carry each way.
+        size: how many records it carries in each direction.
         up: what has arrived at the peer.
         down: what has arrived here.
-        error: what told the program that something went wrong; None when nothing did.
-        has_eof: the peer's end came before all that was to come, or while this end closed.
+        error: the exception that the program got; None without one.
+        has_eof: EOF arrived before all data, or while this end closed.
     """
 
     socket: int
@@ -76,7 +76,7 @@ class Session:
 
     @property
     def expected(self) -> tuple[int, int]:
-        """How many records have to be at the peer, and here, when nothing told of an error."""
+        """How many records must have arrived at the peer, and here, if no error was reported."""
         match self.kind:
             case Kind.UPLOAD | Kind.CHECKED_UPLOAD:
                 return self.size, 0
@@ -89,14 +89,14 @@ class Session:
 
 
 class World:
-    """What all sessions share: the peer, who checks what arrives there, and the counts.
+    """What all sessions share: the peer, which checks what arrives there, and the counts.
 
     Attributes:
-        verified: how many records have arrived, each way, and were as they should be.
+        verified: how many records have arrived, in either direction, and were right.
         bytes: how many bytes of them.
-        violations: what must not be.
+        violations: what was lost, repeated or forged.
         sessions: how many sessions there were, by kind.
-        ends: how the sessions ended that did not end as they were meant to.
+        ends: how many sessions ended early, by cause.
     """
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class World:
         return session
 
     def feed(self, log: Log, data: bytes) -> None:
-        """Take what has come, at either end."""
+        """Check data that has arrived at either end."""
         self.bytes += len(data)
         try:
             self.verified += log.feed(data)
@@ -126,16 +126,16 @@ class World:
             raise ConnectionError(str(exc)) from exc
 
     def finish(self, session: Session) -> None:
-        """Judge a session that is over."""
-        # What is still on its way to the peer is checked when it arrives; only the latest sessions are known there.
+        """Check a session that is over."""
+        # Data that is still on its way to the peer is checked when it arrives. Only the latest sessions are kept.
         self._open.pop(session.number - 100, None)
-        told = session.error is not None or (session.has_eof and session.kind is not Kind.CHECKED_UPLOAD)
+        is_reported = session.error is not None or (session.has_eof and session.kind is not Kind.CHECKED_UPLOAD)
         for log, expected in zip((session.up, session.down), session.expected, strict=True):
             with contextlib.suppress(ConnectionError):
                 self._end(log)
 
-            if session.kind.is_stream and not told and log.count != expected:
-                what = f"{session.kind.value} {log!r}: {log.count} of {expected} records, and nothing told"
+            if session.kind.is_stream and not is_reported and log.count != expected:
+                what = f"{session.kind.value} {log!r}: {log.count} of {expected} records, and no error reported"
                 self.violations.append(Violation("lost", what))
 
         self.datagrams_missing += session.up.missing + session.down.missing
@@ -156,11 +156,11 @@ class World:
         """Be the peer of one connection."""
         data = b""
         while len(data) < HEADER.size:
-            piece = await connection.receive()
-            if not piece:
+            chunk = await connection.receive()
+            if not chunk:
                 return
 
-            data += piece
+            data += chunk
 
         session = self._open.get(HEADER.unpack_from(data)[2])
         if session is None:
@@ -190,8 +190,8 @@ class World:
 # This end
 
 
-async def run_session(world: World, modem: Modem, session: Session, dice: random.Random) -> None:
-    """Run a session to its end, and judge it.
+async def run_session(world: World, modem: Modem, session: Session, rng: random.Random) -> None:
+    """Run a session to its end, and check it.
 
     Raises:
         TimeoutError: it is stuck.
@@ -200,7 +200,7 @@ async def run_session(world: World, modem: Modem, session: Session, dice: random
         async with asyncio.timeout(STUCK) as bound:
             try:
                 work = _run_stream if session.kind.is_stream else _run_datagrams
-                await work(world, modem, session, dice)
+                await work(world, modem, session, rng)
             except OSError as exc:
                 session.error = exc
     except TimeoutError:
@@ -212,7 +212,7 @@ async def run_session(world: World, modem: Modem, session: Session, dice: random
     world.finish(session)
 
 
-async def _run_stream(world: World, modem: Modem, session: Session, dice: random.Random) -> None:
+async def _run_stream(world: World, modem: Modem, session: Session, rng: random.Random) -> None:
     reader, writer = await modem.open_connection(HOST, PORT)
     transport = cast("ModemTransport", writer.transport)
     unsubscribe = modem.subscribe(lambda urc: _note_end(session, transport, urc), PeerClosed)
@@ -220,11 +220,11 @@ async def _run_stream(world: World, modem: Modem, session: Session, dice: random
     try:
         match session.kind:
             case Kind.UPLOAD | Kind.CHECKED_UPLOAD:
-                await _write(session, writer, dice)
+                await _write(session, writer, rng)
                 if session.kind is Kind.CHECKED_UPLOAD:
                     await transport.wait_acked(600.0)
             case Kind.ECHO:
-                await _echo(world, session, reader, writer, dice)
+                await _echo(world, session, reader, writer, rng)
             case _:
                 writer.write(record(session.socket, UP, session.number, 0))
                 await _read(world, session, reader)
@@ -240,22 +240,22 @@ async def _run_stream(world: World, modem: Modem, session: Session, dice: random
 
 
 def _note_end(session: Session, transport: ModemTransport, urc: Response) -> None:
-    # Nothing but this tells a program that closes that the connection broke before all was acknowledged.
+    # Only this URC shows a program that closes that the connection broke before all was acknowledged.
     if isinstance(urc, PeerClosed) and urc.connect_id == transport.get_extra_info("connect_id"):
         session.has_eof = True
 
 
-async def _write(session: Session, writer: asyncio.StreamWriter, dice: random.Random) -> None:
+async def _write(session: Session, writer: asyncio.StreamWriter, rng: random.Random) -> None:
     while session.written < session.size:
         start = session.written
-        session.written = min(start + dice.randint(1, _BATCH), session.size)
+        session.written = min(start + rng.randint(1, _BATCH), session.size)
         writer.write(records(session.socket, UP, session.number, start, session.written))
         await writer.drain()
 
 
 async def _read(world: World, session: Session, reader: asyncio.StreamReader) -> None:
     if session.kind is Kind.UNREAD:
-        # Somebody who has stopped reading; the connection ends before the hour is over.
+        # A program that has stopped reading; the connection ends before the hour is over.
         await asyncio.sleep(3600)
 
     while session.down.count < session.size:
@@ -268,11 +268,11 @@ async def _read(world: World, session: Session, reader: asyncio.StreamReader) ->
 
 
 async def _echo(
-    world: World, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dice: random.Random
+    world: World, session: Session, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, rng: random.Random
 ) -> None:
     reading = asyncio.ensure_future(_read(world, session, reader))
     try:
-        await _write(session, writer, dice)
+        await _write(session, writer, rng)
         await reading
     finally:
         reading.cancel()
@@ -281,11 +281,11 @@ async def _echo(
             reading.exception()
 
 
-async def _run_datagrams(world: World, modem: Modem, session: Session, dice: random.Random) -> None:
+async def _run_datagrams(world: World, modem: Modem, session: Session, rng: random.Random) -> None:
     endpoint = await modem.open_datagram_endpoint(HOST, PORT)
     reading = asyncio.ensure_future(_receive(world, session, endpoint))
     try:
-        for datagram in datagrams(session.socket, UP, session.number, session.size, dice.randint(430, _DATAGRAM)):
+        for datagram in datagrams(session.socket, UP, session.number, session.size, rng.randint(430, _DATAGRAM)):
             session.written += 1
             await endpoint.send(datagram)
 
@@ -295,7 +295,7 @@ async def _run_datagrams(world: World, modem: Modem, session: Session, dice: ran
     finally:
         endpoint.close()
         await endpoint.wait_closed()
-        # What it raises, the endpoint raises for whoever sends, too.
+        # The endpoint raises the same in send().
         await asyncio.gather(reading, return_exceptions=True)
 
     reading.result()
@@ -306,13 +306,13 @@ async def _receive(world: World, session: Session, endpoint: DatagramEndpoint) -
         world.feed(session.down, datagram)
 
 
-def choose(dice: random.Random, kinds: tuple[Kind, ...] | None = None) -> tuple[Kind, int]:
+def choose(rng: random.Random, kinds: tuple[Kind, ...] | None = None) -> tuple[Kind, int]:
     """Choose a kind of session, and how many records it carries."""
     usual = [kind for kind in kinds or Kind if kind is not Kind.UNREAD]
-    is_unread = dice.random() < (0.01 if kinds is None else 0.1 * (Kind.UNREAD in kinds))
+    is_unread = rng.random() < (0.01 if kinds is None else 0.1 * (Kind.UNREAD in kinds))
     if is_unread:
         # More than fits between a peer and a program that does not read.
         return Kind.UNREAD, 20_000
 
-    kind = dice.choice(usual)
-    return kind, dice.choice((1, 10, 300, 1000, 3000) if kind.is_stream else (1, 10, 100, 400))
+    kind = rng.choice(usual)
+    return kind, rng.choice((1, 10, 300, 1000, 3000) if kind.is_stream else (1, 10, 100, 400))

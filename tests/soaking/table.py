@@ -24,11 +24,11 @@ class Scenario(NamedTuple):
 
 _SEND: Final = "AT+QISEND"
 _COMMAND: Final = "command"
-_SAYING: Final = "thing the module says"
+_OUTPUT: Final = "line or push of the module"
 _BYTE: Final = "byte on the line"
-_PIECE: Final = "write to the line, either way"
-_ASKS: Final = "asks what the module took, and sends the rest"
-_RESENDS: Final = "brings the line into step, asks what the module took, and sends the rest"
+_WRITE: Final = "write to the line, either way"
+_ASKS: Final = "queries what the module took, and sends the rest"
+_RESENDS: Final = "resynchronises the line, queries what the module took, and sends the rest"
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     "send_fail_taken": Scenario(0.1, _SEND, _ASKS),
@@ -38,31 +38,35 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "answer_lost": Scenario(0.02, _COMMAND, _RESENDS),
     "open_lost": Scenario(0.2, "AT+QIOPEN", "`ConnectTimeout`, and closes the socket"),
     "close_ok_lost": Scenario(0.2, "AT+QICLOSE", "closes it again"),
-    "answer_late": Scenario(0.02, _COMMAND, "gives it up after 5 s, and sends nothing twice that may still be taken"),
+    "answer_late": Scenario(0.02, _COMMAND, "times out after 5 s, and sends nothing twice that may still be taken"),
     "urc_late": Scenario(0.05, "URC", "waits"),
-    "urc_inside": Scenario(0.2, _COMMAND, "tells it from the answer"),
-    "closed": Scenario(0.05, "arrival of data", "delivers what came, then EOF, or an error to who still writes"),
-    "broken_receiving": Scenario(
-        0.05, "arrival of data", "delivers what came, then EOF, or an error to who still writes"
+    "urc_inside": Scenario(0.2, _COMMAND, "separates it from the answer"),
+    "closed": Scenario(
+        0.05, "arrival of data", "delivers what arrived, then EOF, or an error to a caller that still writes"
     ),
-    "broken_sending": Scenario(0.02, _SEND, "EOF, or an error to who still writes or waits for acknowledgement"),
+    "broken_receiving": Scenario(
+        0.05, "arrival of data", "delivers what arrived, then EOF, or an error to a caller that still writes"
+    ),
+    "broken_sending": Scenario(
+        0.02, _SEND, "EOF, or an error to a caller that still writes or waits for acknowledgement"
+    ),
     "session_lost": Scenario(0.01, _SEND, "with a keepalive, `NotAcknowledged`"),
     "outage": Scenario(0.01, _SEND, "waits for 30 s"),
-    "restart": Scenario(0.005, _SAYING, "`ModuleRestarted`; sets the module up again"),
-    "deep_sleep": Scenario(0.01, _SAYING, "wakes it; streams end with `ModuleSlept`"),
-    "unplugged": Scenario(0.003, _SAYING, "`PortLost`; the modem can be opened again"),
-    "stalled": Scenario(0.02, _SAYING, "waits for 2 s"),
+    "restart": Scenario(0.005, _OUTPUT, "`ModuleRestarted`; sets the module up again"),
+    "deep_sleep": Scenario(0.01, _OUTPUT, "wakes it; streams end with `ModuleSlept`"),
+    "unplugged": Scenario(0.003, _OUTPUT, "`PortLost`; the modem can be opened again"),
+    "stalled": Scenario(0.02, _OUTPUT, "waits for 2 s"),
     "noise_lost": Scenario(
         3e-5, _BYTE, "`PayloadDamaged` for streams; a datagram is lost; a command is repeated if it may be"
     ),
     "noise_damaged": Scenario(3e-5, _BYTE, "the same"),
     "noise_doubled": Scenario(3e-5, _BYTE, "the same"),
-    "noise_delayed": Scenario(0.05, _PIECE, "waits"),
-    "noise_split": Scenario(0.05, _PIECE, "puts them together"),
+    "noise_delayed": Scenario(0.05, _WRITE, "waits"),
+    "noise_split": Scenario(0.05, _WRITE, "joins them"),
 }
 assert SCENARIOS.keys() == set(KINDS)
 
-# What else goes wrong, and is not the module's doing.
+# Faults that are not those of the module.
 LOSS: Final = "datagrams lost by the network"
 UNREAD: Final = "a program that stops reading"
 TOGETHER: Final = "all of these at once"
@@ -72,7 +76,7 @@ SEED: Final = 1
 
 
 def rows() -> Iterator[tuple[str, Report]]:
-    """Run each scenario, and yield a row of the table and the report it stands on."""
+    """Run each scenario, and yield a row of the table and the report that it is from."""
     for kind in KINDS:
         scenario = SCENARIOS[kind]
         report = Soak(SEED, {kind: scenario.rate}, records=RECORDS).run()

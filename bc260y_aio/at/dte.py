@@ -384,7 +384,7 @@ class DTE:
         assert command is not None
         self._completions.append(completion)
         if command.is_complete(self._completions):
-            self.is_doubtful = self._overdue.includes(completion)
+            self.is_doubtful = self._overdue.includes(completion, command)
             self._move(Trigger.COMPLETED)
         else:
             self._move(Trigger.PARTLY_COMPLETED)

@@ -1,26 +1,33 @@
-"""What may come late: the completions of commands that were given up before they had come."""
+"""The overdue completions: those of commands that were given up before they had come."""
 
-from .commands import Command
+from .commands import CloseSocket, Command
 from .responses import Completion, Response
 
 
 class OverdueCompletions:
-    """The commands whose completions a module still owes."""
+    """The commands whose completions may still come."""
 
     def __init__(self) -> None:
         self._commands: list[Command] = []
 
     def add(self, command: Command) -> None:
-        """Note that a command was given up; one that awaits nothing after its ``OK`` leaves nothing owed."""
+        """Note that a command was given up; one without a completion after its ``OK`` leaves nothing overdue."""
         if command.awaited:
             self._commands.append(command)
 
-    def includes(self, completion: Completion) -> bool:
-        """Tell whether a completion may be one that is owed."""
-        return any(may_complete(completion, command) for command in self._commands)
+    def includes(self, completion: Completion, instead_of: Command | None = None) -> bool:
+        """Return whether a completion may be an overdue one.
+
+        Args:
+            completion: the completion.
+            instead_of: the command that it would complete otherwise. Two commands that close the same socket have the
+                same outcome, whichever of them it is.
+        """
+        harmless = instead_of if isinstance(instead_of, CloseSocket) else None
+        return any(may_complete(completion, command) for command in self._commands if command != harmless)
 
     def settle(self, response: Response) -> None:
-        """Note that a late response came: the oldest command that it may belong to is owed nothing more."""
+        """Note that a late response came: the oldest command that it may belong to has nothing overdue any more."""
         for command in self._commands:
             if isinstance(response, command.awaited[0]) and may_complete(response, command):
                 self._commands.remove(command)
@@ -32,7 +39,7 @@ class OverdueCompletions:
 
 
 def may_complete(response: Response, command: Command) -> bool:
-    """Tell whether a response could be what a command awaits after ``OK``."""
+    """Return whether a response may be a completion that a command awaits after ``OK``."""
     return (
         isinstance(response, Completion) and isinstance(response, command.awaited) and command.is_answered_by(response)
     )

@@ -131,6 +131,8 @@ class Probing:
         self._bare_oks = 0
         self._is_alone = name == self._marker
         if not self._is_alone or self._markers_due[name]:
+            # The OK of an earlier marker follows.
+            self._overdue_oks += 1
             return None
 
         self._marker_seen = True

@@ -1,14 +1,15 @@
-"""A port, a DTE, the reader task, and whose turn it is.
+"""The dialogue with one module: a port, a DTE, the reader task, and a queue for the line.
 
 The rules:
 
-1. One task reads. What comes is fed to the DTE the moment that it comes, and each event is dealt with at once and in
-   order: answers go to the dialogue under way, payload to the inbox of its connectID, the rest to whoever subscribed.
-   The task awaits nothing but the port, and its end, whatever the cause, is the end of the channel.
+1. One task reads. Received bytes are fed to the DTE at once, and each event is handled at once and in order: answers go
+   to the dialogue under way, payload to the inbox of its connectID, the rest to the subscribers. The task awaits
+   nothing but the port, and its end, whatever the cause, is the end of the channel.
 2. Commands are executed in turns, first come, first served. A turn may hold several commands that belong together.
-3. Whoever is cancelled gives up its answer, never its turn: the bytes are on the wire, the module will answer. The turn
-   passes on when the dialogue is over.
-4. A deadline runs from the last byte heard, for an answer may wait behind pushed data on a slow line; but not for ever.
+3. A cancelled caller loses the answer; the command still holds the line until it ends, because the bytes are on the
+   wire and the module will answer.
+4. A deadline does not count the time in which bytes are coming in, because an answer may wait behind pushed data on a
+   slow line. There is a limit to that.
 5. After a deadline the line is out of step. Nothing is sent but probes until it is in step again.
 """
 
@@ -18,11 +19,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ..at.commands import Command, SetDataFormat
+from ..at.commands import Command, OpenSocket, SetDataFormat
 from ..at.dte import DTE, NEED_DATA
 from ..at.responses import Completion, Failure, Information, Response, Success, Unsolicited
 from ..at.states import ENGAGED, State
-from ..at.urcs import DataReceived, LateAnswer, PowerChanged, PowerEvent, ProbeAnswered, Restarted, Resynchronised
+from ..at.urcs import DataReceived, PowerChanged, Restarted
 from ..errors import (
     BC260YError,
     CommandFailed,
@@ -37,12 +38,14 @@ from ..port import Port
 from ..tracing import Trace
 from .deferred import DeferredCalls
 from .inbox import Inboxes
+from .line_time import LineTime
 from .profile import DEFAULT_PROFILE, Profile
 from .recovery import Recovery
 from .subscribers import Subscribers
 from .turns import MOST_LINES, Answer, AnswerFuture, CommandTurn, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
-# A completion that has not come this long after its command was given up will not come any more, in seconds.
+# A completion that has not come so long after its command was given up is not expected any more, in seconds. The
+# longest that a driver of another project allows a module (CLOSE OK, mbed).
 LATE_ANSWER_WINDOW: Final = 60.0
 
 
@@ -50,17 +53,16 @@ class Channel:
     """The dialogue with one module.
 
     Attributes:
-        name: what tasks and log lines call it.
-        port: the serial port.
-        profile: what is known of the module.
+        name, port, profile: as they were passed.
         wire_bytes: how many bytes were written.
         sends: how many commands were written, by name.
-        turns: whose turn it is.
-        recovery: what brings the line into step.
-        inboxes: what has come, by connectID.
-        may_sleep: the module is allowed to sleep, so a command may find it asleep.
-        acked_at: when a peer last acknowledged what any socket sent, by the loop's clock: they share the radio.
-        trace: hears of all that happens.
+        turns: the queue for the line.
+        deferred: calls that wait until a read has been handled.
+        recovery: brings the line into step.
+        inboxes: the received payload, by connectID.
+        may_sleep: the module may sleep, so a command may find it asleep.
+        acked_at: when a peer last acknowledged data of any socket, on the loop's clock: they share the radio.
+        trace: gets every event.
     """
 
     def __init__(
@@ -73,15 +75,15 @@ class Channel:
         trace: Trace | None = None,
         numbers: Iterator[int] | None = None,
     ) -> None:
-        """Make a channel on an open port; :meth:`start` sets it going.
+        """Make a channel on an open port; :meth:`start` starts it.
 
         Args:
             port: the port; the channel closes it.
-            name: what tasks and log lines call it.
-            recovery_timeout: after how long without any answer a module is taken for lost, in seconds.
-            profile: what is known of the module; the gaps between commands are in it.
-            trace: hears of all that happens; one that nobody listens to by default.
-            numbers: count the markers that show the line to be in step; shared by the channels of one modem.
+            name: the name in task names and log lines.
+            recovery_timeout: how long to wait for any answer before the module is considered lost, in seconds.
+            profile: the quirks of the module; it has the gaps between commands.
+            trace: gets every event; by default one without listeners.
+            numbers: count the markers that show the line to be in step; the channels of one modem share them.
         """
         self.port = port
         self.name = name
@@ -105,7 +107,7 @@ class Channel:
             self._dte, self._write, name=port.url, timeout=recovery_timeout, gap=gap, on_end=self._recovered
         )
         self.may_sleep = False
-        self._last_byte_at = 0.0
+        self._time = LineTime()
         self._gave_up_at: float | None = None
         self._not_before = 0.0
         self._error: Exception | None = None
@@ -119,7 +121,7 @@ class Channel:
         self._reader = self._loop.create_task(self._read(), name=f"bc260y[{self.name}].reader")
 
     async def close(self) -> None:
-        """End the channel and close the port. Whoever waits for an answer or a turn gets ModemClosed."""
+        """End the channel and close the port. A call that waits for an answer or a turn raises ModemClosed."""
         self._end(ModemClosed("the modem was closed"))
         tasks = [task for task in (self._reader, self.recovery.task) if task is not None]
         for task in tasks:
@@ -137,21 +139,21 @@ class Channel:
         """Return a turn on the line, to be entered with ``async with``.
 
         Args:
-            urgent: it comes before all others that wait, not before the one under way.
+            urgent: put it before all others that wait; the one under way ends first.
         """
         return Turn(self.turns, self.continue_turn, urgent=urgent)
 
     async def execute(self, command: Command, timeout: float | None = None, watch: Watcher | None = None) -> Answer:
-        """Wait for a turn, send a command and return what it brought.
+        """Wait for a turn, send a command and return its answer.
 
         Args:
             command: the command.
             timeout: for its final result code and again for its completion, in seconds; the command's own by default.
-            watch: is called with each information response and each completion as it comes, while the caller waits.
+            watch: called with each information response and each completion as it comes, while the caller waits.
 
         Raises:
-            CommandFailed: the module said ERROR.
-            CommandTimeout: no answer came in time, or one without an end; what the module did is not known.
+            CommandFailed: the module answered ERROR.
+            CommandTimeout: no answer came in time, or one without an end; it is not known what the module did.
             ModuleRestarted: the module restarted meanwhile.
             ModuleSlept: the module fell asleep meanwhile.
             PortLost: the port went away.
@@ -172,17 +174,18 @@ class Channel:
         answered: AnswerFuture | None = None,
         on_end: Callable[[Outcome], None] | None = None,
     ) -> None:
-        """Write a command, for somebody whose turn it is and when the line is ready; see also :meth:`execute`.
+        """Write a command, for the holder of the turn and when the line is ready; see also :meth:`execute`.
 
-        Who awaits ``answered`` gets the outcome; or ``on_end`` is called with it, before the next command is written.
+        The outcome is set on ``answered``; or ``on_end`` is called with it, before the next command is written.
         """
         result_timeout = command.result_timeout if timeout is None else timeout
         completion_timeout = command.completion_timeout if timeout is None else timeout
         line = self._dte.send(command)
-        # The module is given its work first; what comes of it comes in a later turn of the loop.
+        # The command is written first; its answer comes in a later turn of the loop.
         self._write(line)
         now = self._loop.time()
         dialogue = Dialogue(command, answered, now, result_timeout, completion_timeout, watch, on_end)
+        dialogue.sent_at, dialogue.busy = now, self._time.busy
         self._dialogue = dialogue
         dialogue.deadline = self._loop.call_at(now + result_timeout, self._expire, dialogue)
         self.sends[command.name] = self.sends.get(command.name, 0) + 1
@@ -190,7 +193,7 @@ class Channel:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a command may be written without anything having to be done before."""
+        """Whether a command may be written at once."""
         return (
             self._dte.state is State.IDLE
             and self._error is None
@@ -203,7 +206,7 @@ class Channel:
     async def continue_turn(
         self, command: Command, timeout: float | None = None, watch: Watcher | None = None
     ) -> Answer:
-        """Execute a command for somebody whose turn it is; see :meth:`execute`."""
+        """Execute a command for the holder of the turn; see :meth:`execute`."""
         await self._wait_until_ready()
         answered: AnswerFuture = self._loop.create_future()
         self.begin(command, timeout, watch, answered=answered)
@@ -241,17 +244,17 @@ class Channel:
 
     @property
     def _may_be_asleep(self) -> bool:
-        return self.may_sleep and self._loop.time() - self._last_byte_at > self.profile.awake_for
+        return self.may_sleep and self._loop.time() - self._time.last_byte_at > self.profile.awake_for
 
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
         try:
             self.port.write(line)
         except PortLost:
-            # That is for the reader to tell, after what came before.
+            # The reader reports that, after the bytes received before.
             return
 
-    # Hearing
+    # Receiving
 
     async def _read(self) -> None:
         try:
@@ -268,20 +271,20 @@ class Channel:
             self._loop.call_exception_handler({"message": f"{self!r}: the reader failed", "exception": exc})
 
     def _data_received(self, data: bytes) -> None:
-        self._last_byte_at = self._loop.time()
+        self._time.note_bytes(self._loop.time(), len(data), self.port.baudrate)
         with self.deferred:
             if self._dte.receive_data(data):
                 self._dispatch()
 
             if self.recovery.task is None:
-                # Silence that is asked for is none.
-                self._last_byte_at += self.port.expect(self._dte.missing)
+                # The silence of a paused port is none.
+                self._time.note_pause(self.port.expect(self._dte.missing))
             if self._dialogue is None and self._dte.state is State.UNSYNCHRONISED:
-                # What comes is not believed until the line is in step again.
+                # Received lines are not trusted until the line is in step again.
                 self.recover()
 
     def _dispatch(self) -> None:
-        # What has arrived before a command was written is no answer to it.
+        # Bytes received before a command was written are no answer to it.
         self._is_dispatching = True
         try:
             while (event := self._dte.next_event()) is not NEED_DATA:
@@ -324,8 +327,12 @@ class Channel:
     def _await_completion(self, dialogue: Dialogue) -> None:
         dialogue.started = self._loop.time()
         dialogue.timeout = dialogue.completion_timeout
+        dialogue.busy = self._time.busy
+        if isinstance(dialogue.command, OpenSocket):
+            self.inboxes.hold(dialogue.command.connect_id)
+
         due = dialogue.started + dialogue.timeout
-        # A timer that rings too early sets itself anew.
+        # A timer that fires too early is set again.
         if dialogue.deadline is not None and dialogue.deadline.when() > due:
             dialogue.deadline.cancel()
             dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
@@ -336,6 +343,7 @@ class Channel:
             return
 
         self._dialogue = None
+        self.inboxes.hold(None)
         writes_nvram = isinstance(dialogue.command, SetDataFormat)
         gap = self.profile.nvram_gap if writes_nvram else self.profile.command_gap
         if gap:
@@ -355,18 +363,10 @@ class Channel:
     def _react(self, event: Unsolicited) -> None:
         self.trace.heard(event)
         self.inboxes.handle(event)
-        match event:
-            case ProbeAnswered() | Resynchronised():
-                self.recovery.note_answer()
-            case LateAnswer():
-                self.recovery.note_activity()
-            case Restarted():
-                # A module that starts may be deaf for a while yet.
-                self.recovery.note_answer()
-                self.recover()
-            case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
-                # What was said before it was awake is lost, and it may be asleep again before long.
-                self.recovery.probe_now()
+        self.recovery.handle(event)
+        if isinstance(event, Restarted):
+            # A module that starts may not listen for a while yet.
+            self.recover()
 
         self._subscribers.publish(event)
         if isinstance(event, Restarted) and self._dte.state not in ENGAGED:
@@ -378,7 +378,7 @@ class Channel:
 
     def _expire(self, dialogue: Dialogue) -> None:
         now = self._loop.time()
-        if now < (due := dialogue.due(self._last_byte_at)) - 0.001:
+        if now < (due := dialogue.due(self._time.busy)) - 0.001:
             dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
             return
 
@@ -391,15 +391,16 @@ class Channel:
         if not self._is_dispatching:
             self._dispatch()
 
-        self.recover()
+        # The module may be busy with it for as long as the manual allows, and answer nothing else.
+        self.recover(busy_until=dialogue.sent_at + dialogue.command.result_timeout)
         self._finish(CommandTimeout(str(dialogue.command), awaiting=awaiting, within=within))
 
-    def recover(self) -> None:
-        """Bring the line into step, waking the module if it sleeps; whoever has a turn waits meanwhile."""
+    def recover(self, busy_until: float = 0.0) -> None:
+        """Bring the line into step, waking the module if it sleeps; see :meth:`.recovery.Recovery.begin`."""
         if self._error is None:
             self.port.pause(0)
             self.trace.recovery_began()
-            self.recovery.begin(f"bc260y[{self.name}].recovery")
+            self.recovery.begin(f"bc260y[{self.name}].recovery", busy_until)
 
     def _recovered(self, error: Exception | None) -> None:
         self.trace.recovery_ended(error)
@@ -410,7 +411,7 @@ class Channel:
         self._line_is_free()
 
     def _end(self, error: Exception) -> None:
-        """Tell everybody that there is nothing more to come."""
+        """End every dialogue, turn and inbox with the error."""
         if self._error is not None:
             return
 
@@ -434,14 +435,14 @@ class Channel:
     # Subscribers
 
     def watch_echo(self, callback: Callable[[], None] | None) -> None:
-        """Call back when the module echoes a command line; None ends that."""
+        """Set the callback for an echoed command line; None ends that."""
         self._dte.on_echo = callback
 
     def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
-        """Call back for every URC of these kinds, but for payload; return what ends that.
+        """Call back for every URC of these kinds, except payload; return a function that ends that.
 
         Args:
-            callback: is called from the reader task, and must not block.
+            callback: called from the reader task; it must not block.
             kinds: classes of :mod:`bc260y_aio.at.urcs`; all when there are none.
         """
         return self._subscribers.add(callback, kinds)

@@ -1,23 +1,27 @@
-"""What has come for one connectID, in order, until its transport takes it."""
+"""The received payload of one connectID, in order, until its transport takes it."""
 
 import sys
 from collections import deque
 from collections.abc import Callable, Container, Hashable
+from typing import Final
 
 from ..at.responses import Unsolicited
 from ..at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
 from ..errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
 
+# The most bytes that are kept for a socket that is being opened.
+_HELD: Final = 256 * 1024
+
 
 class Inbox:
     """The receive queue of one connectID: filled by the reader task, emptied by a transport.
 
-    Direct push has no brake: the module sends what its peer sends. So the queue has a limit, and a defined end: past it
-    a stream breaks off with :class:`~bc260y_aio.errors.ReceiveOverflow`, for a hole would be worse, and a datagram
-    socket loses its oldest datagrams, and counts them.
+    Direct push has no flow control: the module sends what its peer sends. So the queue has a limit. Beyond it a stream
+    ends with :class:`~bc260y_aio.errors.ReceiveOverflow`, because a hole would be worse, and a datagram socket drops
+    its oldest datagrams and counts them.
 
     Attributes:
-        limit: the most bytes that may wait.
+        limit: the greatest number of bytes that may wait.
         size: how many bytes wait.
         dropped: how many datagrams were lost to the limit or to damage.
     """
@@ -26,8 +30,8 @@ class Inbox:
         """Make an empty queue.
 
         Args:
-            limit: the most bytes that may wait.
-            keeps_order: a stream's queue breaks off rather than have a hole.
+            limit: the greatest number of bytes that may wait.
+            keeps_order: it is a stream's queue, which ends rather than have a hole.
         """
         self.limit = limit
         self.size = 0
@@ -60,14 +64,14 @@ class Inbox:
         self._announce()
 
     def record_damage(self, error: Exception) -> None:
-        """Add that a payload was lost on the line: the end of a stream, one datagram less."""
+        """Note that a payload was lost on the line: it ends a stream, and is a dropped datagram."""
         if self.keeps_order:
             self.end(error)
         else:
             self.dropped += 1
 
     def end(self, error: Exception | None = None) -> None:
-        """Add the end: of what the peer sent when there is no error. What waits before it can still be taken."""
+        """Add the end; without an error the peer ended it. Payload that waits before it can still be taken."""
         if not self._ended:
             self._ended = True
             self._error = error
@@ -75,7 +79,7 @@ class Inbox:
 
     @property
     def _is_too_full(self) -> bool:
-        # An empty datagram takes room, too.
+        # An empty datagram needs memory, too.
         return max(self.size, len(self._payloads)) > self.limit
 
     def _overflow(self) -> None:
@@ -104,7 +108,7 @@ class Inbox:
     # The transport's side
 
     def __bool__(self) -> bool:
-        """Tell whether there is a payload to take."""
+        """Return whether there is a payload to take."""
         return bool(self._payloads)
 
     @property
@@ -114,12 +118,12 @@ class Inbox:
 
     @property
     def is_ended(self) -> bool:
-        """Whether no more will come; something may still be there to take."""
+        """Whether no more payload will come; some may still wait."""
         return self._ended
 
     @property
     def is_readable(self) -> bool:
-        """Whether a kernel socket in this place would be readable: there is something to take, or the end has come."""
+        """Whether a kernel socket would be readable here: payload waits, or the end has come."""
         return bool(self._payloads) or self._ended
 
     @property
@@ -133,7 +137,7 @@ class Inbox:
         return self._error
 
     def take(self) -> bytes:
-        """Take the oldest payload away.
+        """Remove and return the oldest payload.
 
         Raises:
             IndexError: there is none.
@@ -162,7 +166,7 @@ class Inbox:
         return joined
 
     def put_back(self, payload: bytes) -> None:
-        """Put back what was taken last, or the rest of it."""
+        """Put back the payload that was taken last, or the rest of it."""
         self._payloads.appendleft(payload)
         self.size += len(payload)
         self._report_size()
@@ -173,18 +177,19 @@ class Inbox:
         self.clear()
 
     def clear(self) -> None:
-        """Throw away what waits."""
+        """Drop all payload that waits."""
         self._payloads.clear()
         self.size = 0
         self._report_size()
 
 
 class Inboxes(dict[Hashable, Inbox]):
-    """The inboxes of one channel, by connectID; those that only want to hear of the end have other keys.
+    """The inboxes of one channel, by connectID; those that are only told of the end have other keys.
 
     Attributes:
-        sockets: how many sockets the module has. What is said of others is damaged: it was said of one of these.
+        sockets: how many sockets the module has. A line about any other socket is damaged: it was about one of these.
         strays: how many payloads came for a connectID that nobody has.
+        damaged: how many lines were damaged that may have held anybody's data.
     """
 
     def __init__(self) -> None:
@@ -192,18 +197,40 @@ class Inboxes(dict[Hashable, Inbox]):
         super().__init__()
         self.sockets = sys.maxsize
         self.strays = 0
+        self.damaged = 0
+        self._opening: tuple[int, Inbox] | None = None
 
     def attach(self, key: Hashable, inbox: Inbox) -> None:
-        """Let payload for a connectID go into an inbox; with any other key it only hears of the end."""
+        """Let payload for a connectID go into an inbox; with any other key it is only told of the end.
+
+        What came while the connectID was being opened goes first.
+        """
+        if self._opening is not None and self._opening[0] == key:
+            held, self._opening = self._opening[1], None
+            while held:
+                inbox.put(held.take())
+
+            if held.is_ended:
+                inbox.end(held.error)
+
         self[key] = inbox
 
     def detach(self, key: Hashable) -> None:
         """Stop that."""
         self.pop(key, None)
 
+    def hold(self, connect_id: int | None) -> None:
+        """Keep what comes for a connectID that is being opened, until it is attached; None ends that.
+
+        Data may come between the ``OK`` of AT+QIOPEN and its outcome.
+        """
+        self._opening = (
+            None if connect_id is None or connect_id in self else (connect_id, Inbox(_HELD, keeps_order=True))
+        )
+
     def deliver(self, connect_id: int, payload: bytes) -> bool:
         """Put a payload where it belongs; return whether somebody has that connectID."""
-        inbox = self.get(connect_id)
+        inbox = self._find(connect_id)
         if inbox is not None:
             inbox.put(payload)
             return True
@@ -213,11 +240,11 @@ class Inboxes(dict[Hashable, Inbox]):
         return False
 
     def handle(self, event: Unsolicited) -> None:
-        """Tell those that a URC is about."""
+        """Report a URC to the inboxes that it is about."""
         match event:
             case DamagedPayload(connect_id=connect_id, announced=announced, reason=reason):
                 self._doubt(connect_id)
-                if (inbox := self.get(connect_id)) is not None:
+                if (inbox := self._find(connect_id)) is not None:
                     inbox.record_damage(
                         PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}")
                     )
@@ -225,26 +252,34 @@ class Inboxes(dict[Hashable, Inbox]):
                 self._damage_any()
             case PeerClosed(connect_id=connect_id):
                 self._doubt(connect_id)
-                if (inbox := self.get(connect_id)) is not None:
+                if (inbox := self._find(connect_id)) is not None:
                     inbox.end()
             case Restarted():
                 self.end_all(ModuleRestarted("the module restarted"))
 
+    def _find(self, connect_id: int) -> Inbox | None:
+        if self._opening is not None and self._opening[0] == connect_id:
+            return self._opening[1]
+
+        return self.get(connect_id)
+
     def _doubt(self, connect_id: int) -> None:
+        """Take a line about a socket that the module does not have for a damaged one about another socket."""
         if connect_id >= self.sockets:
             self._damage_any()
 
     def _damage_any(self) -> None:
-        # It may have been anybody's data; a datagram may get lost, a stream may not have a hole.
+        # It may have been anybody's data. A datagram may get lost; a stream may not have a hole.
+        self.damaged += 1
         self.end_streams(PayloadDamaged("a line was damaged that may have held data of this connection"))
 
     def end_all(self, error: Exception) -> None:
-        """Tell all of them that nothing more will come."""
-        for inbox in tuple(self.values()):
+        """Report to all of them that nothing more will come."""
+        for inbox in self._all():
             inbox.end(error)
 
     def end_streams(self, error: Exception, spared: Container[Hashable] = ()) -> None:
-        """Tell those of streams, but not of datagram sockets, that nothing more will come.
+        """Report to those of streams, but not of datagram sockets, that nothing more will come.
 
         Args:
             error: why.
@@ -253,3 +288,9 @@ class Inboxes(dict[Hashable, Inbox]):
         for key, inbox in tuple(self.items()):
             if inbox.keeps_order and key not in spared:
                 inbox.end(error)
+
+        if self._opening is not None and self._opening[0] not in spared:
+            self._opening[1].end(error)
+
+    def _all(self) -> list[Inbox]:
+        return [*self.values(), *([] if self._opening is None else [self._opening[1]])]

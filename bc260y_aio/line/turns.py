@@ -41,7 +41,7 @@ class Executor(Protocol):
         """Send it, and return what it brought."""
 
 
-# A deadline that traffic keeps pushing back ends after so many times its length.
+# A deadline that traffic keeps pushing back ends after this many times its length.
 _PATIENCE: Final = 12
 # No answer of a module has nearly as many lines, though a list of all commands, or of messages, may have hundreds.
 MOST_LINES: Final = 2048
@@ -56,12 +56,14 @@ class Dialogue:
         answered: what somebody awaits for the outcome, if anybody does; whoever was cancelled has given it up.
         started: when the present deadline began to run, on the loop's clock.
         timeout: how long it runs, in seconds.
-        completion_timeout: how long that for the completion will, in seconds.
-        watch: is called with each information response and each completion.
-        on_end: is called with the outcome, before the next command is written; None to tell it to ``answered``.
+        completion_timeout: how long the deadline for the completion will run, in seconds.
+        watch: called with each information response and each completion.
+        on_end: called with the outcome, before the next command is written; None to set it on ``answered``.
         information: the information responses so far.
         completions: the completions so far.
         deadline: the deadline's timer.
+        sent_at: when the command was written, on the loop's clock.
+        busy: for how long the line had been busy when the present deadline began; see :class:`.line_time.LineTime`.
     """
 
     command: Command
@@ -74,15 +76,14 @@ class Dialogue:
     information: list[Information] = field(default_factory=list)
     completions: list[Completion] = field(default_factory=list)
     deadline: asyncio.TimerHandle | None = None
+    sent_at: float = 0.0
+    busy: float = 0.0
 
     def __repr__(self) -> str:
         return f"<Dialogue {self.command}>"
 
     def add(self, response: Information | Completion) -> bool:
-        """Take a part of the answer; return whether that makes it longer than any answer is.
-
-        It is shown to whoever watches, and waits for the answer still.
-        """
+        """Add a part of the answer, and report it to the watcher; return whether the answer is too long by now."""
         if isinstance(response, Information):
             self.information.append(response)
         else:
@@ -93,15 +94,15 @@ class Dialogue:
 
         return len(self.information) + len(self.completions) > MOST_LINES
 
-    def due(self, last_byte_at: float) -> float:
+    def due(self, busy: float) -> float:
         """Return when the deadline is, on the loop's clock.
 
-        It runs from the last byte heard, for an answer may wait behind pushed data on a slow line; but not for ever.
+        The time in which the line was busy with received bytes does not count, up to a limit.
 
         Args:
-            last_byte_at: when that was.
+            busy: for how long the line has been busy so far, in seconds.
         """
-        return min(max(self.started, last_byte_at), self.started + (_PATIENCE - 1) * self.timeout) + self.timeout
+        return self.started + self.timeout + min(busy - self.busy, (_PATIENCE - 1) * self.timeout)
 
     def end(self, outcome: Outcome) -> None:
         """Tell the outcome to whoever still waits for it."""

@@ -31,7 +31,7 @@ from ..sockets.dataformat import PayloadFormats
 logger = logging.getLogger("bc260y_aio")
 
 # The factory setting first, then what boards are often set to, then the rest. Autobaud is left alone: it is unreliable.
-DEFAULT_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 230400, 460800, 921600)
+DEFAULT_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 2400, 230400, 460800)
 _AT_ATTEMPTS: Final = 2
 _AT_TIMEOUT: Final = 0.3
 # A start in which an answer is lost is made again, so many times in all.

@@ -408,3 +408,13 @@ def test_the_receive_format_outlives_a_lost_answer_and_deep_sleep_but_not_a_rest
 def test_other_commands_leave_the_receive_format_alone() -> None:
     for command in (Attention(), SEND, Raw("AT+CSQ"), QueryAddress()):
         assert form_after(command, OK) is TEXT
+
+
+def test_a_close_ok_of_the_same_socket_is_beyond_doubt_and_one_of_another_is_not() -> None:
+    for second, is_doubtful in ((CloseSocket(0), False), (CloseSocket(1), True)):
+        dte = dte_with(command=CloseSocket(0), accepted=True)
+        dte.give_up()
+        bring_into_step(dte, 4)
+        dte.send(second)
+        feed(dte, OK, b"\r\nCLOSE OK\r\n")
+        assert dte.is_doubtful is is_doubtful

@@ -381,7 +381,7 @@ async def test_data_that_may_be_taken_late_is_not_sent_again_before_it_is_past_c
         await fast_forward(clock, send_all(socket, filled(b"abc")))
         assert module.sockets[0].taken == b"abc"
         assert module.count("AT+QISEND=0,3") == 1
-        assert clock.time() - began == pytest.approx(25.0 if then else 80.0, abs=1.0)
+        assert clock.time() - began == pytest.approx(25.0 if then else 65.0, abs=1.0)
 
 
 async def send_waiting(socket: ModuleSocket, outbox: StreamOutbox) -> None:

@@ -11,10 +11,24 @@ from ..syntax import Parameters, checked_integer
 
 # The guide's own limit for the result code of each of its commands, in seconds ("5 s" throughout chapter 2.2).
 RESULT_TIMEOUT: Final = 5.0
-# Whatever crosses the radio may take several round trips of seconds each; a generous bound, in seconds.
+# A command that crosses the radio may take several round trips of seconds each; a generous limit, in seconds.
 RADIO_TIMEOUT: Final = 20.0
+# The longest time to the final result of the commands that may take longer, in seconds (AT manual, "Longest time to the
+# final result"; PIN entry as CFUN, because it starts the SIM). Their read forms answer at once.
+SLOW_COMMANDS: Final = {
+    "+CFUN": 25.0,
+    "+CPIN": 25.0,
+    "+CGATT": 70.0,
+    "+CGACT": 70.0,
+    "+COPS": 305.0,
+    "+QBAND": 25.0,
+    "+QENG": 15.0,
+}
+# The module itself aborts a command that takes longer, so its answer is worth waiting for, in seconds.
+_MARGIN: Final = 2.0
 
 _NAME: Final = re.compile(r"\+[A-Z][A-Z0-9]*")
+_PART: Final = re.compile(r"(\+[A-Z][A-Z0-9]*)(?!\?)(?![A-Z0-9])", re.IGNORECASE)
 
 
 def check_context_id(context_id: int) -> None:
@@ -34,14 +48,17 @@ class Command:
         name: what stands between ``AT`` and the form: ``"+QIOPEN"``.
         information: the class of its information responses; None when it has none.
         completions: the classes of what may follow ``OK``; empty when ``OK`` is the end.
-        result_timeout: how long its final result code may take, in seconds.
     """
 
     __slots__ = ()
     name: ClassVar[str] = ""
     information: ClassVar[type[Information] | None] = None
     completions: ClassVar[tuple[type[Completion], ...]] = ()
-    result_timeout: ClassVar[float] = RESULT_TIMEOUT
+
+    @property
+    def result_timeout(self) -> float:
+        """How long the final result code may take, in seconds."""
+        return RESULT_TIMEOUT
 
     @property
     def awaited(self) -> tuple[type[Completion], ...]:
@@ -113,7 +130,9 @@ class ReadCommand(Command):
 class Attention(Command):
     """Ask whether anybody is there: ``AT``."""
 
-    result_timeout: ClassVar[float] = 1.0
+    @property
+    def result_timeout(self) -> float:
+        return 1.0
 
     def write(self) -> str:
         return "AT"
@@ -160,6 +179,11 @@ class Raw(Command):
     @property
     def awaited(self) -> tuple[type[Completion], ...]:
         return self.parsed.awaited if self.parsed else ()
+
+    @property
+    def result_timeout(self) -> float:
+        slowest = max((SLOW_COMMANDS.get(name.upper(), 0.0) for name in _PART.findall(self.line)), default=0.0)
+        return slowest + _MARGIN if slowest else RESULT_TIMEOUT
 
     @property
     def completion_timeout(self) -> float:

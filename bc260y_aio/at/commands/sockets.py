@@ -16,7 +16,7 @@ from ..syntax import (
     encode_payload,
     is_text,
 )
-from .base import Command, ReadCommand, SetCommand, check_context_id
+from .base import RESULT_TIMEOUT, Command, ReadCommand, SetCommand, check_context_id
 
 # Payload format
 
@@ -128,6 +128,11 @@ class CloseSocket(SetCommand):
 
     connect_id: int
 
+    @property
+    def completion_timeout(self) -> float:
+        # No more than a lost answer may cost the other sockets: AT+QISTATE then reports what became of this one.
+        return RESULT_TIMEOUT
+
     def __post_init__(self) -> None:
         _check_connect_id(self.connect_id)
 
@@ -198,6 +203,11 @@ class SendData(Command):
     data: bytes
     rai: int = 0
     form: PayloadFormat = PayloadFormat.HEX
+
+    @property
+    def completion_timeout(self) -> float:
+        # The guide's limit (2.2.5). SEND OK only reports that the stack took the data, which needs no round trip.
+        return RESULT_TIMEOUT
 
     def __post_init__(self) -> None:
         _check_connect_id(self.connect_id)

@@ -15,7 +15,7 @@ from bc260y_aio.cli import extras
 from bc260y_aio.cli.at_names import NAMES, find_names, help_text
 from bc260y_aio.cli.stdio import Input
 from bc260y_aio.emulator import Emulator
-from tests.cli.running import run, started
+from tests.cli.running import PATIENCE, run, started
 
 PORT = "emulator://?baudrate=115200&latency=0.01"
 UP, TAB, CTRL_D = b"\x1b[A", b"\t", b"\x04"
@@ -50,7 +50,7 @@ class Screen:
     async def until(self, condition: Callable[[list[str]], bool]) -> None:
         """Wait until the lines of the screen fulfil a condition."""
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 while not condition(self.lines):
                     self._stream.feed(await self._input.read(4096))
         except TimeoutError:
@@ -134,7 +134,7 @@ async def test_a_urc_appears_above_the_line_that_is_being_typed() -> None:
 async def test_typing_continues_while_a_command_is_running() -> None:
     async with Emulator(line="pty", latency=0.1) as emulator, prompt(emulator) as (screen, process):
         screen.type(b'AT+QPING=0,"a.example",4,2\r')
-        await screen.until(lambda lines: 'AT+QPING=0,"a.example",4,2' in lines[-2:][0])
+        await screen.until(lambda lines: '> AT+QPING=0,"a.example",4,2' in lines and lines[-1] == ">")
         screen.type(b"AT+CG")
         await screen.until(lambda lines: lines[-1] == "> AT+CG" and any("+QPING: 0,198" in line for line in lines))
         screen.type(b"MM\r")

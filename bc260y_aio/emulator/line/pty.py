@@ -29,7 +29,7 @@ def check_link(link: str) -> None:
         raise FileExistsError(errno.EEXIST, reason, link)
 
     if os.path.lexists(link):
-        raise FileExistsError(errno.EEXIST, "there is something else than a symbolic link", link)
+        raise FileExistsError(errno.EEXIST, "it exists and is not a symbolic link", link)
 
 
 class PtyEndpoint(LineEndpoint):

@@ -1,21 +1,22 @@
-"""A transcript that may be shown: other numbers and addresses in it, each as long as the one in whose place it stands.
+"""Masking of transcripts that are published: private data is replaced by as many other characters.
 
-What is masked, on either side of the line:
+These are masked, in both directions:
 
-- IMEI, IMSI and ICCID: any number of 14 to 20 digits. The first four and the last three stay, zeros stand for the rest.
-- IPv4 and IPv6 addresses: each part is a 1 with zeros behind it, or 0 as it was.
+- IMEI, IMSI and ICCID: zeros replace all but the first four and the last three digits.
+- Cell, tracking area, telephone numbers, APN, user, password and PIN: zeros replace them all
+  (:mod:`bc260y_aio.at.privacy`).
+- IPv4 and IPv6 addresses: each part becomes a 1 with zeros behind it, or stays 0.
 
-Payload stays as it is, whatever numbers it may hold; but one that was masked elsewhere before is masked there, too, as
-text and as hex. Names stay. Every line keeps its length, and every payload.
+Payload and host names stay, but identities that were masked before are also masked in payload, as text and as hex.
+Every line and every payload keeps its length.
 
-What is masked once stays as it is when it is masked again. So the lines of a program can be compared with those of a
-masked transcript: they are masked first.
+Masking is idempotent, so a replay masks the lines of a program to compare them with those of a masked transcript.
 """
 
 import re
 from typing import Final
 
-from ..at.privacy import IDENTITY, hide
+from ..at.privacy import hide, masked
 
 _IPV4: Final = re.compile(r"(?<![0-9A-Za-z._])\d{1,3}(?:\.\d{1,3}){3,15}(?![0-9A-Za-z_]|\.\d)")
 _IPV6: Final = re.compile(
@@ -23,20 +24,20 @@ _IPV6: Final = re.compile(
 )
 _PART: Final = re.compile(r"[0-9A-Fa-f]+")
 
-# What stands before a payload: its length, and perhaps a quote.
+# The header of a payload: its length, and perhaps a quote.
 _HEADER: Final = re.compile(rb'(?:AT\+QISEND=\d{1,3},|\+QIURC: ?"recv",\d{1,3},)(\d{1,4}),("?)', re.IGNORECASE)
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]*")
 _DIGIT: Final = re.compile(rb"[0-9]")
 
 
 class Masking:
-    """What masks the lines of one session, in order."""
+    """Masks the lines of a session, in order."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, bytes] = {}
 
     def mask(self, wire: bytes) -> bytes:
-        """Return a whole line as it may be shown."""
+        """Return a complete line, masked."""
         header = _HEADER.search(wire)
         if header is None:
             return self._mask_text(wire)
@@ -50,11 +51,11 @@ class Masking:
         return self._mask_text(wire[:start]) + payload + self._mask_text(wire[end:])
 
     def mask_fragment(self, wire: bytes) -> bytes:
-        """Return a part of a line as it may be shown: nothing tells what its digits belong to."""
+        """Return a part of a line with all digits masked, since their meaning is unknown."""
         return _DIGIT.sub(b"0", wire)
 
     def _mask_text(self, wire: bytes) -> bytes:
-        text = IDENTITY.sub(lambda match: self._learn(match[0]), wire.decode("latin-1"))
+        text = masked(wire.decode("latin-1"), "0", self._learn)
         for addresses in (_IPV4, _IPV6):
             text = addresses.sub(lambda match: _PART.sub(lambda part: _mask_part(part[0]), match[0]), text)
 
@@ -62,10 +63,10 @@ class Masking:
 
     def _learn(self, number: str) -> str:
         shown = hide(number, "0")
-        plain, masked = number.encode(), shown.encode()
-        self._known[plain] = masked
-        self._known[plain.hex().encode()] = masked.hex().encode()
-        self._known[plain.hex().upper().encode()] = masked.hex().upper().encode()
+        plain, replacement = number.encode(), shown.encode()
+        self._known[plain] = replacement
+        self._known[plain.hex().encode()] = replacement.hex().encode()
+        self._known[plain.hex().upper().encode()] = replacement.hex().upper().encode()
         return shown
 
 
@@ -74,7 +75,7 @@ def _mask_part(part: str) -> str:
 
 
 def _payload_width(rest: bytes, length: int, *, is_quoted: bool) -> int:
-    """Return how many bytes a payload takes on the line: one a byte, or, as hex, two."""
+    """Return the size of a payload on the line: one character per byte in text, two in hex."""
     match = _HEX.match(rest, 0, 2 * length)
     is_hex = match is not None and match.end() == 2 * length
     ends = rest[2 * length : 2 * length + 1] in ((b'"',) if is_quoted else (b"\r", b",", b""))

@@ -9,6 +9,7 @@ from typing import Self
 from ..emulator.line import Line, LineEndpoint, make_endpoint
 from ..errors import BC260YError, PortError
 from ..port import DEFAULT_BAUDRATE, Port, open_port
+from ..tracing.files import create_private
 from .transcript_writer import TranscriptWriter
 
 
@@ -39,7 +40,7 @@ class Recorder:
 
         Args:
             port: the port of the module, as for :class:`bc260y_aio.Modem`.
-            path: the file to write; an existing file is replaced.
+            path: the file to write, for its owner only; an existing file is replaced, a symbolic link is not followed.
             baudrate: the rate of the port. None means: the rate that the program sets on its pty; 9600 on other lines.
             line: the kind of line for the program: ``"memory"``, ``"pty"`` or ``"tcp"``.
             link: a symbolic link to the pty.
@@ -92,8 +93,9 @@ class Recorder:
             undo.push_async_callback(port.close)
             self._rate = port.baudrate
             # The writer closes it.
-            file = open(self._path, "w", encoding="ascii", errors="backslashreplace")  # noqa: ASYNC230, SIM115
-            self._writer = TranscriptWriter(file, f"A session on {self._port_url}.", mask=self._mask)
+            self._writer = TranscriptWriter(
+                create_private(self._path), f"A session on {self._port_url}.", mask=self._mask
+            )
             undo.callback(self._writer.close)
             self._note_rate()
             self._line = Line(self._end)

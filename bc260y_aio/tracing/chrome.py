@@ -28,6 +28,7 @@ from .events import (
     TurnsWaiting,
     UrcHeard,
 )
+from .files import create_private
 
 PROCESS: Final = 1
 """The number of the modem, which is the only process of the file."""
@@ -57,7 +58,7 @@ class ChromeTrace:
         Raises:
             OSError: it cannot be written.
         """
-        self._file = open(path, "w", encoding="ascii")  # noqa: SIM115
+        self._file = create_private(path)
         self._separator = "[\n"
         self._origin: float | None = None
         self._latest = 0

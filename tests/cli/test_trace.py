@@ -65,7 +65,7 @@ async def test_payload_stands_in_it_when_asked_for(option: list[str], is_shown: 
 async def test_every_command_that_opens_a_module_can_be_traced(command: list[str], tmp_path: Path) -> None:
     path = tmp_path / "it.json"
     async with Emulator(line="tcp") as emulator:
-        await run(*command, "--trace", str(path), "--port", emulator.url)
+        assert await run(*command, "--trace", str(path), "--port", emulator.url) == 0
 
     first = next(entry for entry in load(path) if entry["ph"] == "i")
     assert first["name"].startswith("opened socket://")

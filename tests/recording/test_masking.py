@@ -25,7 +25,37 @@ from bc260y_aio.recording.masking import Masking
             b'\r\n+CGPADDR: 5,"36.8.132.0.0.0.0.0.0.0.0.0.0.0.0.1"\r\n',
             b'\r\n+CGPADDR: 5,"10.1.100.0.0.0.0.0.0.0.0.0.0.0.0.1"\r\n',
         ),
-        # What is none of it stays.
+        # Identities that touch letters, or are written with hyphens.
+        (b"\r\nIMEI867997030012345\r\n", b"\r\nIMEI867900000000345\r\n"),
+        (b"\r\n867997030012345F\r\n", b"\r\n867900000000345F\r\n"),
+        (b"\r\nIMSI:460001234567890x\r\n", b"\r\nIMSI:460000000000890x\r\n"),
+        (b"\r\nICCID898604B3191850112222\r\n", b"\r\nICCID89860000000000000222\r\n"),
+        (b"\r\n86-799703-001234-5\r\n", b"\r\n86-790000-000034-5\r\n"),
+        (b"\r\n867997-03-001234-56\r\n", b"\r\n867900-00-000004-56\r\n"),
+        # Where the module is.
+        (b'\r\n+CEREG: 2,1,"5A31","0C2F7A12",9\r\n', b'\r\n+CEREG: 2,1,"0000","00000000",9\r\n'),
+        (b'\r\n+CEREG: 1,"5A31","0C2F7A12",9\r\n', b'\r\n+CEREG: 1,"0000","00000000",9\r\n'),
+        (
+            b'\r\n+CEREG: 5,1,"5A31","0C2F7A12",9,,,"00100100","01000111"\r\n',
+            b'\r\n+CEREG: 5,1,"0000","00000000",9,,,"00100100","01000111"\r\n',
+        ),
+        (b"\r\n+CEREG: 3,3,,,,0,11\r\n", b"\r\n+CEREG: 3,3,,,,0,11\r\n"),
+        (
+            b'\r\n+QENG: 0,3738,2,281,"0C2F7A12",-89,-11,99,8,8,"5A31",0,-128,2\r\n',
+            b'\r\n+QENG: 0,3738,2,281,"00000000",-89,-11,99,8,8,"0000",0,-128,2\r\n',
+        ),
+        (b"\r\n+QENG: 1,3738,281,-97,-11\r\n", b"\r\n+QENG: 1,3738,281,-97,-11\r\n"),
+        # How it logs in.
+        (b'AT+CGAUTH=1,1,"me","s3cr;et"\r', b'AT+CGAUTH=1,1,"00","0000000"\r'),
+        (b'AT+CGDCONT=1,"IP","my.apn"\r', b'AT+CGDCONT=1,"IP","000000"\r'),
+        (b'\r\n+QCGDEFCONT: "IP","apn","me","pw"\r\n', b'\r\n+QCGDEFCONT: "IP","000","00","00"\r\n'),
+        (b"AT+CPIN=1234,5678;+CSQ\r", b"AT+CPIN=0000,0000;+CSQ\r"),
+        (b"\r\n+CPIN: READY\r\n", b"\r\n+CPIN: READY\r\n"),
+        # Telephone numbers.
+        (b'\r\n+CNUM: ,"13800001111",129\r\n', b'\r\n+CNUM: ,"00000000000",129\r\n'),
+        (b'AT+CMGS="+8613800001111"\r', b'AT+CMGS="00000000000000"\r'),
+        (b'\r\n+OTHER: "+8613800001111"\r\n', b'\r\n+OTHER: "00000000000000"\r\n'),
+        # Other data stays.
         (b'AT+QIOPEN=0,0,"TCP","broker.example",1883\r', b'AT+QIOPEN=0,0,"TCP","broker.example",1883\r'),
         (b'\r\n+CCLK: "2019/06/11,11:08:20+32"\r\n', b'\r\n+CCLK: "2019/06/11,11:08:20+32"\r\n'),
         (b'\r\n+QNTIP: 0,"19/06/11,11:08:20:35+32"\r\n', b'\r\n+QNTIP: 0,"19/06/11,11:08:20:35+32"\r\n'),

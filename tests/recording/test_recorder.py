@@ -1,5 +1,6 @@
 import asyncio
 import io
+import stat
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,26 @@ async def test_a_file_that_cannot_be_created_leaves_no_port_open(tmp_path: Path)
 
         async with Modem(emulator.url) as modem:
             assert await modem.sockets() == []
+
+
+async def test_a_recording_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "it.txt"
+    for _ in range(2):
+        async with Recorder("emulator://", path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+        # The second recording replaces a file that others may read.
+        path.chmod(0o644)
+
+
+async def test_a_recording_does_not_follow_a_symbolic_link(tmp_path: Path) -> None:
+    target, path = tmp_path / "precious", tmp_path / "it.txt"
+    target.write_text("data")
+    path.symlink_to(target)
+    with pytest.raises(FileExistsError, match="it is a symbolic link"):
+        await Recorder("emulator://", path).start()
+
+    assert target.read_text() == "data"
 
 
 async def test_a_missing_port_leaves_the_file_alone(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ async def main(port: str, url: str) -> None:
     """Get it, and print what came."""
     async with bc260y_aio.Modem(port) as modem:
         with modem.route():
-            async with httpx.AsyncClient(timeout=30) as client:
+            # A handshake at the edge of coverage takes a minute and more.
+            async with httpx.AsyncClient(timeout=180) as client:
                 response = await client.get(url)
                 print(response.status_code, response.text)
 

@@ -5,6 +5,7 @@ emulated, one that falls asleep after half a second, and a server is started on 
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 from typing import Any
@@ -13,6 +14,19 @@ import bc260y_aio
 
 EMULATED = "emulator://?latency=0.05&sleep_after=0.5&wake_time=0.2"
 REPORTS = 3
+ATTEMPTS = 5
+ANSWER_TIMEOUT = 20.0
+
+
+async def report(endpoint: bc260y_aio.DatagramEndpoint, reading: bytes) -> bytes:
+    """Send a reading until it is answered: datagrams may be lost, either way."""
+    for _ in range(ATTEMPTS):
+        await endpoint.send(reading, rai=bc260y_aio.RAI.ONE_REPLY)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                return await endpoint.receive()
+
+    raise TimeoutError(f"no answer to {ATTEMPTS} datagrams")
 
 
 async def main(port: str, host: str, udp_port: int, pause: float) -> None:
@@ -23,8 +37,7 @@ async def main(port: str, host: str, udp_port: int, pause: float) -> None:
     ):
         for number in range(REPORTS):
             async with modem.awake():
-                await endpoint.send(b'{"report":%d,"celsius":21.5}' % number, rai=bc260y_aio.RAI.ONE_REPLY)
-                print((await endpoint.receive()).decode())
+                print((await report(endpoint, b'{"report":%d,"celsius":21.5}' % number)).decode())
 
             # UDP sockets live through deep sleep; the next report wakes the module.
             await asyncio.sleep(pause)

@@ -13,7 +13,7 @@ import pytest
 
 from bc260y_aio.at.syntax import PayloadFormat
 from benchmarks import __main__ as all_of_them
-from benchmarks import echo, goodput, idle, parse, round_trip, scale
+from benchmarks import coverage, echo, goodput, idle, parse, round_trip, scale
 from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
 from benchmarks.fake import Module, push, send_size
 from benchmarks.memory import run
@@ -93,6 +93,27 @@ def test_idle_finds_no_wake_ups_and_a_modem_on_a_high_descriptor() -> None:
     assert idle.wakes_when_idle(0.3) == 0
     assert idle.stall_when_unread() > 0
     assert idle.works_above(1030)
+
+
+def test_programs_end_well_on_every_coverage_and_the_radio_is_accounted_for() -> None:
+    table = coverage.measure(1, brief=True)
+    assert len(table.rows) == 1
+    for cell in table.rows[0][1:]:
+        seconds, connected, energy = map(float, cell.split(" / "))
+        assert connected > seconds > 0 < energy
+
+
+def test_a_program_that_fails_has_its_error_in_the_table() -> None:
+    def program() -> None:
+        raise ConnectionError("no luck")
+
+    assert coverage.run_program(program, "good").cell == "ConnectionError: no luck"
+
+
+def test_five_uploads_at_once_are_checked_at_both_ends() -> None:
+    table = coverage.measure_uploads(1)
+    assert [row[1] for row in table.rows] == ["1 of 1"] * 4
+    assert all(promise.is_kept for promise in table.promises)
 
 
 # What the benchmarks use

@@ -131,8 +131,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 async def test_lost_datagrams_are_sent_again(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_uploads, "_VERDICT_TIMEOUT", 0.2)
-    monkeypatch.setattr(demo_uploads, "_ROUNDS", 20)
+    monkeypatch.setattr(demo_uploads, "_ANSWER_TIMEOUT", 0.1)
     async with Emulator(line="tcp", loss=0.25, seed=3) as emulator:
         assert await run("demo", "--size", "4000", "--port", emulator.url) == 0
         assert emulator.network.datagrams_lost > 0
@@ -141,20 +140,19 @@ async def test_lost_datagrams_are_sent_again(
 async def test_servers_that_cannot_be_reached_still_make_a_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_uploads, "_VERDICT_TIMEOUT", 0.05)
+    monkeypatch.setattr(demo_uploads, "_ANSWER_TIMEOUT", 0.01)
     assert await run("demo", "--host", "192.0.2.1", "--port", PORT) == 1
 
     results = column(read_table(capsys.readouterr().out), 5)
     assert all(result.endswith(": the connection failed (566)") for result in results[:3])
-    # Opening a UDP socket sends nothing.
-    assert results[3:5] == ["the server did not answer"] * 2
-    assert results[5] == "0 of 5 ok"
+    # Opening a UDP socket asks nobody.
+    assert results[3:] == ["the server did not answer"] * 2 + ["0 of 5 ok"]
 
 
 async def test_one_server_that_is_silent_leaves_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo_uploads, "_VERDICT_TIMEOUT", 0.05)
+    monkeypatch.setattr(demo_uploads, "_ANSWER_TIMEOUT", 0.01)
     async with Emulator(line="tcp") as emulator:
         emulator.network.loss = 1.0
         assert await run("demo", "--size", "100", "--port", emulator.url) == 1

@@ -90,7 +90,8 @@ class Services(ModemCore):
 
         match answer.completions:
             case [Resolution(error=ErrorCode.SUCCESS), *rest]:
-                addresses = [readable_address(item.address) for item in rest if isinstance(item, ResolvedAddress)]
+                found = [item for item in rest if isinstance(item, ResolvedAddress)]
+                addresses = [readable_address(address) for item in found for address in item.addresses]
                 if not addresses:
                     raise ResolutionError(ErrorCode.DNS_PARSE_FAILED, f"resolving {name}")
 

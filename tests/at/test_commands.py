@@ -387,3 +387,44 @@ def test_the_counters_may_end_in_send_ok() -> None:
     assert read_verbatim("AT+QISEND=0,0").is_ended_by(SendResult(ok=True))
     assert not QueryAcks(0).is_ended_by(SendResult(ok=False))
     assert not QuerySocket(0).is_ended_by(SendResult(ok=True))
+
+
+# Text of strangers
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AT+CNMI=2,2",
+        "AT+CNMI=2,1,0,0,0",
+        "at+cmgr=1",
+        'AT+CMGL="ALL"',
+        'AT+CUSD=1,"*100#"',
+        "AT+CRTDCP=1",
+        'AT+QMTOPEN=0,"broker.example",1883',
+        'AT+QMTSUB=0,1,"topic",0',
+        "AT+QHTTPREAD",
+        "AT+QLWCONFIG=0",
+        "AT+CSQ;+CMGR=1",
+    ],
+)
+def test_a_command_that_makes_the_module_print_text_of_strangers_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"text that a stranger wrote\..*Use a client library over the modem's"):
+        read_verbatim(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AT+CNMI?",
+        "AT+CNMI=?",
+        "AT+CNMI=0",
+        "AT+CNMI=0,0,0,0,0",
+        "AT+CUSD=0",
+        "AT+QMTOPEN?",
+        "AT+QMTCLOSE=0",
+        "AT+CMGF=1",
+    ],
+)
+def test_a_query_of_such_a_command_and_what_switches_it_off_are_not_refused(line: str) -> None:
+    assert read_verbatim(line).line == line

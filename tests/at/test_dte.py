@@ -1,5 +1,7 @@
 """Our side of the line: dialogues, and what may stand between their lines."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from bc260y_aio.at.commands import (
@@ -10,6 +12,9 @@ from bc260y_aio.at.commands import (
     Ping,
     QueryAcks,
     QueryAddress,
+    QueryClock,
+    QueryDnsServers,
+    QueryNetworkTime,
     QueryRegistration,
     QuerySockets,
     Raw,
@@ -18,6 +23,7 @@ from bc260y_aio.at.commands import (
     read_verbatim,
 )
 from bc260y_aio.at.completions import (
+    NetworkTime,
     PingError,
     PingFinished,
     Resolution,
@@ -27,7 +33,16 @@ from bc260y_aio.at.completions import (
     SocketOpened,
 )
 from bc260y_aio.at.dte import DTE, LONGEST_LINE, NEED_DATA
-from bc260y_aio.at.information import AckStatus, Registration, RegistrationStatus, SocketInfo
+from bc260y_aio.at.information import (
+    AckStatus,
+    Clock,
+    DnsServers,
+    PdpAddress,
+    Registration,
+    RegistrationStatus,
+    SocketInfo,
+)
+from bc260y_aio.at.lines import read_response
 from bc260y_aio.at.responses import Failure, Response, Success, Text
 from bc260y_aio.at.states import State
 from bc260y_aio.at.syntax import PayloadFormat
@@ -115,6 +130,83 @@ def test_a_name_is_resolved_in_several_lines() -> None:
     assert state_of(dte) is State.AWAITING_COMPLETION
     assert feed(dte, b'\r\n+QIDNSGIP: "2001:db8::1"\r\n') == [ResolvedAddress("2001:db8::1")]
     assert state_of(dte) is State.IDLE
+
+
+def test_a_name_is_resolved_in_one_line_of_several_addresses() -> None:
+    dte = dte_with(command=Resolve("a"), accepted=True)
+    assert feed(dte, b"\r\n+QIDNSGIP: 0,2,0\r\n+QIDNSGIP: 39.156.69.79,2001:db8::1\r\n") == [
+        Resolution(0, 2),
+        ResolvedAddress("39.156.69.79", ("2001:db8::1",)),
+    ]
+    assert state_of(dte) is State.IDLE
+
+
+def test_an_ipv6_address_of_sixteen_octets_is_read() -> None:
+    octets = "32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.1"
+    dte = dte_with(command=Resolve("a"), accepted=True)
+    assert feed(dte, b"\r\n+QIDNSGIP: 0,1,0\r\n+QIDNSGIP: " + octets.encode() + b"\r\n")[1] == ResolvedAddress(
+        "2001:db8::1"
+    )
+    assert read_response(f"+CGPADDR: 0,10.0.0.1,{octets}", QueryAddress()) == PdpAddress(0, ("10.0.0.1", "2001:db8::1"))
+    assert read_response(f"+IP: {octets}", None) == AddressAssigned("2001:db8::1")
+    assert read_response(f'+QIDNSCFG: 0,"8.8.8.8","","{octets}"', QueryDnsServers()) == DnsServers(
+        0, "8.8.8.8", "", "2001:db8::1"
+    )
+    assert isinstance(read_response(f"+CGPADDR: 0,{octets}.7", QueryAddress()), Unrecognised)
+
+
+@pytest.mark.parametrize(
+    "line", ["+CCLK: 2020/05/06,22:10:00+32", '+CCLK: "2020/05/06,22:10:00+32"', "+CCLK: 20/05/06,22:10:00+32"]
+)
+def test_a_clock_is_read_with_and_without_quotes(line: str) -> None:
+    zone = timezone(timedelta(hours=8))
+    assert read_response(line, QueryClock()) == Clock(datetime(2020, 5, 6, 22, 10, tzinfo=zone))
+    assert read_response(line, read_verbatim("AT+CCLK?")) == Text(line)
+
+
+def test_a_network_time_is_read_without_quotes() -> None:
+    dte = dte_with(command=QueryNetworkTime("pool.example"), accepted=True)
+    expected = NetworkTime(0, datetime(2019, 6, 11, 11, 8, 20, tzinfo=timezone(timedelta(hours=8))))
+    assert feed(dte, b"\r\n+QNTP: 0,2019/06/11,11:08:20+32\r\n") == [expected]
+    assert state_of(dte) is State.IDLE
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "+CREG: 1",
+        '+CREG: 1,"00C3","0A1B2C3D",9',
+        "+CSCON: 0",
+        '+CEDRXP: 5,"0010","1110","0101"',
+        "+CCIOTOPTI: 3",
+        '+QIURC: "pdpdeact",1',
+        '+QNBIOTEVENT: "ENTER LIMBO"',
+        '+CTZV: "+32"',
+        "+FOO: 1",
+    ],
+)
+@pytest.mark.parametrize("asked", ["AT+CSQ", "AT+CCIOTOPT=1", "AT+CEDRXS=2,5", "AT+CREG=2", "AT+CSCON=1", "AT+CTZR=1"])
+def test_a_urc_is_no_answer_to_a_command_of_another_name(asked: str, line: str) -> None:
+    dte = dte_with(PayloadFormat.HEX, Raw(asked))
+    assert feed(dte, b"\r\n" + line.encode() + b"\r\n", OK) == [Unrecognised(line), Success()]
+
+
+@pytest.mark.parametrize(
+    ("asked", "line", "is_answer"),
+    [
+        ("AT+CREG?", "+CREG: 0,1", True),
+        ("AT+CREG?", '+CREG: 2,1,"00C3","0A1B2C3D",9', True),
+        ("AT+CREG?", "+CREG: 1", False),
+        ("AT+CREG?", '+CREG: 1,"00C3","0A1B2C3D",9', False),
+        ("AT+CREG=?", "+CREG: (0-2)", True),
+        ("AT+CSCON?", "+CSCON: 1,0", True),
+        ("AT+CSCON?", "+CSCON: 1", False),
+        ("AT+CFUN?", "+CFUN: 1", True),
+    ],
+)
+def test_a_urc_that_has_the_name_of_a_query_is_told_from_its_answer(asked: str, line: str, is_answer: bool) -> None:
+    dte = dte_with(PayloadFormat.HEX, Raw(asked))
+    assert feed(dte, b"\r\n" + line.encode() + b"\r\n") == [Text(line) if is_answer else Unrecognised(line)]
 
 
 @pytest.mark.parametrize("half", [b"198.51", b"198.51.", b"198.51.100", b"198", b"2001:db8:", b"198.51.100."])

@@ -1,7 +1,7 @@
-"""What a DTE may ask: one frozen dataclass a command, or a form of it.
+"""The commands of a DTE: one frozen dataclass for each command, or for each form of it.
 
-A class says how its line is written and read, which information responses and which completions belong to it, and how
-long each may take. The DTE needs no more than that to follow the dialogue, and the DCE to take part in it.
+A class defines how its line is written and read, which information responses and which completions belong to it, and
+how long each may take. That is all that the DTE needs to follow the dialogue, and the DCE to take part in it.
 """
 
 from .base import Attention, Command, Raw, ReadCommand, SetCommand, SetEcho, Test

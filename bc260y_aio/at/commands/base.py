@@ -1,4 +1,4 @@
-"""What every command has; and the commands that have no name of their own."""
+"""The base classes of all commands, and the commands without a name of their own."""
 
 import re
 from collections.abc import Sequence
@@ -42,12 +42,12 @@ def check_context_id(context_id: int) -> None:
 
 
 class Command:
-    """Anything that a DTE asks. The class data below is the whole theory of a command.
+    """The base of all commands. The class data below describes a command completely.
 
     Attributes:
-        name: what stands between ``AT`` and the form: ``"+QIOPEN"``.
+        name: the text between ``AT`` and the form: ``"+QIOPEN"``.
         information: the class of its information responses; None when it has none.
-        completions: the classes of what may follow ``OK``; empty when ``OK`` is the end.
+        completions: the classes of its completions; empty when ``OK`` is the end.
     """
 
     __slots__ = ()
@@ -62,7 +62,7 @@ class Command:
 
     @property
     def awaited(self) -> tuple[type[Completion], ...]:
-        """The completions that this very command awaits after ``OK``."""
+        """The completions that this command awaits after ``OK``."""
         return self.completions
 
     @property
@@ -79,19 +79,19 @@ class Command:
         return self.write().encode("ascii")
 
     def __str__(self) -> str:
-        """Return the command line as messages and logs show it: what identifies the module's owner is masked."""
+        """Return the command line for messages and logs, with the owner's identities masked."""
         return masked(self.write())
 
     def is_answered_by(self, completion: Completion) -> bool:
-        """Tell whether a completion of the right class is about this command and no other."""
+        """Return whether a completion of the right class is about this command and no other."""
         return True
 
     def is_complete(self, completions: Sequence[Completion]) -> bool:
-        """Tell whether these completions are all that will follow."""
+        """Return whether these completions are all that will follow."""
         return bool(completions)
 
     def is_ended_by(self, completion: Completion) -> bool:
-        """Tell whether some firmware says this in place of ``OK``."""
+        """Return whether some firmware writes this completion in place of ``OK``."""
         return False
 
 
@@ -105,12 +105,12 @@ class SetCommand(Command):
         """Build the command from its parameters.
 
         Raises:
-            Malformed: they are not what the guide says.
+            Malformed: they do not have the form that the guide gives.
         """
         raise NotImplementedError
 
     def fields(self) -> str:
-        """Return what stands after the equals sign."""
+        """Return the text after the equals sign."""
         raise NotImplementedError
 
     def write(self) -> str:
@@ -128,7 +128,7 @@ class ReadCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class Attention(Command):
-    """Ask whether anybody is there: ``AT``."""
+    """Ask whether the module answers: ``AT``."""
 
     @property
     def result_timeout(self) -> float:
@@ -140,7 +140,7 @@ class Attention(Command):
 
 @dataclass(frozen=True, slots=True)
 class Test(Command):
-    """Ask which parameters a command takes: ``AT+<name>=?`` (guide, table 1)."""
+    """Query the parameters that a command takes: ``AT+<name>=?`` (guide, table 1)."""
 
     __test__: ClassVar[bool] = False
     information: ClassVar[type[Information] | None] = Text
@@ -157,11 +157,11 @@ class Test(Command):
 
 @dataclass(frozen=True, slots=True)
 class Raw(Command):
-    """A command line as somebody wrote it, whose information responses are left as text.
+    """A command line as a user wrote it, whose information responses stay text.
 
     Attributes:
         line: the line, beginning with ``AT``.
-        parsed: the command that this line spells, where it is a known one: it knows what follows ``OK``.
+        parsed: the command that this line is, where it is a known one: it knows what follows ``OK``.
     """
 
     information: ClassVar[type[Information] | None] = Text

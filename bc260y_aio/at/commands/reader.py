@@ -1,4 +1,4 @@
-"""Command lines read back: what a DCE makes of what a DTE wrote."""
+"""Reading command lines: from the bytes that a DTE wrote to the command of a class."""
 
 import functools
 import re
@@ -7,6 +7,7 @@ from typing import Final
 
 from ..syntax import Malformed, Parameters, PayloadFormat
 from .base import Attention, Command, Raw, ReadCommand, SetCommand, SetEcho, Test
+from .foreign_text import check_foreign_text
 from .services import Ping, QueryDnsServers, QueryNetworkTime, Resolve, SetDnsServers
 from .settings import (
     QueryAddress,
@@ -50,14 +51,14 @@ _SET: Final[Mapping[str, type[SetCommand]]] = {
         SetRegistrationReports,
         SetSleep,
     )
-} | {"+QDNSGIP": Resolve}  # so misprinted in the guide's example (4.4)
+} | {"+QDNSGIP": Resolve}  # misprinted so in the guide's example (4.4)
 
-# The names whose test form the guide describes (2.2).
+# The commands whose test form the guide describes (2.2).
 TESTABLE: Final = ("+QICFG", "+QIOPEN", "+QICLOSE", "+QISTATE", "+QISEND", "+QIDNSGIP", "+QIDNSCFG", "+QPING", "+QNTP")
 
 
 def read_command(line: bytes, form: PayloadFormat) -> Command:
-    """Return the command that a line holds.
+    """Return the command that a line is.
 
     Args:
         line: the line, without its terminator.
@@ -67,7 +68,7 @@ def read_command(line: bytes, form: PayloadFormat) -> Command:
         A command of its own class, or :class:`Raw` for one that this package does not know.
 
     Raises:
-        Malformed: the line does not begin with AT, or its parameters are not what the guide says.
+        Malformed: the line does not begin with AT, or its parameters do not have the form that the guide gives.
     """
     match = _LINE.match(line)
     if match is None:
@@ -94,12 +95,14 @@ def read_command(line: bytes, form: PayloadFormat) -> Command:
 
 @functools.lru_cache(256)
 def read_verbatim(line: str) -> Raw:
-    """Return a command line that goes out as it is written, and knows what follows its ``OK``.
+    """Return a command that is sent exactly as it is written, and knows what follows its ``OK``.
 
     Raises:
-        ValueError: it does not begin with AT, or holds anything but printable ASCII.
+        ValueError: the line does not begin with AT, holds anything but printable ASCII, or would make the module print
+            text of strangers (:mod:`.foreign_text`).
     """
     raw = Raw(line)
+    check_foreign_text(line)
     try:
         command = read_command(line.encode("ascii"), PayloadFormat.HEX)
     except Malformed:

@@ -41,7 +41,7 @@ class Resolve(SetCommand):
     def is_complete(self, completions: Sequence[Completion]) -> bool:
         match completions:
             case [Resolution(error=0, count=count), *rest]:
-                return sum(isinstance(one, ResolvedAddress) for one in rest) >= count
+                return sum(len(one.addresses) for one in rest if isinstance(one, ResolvedAddress)) >= count
             case [Resolution(), *_]:
                 return True
             case _:
@@ -50,7 +50,7 @@ class Resolve(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class QueryDnsServers(SetCommand):
-    """Ask for the DNS servers: ``AT+QIDNSCFG=<contextID>`` (guide 2.2.7)."""
+    """Query the DNS servers: ``AT+QIDNSCFG=<contextID>`` (guide 2.2.7)."""
 
     name: ClassVar[str] = "+QIDNSCFG"
     information: ClassVar[type[Information] | None] = DnsServers
@@ -99,7 +99,7 @@ class Ping(SetCommand):
         host: the name or address.
         timeout: how long to wait for each reply: 1 to 255 whole seconds.
         count: how many packets: 1 to 10.
-        size: of each, in bytes: 32 to 1500 (200 before firmware R01A03).
+        size: the size of each packet, in bytes: 32 to 1500 (200 before firmware R01A03).
     """
 
     name: ClassVar[str] = "+QPING"
@@ -143,7 +143,7 @@ class Ping(SetCommand):
             case PingFinished():
                 return True
             case PingError(error=ErrorCode.OPERATION_TIMEOUT):
-                # A lost packet prints no more than this; so would a ping that timed out as a whole, after the packets.
+                # A lost packet prints this line alone; so would a ping that timed out as a whole, after the packets.
                 return len(completions) > self.count
             case PingError():
                 return True
@@ -153,7 +153,7 @@ class Ping(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class QueryNetworkTime(SetCommand):
-    """Ask an NTP server for the time: ``AT+QNTP=<contextID>,"<server>"[,<port>[,<auto_set>]]`` (guide 2.2.9).
+    """Query the time of an NTP server: ``AT+QNTP=<contextID>,"<server>"[,<port>[,<auto_set>]]`` (guide 2.2.9).
 
     Attributes:
         server: the name or address.

@@ -1,4 +1,4 @@
-"""The settings that the guide's examples use besides: registration, addresses, sleep, clock, reports (chapter 4)."""
+"""The settings that the guide's examples use as well: registration, addresses, sleep, clock, reports (chapter 4)."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -28,7 +28,7 @@ class SetErrorLevel(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class QueryRegistration(ReadCommand):
-    """Ask whether the module is registered: ``AT+CEREG?`` (guide 4.1)."""
+    """Query whether the module is registered: ``AT+CEREG?`` (guide 4.1)."""
 
     name: ClassVar[str] = "+CEREG"
     information: ClassVar[type[Information] | None] = Registration
@@ -36,7 +36,7 @@ class QueryRegistration(ReadCommand):
 
 @dataclass(frozen=True, slots=True)
 class SetRegistrationReports(SetCommand):
-    """Switch the ``+CEREG`` URCs: ``AT+CEREG=<n>``."""
+    """Enable or disable the ``+CEREG`` URCs: ``AT+CEREG=<n>``."""
 
     name: ClassVar[str] = "+CEREG"
 
@@ -56,7 +56,7 @@ class SetRegistrationReports(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class QueryAddress(ReadCommand):
-    """Ask for the module's addresses: ``AT+CGPADDR?`` (guide 4.1)."""
+    """Query the module's addresses: ``AT+CGPADDR?`` (guide 4.1)."""
 
     name: ClassVar[str] = "+CGPADDR"
     information: ClassVar[type[Information] | None] = PdpAddress
@@ -64,7 +64,7 @@ class QueryAddress(ReadCommand):
 
 @dataclass(frozen=True, slots=True)
 class QuerySleep(ReadCommand):
-    """Ask which sleep is allowed: ``AT+QSCLK?``."""
+    """Query which sleep is enabled: ``AT+QSCLK?``."""
 
     name: ClassVar[str] = "+QSCLK"
     information: ClassVar[type[Information] | None] = SleepSetting
@@ -72,7 +72,7 @@ class QuerySleep(ReadCommand):
 
 @dataclass(frozen=True, slots=True)
 class SetSleep(SetCommand):
-    """Allow or forbid sleep: ``AT+QSCLK=<n>`` (guide 4.1); 0 forbids it, 1 allows deep sleep."""
+    """Enable or disable sleep: ``AT+QSCLK=<n>`` (guide 4.1); 0 disables it, 1 enables deep sleep."""
 
     name: ClassVar[str] = "+QSCLK"
 
@@ -92,7 +92,7 @@ class SetSleep(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class QueryClock(ReadCommand):
-    """Ask for the module's clock: ``AT+CCLK?`` (guide 2.2.9, note 1)."""
+    """Query the module's clock: ``AT+CCLK?`` (guide 2.2.9, note 1)."""
 
     name: ClassVar[str] = "+CCLK"
     information: ClassVar[type[Information] | None] = Clock
@@ -100,7 +100,7 @@ class QueryClock(ReadCommand):
 
 @dataclass(frozen=True, slots=True)
 class SetPowerReports(SetCommand):
-    """Switch the ``+QNBIOTEVENT`` URCs: ``AT+QNBIOTEVENT=<on>,1`` (guide 4.3.9)."""
+    """Enable or disable the ``+QNBIOTEVENT`` URCs: ``AT+QNBIOTEVENT=<on>,1`` (guide 4.3.9)."""
 
     name: ClassVar[str] = "+QNBIOTEVENT"
 
@@ -118,7 +118,7 @@ class SetPowerReports(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class SetDeepSleepReports(SetCommand):
-    """Switch the deep sleep ones among them: ``AT+QCFG="dsevent",<on>``."""
+    """Enable or disable the URCs of deep sleep among them: ``AT+QCFG="dsevent",<on>``."""
 
     name: ClassVar[str] = "+QCFG"
 

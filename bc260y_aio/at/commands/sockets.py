@@ -23,7 +23,7 @@ from .base import RESULT_TIMEOUT, Command, ReadCommand, SetCommand, check_contex
 
 @dataclass(frozen=True, slots=True)
 class QueryDataFormat(SetCommand):
-    """Ask for the payload formats: ``AT+QICFG="dataformat"`` (guide 2.2.1)."""
+    """Query the payload formats: ``AT+QICFG="dataformat"`` (guide 2.2.1)."""
 
     name: ClassVar[str] = "+QICFG"
     information: ClassVar[type[Information] | None] = DataFormat
@@ -34,7 +34,7 @@ class QueryDataFormat(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class SetDataFormat(SetCommand):
-    """Set the payload formats: ``AT+QICFG="dataformat",<send>,<recv>`` (guide 2.2.1). It wears the NVRAM."""
+    """Set the payload formats: ``AT+QICFG="dataformat",<send>,<recv>`` (guide 2.2.1). Each time writes NVRAM."""
 
     name: ClassVar[str] = "+QICFG"
 
@@ -54,7 +54,7 @@ class SetDataFormat(SetCommand):
 
 
 def _check_connect_id(connect_id: int) -> None:
-    # A module has five; how many is for the module to say, and an emulated one may have more.
+    # A module has five; an emulated one may have more, and the module refuses what it does not have.
     checked_integer(connect_id, "a connectID", 0, 255)
 
 
@@ -95,7 +95,7 @@ class OpenSocket(SetCommand):
 
     @property
     def completion_timeout(self) -> float:
-        # The module itself gives up after 60 s (guide 2.2.2, note 2); its word is worth waiting for.
+        # The module itself gives up after 60 s (guide 2.2.2, note 2), and its report is worth waiting for.
         return 65.0
 
     @classmethod
@@ -147,7 +147,7 @@ class CloseSocket(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class QuerySockets(ReadCommand):
-    """Ask for the state of every socket: ``AT+QISTATE?`` (guide 2.2.4)."""
+    """Query the state of every socket: ``AT+QISTATE?`` (guide 2.2.4)."""
 
     name: ClassVar[str] = "+QISTATE"
     information: ClassVar[type[Information] | None] = SocketInfo
@@ -155,7 +155,7 @@ class QuerySockets(ReadCommand):
 
 @dataclass(frozen=True, slots=True)
 class QueryContextSockets(SetCommand):
-    """Ask for the state of every socket of a context: ``AT+QISTATE=0,<contextID>`` (guide 2.2.4)."""
+    """Query the state of every socket of a context: ``AT+QISTATE=0,<contextID>`` (guide 2.2.4)."""
 
     name: ClassVar[str] = "+QISTATE"
     information: ClassVar[type[Information] | None] = SocketInfo
@@ -171,7 +171,7 @@ class QueryContextSockets(SetCommand):
 
 @dataclass(frozen=True, slots=True)
 class QuerySocket(SetCommand):
-    """Ask for the state of one socket: ``AT+QISTATE=1,<connectID>`` (guide 2.2.4)."""
+    """Query the state of one socket: ``AT+QISTATE=1,<connectID>`` (guide 2.2.4)."""
 
     name: ClassVar[str] = "+QISTATE"
     information: ClassVar[type[Information] | None] = SocketInfo
@@ -220,10 +220,10 @@ class SendData(Command):
 
     @classmethod
     def parse(cls, text: bytes, form: PayloadFormat) -> Self:
-        """Build the command from what stands after the equals sign; the length alone tells where the payload ends.
+        """Build the command from the text after the equals sign; the length alone delimits the payload.
 
         Raises:
-            Malformed: it is not what the guide says.
+            Malformed: the text does not have the form that the guide gives.
         """
         connect_id, _, rest = text.partition(b",")
         length, _, rest = rest.partition(b",")
@@ -247,7 +247,7 @@ class SendData(Command):
 
     @property
     def wire_size(self) -> int:
-        """How many bytes the command takes on the line, its terminator included."""
+        """The size of the command line with its terminator, in bytes."""
         width = 2 if self.form is PayloadFormat.HEX else 1
         fixed = len(f'AT+QISEND={self.connect_id},{len(self.data)},""') + (2 if self.rai else 0) + 1
         return fixed + width * len(self.data)
@@ -266,7 +266,7 @@ class SendData(Command):
 
 @dataclass(frozen=True, slots=True)
 class QueryAcks(SetCommand):
-    """Ask how much was sent and acknowledged: ``AT+QISEND=<connectID>,0`` (guide 2.2.5)."""
+    """Query how much was sent and acknowledged: ``AT+QISEND=<connectID>,0`` (guide 2.2.5)."""
 
     name: ClassVar[str] = "+QISEND"
     information: ClassVar[type[Information] | None] = AckStatus
@@ -280,5 +280,5 @@ class QueryAcks(SetCommand):
         return f"{self.connect_id},0"
 
     def is_ended_by(self, completion: Completion) -> bool:
-        # A preliminary version of the guide had it so.
+        # As in a preliminary version of the guide.
         return completion == SendResult(ok=True)

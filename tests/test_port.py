@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Final, Self, TypeAlias
 import pytest
 import serial
 
+from bc260y_aio import Modem
 from bc260y_aio.emulator import Options
 from bc260y_aio.errors import LocalProtocolError, PortBusy, PortError, PortLost, PortNotFound
 from bc260y_aio.port import READ_SIZE, RECEIVE_LIMIT, Port, open_port
@@ -733,6 +734,49 @@ async def test_an_empty_read_means_a_hang_up_and_nothing_else() -> None:
                 os.read(descriptor, 1)
 
             os.close(descriptor)
+
+
+async def read_to_end(port: Port) -> None:
+    while True:
+        await port.read()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b"Port already in use\r\n", PortBusy),
+        (b"Device open failure: Value or file not found\n\r", PortNotFound),
+        (b"You are not welcome\r\n", PortLost),
+    ],
+)
+async def test_the_words_of_a_server_that_hangs_up_are_in_the_error(text: bytes, kind: type[PortError]) -> None:
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(text)
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        address = f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with await open_port(address) as port:
+            with pytest.raises(kind, match=f"after it wrote {text.decode().strip()!r}$") as lost:
+                await read_to_end(port)
+
+            assert type(lost.value) is kind
+
+        with pytest.raises(kind, match="after it wrote"):
+            await Modem(address).open()
+
+
+async def test_the_output_of_a_module_is_not_an_explanation() -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\r\nRDY\r\n" * 100)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = await open_port(f"socket://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(PortLost, match=r"the other end hung up$"):
+            await read_to_end(port)
+
+        await port.close()
 
 
 async def test_a_missing_device_is_not_found(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from ..errors import (
     ModemClosed,
     ModuleRestarted,
     ModuleSlept,
-    PortLost,
+    PortError,
     RemoteProtocolError,
 )
 from ..port import Port
@@ -250,7 +250,7 @@ class Channel:
         self.wire_bytes += len(line)
         try:
             self.port.write(line)
-        except PortLost:
+        except PortError:
             # The reader reports that, after the bytes received before.
             return
 

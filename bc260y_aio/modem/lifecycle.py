@@ -10,7 +10,7 @@ from ..at.completions import SocketOpened
 from ..at.information import SocketInfo, SocketState
 from ..at.responses import Response
 from ..at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
-from ..errors import BC260YError, ModuleRestarted, ModuleSlept
+from ..errors import BC260YError, ModemNotResponding, ModuleRestarted, ModuleSlept
 from ..line.channel import Channel
 from ..line.turns import Turn
 from ..port import Port, open_port
@@ -20,7 +20,7 @@ from ..sockets.tasks import TaskSet, running_loop, uninterrupted
 from .connections import Connections
 from .diagnosis import explain
 from .power import PowerManagement
-from .startup import DEFAULT_RATES, close_open_sockets, find_rate
+from .startup import DEFAULT_RATES, close_open_sockets, explain_silence, find_rate
 
 logger = logging.getLogger("bc260y_aio")
 
@@ -87,6 +87,8 @@ class Lifecycle(Connections, PowerManagement):
         self._is_opening = True
         try:
             await self._begin(port)
+        except ModemNotResponding as exc:
+            raise ModemNotResponding(f"{exc}; {explain_silence(port)}") from exc
         finally:
             self._is_opening = False
 

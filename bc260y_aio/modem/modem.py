@@ -143,8 +143,9 @@ class Modem(Lifecycle, Services, RadioStatus):
                 except OSError:
                     continue
 
-        The modem is closed when the loop comes round. A port that is not there, and a module that does not answer, are
-        tried again, after a pause that doubles each time.
+        The modem is closed when the loop comes round. A port that is not there, a module that does not answer, and a
+        body that ends early are tried again after a pause that doubles each time. The pause is the first one again
+        after a body that lasted as long as the longest pause.
 
         Args:
             port: as for :class:`Modem`.
@@ -155,7 +156,7 @@ class Modem(Lifecycle, Services, RadioStatus):
         Raises:
             ValueError: an argument is out of range.
         """
-        pause = first_pause
+        pause = rest = first_pause
         while True:
             modem = cls(port, **options)
             try:
@@ -167,10 +168,18 @@ class Modem(Lifecycle, Services, RadioStatus):
                 continue
 
             pause = first_pause
+            began = asyncio.get_running_loop().time()
             try:
                 yield modem
             finally:
                 await modem.close()
+
+            lasted = asyncio.get_running_loop().time() - began
+            if lasted >= longest_pause:
+                rest = first_pause
+            else:
+                await asyncio.sleep(rest - lasted)
+                rest = min(2 * rest, longest_pause)
 
     def check_datagram(self, data: bytes) -> None:
         """Check that data can be sent as one datagram: up to 512 bytes with hex, up to 1024 with text.

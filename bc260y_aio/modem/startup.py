@@ -67,7 +67,23 @@ async def find_rate(port: Port, timeout: float) -> None:
                             logger.info("%s: the module answers at %d baud", port.url, rate)
                             return
     except TimeoutError:
-        raise ModemNotResponding(f"{port.url}: no answer to AT at any of the usual rates") from None
+        why = explain_silence(port)
+        raise ModemNotResponding(f"{port.url}: no answer to AT at any of the usual rates; {why}") from None
+
+
+def explain_silence(port: Port) -> str:
+    """Return what may be wrong where a module does not answer, in one line."""
+    if port.bytes_received:
+        return (
+            f"{port.bytes_received} bytes were received, but no answer: check the rate (ser2net sets the rate itself), "
+            "and that no other program uses the port"
+        )
+
+    return (
+        "nothing was received: check the power of the module, whether TX and RX are swapped, the rate (ser2net sets "
+        "the rate itself), whether the module sleeps with its UART off (a pulse on PSM_EINT wakes it), and that no "
+        "other program reads the port"
+    )
 
 
 async def _is_answered(port: Port) -> bool:

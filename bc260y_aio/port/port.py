@@ -6,7 +6,7 @@ import types
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
-from ..errors import PortLost, PortNotFound
+from ..errors import PortError, PortNotFound
 from .device import CLOSE_TIMEOUT, Device
 from .gate import Gate
 from .receiver import Receiver
@@ -124,6 +124,11 @@ class Port:
         """How many bytes have arrived and are not read yet."""
         return self._receiver.size
 
+    @property
+    def bytes_received(self) -> int:
+        """How many bytes have arrived since the port was opened."""
+        return self._receiver.read_total + self._receiver.size
+
     def read(self) -> Coroutine[Any, Any, bytes]:
         """Return everything that has arrived since the last read, at least one byte; wait for it.
 
@@ -205,7 +210,7 @@ class Port:
         before, self.baudrate = self.baudrate, baudrate
         try:
             await self._line.set_baudrate(baudrate)
-        except (PortLost, ValueError):
+        except (PortError, ValueError):
             self.baudrate = before
             raise
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from ..errors import LocalProtocolError, PortLost
+from .translation import GREETING_LIMIT, GREETING_TIME, refusal
 
 # Beyond this many unread bytes the descriptor is left alone, and the kernel applies its own brake.
 RECEIVE_LIMIT: Final = 256 * 1024
@@ -28,13 +29,22 @@ class Receiver(asyncio.Protocol):
         self._pause: asyncio.TimerHandle | None = None
         self._closed = False
         self._loss: Exception | None = None
+        self._made_at = self._loop.time()
+        # The first bytes from a server on the network: it may say why it closes the connection.
+        self._greeting = bytearray() if url.startswith("socket:") else None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._made_at = self._loop.time()
         if not self.made.done():
             self.made.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        if self._greeting is not None:
+            self._greeting += data
+            if len(self._greeting) > GREETING_LIMIT:
+                self._greeting = None
+
         if self._take is not None:
             self.read_total += len(data)
             try:
@@ -55,6 +65,9 @@ class Receiver(asyncio.Protocol):
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._loop.time() - self._made_at > GREETING_TIME:
+            self._greeting = None
+
         if exc is not None or not self._closed:
             self._loss = exc or EOFError("the other end closed it")
 
@@ -101,10 +114,11 @@ class Receiver(asyncio.Protocol):
         self.check()
 
     def check(self) -> None:
-        """Raise PortLost when the port has come to its end."""
+        """Raise PortLost when the port has come to its end; or what a server wrote before it closed the connection."""
         if self._loss is not None:
             reason = getattr(self._loss, "strerror", None) or self._loss
-            raise PortLost(f"{self._url} was lost: {reason}") from self._loss
+            kind, words = refusal(self._greeting)
+            raise kind(f"{self._url} was lost: {reason}{words}") from self._loss
 
         if self._closed:
             raise PortLost(f"{self._url} is closed")

@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Final
 
-from ..errors import PortBusy, PortError, PortNotFound
+from ..errors import PortBusy, PortError, PortLost, PortNotFound
 
 _WITHOUT_DESCRIPTOR: Final = {"cp2110", "loop", "rfc2217"}
 
@@ -30,6 +30,12 @@ _REASONS: Final = {
     errno.ENOTTY: "it is not a serial port",
     errno.EISDIR: "it is a directory, not a serial port",
 }
+
+# A server such as ser2net may write why it closes a new connection: so many bytes at most, and within so many seconds.
+GREETING_LIMIT: Final = 200
+GREETING_TIME: Final = 5.0
+# Words of ser2net, and what they mean.
+_REFUSALS: Final = {"already in use": PortBusy, "open failure": PortNotFound}
 
 
 def checked_scheme(url: str) -> str:
@@ -93,3 +99,17 @@ def _errno(exc: BaseException) -> int | None:
             return number
 
     return None
+
+
+def refusal(greeting: bytearray | None) -> tuple[type[PortError], str]:
+    """Return the exception for a server that closed the connection, and its words for the message.
+
+    Args:
+        greeting: everything that the server has written; None or empty where that is no explanation.
+    """
+    text = " ".join((greeting or bytearray()).decode("latin-1").split())
+    if not text or not text.isascii() or not text.isprintable():
+        return PortLost, ""
+
+    found = (kind for words, kind in _REFUSALS.items() if words in text.lower())
+    return next(found, PortLost), f", after it wrote {text!r}"

@@ -123,7 +123,7 @@ async def test_a_rate_that_the_device_does_not_know_is_passed_over(clock: Clock)
 async def test_without_an_answer_at_any_rate_the_module_is_not_responding(clock: Clock) -> None:
     far = RatedFarEnd(None)
     async with await far.open_rated_port() as port:
-        with pytest.raises(ModemNotResponding, match=r"^/dev/ttyX: no answer to AT at any of the usual rates$"):
+        with pytest.raises(ModemNotResponding, match="at any of the usual rates; nothing was received: "):
             await fast_forward(clock, find_rate(port, 15.0))
 
 
@@ -306,7 +306,7 @@ async def test_a_module_that_boots_while_the_port_is_opened_is_waited_for(clock:
 
 async def test_a_module_that_says_nothing_is_not_responding(clock: Clock) -> None:
     far = FarEnd()
-    with pytest.raises(ModemNotResponding, match=r"^script://module: no answer for 15 s$"):
+    with pytest.raises(ModemNotResponding, match=r"^script://module: no answer for 15 s; nothing was received: "):
         await fast_forward(clock, open_modem(far).__aenter__())
 
     assert far.is_closed

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from typing import Any
 
 import pytest
@@ -314,6 +315,29 @@ async def test_a_module_that_does_not_answer_is_tried_again() -> None:
         assert 50 <= now() < 70
 
 
+async def test_a_body_that_ends_early_is_repeated_after_growing_pauses() -> None:
+    async with powered() as (emulator, _):
+        began: list[float] = []
+        async with contextlib.aclosing(Modem.reconnecting(emulator.url, longest_pause=8.0)) as modems:
+            async for _modem in modems:
+                began.append(now())
+                if len(began) == 7:
+                    # As long as the longest pause: the next one is the first again, and is over by now.
+                    await asyncio.sleep(8.5)
+                elif len(began) == 9:
+                    break
+
+        pauses = [later - earlier for earlier, later in itertools.pairwise(began)]
+        assert pauses == pytest.approx([1, 2, 4, 8, 8, 8, 8.5, 1], abs=0.4)
+
+
+async def test_a_silent_module_is_reported_with_what_to_check() -> None:
+    async with powered() as (emulator, _):
+        emulator.module.stop()
+        with pytest.raises(ModemNotResponding, match=r"nothing was received: check the power .* TX and RX"):
+            await Modem(emulator.url, open_timeout=5.0).open()
+
+
 async def test_a_close_takes_a_bounded_time_whatever_is_left_to_send() -> None:
     async with on_air({"close_timeout": 5.0}, send_buffer=1024, send_timeout=1000.0) as bench:
         bench.network.outage = True
@@ -371,9 +395,10 @@ async def test_a_modem_is_opened_again_and_again_with_longer_and_longer_pauses()
                 assert [type(loss) for loss in protocol.losses] == [PortLost]
 
         await plugging
-        # The port is away for 100 s: tried after 1, 2, 4, 8, 16, 30, 30 and 30 s.
-        assert opened[:2] == pytest.approx([0, 1 + 2 + 4 + 8 + 16 + 30 + 30 + 30], abs=1)
-        assert opened[2] - opened[1] < 1
+        # The port is away for 100 s: tried after 1 (the body ended), 1, 2, 4, 8, 16, 30, 30 and 30 s.
+        assert opened[:2] == pytest.approx([0, 1 + 1 + 2 + 4 + 8 + 16 + 30 + 30 + 30], abs=1)
+        # The body that ended at once is repeated after a pause of its own.
+        assert opened[2] - opened[1] == pytest.approx(2, abs=1)
 
 
 async def test_the_pause_is_short_again_after_a_success() -> None:
@@ -397,7 +422,7 @@ async def test_the_pause_is_short_again_after_a_success() -> None:
 
             await plugging
 
-        assert tried == [0, 0, 1, 3, 3, 4, 6]
+        assert tried == [0, 1, 2, 4, 6, 7]
 
 
 async def test_leaving_the_loop_closes_the_modem() -> None:

@@ -10,6 +10,9 @@ from typing import Any, Final, Self
 # What the kernel may hold in each socket of a pair, in bytes; Linux doubles it. It is data that a program has written
 # and the module has not heard of, so it is kept small.
 _BUFFER_SIZE: Final = 8 * 1024
+# What the kernel may hold of what the module has received, in bytes: a module cannot be held back, so a program that is
+# slow for a moment must not cost the connection.
+_DOWNLOAD_BUFFER_SIZE: Final = 1024 * 1024
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -191,9 +194,11 @@ def stream_pair() -> tuple[socket.socket, BridgedSocket]:
     theirs = BridgedSocket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-            for one in (theirs, listener):
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_SIZE)
+            # What the program sends: from its send buffer into the receive buffer of our end, which inherits it.
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_SIZE)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _DOWNLOAD_BUFFER_SIZE)
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _DOWNLOAD_BUFFER_SIZE)
 
             listener.bind((_LOOPBACK, 0))
             listener.listen()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ from .held import is_held
 
 # How much is read from a program at a time, in bytes. A packet is never longer.
 _READ_SIZE: Final = 16 * 1024
+# What may wait for a program that does not read, in bytes, before the module's transport is paused.
+_MOST_WAITING: Final = 4 * 1024 * 1024
 # How long a program that has been told of the end may take to close its socket, in seconds.
 _PATIENCE: Final = 1.0
 # SO_LINGER for no time: closing resets the connection.
@@ -36,6 +39,10 @@ class LocalStream:
         self.is_held = lambda: is_held(sock)
         self._sock = sock
         self._ahead: asyncio.Task[bytes] | None = None
+        self._waiting: deque[bytes] = deque()
+        self._waiting_size = 0
+        self._flusher: asyncio.Task[None] | None = None
+        self._has_room = asyncio.Event()
         self._unread = b""
 
     @property
@@ -87,12 +94,43 @@ class LocalStream:
         return self._ahead
 
     async def send(self, data: bytes) -> None:
-        """Pass bytes on to the program, waiting until the kernel has taken them; nothing happens if it is gone."""
-        if not self.is_gone:
-            try:
-                await asyncio.get_running_loop().sock_sendall(self._sock, data)
-            except OSError:
-                self.is_gone = True
+        """Pass bytes on to the program, and wait while more than 4 MiB wait for it; nothing happens if it is gone.
+
+        A module cannot be held back, so a program that is slow for a moment must not cost the connection.
+        """
+        if self.is_gone:
+            return
+
+        self._waiting.append(data)
+        self._waiting_size += len(data)
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush(), name="bc260y.bridge.flush")
+
+        while self._waiting_size > _MOST_WAITING and not self._flusher.done():
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    async def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                data = self._waiting.popleft()
+                await loop.sock_sendall(self._sock, data)
+                self._waiting_size -= len(data)
+                self._has_room.set()
+        except OSError:
+            self.is_gone = True
+        finally:
+            if self.is_gone:
+                self._waiting.clear()
+                self._waiting_size = 0
+
+            self._has_room.set()
+
+    async def flushed(self) -> None:
+        """Wait until the kernel has taken everything that was sent, or the program is gone."""
+        if self._flusher is not None:
+            await asyncio.wait((self._flusher,))
 
     def end(self) -> None:
         """Let the program read the end of its input after what it was sent."""
@@ -101,6 +139,7 @@ class LocalStream:
 
     async def finish(self) -> None:
         """End, and close when the program has closed or taken its time about it; what it writes is thrown away."""
+        await self.flushed()
         self.end()
         try:
             async with asyncio.timeout(_PATIENCE):
@@ -120,13 +159,19 @@ class LocalStream:
 
     def close(self) -> None:
         """Close."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and not ahead.done():
-            # The socket is closed when nobody waits for it any more.
-            ahead.add_done_callback(lambda _: self._sock.close())
-            ahead.cancel()
-        else:
+        tasks = [task for task in (self._ahead, self._flusher) if task is not None and not task.done()]
+        self._ahead = self._flusher = None
+        self._close_after(tasks)
+
+    def _close_after(self, tasks: list[asyncio.Task[Any]]) -> None:
+        """Close the socket when nobody waits for it any more."""
+        if not tasks:
             self._sock.close()
+            return
+
+        task, *others = tasks
+        task.add_done_callback(lambda _: self._close_after(others))
+        task.cancel()
 
 
 class LocalPackets(LocalStream):
@@ -152,6 +197,7 @@ class LocalPackets(LocalStream):
 
     async def finish(self) -> None:
         """Close; there is no end of input among packets."""
+        await self.flushed()
         self.close()
 
     def reset(self) -> None:

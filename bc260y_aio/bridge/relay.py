@@ -164,6 +164,8 @@ async def _download(local: LocalStream, remote: Remote) -> None:
     while data := await remote.receive():
         await local.send(data)
 
+    await local.flushed()
+
 
 async def _linger(local: LocalStream, remote: Remote, download: asyncio.Task[None], limit: float | None) -> None:
     """Go on passing on what the peer sends to a program that has ended its sending, for as long as it may read."""

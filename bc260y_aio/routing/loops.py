@@ -386,6 +386,7 @@ class RoutedLoop:
 
     async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **kwds: Any) -> Any:
         """Put TLS on a connection as :meth:`asyncio.loop.start_tls` does."""
+        transport = getattr(transport, "wrapped", transport)
         if is_modems_transport(transport):
             return await start_tls(transport, protocol, sslcontext, **kwds)
 

@@ -11,7 +11,9 @@ from typing import Any, TypeVar, cast
 from ...bridge import BridgedSocket
 from ...transports.endpoint import DatagramEndpoint, EndpointProtocol
 from .datagrams import RelayedDatagramProtocol, RelayedDatagrams
+from .names import SocketNames
 from .thread import ModemThread, ProcessModem
+from .transport import Introduction
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
@@ -50,8 +52,7 @@ class ThreadRouter:
         opening = self._thread.opening(host, port, socket.SOCK_STREAM, **kwds)
         sock = await self._thread.done(opening, undo=socket.socket.close)
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.create_connection(protocol_factory, sock=sock, ssl=ssl, **about_tls)
+            return await _make_transport(protocol_factory, sock, ssl=ssl, **about_tls)
         except BaseException:
             sock.close()
             raise
@@ -108,6 +109,17 @@ class ThreadRouter:
     async def getaddrinfo(self, host: Any, port: Any, **kwds: Any) -> list[Any]:
         """Resolve a name, as :meth:`Modem.getaddrinfo` does."""
         return await self._thread.done(lambda modem: modem.getaddrinfo(host, port, **kwds))
+
+
+async def _make_transport(protocol_factory: Callable[[], P], sock: Any, **kwds: Any) -> tuple[Any, P]:
+    """Have the loop make a transport of a bridged socket, and let it report the module's addresses."""
+    loop = asyncio.get_running_loop()
+    names = SocketNames.of(sock)
+    if isinstance(loop, asyncio.BaseEventLoop) or names is None:
+        return await loop.create_connection(protocol_factory, sock=sock, **kwds)
+
+    _, introduction = await loop.create_connection(lambda: Introduction(protocol_factory(), names), sock=sock, **kwds)
+    return introduction.transport, introduction.protocol
 
 
 def attach(sock: socket.socket, theirs: BridgedSocket) -> None:

@@ -229,6 +229,9 @@ class ModemThread:
                 future.add_done_callback(lambda late: _undo(late, undo))
 
             raise
+        finally:
+            # An exception refers to this frame, and must not be referred to by it.
+            del future
 
     def wait_for(
         self,
@@ -259,6 +262,9 @@ class ModemThread:
                 raise TimeoutError("timed out") from None
 
             raise
+        finally:
+            # An exception refers to this frame, and must not be referred to by it.
+            del future
 
     # Sockets
 

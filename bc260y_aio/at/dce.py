@@ -1,16 +1,18 @@
 """The module's side of the same line: command lines in, responses out, in the dialect of a firmware."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
 from .buffer import BLANKS, ReceiveBuffer
 from .commands import CloseSocket, Command, SendData, read_command
+from .commands.splitting import split_commands
 from .dte import NEED_DATA, NeedData
 from .responses import STANDARD, Completion, Dialect, Failure, Information, Response, Success
 from .syntax import Malformed, PayloadFormat
 
 # A longer command line is thrown away whole, in bytes.
-LONGEST_COMMAND_LINE: Final = 3072
+LONGEST_COMMAND_LINE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,23 @@ class Refused:
 
     line: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptedData:
+    """The data that followed a ``>`` prompt.
+
+    Attributes:
+        data: the data; None where ESC cancelled it.
+    """
+
+    data: bytes | None
+
+
+# What ends prompted data without an announced length, and what cancels it.
+_CTRL_Z: Final = 0x1A
+_ESC: Final = 0x1B
+_PROMPT_ENDS: Final = bytes((_CTRL_Z, _ESC))
 
 
 class DCE:
@@ -43,6 +62,9 @@ class DCE:
         self._buffer = ReceiveBuffer(ord("\r"), LONGEST_COMMAND_LINE)
         self._line = b""
         self._command: Command | None = None
+        self._commands: deque[bytes] = deque()
+        self._prompted = False
+        self._length: int | None = None
         self.send_format = PayloadFormat.TEXT
         self.receive_format = PayloadFormat.TEXT
         self.dialect = dialect
@@ -62,8 +84,15 @@ class DCE:
         """Take in bytes as they came; commands are then to be had from :meth:`next_event`."""
         self._buffer.feed(data)
 
-    def next_event(self) -> Command | Refused | NeedData:
+    def next_event(self) -> Command | Refused | PromptedData | NeedData:
         """Return the next command, or what could not be understood, or :data:`NEED_DATA`. Nothing is raised."""
+        if self._prompted:
+            return self._read_prompted()
+
+        if self._commands:
+            self._line = b""
+            return self._read(self._commands.popleft())
+
         while not self._buffer.short:
             self._buffer.skip_blanks()
             if not self._buffer.has_line():
@@ -73,13 +102,57 @@ class DCE:
             if len(line) > LONGEST_COMMAND_LINE:
                 return Refused("", "the command line is too long")
 
-            if line := line.strip(BLANKS):
-                return self._read(line)
+            if line := line.strip(BLANKS).lstrip(_PROMPT_ENDS):
+                self._line = line
+                first, *rest = split_commands(line)
+                self._commands.extend(rest)
+                return self._read(first)
 
         return NEED_DATA
 
+    @property
+    def has_more(self) -> bool:
+        """Whether commands of the line that was read last are still to come: ``AT+CSQ;+CEREG?`` has two."""
+        return bool(self._commands)
+
+    def drop_line(self) -> None:
+        """Forget the commands that are still to come of a line, because one of them failed."""
+        self._commands.clear()
+
+    def drop_input(self) -> None:
+        """Forget everything that was received and not read."""
+        self._commands.clear()
+        self._buffer.drop(len(self._buffer))
+
+    def expect_data(self, length: int | None) -> None:
+        """Take what comes next for data: so many bytes, or (None) up to Ctrl-Z or ESC."""
+        self._prompted, self._length = True, length
+        # The LF behind the CR of the command is none of the data.
+        if self._buffer.data.startswith(b"\n"):
+            self._buffer.drop(1)
+
+    def _read_prompted(self) -> PromptedData | NeedData:
+        buffer, length = self._buffer, self._length
+        if length is not None:
+            if not buffer.require(length):
+                return NEED_DATA
+
+            end, data = length, bytes(buffer.data[:length])
+        else:
+            ends = [place for byte in _PROMPT_ENDS if (place := buffer.data.find(byte)) >= 0]
+            if not ends:
+                buffer.require(len(buffer) + 1)
+                return NEED_DATA
+
+            end = min(ends) + 1
+            data = bytes(buffer.data[: end - 1])
+
+        cancelled = length is None and buffer.data[end - 1] == _ESC
+        self._prompted = False
+        buffer.drop(end)
+        return PromptedData(None if cancelled else data)
+
     def _read(self, line: bytes) -> Command | Refused:
-        self._line = line
         self._command = None
         try:
             self._command = read_command(line, self.send_format)
@@ -92,7 +165,7 @@ class DCE:
 
     def echo(self) -> bytes:
         """Return the echo of the command line just read: its printable bytes. Empty when echo is off."""
-        if self.echo_ending is None:
+        if self.echo_ending is None or not self._line:
             return b""
 
         return bytes(byte for byte in self._line if 0x20 <= byte < 0x7F) + self.echo_ending

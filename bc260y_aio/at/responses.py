@@ -37,6 +37,7 @@ class Dialect:
         ping_ttl: a ping reply has the TTL (firmware from R01A03 on).
         ntp_prefix: ``+QNTP``, or ``+QNTIP`` as in the guide's example.
         four_digit_year: clocks print ``2026/...`` rather than ``26/...``.
+        four_digit_ntp: so does +QNTP.
         ntp_colons: the time has a surplus field, as in the guide's example: ``11:08:20:35+32``.
         stray_nul: a NUL follows the result codes of QISEND and QICLOSE (firmware before R02A01).
         blank_lines: how many more blank lines stand before each line.
@@ -50,6 +51,7 @@ class Dialect:
     ping_ttl: bool = True
     ntp_prefix: str = "+QNTP"
     four_digit_year: bool = False
+    four_digit_ntp: bool = False
     ntp_colons: bool = False
     stray_nul: bool = False
     blank_lines: int = 0
@@ -192,7 +194,7 @@ def write_time(time: datetime, dialect: Dialect, *, ntp: bool = False) -> str:
     """Return a time as the module writes it, without quotes; the zone is in quarters of an hour."""
     quarters = round((time.utcoffset() or timedelta()) / timedelta(minutes=15))
     surplus = ":35" if ntp and dialect.ntp_colons else ""
-    year = f"{time:%Y}" if dialect.four_digit_year else f"{time:%y}"
+    year = f"{time:%Y}" if (dialect.four_digit_ntp if ntp else dialect.four_digit_year) else f"{time:%y}"
     return f"{year}{time:/%m/%d,%H:%M:%S}{surplus}{quarters:+03d}"
 
 

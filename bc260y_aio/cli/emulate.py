@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..emulator import Emulator, Options
-from ..emulator.describe import described
+from ..emulator.describe import describe_options
 from ..emulator.network.coverage import COVERAGES
 from .common import Subparsers, print_error, print_line
 from .serving import add_line_options, check_link, serve
@@ -93,7 +93,7 @@ async def run(options: argparse.Namespace) -> int:
 def _list_options() -> None:
     """Print every option of a URL with its default and its meaning."""
     group = ""
-    for one in described():
+    for one in describe_options():
         if one.group != group:
             if group:
                 print_line("")

@@ -1,4 +1,4 @@
-"""What each option means, in the words of the classes that hold them."""
+"""The options of an emulator, with the meaning that the docstrings of their classes give them."""
 
 import dataclasses
 import inspect
@@ -8,29 +8,33 @@ from typing import Any, Final, NamedTuple
 
 from ..at.responses import Dialect
 from .faults import Faults
+from .firmware import MANUAL_DIALECT
 from .network.coverage import CoverageProfile
-from .options import Options, write_value
+from .option_values import write_value
+from .options import Options
 from .radio import Currents
+from .variants import Variants
 
-# The groups of options, and what heads them.
+# The groups of options, with their headings.
 _GROUPS: Final[tuple[tuple[str, Any, Any], ...]] = (
     ("The network and the radio", CoverageProfile, CoverageProfile()),
     ("The module and its line", Options, Options(line="memory")),
     ("What the radio draws", Currents, Currents()),
-    ("How responses are spelled", Dialect, Dialect()),
-    ("What goes wrong on purpose", Faults, Faults()),
+    ("How responses are spelled", Dialect, MANUAL_DIALECT),
+    ("Other differences between firmware versions and documents", Variants, Variants()),
+    ("Faults made on purpose", Faults, Faults()),
 )
 
 _ATTRIBUTE: Final = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
-class Description(NamedTuple):
-    """What an option means.
+class OptionDescription(NamedTuple):
+    """An option and its meaning.
 
     Attributes:
-        group: what it is about.
+        group: the heading of its group.
         name: its name.
-        default: what it is otherwise, as a URL has it.
+        default: its default, as a URL has it.
         meaning: a sentence or two.
     """
 
@@ -40,16 +44,16 @@ class Description(NamedTuple):
     meaning: str
 
 
-def described() -> Iterator[Description]:
-    """Tell of every option of an emulator, group by group: its name, its default, its meaning."""
-    told: set[str] = set()
+def describe_options() -> Iterator[OptionDescription]:
+    """Describe every option of an emulator, group by group."""
+    seen: set[str] = set()
     for group, kind, defaults in _GROUPS:
         meanings = _attributes(kind)
         names = [one.name for one in dataclasses.fields(kind) if one.init and one.name in meanings]
         for name in names:
-            if name not in told and name not in ("dialect", "currents", "faults"):
-                told.add(name)
-                yield Description(group, name, write_value(getattr(defaults, name)), meanings[name])
+            if name not in seen and name not in ("dialect", "variants", "currents", "faults"):
+                seen.add(name)
+                yield OptionDescription(group, name, write_value(getattr(defaults, name)), meanings[name])
 
 
 def _attributes(kind: type) -> dict[str, str]:

@@ -80,7 +80,7 @@ class Emulator:
 
         self.nvram = nvram or _nvram(self.options)
         self._end: LineEndpoint | None = None
-        self._blackout: list[asyncio.TimerHandle] = []
+        self._timers: list[asyncio.TimerHandle] = []
         self._plugging: asyncio.Task[None] | None = None
 
     @classmethod
@@ -149,6 +149,10 @@ class Emulator:
         if options.baudrate is not None:
             self.nvram.baudrate = options.baudrate
 
+        self.nvram.saves_reports = options.variants.saves_reports
+        if options.dialect.cme:
+            self.nvram.error_level = int(options.dialect.cme)
+
         self.line = Line(
             end,
             baudrate=self.nvram.baudrate,
@@ -175,12 +179,12 @@ class Emulator:
             raise
 
         self._end = end
-        self._set_blackout()
+        self._set_timers()
 
-    def _set_blackout(self) -> None:
+    def _set_timers(self) -> None:
         loop = asyncio.get_running_loop()
         plans = (("outage", self.options.blackout, (True, False)), ("has_cell", self.options.cell_lost, (False, True)))
-        self._blackout = [
+        self._timers = [
             loop.call_later(when, setattr, self.network, name, value)
             for name, moments, values in plans
             for when, value in zip(moments or (), values, strict=False)
@@ -196,7 +200,7 @@ class Emulator:
         if end is None:
             return
 
-        for timer in self._blackout:
+        for timer in self._timers:
             timer.cancel()
 
         if self._plugging is not None:

@@ -1,7 +1,6 @@
 """What can be set about an emulated module: one frozen dataclass, and the same as the query of a URL."""
 
 import dataclasses
-import math
 import os
 import typing
 import urllib.parse
@@ -9,37 +8,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from ..at.responses import STANDARD, CmeLevel, Dialect
+from ..at.responses import Dialect
 from .faults import KINDS, Faults
+from .firmware import BC260Y, FIRMWARES, MANUAL_DIALECT, MODELS, Model
 from .line import LINES
 from .network.coverage import CoverageProfile, coverage_figures
+from .option_values import CONVERTERS, read_signed, write_value
 from .radio import Currents
+from .variants import MANUAL, Variants
 
 SCHEME: Final = "emulator"
 
+# What a SIM may ask for, and how a module registers.
+SIMS: Final = ("ready", "none", "pin", "puk")
+REGISTRATIONS: Final = ("home", "roaming")
 
-@dataclass(frozen=True, slots=True)
-class Firmware:
-    """A firmware version of the module, as far as it shows on the line.
-
-    Attributes:
-        revision: what AT+CGMR tells.
-        dialect: how its responses are spelled.
-        largest_ping: the largest packet that AT+QPING takes, in bytes (guide 2.2.8, note).
-    """
-
-    revision: str
-    dialect: Dialect
-    largest_ping: int = 1500
-
-
-# Without a firmware being named, the module behaves as the guide writes.
-FIRMWARES: Final[Mapping[str, Firmware]] = {
-    "guide": Firmware("BC260YCNAAR01A03", STANDARD),
-    "R01A02": Firmware("BC260YCNAAR01A02", Dialect(stray_nul=True, ping_ttl=False), largest_ping=200),
-    "R01A03": Firmware("BC260YCNAAR01A03", Dialect(stray_nul=True)),
-    "R02A01": Firmware("BC260YCNAAR02A01", STANDARD),
-}
 
 ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n", "crlf": b"\r\n"}
 
@@ -48,7 +31,8 @@ ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n
 class Options(CoverageProfile):
     """What can be set about an emulated module, and about its network: see :class:`CoverageProfile` for that.
 
-    :meth:`of` builds them from plain names, with those of the dialect, the currents and the faults among them.
+    :meth:`of` builds them from plain names, with those of the dialect, the variants, the currents and the faults among
+    them.
 
     Attributes:
         line: what the serial line is: ``"pty"``, ``"tcp"`` or ``"memory"``.
@@ -71,16 +55,29 @@ class Options(CoverageProfile):
         boot: the module boots once somebody listens, and says so; otherwise it has been running for a while.
         boot_time: how long a boot takes until ``RDY``, in seconds.
         registration_delay: how long the module then takes to register, in seconds.
-        firmware: ``"guide"``, ``"R01A02"``, ``"R01A03"`` or ``"R02A01"``.
+        model: ``"BC260Y-CN"`` or its sibling ``"BC660K-GL"``.
+        firmware: ``"manual"``, as the AT manual and real modules have it; ``"guide"``, as the TCP/IP guide writes;
+            ``"R01A02"``, ``"R01A03"`` or ``"R02A01"``.
         sockets: how many connectIDs there are; a module has five.
-        imei: the module's serial number.
+        imei: the module's IMEI.
+        imsi: the subscriber's number, on the SIM.
+        iccid: the SIM's own number.
+        sim: ``"ready"``, ``"none"`` (the slot is empty), or what the SIM asks for: ``"pin"`` or ``"puk"``.
+        pin: the SIM's PIN.
+        puk: the SIM's PUK.
+        registration: how the module registers: ``"home"`` or ``"roaming"``.
+        battery_mv: the supply that AT+CBC shows, in mV.
+        adc_mv: the voltage that AT+QADC shows, in mV.
         address: the module's own address.
         open_timeout: how long opening a socket may take (guide 2.2.2, note 2), in seconds.
         close_after_failure: a connectID whose open failed is blocked until AT+QICLOSE (guide 2.2.2, note 3).
-        send_buffer: how much sent data the module keeps until it is acknowledged; ``SEND OK`` waits for room. Bytes.
+        send_buffer: how much sent data the module keeps for a TCP socket until it is acknowledged, in bytes;
+            ``SEND OK`` waits for room.
+        send_segments: how many payloads of AT+QISEND it keeps so.
         send_timeout: how long it waits for that before it says ``SEND FAIL``, in seconds.
         push_window: nothing received is pushed while so much waits on the line; answers come after what is. Bytes.
-        answer_delay: how long the module thinks about each command, in seconds; real ones take 0.02 to 0.04.
+        answer_delay: how long the module takes for each command, in seconds; real ones take 0.02 to 0.04.
+        answer_jitter: up to so much is added to that at random, in seconds.
         completion_delay: how long after their ``OK`` the module says ``SEND OK`` and ``CLOSE OK``, in seconds; URCs may
             come between.
         sleep_after: how long after the last byte the module falls asleep, where AT+QSCLK allows it, in seconds; a real
@@ -89,6 +86,7 @@ class Options(CoverageProfile):
         wake_time: how long waking up takes, in seconds.
         echo_ending: what follows an echo: ``"none"``, ``"cr"``, ``"lf"`` or ``"crlf"``.
         dialect: how the responses are spelled.
+        variants: what it does otherwise than the manual says.
         currents: what the radio draws.
         faults: what goes wrong on purpose.
     """
@@ -110,22 +108,34 @@ class Options(CoverageProfile):
     boot: bool = False
     boot_time: float = 0.0
     registration_delay: float = 0.0
-    firmware: str = "guide"
+    model: str = BC260Y
+    firmware: str = "manual"
     sockets: int = 5
     imei: str = "867997030012345"
+    imsi: str = "460001234567890"
+    iccid: str = "89860012345678901234"
+    sim: str = "ready"
+    pin: str = "1234"
+    puk: str = "12345678"
+    registration: str = "home"
+    battery_mv: int = 3368
+    adc_mv: int = 796
     address: str = "10.46.18.102"
     open_timeout: float = 60.0
     close_after_failure: bool = True
-    send_buffer: int = 16384
+    send_buffer: int = 8040
+    send_segments: int = 12
     send_timeout: float = 10.0
     push_window: int = 2048
     answer_delay: float = 0.0
+    answer_jitter: float = 0.0
     completion_delay: float = 0.0
     sleep_after: float | None = None
     light_sleep: bool = False
     wake_time: float = 0.3
     echo_ending: str = "none"
-    dialect: Dialect = STANDARD
+    dialect: Dialect = MANUAL_DIALECT
+    variants: Variants = MANUAL
     currents: Currents = field(default_factory=Currents)
     faults: Faults = field(default_factory=Faults)
 
@@ -134,6 +144,13 @@ class Options(CoverageProfile):
         CoverageProfile.__post_init__(self)
         coverage_figures(self.network)
         self._check("line", self.line in LINES, f"one of {', '.join(LINES)}")
+        self._check("model", self.model in MODELS, f"one of {', '.join(MODELS)}")
+        self._check("sim", self.sim in SIMS, f"one of {', '.join(SIMS)}")
+        self._check("registration", self.registration in REGISTRATIONS, f"one of {', '.join(REGISTRATIONS)}")
+        for name in ("pin", "puk", "imsi", "iccid"):
+            self._check(name, getattr(self, name).isdigit() and len(getattr(self, name)) >= 4, "four digits or more")
+
+        self._check("imei", self.imei.isdigit() and len(self.imei) == 15, "15 digits")
         self._check("firmware", self.firmware in FIRMWARES, f"one of {', '.join(FIRMWARES)}")
         self._check("echo_ending", self.echo_ending in ECHO_ENDINGS, f"one of {', '.join(ECHO_ENDINGS)}")
         self._check("port", 0 <= self.port <= 65535, "0 to 65535")
@@ -148,6 +165,12 @@ class Options(CoverageProfile):
         self._check("sockets", 1 <= self.sockets <= 256, "1 to 256")
         self._check("push_window", self.push_window > 0, "more than 0")
         self._check("send_buffer", self.send_buffer >= 1024, "1024 or more")
+        self._check("send_segments", self.send_segments > 0, "more than 0")
+
+    @property
+    def kind(self) -> Model:
+        """The model."""
+        return MODELS[self.model]
 
     @property
     def revision(self) -> str:
@@ -163,7 +186,7 @@ class Options(CoverageProfile):
 
     @classmethod
     def of(cls, **settings: Any) -> Self:
-        """Build options from plain names: any field of these, of the dialect, the currents and the faults.
+        """Build options from plain names: any field of these, the dialect, the variants, the currents and the faults.
 
         Raises:
             TypeError: a name is unknown.
@@ -172,9 +195,10 @@ class Options(CoverageProfile):
         return cls().with_settings(**settings)
 
     def with_settings(self, **settings: Any) -> Self:
-        """Return a copy with some options changed: any field of these, of the dialect, the currents and the faults.
+        """Return a copy with some options changed, by the same plain names.
 
-        A firmware brings its dialect along, and a network its conditions; what is named besides goes before that.
+        A firmware brings its dialect and its variants along, and a network its conditions; single options that are
+        named besides go before those.
 
         Raises:
             TypeError: a name is unknown.
@@ -186,10 +210,12 @@ class Options(CoverageProfile):
         own = {name: value for name, value in settings.items() if _OWNERS.get(name, Options) is Options}
         own = coverage_figures(own.get("network")) | own
         spelling = {name: value for name, value in settings.items() if _OWNERS.get(name) is Dialect}
+        varied = {name: value for name, value in settings.items() if _OWNERS.get(name) is Variants}
         drawn = {name: value for name, value in settings.items() if _OWNERS.get(name) is Currents}
         wrong = {name: value for name, value in settings.items() if _OWNERS.get(name) is Faults}
         firmware = FIRMWARES.get(own["firmware"]) if "firmware" in own else None
         dialect = own.pop("dialect", firmware.dialect if firmware else self.dialect)
+        variants = own.pop("variants", firmware.variants if firmware else self.variants)
         currents = own.pop("currents", self.currents)
         faults = own.pop("faults", self.faults)
         for name in ("link", "nvram"):
@@ -200,6 +226,7 @@ class Options(CoverageProfile):
             self,
             **own,
             dialect=dataclasses.replace(dialect, **spelling),
+            variants=dataclasses.replace(variants, **varied),
             currents=dataclasses.replace(currents, **drawn),
             faults=dataclasses.replace(faults, **wrong),
         )
@@ -207,7 +234,7 @@ class Options(CoverageProfile):
     @staticmethod
     def readers() -> "dict[str, Callable[[str], Any]]":
         """Return, for each plain name, what reads its value from text; it raises ValueError where it cannot."""
-        return {name: _CONVERTERS[hint] for name, hint in _HINTS.items()}
+        return {name: _reader(name) for name in _HINTS}
 
     # URLs
 
@@ -233,7 +260,7 @@ class Options(CoverageProfile):
 
             seen.add(name)
             try:
-                settings[name] = _CONVERTERS[_HINTS[name]](text)
+                settings[name] = _reader(name)(text)
             except ValueError as exc:
                 raise ValueError(f"{url}: option {name!r} cannot be {text!r}") from exc
 
@@ -248,13 +275,13 @@ class Options(CoverageProfile):
         pairs = _differences(self, Options.of(line="memory", network=self.network))
         pairs += [("network", self.network)] if self.network is not None else []
         pairs += _differences(self.dialect, firmware.dialect) + _differences(self.faults, Faults())
-        pairs += _differences(self.currents, Currents())
+        pairs += _differences(self.variants, firmware.variants) + _differences(self.currents, Currents())
         query = urllib.parse.urlencode([(name, write_value(value)) for name, value in pairs])
         return f"{SCHEME}://?{query}" if query else f"{SCHEME}://"
 
 
 # The fields of the options that have fields of their own.
-_PARTS: Final = frozenset({"dialect", "currents", "faults"})
+_PARTS: Final = frozenset({"dialect", "variants", "currents", "faults"})
 
 
 def _fields(kind: Any) -> dict[str, Any]:
@@ -263,94 +290,25 @@ def _fields(kind: Any) -> dict[str, Any]:
     return {name: hints[name] for name in names if name not in _PARTS}
 
 
-# Which dataclass an option belongs to, and of which type it is.
-_OWNERS: Final = {name: kind for kind in (Options, Dialect, Currents, Faults) for name in _fields(kind)}
-_HINTS: Final = {name: hint for kind in (Options, Dialect, Currents, Faults) for name, hint in _fields(kind).items()}
+# The dataclasses that options belong to.
+_KINDS: Final = (Options, Dialect, Variants, Currents, Faults)
+
+# Which of them an option belongs to, and of which type it is.
+_OWNERS: Final = {name: kind for kind in _KINDS for name in _fields(kind)}
+_HINTS: Final = {name: hint for kind in _KINDS for name, hint in _fields(kind).items()}
+
+
+# Whole numbers that may be negative.
+_SIGNED: Final = frozenset({"rsrp", "rsrq", "snr"})
+
+
+def _reader(name: str) -> Callable[[str], Any]:
+    return read_signed if name in _SIGNED else CONVERTERS[_HINTS[name]]
 
 
 def _differences(value: Any, default: Any) -> list[tuple[str, Any]]:
     found = [(name, getattr(value, name)) for name in _fields(type(value))]
     return [(name, one) for name, one in found if one != getattr(default, name)]
-
-
-# How values are written in a URL
-
-
-def _read_bool(text: str) -> bool:
-    match text.lower():
-        case "1" | "true" | "yes" | "on":
-            return True
-        case "0" | "false" | "no" | "off":
-            return False
-        case _:
-            raise ValueError("not a truth value")
-
-
-def _read_integer(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError("not a whole number")
-
-    return int(text)
-
-
-def _read_float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number) or number < 0:
-        raise ValueError("not a finite number, 0 or more")
-
-    return number
-
-
-def _read_range(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    return _read_integer(low), _read_integer(high)
-
-
-def _read_span(text: str) -> tuple[float, float]:
-    begin, _, end = text.partition("-")
-    return _read_float(begin), _read_float(end)
-
-
-def _read_text(text: str) -> str:
-    if not text:
-        raise ValueError("empty")
-
-    return text
-
-
-def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    return lambda text: None if text == "none" else read(text)
-
-
-_CONVERTERS: Final[Mapping[Any, Callable[[str], Any]]] = {
-    bool: _read_bool,
-    int: _read_integer,
-    int | None: _or_none(_read_integer),
-    float: _read_float,
-    float | None: _or_none(_read_float),
-    str: _read_text,
-    str | None: _read_text,
-    tuple[int, int] | None: _or_none(_read_range),
-    tuple[float, float] | None: _or_none(_read_span),
-    CmeLevel: lambda text: CmeLevel(_read_integer(text)),
-}
-
-
-def write_value(value: Any) -> str:
-    """Write the value of an option as it stands in a URL."""
-    match value:
-        case bool():
-            return "1" if value else "0"
-        case (float(begin), float(end)):
-            return f"{begin:f}-{end:f}"
-        case (low, high):
-            return f"{low}-{high}"
-        case None:
-            return "none"
-        case CmeLevel():
-            return str(int(value))
-        case _:
-            return str(value)
 
 
 assert all(kind in _OWNERS for kind in KINDS)

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -38,6 +38,10 @@ _LEAST_AWAKE: Final = 0.3
 
 # NB-IoT, as +CEDRXS numbers the access technologies.
 _NB_IOT = 5
+
+# The value that +CEDRXS shows where none is set, and the forms of the whole line then.
+_NO_CYCLE = "0000"
+_EDRX_OFF = [["0"], [str(_NB_IOT)], [str(_NB_IOT), _NO_CYCLE]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ class PowerManagement(ModemCore):
             wanted = ["1", "", "", periodic, active]
             line = f"AT+CPSMS=1,,,{_quoted(periodic)},{_quoted(active)}"
 
-        await self._write_if_different("AT+CPSMS?", wanted, line)
+        await self._write_if_different("AT+CPSMS?", [wanted], line)
 
     async def edrx(self) -> EdrxSetting:
         """Return the eDRX setting.
@@ -226,7 +230,8 @@ class PowerManagement(ModemCore):
         """
         reported = await self._query_setting("AT+CEDRXS?")
         with _parsing("AT+CEDRXS?"):
-            cycle = read_cycle(reported.string(1)) if reported.has(1) else None
+            is_set = reported.has(1) and reported.string(1) != _NO_CYCLE
+            cycle = read_cycle(reported.string(1)) if is_set else None
             return EdrxSetting(cycle, read_window(reported.string(3)) if reported.has(3) else None)
 
     async def set_edrx(self, cycle: timedelta | None) -> None:
@@ -240,18 +245,19 @@ class PowerManagement(ModemCore):
             CommandFailed: the module refused.
         """
         if cycle is None:
-            wanted, line = ["0"], "AT+CEDRXS=0"
+            # 3 forgets the value as well: some modules show it while eDRX is off.
+            wanted, line = _EDRX_OFF, "AT+CEDRXS=3"
         else:
-            wanted, line = [str(_NB_IOT), write_cycle(cycle)], f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
+            wanted, line = [[str(_NB_IOT), write_cycle(cycle)]], f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
 
         await self._write_if_different("AT+CEDRXS?", wanted, line)
 
-    async def _write_if_different(self, query: str, wanted: list[str], line: str) -> None:
-        """Write a setting that the module keeps in NVRAM, unless it has exactly these values already."""
+    async def _write_if_different(self, query: str, wanted: Sequence[list[str]], line: str) -> None:
+        """Write a setting that the module keeps in NVRAM, unless its values are among those wanted already."""
         command = self._verbatim(line)
         async with self._channel.turn() as turn:
             values = await self._settings.read_setting(turn, query)
-            if values is None or _without_empty_end(values) != _without_empty_end(wanted):
+            if values is None or _without_empty_end(values) not in [_without_empty_end(one) for one in wanted]:
                 await turn.execute(command)
                 self._settings.nvram_writes += 1
 

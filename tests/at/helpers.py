@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from bc260y_aio.at.commands import Attention, Command, SendData, SetDataFormat, Test
-from bc260y_aio.at.dce import DCE, Refused
+from bc260y_aio.at.dce import DCE, PromptedData, Refused
 from bc260y_aio.at.dte import DTE, NEED_DATA
 from bc260y_aio.at.responses import Response, Success
 from bc260y_aio.at.states import State
@@ -35,6 +35,7 @@ def read(dce: DCE, *data: bytes) -> list[Command | Refused]:
     for piece in data:
         dce.receive_data(piece)
         while (command := dce.next_event()) is not NEED_DATA:
+            assert not isinstance(command, PromptedData)
             commands.append(command)
 
     return commands

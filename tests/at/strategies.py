@@ -219,6 +219,7 @@ dialects = st.builds(
     ping_ttl=st.booleans(),
     ntp_prefix=st.sampled_from(["+QNTP", "+QNTIP"]),
     four_digit_year=st.booleans(),
+    four_digit_ntp=st.booleans(),
     ntp_colons=st.booleans(),
     stray_nul=st.booleans(),
     blank_lines=st.integers(0, 3),

@@ -168,7 +168,7 @@ def test_every_response_of_the_package_is_in_these_tests() -> None:
     new: list[type] = [Response]
     while new:
         kinds_below: list[type] = new.pop().__subclasses__()
-        found |= {kind.__name__ for kind in kinds_below if kind.__module__.startswith("bc260y_aio.")}
+        found |= {kind.__name__ for kind in kinds_below if kind.__module__.startswith("bc260y_aio.at.")}
         new += kinds_below
 
     assert {kind.__name__ for kind in {*RESPONSES, *KINDS, *ITS_OWN}} == found

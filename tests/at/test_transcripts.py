@@ -159,7 +159,7 @@ DIALECTS = {
     "variant-stray-nuls": Dialect(stray_nul=True),
     "variant-unquoted": Dialect(quoted_data=False),
     "variant-ping-ttl": Dialect(quoted_addresses=True),
-    "variant-long-year": Dialect(four_digit_year=True),
+    "variant-long-year": Dialect(four_digit_year=True, four_digit_ntp=True),
 }
 # These are of more than one dialect, or hold hex in lower case.
 NOT_WRITTEN = {"variant-no-space", "variant-single-cr-lf", "variant-errors"}

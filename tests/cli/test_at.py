@@ -47,15 +47,15 @@ async def test_all_that_the_module_answers_is_printed(capsys: pytest.CaptureFixt
 
 
 async def test_a_command_that_fails_is_status_1_and_the_next_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("AT+NONSENSE", "AT+CMEE=1", "AT+NONSENSE", "AT+CMEE=2", "AT+NONSENSE", "AT")
+    arguments = ("AT+NONSENSE", "AT+CMEE=1", "AT+QPLMNS", "AT+CMEE=2", "AT+QPLMNS", "AT")
 
     assert await run("at", *arguments, "--port", PORT) == 1
     assert capsys.readouterr().out.splitlines() == [
         "ERROR",
         "OK",
-        "+CME ERROR: 4",
+        "+CME ERROR: 3",
         "OK",
-        "+CME ERROR: operation not supported",
+        "+CME ERROR: operation not allowed",
         "OK",
     ]
 

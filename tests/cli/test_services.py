@@ -157,7 +157,7 @@ async def test_the_time_is_told_and_the_clock_left_alone(capsys: pytest.CaptureF
         assert capsys.readouterr().out == "2026-07-01 08:32:03+00:00\n"
         assert await run("ntp", "time.example", "60", "--port", emulator.url) == 0
         assert capsys.readouterr().out == "2026-07-01 08:31:00+00:00\n"
-        assert emulator.module.settings.clock_offset == timedelta(0)
+        assert emulator.nvram.clock_offset == 0
 
 
 async def test_the_clock_is_set_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

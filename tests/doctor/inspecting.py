@@ -11,13 +11,17 @@ SERVER: Final = ("echo.example", 7)
 EVERYTHING: Final = Options(allowed=frozenset(Impact), server=SERVER, time_server=("ntp.example", 123))
 
 
+# What a doctor that has not been told of the AT manual takes for granted: reports begin at once, and are not saved.
+MANNERS: Final = {"dsevent_at_once": True, "saves_reports": False}
+
+
 @contextlib.asynccontextmanager
 async def module(**settings: Any) -> AsyncIterator[Emulator]:
     """Start an emulated module whose network has an echo server."""
     network = Network()
     network.add_host(SERVER[0], EchoPeer())
     network.add_host("ntp.example", EchoPeer())
-    async with Emulator(network=network, line="memory", **settings) as emulator:
+    async with Emulator(network=network, line="memory", **MANNERS | settings) as emulator:
         yield emulator
 
 

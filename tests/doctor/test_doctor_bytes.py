@@ -78,11 +78,11 @@ CASES: list[tuple[str, Outcome, str, dict[str, tuple[Command, bytes]]]] = [
     ("space_after_colon", DIFFERS, "no space after +CCLK", {
         "a": (QueryClock(), b'\r\n+CCLK:"26/01/02,03:04:05"\r\n' + OK),
     }),
-    ("four_digit_year", DIFFERS, '+CCLK: "2026/01/02,03:04:05+00"', {
-        "query_CCCLK": (QueryClock(), b'\r\n+CCLK: "2026/01/02,03:04:05+00"\r\n' + OK),
+    ("four_digit_year", DIFFERS, '+CCLK: "26/01/02,03:04:05+00"', {
+        "query_CCCLK": (QueryClock(), b'\r\n+CCLK: "26/01/02,03:04:05+00"\r\n' + OK),
     }),
-    ("compact", DIFFERS, "\\r\\n between them", {
-        "identity": (read_verbatim("ATI"), b"\r\nQuectel_Ltd\r\nBC260Y-CN\r\nRevision: BC260YCNAAR01A02\r\n" + OK),
+    ("compact", DIFFERS, "\\r\\n\\r\\n between them", {
+        "identity": (read_verbatim("ATI"), b"\r\nQuectel_Ltd\r\n\r\nBC260Y-CN\r\n" + OK),
     }),
     ("compact", NOT_CHECKED, "ATI returned a single line", {
         "identity": (read_verbatim("ATI"), b"\r\nBC260Y\r\n" + OK),

@@ -48,13 +48,13 @@ def settings(emulator: Emulator) -> dict[str, Any]:
     return {
         "formats": (one.nvram.send_format, one.nvram.receive_format),
         "echo": one.writer.dce.echo_ending,
-        "errors": one.writer.error_level,
-        "registration": one.registration.mode,
-        "reports": (one.power_reports.is_on, one.power_reports.with_deep_sleep),
+        "errors": one.nvram.error_level,
+        "reports": {name: mode for name, mode in one.nvram.reports.items() if mode},
+        "configuration": {name: value for name, value in one.nvram.configuration.items() if value},
         "sleep": one.sleep.mode,
         "dns": one.settings.dns,
         "sockets": {number: socket.host for number, socket in one.sockets.items()},
-        "clock": one.settings.clock_offset,
+        "clock": one.nvram.clock_offset,
     }
 
 
@@ -62,11 +62,10 @@ def change_everything(emulator: Emulator) -> None:
     """Change every setting of a module from its default."""
     one = emulator.module
     one.nvram.send_format = PayloadFormat.HEX
-    one.writer.use_formats()
     one.writer.set_echo(on=False)
-    one.writer.error_level = CmeLevel.TEXT
-    one.registration.mode = 2
-    one.power_reports.is_on = True
+    one.nvram.error_level = CmeLevel.TEXT
+    one.nvram.reports = {"+CEREG": 2, "+QNBIOTEVENT": 1}
+    one.writer.use_settings()
     one.sleep.allow(2)
     one.settings.dns = replace(DNS_SERVERS, primary_ipv4="192.0.2.53", secondary_ipv6="2001:db8::53")
 
@@ -78,8 +77,8 @@ def change_everything(emulator: Emulator) -> None:
 async def test_an_effect_without_consent_does_not_happen(allowed: list[Impact]) -> None:
     async with module(sleep_after=10.0) as emulator:
         lines = Lines(emulator)
-        reports = emulator.module.power_reports
-        reports.is_on = reports.with_deep_sleep = Impact.SLEEP in allowed
+        emulator.nvram.configuration = {"dsevent": int(Impact.SLEEP in allowed)}
+        emulator.module.configuration.reset()
         received: list[bytes] = []
         emulator.line.transmit_filter = lambda data: received.append(data) or data  # type: ignore[func-returns-value]
         options = Options(allowed=frozenset(allowed), server=SERVER, time_server=SERVER)

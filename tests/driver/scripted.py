@@ -32,7 +32,7 @@ from bc260y_aio.at.commands import (
     Test,
 )
 from bc260y_aio.at.completions import SendResult, SocketClosed, SocketOpened
-from bc260y_aio.at.dce import DCE, Refused
+from bc260y_aio.at.dce import DCE, PromptedData, Refused
 from bc260y_aio.at.dte import NEED_DATA
 from bc260y_aio.at.information import AckStatus, DataFormat, Registration, RegistrationStatus, SleepSetting, SocketInfo
 from bc260y_aio.at.responses import Failure, Response, Success, Text
@@ -283,6 +283,7 @@ class Module(FarEnd):
         super().receive(data)
         self.dce.receive_data(data)
         while (command := self.dce.next_event()) is not NEED_DATA:
+            assert not isinstance(command, PromptedData)
             asyncio.get_running_loop().call_soon(self.send, self.dce.echo() + self._answer(command))
 
     def count(self, start: str) -> int:

@@ -164,7 +164,7 @@ async def test_an_acknowledgement_comes_one_round_trip_after_its_segment_left_th
             arrivals.append((connection.received, now()))
 
     network.add_host("sink.example", sink)
-    async with on_line(network) as (emulator, terminal):
+    async with on_line(network, send_buffer=16384, send_segments=18) as (emulator, terminal):
         await terminal.open(0, "sink.example")
         for _ in range(18):
             await terminal.ask(b'AT+QISEND=0,512,"%b"' % (b"x" * 512), b"SEND OK\r\n")

@@ -32,28 +32,6 @@ def network() -> Network:
     [
         (b"AT", b"\r\nOK\r\n"),
         (b"at", b"\r\nOK\r\n"),
-        (b"ATI", b"\r\nQuectel_Ltd\r\n\r\nQuectel_BC260Y-CN\r\n\r\nRevision: BC260YCNAAR01A03\r\n\r\nOK\r\n"),
-        (b"AT+CGMI", b"\r\nQuectel_Ltd\r\n\r\nOK\r\n"),
-        (b"AT+CGMM", b"\r\nQuectel_BC260Y-CN\r\n\r\nOK\r\n"),
-        (b"AT+CGMR", b"\r\nRevision: BC260YCNAAR01A03\r\n\r\nOK\r\n"),
-        (b"AT+CGSN", b"\r\n867997030012345\r\n\r\nOK\r\n"),
-        (b"AT+CGSN=1", b'\r\n+CGSN: "867997030012345"\r\n\r\nOK\r\n'),
-        (b"AT+CIMI", b"\r\n460001234567890\r\n\r\nOK\r\n"),
-        (b"AT+QCCID", b"\r\n+QCCID: 89860012345678901234\r\n\r\nOK\r\n"),
-        (b"AT+CSQ", b"\r\n+CSQ: 23,0\r\n\r\nOK\r\n"),
-        (b"AT+CESQ", b"\r\n+CESQ: 45,0,255,255,22,58\r\n\r\nOK\r\n"),
-        (b"AT+CPIN?", b"\r\n+CPIN: READY\r\n\r\nOK\r\n"),
-        (b"AT+CFUN?", b"\r\n+CFUN: 1\r\n\r\nOK\r\n"),
-        (b"AT+CMEE?", b"\r\n+CMEE: 0\r\n\r\nOK\r\n"),
-        (b"AT+IPR?", b"\r\n+IPR: 9600\r\n\r\nOK\r\n"),
-        (b"AT+CGATT?", b"\r\n+CGATT: 1\r\n\r\nOK\r\n"),
-        (b"AT+CEREG?", b"\r\n+CEREG: 0,1\r\n\r\nOK\r\n"),
-        (b"AT+CGPADDR?", b'\r\n+CGPADDR: 5,"10.46.18.102"\r\n\r\nOK\r\n'),
-        (b"AT+QSCLK?", b"\r\n+QSCLK: 1\r\n\r\nOK\r\n"),
-        (b"AT+CCLK?", b'\r\n+CCLK: "26/03/01,12:30:15+00"\r\n\r\nOK\r\n'),
-        (b'AT+QCFG="dsevent"', b'\r\n+QCFG: "dsevent",0\r\n\r\nOK\r\n'),
-        (b"AT+QNBIOTEVENT?", b"\r\n+QNBIOTEVENT: 0,1\r\n\r\nOK\r\n"),
-        (b"AT+CPSMS?", b'\r\n+CPSMS: 0,,,"00100001","00100100"\r\n\r\nOK\r\n'),
         (b"AT+QISTATE?", b"\r\nOK\r\n"),
         (b"AT+QICFG=?", b'\r\n+QICFG: "dataformat",(0,1),(0,1)\r\n\r\nOK\r\n'),
         (
@@ -67,7 +45,6 @@ def network() -> Network:
         (b"AT+QIDNSCFG=?", b"\r\n+QIDNSCFG: (0-11),<pridnsaddr>,<secdnsaddr>\r\n\r\nOK\r\n"),
         (b"AT+QPING=?", b"\r\n+QPING: (0-11),<host>,(1-255),(1-10),(32-1500)\r\n\r\nOK\r\n"),
         (b"AT+QNTP=?", b"\r\n+QNTP: (0-11),<server>,<port>,(0,1)\r\n\r\nOK\r\n"),
-        (b"AT+CEREG=?", b"\r\n+CEREG: (0-5)\r\n\r\nOK\r\n"),
     ],
 )
 async def test_a_query_is_answered(line: bytes, answer: bytes) -> None:
@@ -88,7 +65,6 @@ async def test_a_query_is_answered(line: bytes, answer: bytes) -> None:
         b"AT+CMEE",
         b"AT+CEREG=9",
         b"AT+IPR=123",
-        b"AT+IPR=0",
         b"AT+CGSN=9",
         b"AT+CFUN=7",
         b'AT+QICFG="colour"',
@@ -111,14 +87,26 @@ async def test_what_is_wrong_or_unknown_is_an_error(line: bytes) -> None:
     [
         (0, b"ERROR", b"ERROR"),
         (1, b"+CME ERROR: 4", b"+CME ERROR: 50"),
-        (2, b"+CME ERROR: operation not supported", b"+CME ERROR: incorrect parameters"),
+        (2, b"+CME ERROR: operation not supported", b"+CME ERROR: incorrect Parameters"),
     ],
 )
-async def test_errors_are_told_as_cmee_says(level: int, unknown: bytes, wrong: bytes) -> None:
-    async with on_line() as (_, terminal):
+async def test_a_variant_numbers_unknown_commands_and_wrong_parameters(
+    level: int, unknown: bytes, wrong: bytes
+) -> None:
+    async with on_line(parameter_errors=True) as (_, terminal):
         await terminal.ask(b"AT+CMEE=%d" % level)
         terminal.type(b"AT+FOO", b"AT+IPR=1")
         assert await terminal.hear() == b"\r\n" + unknown + b"\r\n\r\n" + wrong + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("level", "refused"), [(0, b"ERROR"), (1, b"+CME ERROR: 3"), (2, b"+CME ERROR: operation not allowed")]
+)
+async def test_only_errors_of_the_modules_function_are_numbered(level: int, refused: bytes) -> None:
+    async with on_line() as (_, terminal):
+        await terminal.ask(b"AT+CMEE=%d" % level)
+        terminal.type(b"AT+FOO", b"AT+IPR=1", b"AT+QICLOSE=0", b"AT+QPLMNS")
+        assert await terminal.hear() == b"\r\nERROR\r\n" * 3 + b"\r\n" + refused + b"\r\n"
 
 
 async def test_commands_are_counted_by_name() -> None:
@@ -156,8 +144,9 @@ async def test_dns_servers_are_set_by_the_kind_of_their_address() -> None:
 
 async def test_the_clock_can_be_set_and_goes_on() -> None:
     async with on_line(network()) as (_, terminal):
-        await terminal.ask(b'AT+CCLK="27/01/02,03:04:05+32"')
-        assert b'+CCLK: "27/01/01,19:04:05+00"' in await terminal.ask(b"AT+CCLK?")
+        await terminal.ask(b'AT+CCLK="2027/01/02,03:04:05+32"')
+        await asyncio.sleep(10)
+        assert b'+CCLK: "2027/01/02,03:04:05+32"' in await terminal.ask(b"AT+CCLK?")
 
 
 async def test_sleep_plans_are_stored() -> None:
@@ -223,16 +212,16 @@ async def test_a_module_that_boots_says_so_to_the_first_who_listens() -> None:
 
 async def test_a_restart_brings_back_the_settings_of_a_start() -> None:
     async with on_line() as (emulator, terminal):
-        for line in (b"AT+CMEE=2", b"AT+CEREG=2", b"AT+QSCLK=0", b'AT+QICFG="dataformat",1,1'):
+        for line in (b"AT+CMEE=2", b"AT+QSCLK=0", b'AT+QICFG="dataformat",1,1', b'AT+CGDCONT=1,"IP"'):
             await terminal.ask(line)
 
         assert await terminal.ask(b"AT+QRST=1", ADDRESS) == b"\r\nOK\r\n" + BOOT + ADDRESS
-        assert await terminal.ask(b"AT+CMEE?") == b"AT+CMEE?\r\n+CMEE: 0\r\n\r\nOK\r\n"
+        assert await terminal.ask(b"AT+CMEE?") == b"AT+CMEE?\r\n+CMEE: 2\r\n\r\nOK\r\n"
         await terminal.ask(b"ATE0")
         assert b"+QSCLK: 1\r\n" in await terminal.ask(b"AT+QSCLK?")
-        assert b"+CEREG: 0,1\r\n" in await terminal.ask(b"AT+CEREG?")
         assert b",1,1\r\n" in await terminal.ask(b'AT+QICFG="dataformat"')
-        assert emulator.module.nvram_writes == 1
+        assert await terminal.ask(b"AT+CGDCONT?") == b'\r\n+CGDCONT: 0,"IP"\r\n\r\nOK\r\n'
+        assert emulator.module.nvram_writes == 2
 
 
 async def test_a_booting_module_hears_nothing() -> None:
@@ -258,7 +247,7 @@ async def test_a_second_restart_during_the_first_begins_anew() -> None:
 async def test_registration_is_told_as_cereg_says() -> None:
     async with on_line(registration_delay=10.0) as (emulator, terminal):
         assert b"+CEREG: 0,2\r\n" in await terminal.ask(b"AT+CEREG?")
-        assert await terminal.ask(b"AT+CGPADDR?") == b"\r\nOK\r\n"
+        assert await terminal.ask(b"AT+CGPADDR?") == b"\r\n+CGPADDR: 0\r\n\r\nOK\r\n"
         await terminal.ask(b"AT+CEREG=1")
         assert await terminal.hear(15) == b"\r\n+CEREG: 1\r\n" + ADDRESS
 
@@ -300,14 +289,11 @@ def state(emulator: Emulator) -> Power:
     return emulator.module.sleep.state
 
 
-async def reports_on(terminal: Terminal) -> None:
-    await terminal.ask(b'AT+QCFG="dsevent",1')
-    await terminal.ask(b"AT+QNBIOTEVENT=1,1")
+REPORTS: dict[str, Any] = {"nvram": Nvram(configuration={"dsevent": 1})}
 
 
 async def test_a_module_sleeps_when_the_line_has_been_quiet() -> None:
-    async with on_line(network(), sleep_after=10.0) as (emulator, terminal):
-        await reports_on(terminal)
+    async with on_line(network(), sleep_after=10.0, **REPORTS) as (emulator, terminal):
         assert await terminal.hear(9.9) == b""
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
         assert await terminal.hear(9.9) == b""
@@ -327,8 +313,7 @@ async def test_a_module_that_may_not_sleep_does_not() -> None:
 
 
 async def test_the_command_that_wakes_the_module_is_lost() -> None:
-    async with on_line(network(), wake_time=0.3) as (emulator, terminal):
-        await reports_on(terminal)
+    async with on_line(network(), wake_time=0.3, **REPORTS) as (emulator, terminal):
         emulator.sleep()
         assert await terminal.hear() == ENTER
 
@@ -417,12 +402,17 @@ async def test_a_restart_ends_sleep() -> None:
     [
         ({"blank_lines": 1}, b"AT+CSQ", b"\r\n\r\n+CSQ: 23,0\r\n\r\n\r\nOK\r\n"),
         ({"space_after_colon": False}, b"AT+CEREG?", b"\r\n+CEREG:0,1\r\n\r\nOK\r\n"),
-        ({"four_digit_year": True}, b"AT+CCLK?", b'\r\n+CCLK: "2026/03/01,12:30:15+00"\r\n\r\nOK\r\n'),
+        ({"four_digit_year": False}, b"AT+CCLK?", b'\r\n+CCLK: "26/03/01,12:30:15+00"\r\n\r\nOK\r\n'),
+        ({"quoted_clock": False}, b"AT+CCLK?", b"\r\n+CCLK: 2026/03/01,12:30:15+00\r\n\r\nOK\r\n"),
         (
-            {"compact": True},
+            {"compact": False},
             b"ATI",
-            b"\r\nQuectel_Ltd\r\nQuectel_BC260Y-CN\r\nRevision: BC260YCNAAR01A03\r\n\r\nOK\r\n",
+            b"\r\nQuectel_Ltd\r\n\r\nQuectel_BC260Y-CN\r\n\r\nRevision: BC260YCNAAR01A03\r\n\r\nOK\r\n",
         ),
+        ({"address_context": 5}, b"AT+CGPADDR?", b'\r\n+CGPADDR: 5,"10.46.18.102"\r\n\r\nOK\r\n'),
+        ({"quoted_pdp_address": False}, b"AT+CGPADDR?", b"\r\n+CGPADDR: 0,10.46.18.102\r\n\r\nOK\r\n"),
+        ({"quoted_imei": True}, b"AT+CGSN=1", b'\r\n+CGSN: "867997030012345"\r\n\r\nOK\r\n'),
+        ({"edrx_value_when_off": False}, b"AT+CEDRXS?", b"\r\n+CEDRXS: 0\r\n\r\nOK\r\n"),
         ({"firmware": "R02A01"}, b"AT+CGMR", b"\r\nRevision: BC260YCNAAR02A01\r\n\r\nOK\r\n"),
         ({"firmware": "R01A02"}, b"AT+QPING=?", b"\r\n+QPING: (0-11),<host>,(1-255),(1-10),(32-200)\r\n\r\nOK\r\n"),
     ],

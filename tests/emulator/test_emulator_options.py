@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from bc260y_aio.at.responses import STANDARD, CmeLevel, Dialect
 from bc260y_aio.emulator import Currents, Emulator, Faults, Network, Options
-from bc260y_aio.emulator.describe import described
+from bc260y_aio.emulator.describe import describe_options
+from bc260y_aio.emulator.firmware import MANUAL_DIALECT
+from bc260y_aio.emulator.variants import Variants
 
 # An option as it stands in a URL, and what it means.
 IN_URLS: list[tuple[str, str, object]] = [
@@ -53,7 +55,34 @@ IN_URLS: list[tuple[str, str, object]] = [
     ("boot_time", "3", 3.0),
     ("registration_delay", "8", 8.0),
     ("firmware", "R02A01", "R02A01"),
+    ("model", "BC660K-GL", "BC660K-GL"),
     ("sockets", "256", 256),
+    ("imsi", "460011234567890", "460011234567890"),
+    ("iccid", "89860112345678901234", "89860112345678901234"),
+    ("sim", "pin", "pin"),
+    ("pin", "4321", "4321"),
+    ("puk", "87654321", "87654321"),
+    ("registration", "roaming", "roaming"),
+    ("battery_mv", "3600", 3600),
+    ("adc_mv", "12", 12),
+    ("rsrp", "-100", -100),
+    ("rsrq", "-12", -12),
+    ("snr", "-3", -3),
+    ("send_segments", "3", 3),
+    ("answer_jitter", "0.02", 0.02),
+    ("address_context", "5", 5),
+    ("quoted_pdp_address", "0", False),
+    ("quoted_clock", "0", False),
+    ("quoted_imei", "1", True),
+    ("cscon_space", "0", False),
+    ("parameter_errors", "1", True),
+    ("socket_errors", "1", True),
+    ("dsevent_at_once", "1", True),
+    ("saves_reports", "0", False),
+    ("keeps_omitted", "0", False),
+    ("edrx_value_when_off", "0", False),
+    ("light_sleep_loses", "0", False),
+    ("strict_search", "1", True),
     ("imei", "123456789012345", "123456789012345"),
     ("address", "10.0.0.7", "10.0.0.7"),
     ("open_timeout", "5", 5.0),
@@ -72,11 +101,12 @@ IN_URLS: list[tuple[str, str, object]] = [
     ("quoted_addresses", "1", True),
     ("ping_ttl", "0", False),
     ("ntp_prefix", "+QNTIP", "+QNTIP"),
-    ("four_digit_year", "1", True),
+    ("four_digit_year", "0", False),
+    ("four_digit_ntp", "1", True),
     ("ntp_colons", "1", True),
     ("stray_nul", "1", True),
     ("blank_lines", "2", 2),
-    ("compact", "1", True),
+    ("compact", "0", False),
     ("cme", "2", CmeLevel.TEXT),
     ("send_fail_taken", "0.1", 0.1),
     ("send_fail_dropped", "0.1", 0.1),
@@ -113,7 +143,7 @@ IN_URLS: list[tuple[str, str, object]] = [
 
 
 def value_of(options: Options, name: str) -> Any:
-    for place in (options, options.dialect, options.currents, options.faults):
+    for place in (options, options.dialect, options.variants, options.currents, options.faults):
         if hasattr(place, name):
             return getattr(place, name)
 
@@ -132,14 +162,14 @@ def test_an_option_can_be_given_in_a_url_and_as_an_argument(name: str, text: str
 
 
 def test_the_list_above_names_every_option() -> None:
-    kinds: tuple[Any, ...] = (Options, Dialect, Currents, Faults)
+    kinds: tuple[Any, ...] = (Options, Dialect, Variants, Currents, Faults)
     names = {field.name for kind in kinds for field in dataclasses.fields(kind) if field.init}
 
-    assert {name for name, _, _ in IN_URLS} == names - {"dialect", "currents", "faults"}
+    assert {name for name, _, _ in IN_URLS} == names - {"dialect", "variants", "currents", "faults"}
 
 
 def test_every_option_is_described() -> None:
-    told = list(described())
+    told = list(describe_options())
 
     assert [one.name for one in told if not one.meaning] == []
     assert sorted(one.name for one in told) == sorted(name for name, _, _ in IN_URLS)
@@ -245,8 +275,12 @@ def test_a_given_network_takes_over_what_is_named_and_nothing_else() -> None:
 
 
 def test_a_firmware_brings_its_dialect_along_and_what_is_named_goes_before_it() -> None:
-    assert Options.of(firmware="R01A02").dialect == Dialect(stray_nul=True, ping_ttl=False)
-    assert Options.of(firmware="R01A02", stray_nul=False).dialect == Dialect(ping_ttl=False)
+    old = dataclasses.replace(MANUAL_DIALECT, stray_nul=True, ping_ttl=False)
+    assert Options.of(firmware="R01A02").dialect == old
+    assert Options.of(firmware="R01A02", stray_nul=False).dialect == dataclasses.replace(old, stray_nul=False)
+    assert Options.of(firmware="guide").dialect == STANDARD
+    assert Options.of(firmware="guide").variants.address_context == 5
+    assert Options.of(firmware="guide", address_context=0).variants.address_context == 0
     assert Options.of(dialect=STANDARD, firmware="R01A02").dialect == STANDARD
 
 

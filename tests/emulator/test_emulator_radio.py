@@ -369,7 +369,7 @@ async def test_after_the_active_time_the_radio_sleeps_and_what_comes_is_held_bac
 
 
 async def test_the_periodic_update_brings_what_was_held_back_and_wakes_a_module_in_deep_sleep() -> None:
-    async with with_socket(sleep_after=5.0) as (bench, connection):
+    async with with_socket(sleep_after=5.0, dsevent_at_once=True) as (bench, connection):
         radio, module = bench.emulator.radio, bench.emulator.module
         await wake(bench)
         for line in (b"AT+QNBIOTEVENT=1,1", b'AT+QCFG="dsevent",1', PSM):
@@ -412,9 +412,9 @@ async def test_a_network_may_refuse_psm() -> None:
 
 
 async def test_psm_without_an_active_time_is_not_asked_for_and_one_of_no_time_begins_at_once() -> None:
-    async with with_socket() as (bench, _):
+    async with with_socket(keeps_omitted=False) as (bench, _):
         await bench.terminal.ask(b'AT+CPSMS=1,,,"00101100"')
-        await bench.terminal.hear(100)
+        await bench.terminal.hear(1000)
         assert state_of(bench)[1] == "IDLE"
         await bench.terminal.ask(b'AT+CPSMS=1,,,"00101100","00000000"')
         await bench.emulator.radio.released()
@@ -424,7 +424,7 @@ async def test_psm_without_an_active_time_is_not_asked_for_and_one_of_no_time_be
         assert state_of(bench)[1] == "IDLE"
 
 
-@pytest.mark.parametrize("line", [b'AT+CPSMS=1,,,"2"', b'AT+CPSMS=1,,,,"11"', b'AT+CEDRXS=1,5,"0000"'])
+@pytest.mark.parametrize("line", [b'AT+CPSMS=1,,,"2"', b'AT+CPSMS=1,,,,"11"', b'AT+CEDRXS=1,5,"000"'])
 async def test_times_that_cannot_be_are_refused(line: bytes) -> None:
     async with on_line() as (emulator, terminal):
         assert await terminal.ask(line, b"ERROR\r\n") == b"\r\nERROR\r\n"

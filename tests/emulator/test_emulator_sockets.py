@@ -62,7 +62,7 @@ async def test_a_module_may_be_given_more_sockets() -> None:
 
 
 async def test_a_connect_id_in_use_is_refused_at_once() -> None:
-    async with on_line(network(), cme=1) as (_, terminal):
+    async with on_line(network(), cme=1, socket_errors=True) as (_, terminal):
         await terminal.open(0, "echo.example")
         line = b'AT+QIOPEN=0,0,"TCP","echo.example",7'
         assert await terminal.ask(line, b"563\r\n") == b"\r\n+CME ERROR: 563\r\n"

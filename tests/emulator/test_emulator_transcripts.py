@@ -93,6 +93,7 @@ async def play(script: transcript.Transcript, *, until: str | None = None, witho
     """Type what the guide's DTE said, and hear what its module did, to the byte."""
     network = GuideNetwork()
     settings: dict[str, Any] = {
+        "firmware": "guide",
         "address": "10.177.135.245",
         "ping_ttl": False,
         "ntp_prefix": "+QNTIP",

@@ -211,7 +211,7 @@ def ports_to(*emulators: Emulator) -> Iterator[None]:
 async def powered(hosts: Hosts | None = None, **settings: Any) -> AsyncIterator[tuple[Emulator, Hosts]]:
     """Set up a module that nobody has opened yet, on a line in memory unless the settings say otherwise."""
     hosts = hosts or Hosts()
-    settings.setdefault("line", "memory")
+    settings = {"line": "memory", "firmware": "guide"} | settings
     async with Emulator(network=hosts.network, **settings) as emulator:
         with ports_to(emulator) if emulator.options.line == "memory" else contextlib.nullcontext():
             yield emulator, hosts

@@ -286,5 +286,5 @@ async def test_settings_of_the_network_are_written_only_when_they_differ() -> No
         await bench.modem.set_edrx(None)
         assert [line for line in bench.wire.commands if line.startswith((b"AT+CPSMS=", b"AT+CEDRXS="))][2:] == [
             b"AT+CPSMS=0",
-            b"AT+CEDRXS=0",
+            b"AT+CEDRXS=3",
         ]

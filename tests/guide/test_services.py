@@ -309,7 +309,7 @@ async def test_the_clock_can_be_set_by_the_answer_and_is_left_alone_otherwise() 
 
 async def test_the_network_sets_the_clock_at_registration() -> None:
     async with on_air(registration_delay=10.0) as bench:
-        await bench.modem.execute('AT+CCLK="00/01/01,00:00:00+00"')
+        await bench.modem.execute('AT+CCLK="2000/01/01,00:00:00+00"')
         assert (await bench.modem.clock()).year == 2000
         bench.emulator.restart()
         await quiet(15)
@@ -318,7 +318,7 @@ async def test_the_network_sets_the_clock_at_registration() -> None:
 
 async def test_a_clock_in_another_zone_is_aware_of_it() -> None:
     async with on_air() as bench:
-        await bench.modem.execute('AT+CCLK="26/03/01,20:30:15+32"')
+        await bench.modem.execute('AT+CCLK="2026/03/01,20:30:15+32"')
         told = await bench.modem.clock()
         assert told == datetime(2026, 3, 1, 20, 30, 15, tzinfo=timezone(timedelta(hours=8)))
 

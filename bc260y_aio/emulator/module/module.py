@@ -7,16 +7,22 @@ from datetime import datetime
 from typing import Any
 
 from ...at.commands import CloseSocket, Command, SendData
-from ...at.dce import Refused
+from ...at.dce import PromptedData, Refused
 from ...at.responses import Response
-from ...at.urcs import PowerEvent, Restarted, Unrecognised
+from ...at.urcs import PowerEvent, Restarted
 from ..faults import Faults
 from ..line import Line
 from ..network import Network
 from ..options import Options
 from ..radio import RadioState
-from .commands import COMMANDS
+from .commands import COMMANDS, COMMANDS_R02A01
+from .commands.clock import zone_urc
+from .commands.network_selection import optimisations_urc
+from .commands.table import refuse
+from .configuration import Configuration
+from .contexts import Contexts
 from .interpreter import CommandInterpreter
+from .lines import BareUrc, ParameterUrc
 from .nvram import Nvram
 from .parts import Parts, VolatileSettings
 from .power import Power, Sleep
@@ -25,6 +31,7 @@ from .radio_link import RadioLink
 from .random_faults import RandomFaults
 from .registration import Registration
 from .response_writer import ResponseWriter
+from .sim import Sim, SimState
 from .sockets import ModuleSocket
 from .tcpip import Sent, TcpIp
 
@@ -47,6 +54,9 @@ class Module:
         registration: its registration with the network.
         power_reports: which power events it reports.
         settings: the settings that a restart loses.
+        configuration: the functions of AT+QCFG.
+        contexts: its PDP contexts.
+        sim: its SIM.
         writer: writes answers, completions and URCs.
     """
 
@@ -57,6 +67,9 @@ class Module:
         self.nvram = nvram
         self.faults = faults
         self.settings = VolatileSettings()
+        self.configuration = Configuration(options, nvram)
+        self.contexts = Contexts()
+        self.sim = Sim(options)
         self._tasks: dict[asyncio.Task[None], None] = {}
         self._startup: asyncio.TimerHandle | None = None
         link = RadioLink(options, network, nvram, self._radio_changed)
@@ -64,8 +77,10 @@ class Module:
         self.sleep = Sleep(options, self._sleep_changed, self._write, link.allows_deep_sleep)
         self.random_faults = RandomFaults(options, faults, network, self.sleep, self.restart)
         self.writer = ResponseWriter(options, line, nvram, faults, self.sleep, self.random_faults)
-        self.power_reports = PowerReports(self.radio, self.sleep, self.writer)
-        self.registration = Registration(options, self.radio, self.writer)
+        self.power_reports = PowerReports(self.radio, self.sleep, self.writer, nvram, self.configuration)
+        self.registration = Registration(options, network, nvram, self.sim, self.radio, self.writer)
+        self.registration.registered, self.registration.left = self._registered, self.contexts.detach
+        self.registration.rejected = self._rejected
         self.tcpip = TcpIp(
             options,
             line,
@@ -76,6 +91,7 @@ class Module:
             writer=self.writer,
             random_faults=self.random_faults,
         )
+        self._commands = COMMANDS_R02A01 if options.firmware == "R02A01" else COMMANDS
         self._parts = self._joined()
         self._interpreter = CommandInterpreter(options, faults, self.writer, self._carry_out, self._is_blocked)
         self.tcpip.completed = self._interpreter.resume
@@ -89,6 +105,9 @@ class Module:
             network=self.network,
             nvram=self.nvram,
             settings=self.settings,
+            configuration=self.configuration,
+            contexts=self.contexts,
+            sim=self.sim,
             faults=self.faults,
             writer=self.writer,
             sleep=self.sleep,
@@ -98,6 +117,7 @@ class Module:
             tcpip=self.tcpip,
             restart=self.restart,
             run=self._run,
+            answer_later=self._answer_later,
         )
 
     def __repr__(self) -> str:
@@ -151,6 +171,7 @@ class Module:
     def start(self) -> None:
         """Run, as if it had been running for a while."""
         self.sleep.start()
+        self._apply_settings()
         self.registration.start()
 
     def restart(self) -> None:
@@ -172,15 +193,19 @@ class Module:
         for task in self._tasks:
             task.cancel()
 
+        self.nvram.forget_reports()
         self.registration.reset()
         self.power_reports.reset()
         self.settings.reset()
+        self.contexts.detach()
+        self.sim.reset()
         self.writer.reset()
 
     async def close(self) -> None:
         """Lose power for good, and leave nothing behind: no task, no timer, no descriptor."""
         self.stop()
         self.random_faults.close()
+        self.registration.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -190,15 +215,28 @@ class Module:
         """Switch the radio off: the network and every connection are gone."""
         self._parts.go_off_air()
 
+    def _apply_settings(self) -> None:
+        """Put into force what a start takes from the NVRAM."""
+        self.writer.use_settings()
+        self.configuration.reset()
+        self.contexts.reset(*self.nvram.context[:2])
+        self.sleep.lock = self.configuration.sleep_lock
+        self.sleep.is_woken_by_line = bool(self.configuration.in_force("wakeupRXD"))
+        # AT+COPS=2 is not saved.
+        if self.nvram.operator[0] == 2:
+            self.nvram.operator = (0, "")
+
     def _booted(self) -> None:
         self._startup = None
+        self._apply_settings()
         self.sleep.start()
         # It does not fall asleep before it has reported its start; and these lines are never late, as URCs may be.
         self.sleep.allow(0)
         self.writer.notify_at_once(Restarted())
         self.sleep.allow(1)
-        for line in (Unrecognised("+CFUN: 1"), Unrecognised("+CPIN: READY")):
-            self.writer.notify_at_once(line)
+        self.writer.notify_at_once(BareUrc(f"+CFUN: {self.nvram.function}"))
+        if self.sim.state is not SimState.ABSENT:
+            self.writer.notify_at_once(BareUrc(f"+CPIN: {self.sim.state}"))
 
         self.registration.search()
 
@@ -209,13 +247,29 @@ class Module:
                 self._interpreter.drop()
                 self.writer.drop_commands()
                 self.tcpip.forget_connections()
+                self.contexts.reset(*self.nvram.context[:2])
                 self.radio.follow(asleep=True)
             case Power.WAKING, Power.AWAKE:
                 self.radio.follow(asleep=False)
                 self.power_reports.report(PowerEvent.EXIT_DEEP_SLEEP, *self.power_reports.psm_events())
                 self.tcpip.pump()
 
+    def _registered(self) -> None:
+        self.contexts.attach()
+        # The network sets the clock (manual 10.1).
+        self.nvram.clock_offset, self.nvram.time_zone = 0.0, ()
+        urcs = [zone_urc(self._parts)]
+        urcs += [optimisations_urc()] if self.nvram.report_mode("+CCIOTOPT") else []
+        for urc in urcs:
+            if urc is not None:
+                self.writer.notify(urc)
+
+    def _rejected(self) -> None:
+        self.contexts.detach()
+        self.tcpip.break_connections()
+
     def _radio_changed(self, before: RadioState) -> None:
+        self._report_connection(before)
         if self.radio.state is RadioState.PSM:
             self.power_reports.report_psm()
             self.sleep.recheck()
@@ -225,6 +279,16 @@ class Module:
 
             self.power_reports.report_psm()
 
+    def _report_connection(self, before: RadioState) -> None:
+        is_connected = self.radio.state is RadioState.CONNECTED
+        if is_connected is (before is RadioState.CONNECTED) or not self.nvram.report_mode("+CSCON"):
+            return
+
+        has_space = self.options.variants.cscon_space
+        self.writer.notify(
+            ParameterUrc("+CSCON", f"{is_connected:d}") if has_space else BareUrc(f"+CSCON:{is_connected:d}")
+        )
+
     # Commands and responses
 
     def _receive(self, data: bytes) -> None:
@@ -232,11 +296,23 @@ class Module:
         if data:
             self._interpreter.receive(data)
 
-    def _is_blocked(self, command: Command | Refused) -> bool:
-        return isinstance(command, SendData | CloseSocket) and self.tcpip.is_waiting
+    def _is_blocked(self, command: Command | Refused | PromptedData) -> bool:
+        return isinstance(command, SendData | CloseSocket | PromptedData) and self.tcpip.is_waiting
 
-    def _carry_out(self, command: Command | Refused) -> None:
-        COMMANDS.carry_out(self._parts, command)
+    def _carry_out(self, command: Command | Refused | PromptedData) -> None:
+        self._commands.carry_out(self._parts, command)
+
+    def _answer_later(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        self._interpreter.hold()
+        self._run(name, self._answer_in_the_end(work))
+
+    async def _answer_in_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as exc:
+            refuse(self._parts, exc)
+        finally:
+            self._interpreter.release()
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=f"bc260y-emulator.module{name}")

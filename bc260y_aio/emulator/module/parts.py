@@ -1,8 +1,8 @@
 """The parts of a module that its commands work on."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from ...at.information import DnsServers
@@ -11,11 +11,14 @@ from ..line import Line
 from ..network import Network
 from ..options import Options
 from ..radio import Radio
+from .configuration import Configuration
+from .contexts import Contexts
 from .nvram import Nvram
 from .power import Sleep
 from .power_reports import PowerReports
 from .registration import Registration
 from .response_writer import ResponseWriter
+from .sim import Sim
 from .tcpip import TcpIp
 
 # The servers that a module asks until others are set (guide 4.5).
@@ -27,20 +30,16 @@ class VolatileSettings:
     """The settings that a restart loses.
 
     Attributes:
-        function: the value of AT+CFUN: 1 on the air, 0 off it.
         dns: the DNS servers.
-        clock_offset: how far the module's clock is ahead of the network's.
+        prompted: the connectID for which AT+QISEND has prompted for data.
     """
 
-    function: int = 1
     dns: DnsServers = DNS_SERVERS
-    clock_offset: timedelta = field(default_factory=timedelta)
+    prompted: int = 0
 
     def reset(self) -> None:
         """Take the settings of a start."""
-        self.function = 1
         self.dns = DNS_SERVERS
-        self.clock_offset = timedelta()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -53,6 +52,9 @@ class Parts:
         network: the network it reaches.
         nvram: the settings that a restart keeps.
         settings: the settings that it loses.
+        configuration: the functions of AT+QCFG.
+        contexts: its PDP contexts.
+        sim: its SIM.
         faults: what goes wrong.
         writer: writes answers, completions and URCs.
         sleep: how awake it is.
@@ -62,6 +64,8 @@ class Parts:
         tcpip: its sockets.
         restart: restarts it.
         run: runs a coroutine under a name until it ends or the module stops.
+        answer_later: the same, and no other command is carried out before it has answered this one. An error that it
+            raises is the answer.
     """
 
     options: Options
@@ -69,6 +73,9 @@ class Parts:
     network: Network
     nvram: Nvram
     settings: VolatileSettings
+    configuration: Configuration
+    contexts: Contexts
+    sim: Sim
     faults: Faults
     writer: ResponseWriter
     sleep: Sleep
@@ -78,6 +85,7 @@ class Parts:
     tcpip: TcpIp
     restart: Callable[[], None]
     run: Callable[[str, Coroutine[Any, Any, None]], None]
+    answer_later: Callable[[str, Coroutine[Any, Any, None]], None]
 
     def go_off_air(self) -> None:
         """Switch the radio off: the network and every connection are gone."""
@@ -87,5 +95,7 @@ class Parts:
 
     @property
     def now(self) -> datetime:
-        """The time of the module's clock."""
-        return self.network.now() + self.settings.clock_offset
+        """The time of the module's clock, in its zone."""
+        now = self.network.now() + timedelta(seconds=self.nvram.clock_offset)
+        zone = self.nvram.time_zone
+        return now.astimezone(timezone(timedelta(minutes=15 * zone[0]))) if zone else now

@@ -25,14 +25,16 @@ class Sleep:
     """The sleep of a module: a state, and the timers that change it.
 
     Args:
-        options: how long things take.
+        options: how long waking up takes, and what light sleep loses.
         changed: called with the state before, once it has changed.
         answer: called with the bytes by which a module answers that wakes from light sleep.
         is_allowed: returns whether the radio allows deep sleep; :meth:`recheck` is to be called when that changes.
 
     Attributes:
         state: how awake the module is.
-        mode: what AT+QSCLK was set to: 0 no sleep, 1 deep sleep, 2 light sleep.
+        mode: the value of AT+QSCLK: 0 no sleep, 1 deep sleep, 2 light sleep.
+        lock: how long after the last byte the module falls asleep, in seconds; None: never by itself.
+        is_woken_by_line: bytes on the line wake the module from deep sleep (AT+QCFG="wakeupRXD").
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Sleep:
         self._lost: bytes | None = None
         self.state = Power.OFF
         self.mode = 1
+        self.lock = options.sleep_after
+        self.is_woken_by_line = True
 
     def __repr__(self) -> str:
         return f"<Sleep {self.state.name} mode={self.mode}>"
@@ -88,22 +92,22 @@ class Sleep:
 
     def restart_timer(self) -> None:
         """Begin the time until sleep anew, since something happens on the line."""
-        if self._options.sleep_after is None or not self.mode or self.state is not Power.AWAKE:
+        if self.lock is None or not self.mode or self.state is not Power.AWAKE:
             return
 
         loop = asyncio.get_running_loop()
         self._last = loop.time()
         if self._timer is None:
-            self._timer = loop.call_at(self._last + self._options.sleep_after, self._expire)
+            self._timer = loop.call_at(self._last + self.lock, self._expire)
 
     def _expire(self) -> None:
         self._timer = None
-        if self._options.sleep_after is None or not self.mode or self.state is not Power.AWAKE:
+        if self.lock is None or not self.mode or self.state is not Power.AWAKE:
             return
 
         # One timer for any number of restarts: when it expires, it may have to be set anew.
         loop = asyncio.get_running_loop()
-        due = self._last + self._options.sleep_after
+        due = self._last + self.lock
         if loop.time() + 1e-6 < due:
             self._timer = loop.call_at(due, self._expire)
         elif not (is_deep := self.mode == 1 and not self._options.light_sleep) or self._is_allowed():
@@ -126,12 +130,14 @@ class Sleep:
         match self.state:
             case Power.OFF:
                 return b""
+            case Power.DEEP_SLEEP if not self.is_woken_by_line:
+                return b""
             case Power.DEEP_SLEEP | Power.WAKING:
                 self._lost = None if data.endswith((b"\r", b"\n")) else b""
                 self.wake()
                 return b""
             case Power.LIGHT_SLEEP:
-                self._lost = b"\r\n"
+                self._lost = b"\r\n" if self._options.variants.light_sleep_loses else None
                 self._change(Power.AWAKE)
 
         self.restart_timer()

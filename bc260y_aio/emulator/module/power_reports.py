@@ -1,9 +1,13 @@
-"""The ``+QNBIOTEVENT`` URCs: deep sleep and PSM begin and end (guide 4.3.9)."""
+"""The ``+QNBIOTEVENT`` URCs: deep sleep and PSM begin and end (manual 8.6, 9.5; guide 4.3.9)."""
+
+# AT+QNBIOTEVENT switches those of PSM, and AT+QCFG="dsevent" those of deep sleep. Neither needs the other.
 
 from typing import Final
 
 from ...at.urcs import PowerChanged, PowerEvent
 from ..radio import Radio, RadioState
+from .configuration import Configuration
+from .nvram import Nvram
 from .power import Sleep
 from .response_writer import ResponseWriter
 
@@ -17,31 +21,35 @@ class PowerReports:
         radio: the module's radio.
         sleep: the module's sleep.
         writer: writes the URCs.
-
-    Attributes:
-        is_on: ``+QNBIOTEVENT`` URCs are switched on (AT+QNBIOTEVENT).
-        with_deep_sleep: those of deep sleep are among them (AT+QCFG="dsevent").
+        nvram: whether the URCs of PSM are on.
+        configuration: whether those of deep sleep are on.
     """
 
-    def __init__(self, radio: Radio, sleep: Sleep, writer: ResponseWriter) -> None:
+    def __init__(
+        self, radio: Radio, sleep: Sleep, writer: ResponseWriter, nvram: Nvram, configuration: Configuration
+    ) -> None:
+        self._nvram = nvram
+        self._configuration = configuration
         self._radio = radio
         self._sleep = sleep
         self._writer = writer
         self._is_psm_reported = False
-        self.is_on = False
-        self.with_deep_sleep = False
 
     def reset(self) -> None:
-        """Take the settings of a start."""
+        """Forget what was reported."""
         self._is_psm_reported = False
-        self.is_on = False
-        self.with_deep_sleep = False
 
     def report(self, *events: PowerEvent) -> None:
         """Write a URC for each event that is switched on."""
-        reported = [PowerChanged(event) for event in events if self.with_deep_sleep or event in _ABOUT_PSM]
-        if self.is_on and reported:
+        reported = [PowerChanged(event) for event in events if self._is_on(event)]
+        if reported:
             self._writer.report(*reported)
+
+    def _is_on(self, event: PowerEvent) -> bool:
+        if event in _ABOUT_PSM:
+            return bool(self._nvram.report_mode("+QNBIOTEVENT"))
+
+        return bool(self._configuration.in_force("dsevent"))
 
     def report_psm(self) -> None:
         """Report that PSM has begun or ended, unless that was reported or the module cannot write."""

@@ -52,7 +52,7 @@ class ResponseWriter:
         # Responses that do not answer the command just read are written by a DCE that has read none.
         self._urc_dce = DCE(options.dialect)
         self._urcs.clear()
-        self.use_formats()
+        self.use_settings()
 
     def drop_commands(self) -> None:
         """Forget the bytes of commands that were received; the settings stay."""
@@ -62,7 +62,15 @@ class ResponseWriter:
     # Answers
 
     def answer(self, *responses: Response) -> None:
-        """Answer the command at hand: information, the final result code, and perhaps its completion."""
+        """Answer the command at hand: information, the final result code, and perhaps its completion.
+
+        Of several commands in a line only the last is answered with OK. One that fails ends the line.
+        """
+        if any(isinstance(one, Failure) for one in responses):
+            self.dce.drop_line()
+        elif self.dce.has_more:
+            responses = tuple(one for one in responses if not isinstance(one, Success))
+
         if self._faults.occurs("answer_lost"):
             return
 
@@ -77,9 +85,25 @@ class ResponseWriter:
 
         self.write(data)
 
-    def refuse(self, code: int, text: str = "") -> None:
-        """Answer the command at hand with an error."""
-        self.answer(Failure(code, text or ErrorCode(code).meaning))
+    def succeed(self) -> None:
+        """Answer the command at hand with OK."""
+        self.answer(Success())
+
+    def refuse(self, code: int | None = None, text: str = "") -> None:
+        """Answer the command at hand with an error: a plain ERROR without a code."""
+        self.answer(Failure(code, text))
+
+    def refuse_socket(self, code: ErrorCode) -> None:
+        """Answer a socket command with an error."""
+        if self._options.variants.socket_errors:
+            self.refuse(code, code.meaning)
+        else:
+            self.refuse()
+
+    def prompt(self, length: int | None) -> None:
+        """Write the ``>`` after which data is due: so many bytes, or (None) up to Ctrl-Z or ESC."""
+        self.dce.expect_data(length)
+        self.write(b"\r\n> ")
 
     def echo(self) -> None:
         """Echo the command line just read, if the echo is on."""
@@ -120,19 +144,11 @@ class ResponseWriter:
 
     # Settings that show on the line
 
-    def use_formats(self) -> None:
-        """Read payload in the format that the NVRAM holds."""
+    def use_settings(self) -> None:
+        """Read payload in the format, and report errors at the level, that the NVRAM holds."""
         self.dce.send_format = self._nvram.send_format
+        self.dce.dialect = replace(self.dce.dialect, cme=CmeLevel(self._nvram.error_level))
 
     def set_echo(self, *, on: bool) -> None:
         """Switch the echo."""
         self.dce.echo_ending = ECHO_ENDINGS[self._options.echo_ending] if on else None
-
-    @property
-    def error_level(self) -> CmeLevel:
-        """How errors are reported (AT+CMEE)."""
-        return self.dce.dialect.cme
-
-    @error_level.setter
-    def error_level(self, level: CmeLevel) -> None:
-        self.dce.dialect = replace(self.dce.dialect, cme=level)

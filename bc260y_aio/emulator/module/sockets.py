@@ -1,6 +1,7 @@
 """One socket of the module: a connectID."""
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ...at.commands import OpenSocket
@@ -64,6 +65,8 @@ class ModuleSocket:
         self._options = options
         self._faults = faults
         self._path: NetworkPath | None = None
+        # Where each payload that is not acknowledged yet ends, counted in bytes since the socket was opened.
+        self._segments: deque[int] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.connect_id = command.connect_id
         self.service_type = command.service_type
@@ -118,13 +121,17 @@ class ModuleSocket:
         self._path.open(network.find(self.host, self.remote_port))
 
     def has_room(self, size: int) -> bool:
-        """Return whether the module can keep so many bytes more until they are acknowledged."""
+        """Return whether the module can keep so many bytes more, in a segment more, until they are acknowledged."""
         unacked = self.sent - self.acked_bytes
-        return self.service_type == "UDP" or not unacked or unacked + size <= self._options.send_buffer
+        if self.service_type == "UDP" or not unacked:
+            return True
+
+        return unacked + size <= self._options.send_buffer and len(self._segments) < self._options.send_segments
 
     def send(self, data: bytes, rai: int = 0) -> None:
         """Send bytes, or a datagram, with a release assistance indication."""
         self.sent += len(data)
+        self._segments.append(self.sent)
         if self._path is None:
             return
 
@@ -208,6 +215,9 @@ class ModuleSocket:
         """Take note that the peer has so many bytes more."""
         if not self.is_cut:
             self.acked_bytes += size
+            while self._segments and self._segments[0] <= self.acked_bytes:
+                self._segments.popleft()
+
             self.on_room()
 
     def closed(self) -> None:

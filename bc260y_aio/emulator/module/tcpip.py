@@ -105,11 +105,11 @@ class TcpIp:
     def open(self, command: OpenSocket) -> None:
         """Carry out AT+QIOPEN (guide 2.2.2)."""
         if command.connect_id >= self._options.sockets:
-            self._writer.refuse(ErrorCode.INVALID_PARAMETERS)
+            self._writer.refuse_socket(ErrorCode.INVALID_PARAMETERS)
             return
 
         if command.connect_id in self.sockets:
-            self._writer.refuse(ErrorCode.IDENTITY_IN_USE)
+            self._writer.refuse_socket(ErrorCode.IDENTITY_IN_USE)
             return
 
         code = self._obstacle(command)
@@ -151,7 +151,7 @@ class TcpIp:
         """Carry out AT+QICLOSE (guide 2.2.3)."""
         socket = self.sockets.get(command.connect_id)
         if socket is None:
-            self._writer.refuse(ErrorCode.SOCKET_CLOSED)
+            self._writer.refuse_socket(ErrorCode.SOCKET_CLOSED)
             return
 
         socket.close()
@@ -200,42 +200,46 @@ class TcpIp:
 
     def send(self, command: SendData) -> None:
         """Carry out AT+QISEND (guide 2.2.5)."""
-        writer, size = self._writer, len(command.data)
-        socket = self.sockets.get(command.connect_id)
+        self.send_bytes(command.connect_id, command.data, command.rai)
+
+    def send_bytes(self, connect_id: int, data: bytes, rai: int) -> None:
+        """Send bytes on a socket, and answer the command that brought them."""
+        writer, size = self._writer, len(data)
+        socket = self.sockets.get(connect_id)
         if socket is None:
-            writer.refuse(ErrorCode.SOCKET_CLOSED)
+            writer.refuse_socket(ErrorCode.SOCKET_CLOSED)
             return
 
         self.qisends += 1
-        self.ledger.append(Sent(command.connect_id, size, command.rai))
+        self.ledger.append(Sent(connect_id, size, rai))
         if socket.state is not SocketState.CONNECTED or self._faults.occurs("send_fail_dropped"):
             writer.answer(Success(), SendResult(ok=False))
         elif not socket.has_room(size):
             writer.answer(Success())
             socket.on_room = partial(self._try_again, socket, size)
-            self._complete_later(self._options.send_timeout, partial(self._end_send, socket, command))
+            self._complete_later(self._options.send_timeout, partial(self._end_send, socket, data, rai))
         elif self._options.completion_delay:
             writer.answer(Success())
-            self._complete_later(self._options.completion_delay, partial(self._end_send, socket, command))
+            self._complete_later(self._options.completion_delay, partial(self._end_send, socket, data, rai))
         else:
             writer.answer(Success(), *self._results())
-            self._transmit(socket, command)
+            self._transmit(socket, data, rai)
 
     def _try_again(self, socket: ModuleSocket, size: int) -> None:
         if socket.state is not SocketState.CONNECTED or socket.has_room(size):
             self._complete()
 
-    def _end_send(self, socket: ModuleSocket, command: SendData) -> None:
+    def _end_send(self, socket: ModuleSocket, data: bytes, rai: int) -> None:
         socket.on_room = lambda: None
-        if socket.state is SocketState.CONNECTED and socket.has_room(len(command.data)):
+        if socket.state is SocketState.CONNECTED and socket.has_room(len(data)):
             self._writer.complete(*self._results())
-            self._transmit(socket, command)
+            self._transmit(socket, data, rai)
         else:
             self._writer.complete(SendResult(ok=False))
 
-    def _transmit(self, socket: ModuleSocket, command: SendData) -> None:
+    def _transmit(self, socket: ModuleSocket, data: bytes, rai: int) -> None:
         self._random_faults.draw_outage()
-        socket.send(command.data, command.rai)
+        socket.send(data, rai)
 
     def _results(self) -> list[Response]:
         faults = self._faults

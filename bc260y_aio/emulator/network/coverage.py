@@ -46,6 +46,9 @@ class CoverageProfile:
             11 PLMN not allowed, 13 no roaming in this area, 15 no suitable cells, 19 ESM failure such as a wrong APN,
             22 congestion, and so on; None: it accepts them.
         psm: whether the network grants the PSM that AT+CPSMS asks for, with the times asked for.
+        rsrp: the power of the cell's reference signal at the module, in dBm (AT+CESQ, AT+QENG).
+        rsrq: its quality, in dB.
+        snr: the signal to noise ratio, in dB.
     """
 
     latency: float = 0.0
@@ -62,6 +65,9 @@ class CoverageProfile:
     has_cell: bool = True
     reject_cause: int | None = None
     psm: bool = True
+    rsrp: int = -76
+    rsrq: int = -9
+    snr: int = 18
 
     def __post_init__(self) -> None:
         for name in ("latency", "jitter", "rrc_setup", "rrc_inactivity", "rrc_release"):
@@ -72,6 +78,9 @@ class CoverageProfile:
 
         is_cause = self.reject_cause is None or 1 <= self.reject_cause <= 255
         self._check("reject_cause", is_cause, "an EMM cause, 1 to 255, or None")
+        self._check("rsrp", -140 <= self.rsrp <= -44, "-140 to -44")
+        self._check("rsrq", -20 <= self.rsrq <= -3, "-20 to -3")
+        self._check("snr", -20 <= self.snr <= 40, "-20 to 40")
         self._check("loss", 0.0 <= self.loss <= 1.0, "a probability, 0 to 1")
         self._check("drx", self.drx in (0, *DRX_CYCLES), f"0 or one of {', '.join(map(str, DRX_CYCLES))}")
         self._check("edrx", not self.edrx or _is_extended_cycle(self.edrx), "0 or one of 20.48, 40.96 ... 10485.76")
@@ -99,6 +108,9 @@ COVERAGES: Final[Mapping[str, Mapping[str, Any]]] = {
         "latency": 0.6,
         "jitter": 0.6,
         "loss": 0.01,
+        "rsrp": -108,
+        "rsrq": -12,
+        "snr": 2,
         "rate_up": 2_500,
         "rate_down": 4_000,
         "rrc_setup": 1.0,
@@ -109,6 +121,9 @@ COVERAGES: Final[Mapping[str, Mapping[str, Any]]] = {
         "latency": 1.5,
         "jitter": 1.5,
         "loss": 0.05,
+        "rsrp": -120,
+        "rsrq": -16,
+        "snr": -6,
         "rate_up": 250,
         "rate_down": 400,
         "rrc_setup": 2.0,
@@ -129,6 +144,8 @@ def coverage_figures(coverage: str | None) -> dict[str, Any]:
       of this family, 16 kbit/s was seen in practice.
     - Round trips were measured: 0.26 to 0.48 s in the guide's ping (4.6); 0.84 s on average by Ugwuanyi, Paul and
       Irvine (Electronics 10, 2224, 2021); often 3 to 5 s where a connection had to be set up.
+
+    The signals are chosen so that the manual's rule of thumb calls them strong, middling and weak.
 
     The values themselves are chosen: round, between these bounds, in the order of the classes. They are for tests that
     want to see a program on a slow and lossy link, not for planning a network.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from .attach import AttachResult, attach_result
+from .cell import Cell
 from .coverage import PROFILE_FIELDS, CoverageProfile, coverage_figures
 from .directory import Directory
 from .paths import NetworkPath, PathOwner, PathRadio, TcpPath, UdpPath
@@ -36,6 +37,7 @@ class Network(Directory):
         **figures: single conditions; they go before those of the coverage. :class:`CoverageProfile` has the list.
 
     Attributes:
+        cell: the cell that modules find.
         datagrams_lost: how many datagrams were lost on the way.
         ntp_time: returns the answer of an NTP server, given its name and port; None for no answer. By default, ``now``.
 
@@ -56,6 +58,9 @@ class Network(Directory):
     edrx: float
     paging_window: float
     psm: bool
+    rsrp: int
+    rsrq: int
+    snr: int
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Network(Directory):
         self._has_cell = True
         self._reject_cause: int | None = None
         self._apply(CoverageProfile(**coverage_figures(coverage) | figures))
+        self.cell = Cell()
         self.datagrams_lost = 0
         self.now = now
         self.ntp_time: Callable[[str, int], datetime | None] = lambda server, port: self.now()

@@ -1,47 +1,235 @@
-"""Signal, registration, address (manual 4)."""
+"""Signal, registration, radio (manual 4)."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from ....at.commands import QueryAddress, QueryRegistration, SetRegistrationReports
-from ....at.information import PdpAddress, Registration
-from ....at.responses import Response, Text
+from ....at.responses import Response
+from ....at.syntax import Malformed
+from ...network.cell import NB_IOT
+from ...radio import RadioState
+from ..contexts import HIGHEST_CONTEXT
+from ..lines import ParameterLine, join_fields
+from ..mobile_error import MobileError
 from ..parts import Parts
-from .request import Form, Request
+from .request import Request
 from .table import CommandTable
 
 COMMANDS = CommandTable()
 
-# The PDP context whose address AT+CGPADDR? shows.
-_PDP_CONTEXT: Final = 5
+COMMANDS.answers_test(
+    "+CSQ: (0-31,99),(0-7,99)",
+    "+CESQ: (99),(99),(255),(255),(0-34,255),(0-97,255)",
+    "+CEREG: (0-5)",
+    "+CGATT: (0,1)",
+    "+CREG: (0-3)",
+    "+CSCON: (0,1)",
+    "+QENG: (0,3)",
+)
 
-COMMANDS.answers(Form.EXECUTE, "+CSQ", "+CSQ: 23,0")
-COMMANDS.answers(Form.EXECUTE, "+CESQ", "+CESQ: 45,0,255,255,22,58")
-COMMANDS.answers(Form.TEST, "+CEREG", "+CEREG: (0-5)")
+# Signals from which on the coverage enhancement level is 0 and 1, in dBm.
+_LEVELS: Final = (-105, -115)
+_NO_SIGNAL: Final = 99
 
 
-@COMMANDS.handles(QueryRegistration)
-def _registration(parts: Parts, command: QueryRegistration) -> Sequence[Response]:
-    one = parts.registration
-    return [Registration(one.mode, one.status, one.area)]
+# Signal
 
 
-@COMMANDS.handles(SetRegistrationReports)
-def _set_registration_reports(parts: Parts, command: SetRegistrationReports) -> Sequence[Response]:
-    parts.registration.mode = command.mode
+def _has_signal(parts: Parts) -> bool:
+    return parts.nvram.function == 1 and parts.registration.is_covered
+
+
+def _rssi(parts: Parts) -> int:
+    """Return the whole power received, in dBm: NRSRQ is NRSRP over it (TS 36.214, 5.1.27)."""
+    return parts.network.rsrp - parts.network.rsrq
+
+
+@COMMANDS.execute("+CSQ")
+def _signal(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+CSQ (4.1)."""
+    if not _has_signal(parts):
+        return [ParameterLine("+CSQ", f"{_NO_SIGNAL},{_NO_SIGNAL}")]
+
+    return [ParameterLine("+CSQ", f"{min(max((_rssi(parts) + 113) // 2, 0), 31)},0")]
+
+
+@COMMANDS.execute("+CESQ")
+def _extended_signal(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+CESQ (4.2): the first four are unknown on NB-IoT."""
+    network = parts.network
+    quality, power = (255, 255)
+    if _has_signal(parts):
+        quality = min(max(2 * (network.rsrq + 20), 0), 34)
+        power = min(max(network.rsrp + 141, 0), 97)
+
+    return [ParameterLine("+CESQ", f"99,99,255,255,{quality},{power}")]
+
+
+# Registration
+
+
+@COMMANDS.read("+CEREG")
+def _registration(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+CEREG? (4.3)."""
+    mode = parts.nvram.report_mode("+CEREG")
+    return [ParameterLine("+CEREG", f"{mode},{parts.registration.fields(mode)}")]
+
+
+@COMMANDS.read("+CREG")
+def _older_registration(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+CREG? (4.6)."""
+    mode = parts.nvram.report_mode("+CREG")
+    return [ParameterLine("+CREG", f"{mode},{parts.registration.older_fields(mode)}")]
+
+
+_MODES: Final = {"+CEREG": 5, "+CREG": 3, "+CSCON": 1}
+
+
+@COMMANDS.set(*_MODES)
+def _set_reports(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+CEREG=<n>, AT+CREG=<n>, AT+CSCON=<n> (4.3, 4.6, 4.7)."""
+    parameters = request.parameters
+    parameters.at_most(1)
+    parts.nvram.store_report_mode(request.name, parameters.integer(0, 0, _MODES[request.name]))
     return []
 
 
-@COMMANDS.handles(QueryAddress)
-def _address(parts: Parts, command: QueryAddress) -> Sequence[Response]:
-    return [PdpAddress(_PDP_CONTEXT, (parts.options.address,))] if parts.registration.is_registered else []
-
-
-@COMMANDS.handles_form(Form.READ, "+CGATT")
+@COMMANDS.read("+CGATT")
 def _attachment(parts: Parts, request: Request) -> Sequence[Response]:
-    return [Text(f"+CGATT: {parts.registration.is_registered:d}")]
+    """AT+CGATT? (4.4)."""
+    return [ParameterLine("+CGATT", f"{parts.registration.is_registered:d}")]
 
 
-@COMMANDS.handles_form(Form.READ, "+COPS")
-def _operator(parts: Parts, request: Request) -> Sequence[Response]:
-    return [Text('+COPS: 0,2,"46000",9' if parts.registration.is_registered else "+COPS: 0")]
+@COMMANDS.set("+CGATT")
+def _attach(parts: Parts, request: Request) -> Sequence[Response] | None:
+    """AT+CGATT=<state> (4.4): a state that holds already is OK at once; detaching deactivates every context."""
+    parameters = request.parameters
+    parameters.at_most(1)
+    if not parameters.integer(0, 0, 1):
+        parts.registration.is_detached = True
+        parts.go_off_air()
+        return []
+
+    if parts.registration.is_registered:
+        return []
+
+    parts.answer_later("+CGATT", attach(parts))
+    return None
+
+
+async def attach(parts: Parts) -> None:
+    """Register, and answer the command at hand with OK.
+
+    Raises:
+        MobileError: the module may not, or was rejected, or there is no network.
+    """
+    registration = parts.registration
+    registration.is_detached = False
+    parts.sim.require()
+    if parts.nvram.function != 1:
+        raise MobileError(53)
+
+    registration.search()
+    if not registration.is_covered:
+        raise MobileError(30)
+
+    await registration.settled()
+    if not registration.is_registered:
+        raise MobileError(30) if registration.cause is None else MobileError.of_cause(registration.cause)
+
+    parts.writer.succeed()
+
+
+# Addresses
+
+
+@COMMANDS.test("+CGPADDR")
+def _addressed(parts: Parts, request: Request) -> Sequence[Response]:
+    numbers = ",".join(map(str, parts.contexts.defined))
+    return [ParameterLine("+CGPADDR", f"({numbers})")] if numbers else []
+
+
+@COMMANDS.read("+CGPADDR")
+@COMMANDS.execute("+CGPADDR")
+def _addresses(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+CGPADDR (4.5): a line for each context; from R02A01 on, none out of service."""
+    if not parts.registration.is_registered and parts.options.firmware == "R02A01":
+        return []
+
+    return [_address(parts, number) for number in sorted(parts.contexts.defined)]
+
+
+@COMMANDS.set("+CGPADDR")
+def _addresses_of(parts: Parts, request: Request) -> Sequence[Response]:
+    parameters = request.parameters
+    asked = [parameters.integer(index, 0, HIGHEST_CONTEXT) for index in range(len(parameters))]
+    if not asked:
+        raise Malformed("no context")
+
+    return [_address(parts, number) for number in asked if number in parts.contexts.defined]
+
+
+def _address(parts: Parts, number: int) -> Response:
+    variants, context = parts.options.variants, parts.contexts.defined[number]
+    shown = number or variants.address_context
+    address = parts.options.address if context.is_active else ""
+    quote = '"' if variants.quoted_pdp_address and address else ""
+    return ParameterLine("+CGPADDR", join_fields(shown, f"{quote}{address}{quote}"))
+
+
+# The radio
+
+
+@COMMANDS.read("+CSCON")
+def _connection(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+CSCON? (4.7)."""
+    is_connected = parts.radio.state is RadioState.CONNECTED
+    return [ParameterLine("+CSCON", f"{parts.nvram.report_mode('+CSCON')},{is_connected:d}")]
+
+
+@COMMANDS.set("+QENG")
+def _engineering(parts: Parts, request: Request) -> Sequence[Response]:
+    """AT+QENG=<mode> (4.8): 0 the cells, 3 the mobility management."""
+    parameters = request.parameters
+    parameters.at_most(1)
+    match parameters.integer(0, 0, 3):
+        case 0:
+            return _cells(parts)
+        case 3:
+            return [ParameterLine("+QENG", _mobility(parts))]
+        case mode:
+            raise Malformed(f"no mode: {mode}")
+
+
+def _cells(parts: Parts) -> Sequence[Response]:
+    network, cell = parts.network, parts.network.cell
+    if not parts.registration.is_registered or parts.radio.state is RadioState.PSM:
+        raise MobileError(30)
+
+    is_connected = parts.radio.state is RadioState.CONNECTED
+    level = sum(network.rsrp < limit for limit in _LEVELS) if is_connected else ""
+    rssi = _rssi(parts) if parts.options.firmware == "R02A01" else _NO_SIGNAL
+    serving = join_fields(
+        *(0, cell.earfcn, 2, cell.pci, f'"{cell.cell_id}"', network.rsrp, network.rsrq, rssi, network.snr, cell.band),
+        *(f'"{cell.tracking_area}"', level, 23 if is_connected else -128, 3),
+    )
+    neighbour = join_fields(1, cell.earfcn, (cell.pci + 1) % 504, network.rsrp - 12, network.rsrq - 4)
+    return [ParameterLine("+QENG", serving), ParameterLine("+QENG", neighbour)]
+
+
+_EMM_MODES: Final = {RadioState.CONNECTED: "CONNECTED", RadioState.IDLE: "IDLE", RadioState.PSM: "PSM"}
+
+
+def _mobility(parts: Parts) -> str:
+    """Return the answer of mode 3; the line begins with 4."""
+    if not parts.registration.is_registered:
+        state = "SEARCHING" if parts.registration.is_searching else "NO PLMN"
+        return f'4,"{"NULL" if parts.nvram.function != 1 else "DEREG"}","UNKNOWN","{state}","UNKNOWN",""'
+
+    mode = _EMM_MODES.get(parts.radio.state, "UNKNOWN")
+    numeric = parts.network.cell.operator.numeric
+    kind = "VPLMN" if parts.registration.is_roaming else "HPLMN"
+    return f'4,"REG","{mode}","SELECTED","{kind}","{numeric}"'
+
+
+# The access technology that +COPS shows beside the operator.
+ACCESS_TECHNOLOGY: Final = NB_IOT

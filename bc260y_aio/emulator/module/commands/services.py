@@ -78,7 +78,7 @@ async def network_time(parts: Parts, command: QueryNetworkTime) -> None:
 
     # The module sets its clock, unless the command says otherwise.
     if command.set_clock is not False:
-        parts.settings.clock_offset = time - network.now()
+        parts.nvram.clock_offset = (time - network.now()).total_seconds()
 
     parts.writer.complete(NetworkTime(ErrorCode.SUCCESS, time))
 

@@ -27,7 +27,7 @@ from ....at.responses import Response, Success, Text
 from ....errors import ErrorCode
 from ..parts import Parts
 from . import services
-from .table import CommandError, CommandTable
+from .table import CommandTable, SocketCommandError
 
 COMMANDS = CommandTable()
 
@@ -86,9 +86,10 @@ def _socket(parts: Parts, command: QuerySocket) -> Sequence[Response]:
 
 @COMMANDS.handles(QueryAcks)
 def _acks(parts: Parts, command: QueryAcks) -> Sequence[Response]:
+    """AT+QISEND=<connectID>,0."""
     socket = parts.tcpip.sockets.get(command.connect_id)
     if socket is None:
-        raise CommandError(ErrorCode.SOCKET_CLOSED)
+        raise SocketCommandError(ErrorCode.SOCKET_CLOSED)
 
     return [socket.acks]
 
@@ -101,7 +102,7 @@ def _data_format(parts: Parts, command: QueryDataFormat) -> Sequence[Response]:
 @COMMANDS.handles(SetDataFormat)
 def _set_data_format(parts: Parts, command: SetDataFormat) -> Sequence[Response]:
     parts.nvram.store(send_format=command.send, receive_format=command.receive)
-    parts.writer.use_formats()
+    parts.writer.use_settings()
     return []
 
 
@@ -117,7 +118,7 @@ def _resolve(parts: Parts, command: Resolve) -> None:
 @COMMANDS.handles(Ping)
 def _ping(parts: Parts, command: Ping) -> None:
     if command.size > parts.options.largest_ping:
-        raise CommandError(ErrorCode.INVALID_PARAMETERS)
+        raise SocketCommandError(ErrorCode.INVALID_PARAMETERS)
 
     parts.writer.answer(Success())
     parts.run(command.name, services.ping(parts, command))
@@ -144,7 +145,7 @@ def _set_dns_servers(parts: Parts, command: SetDnsServers) -> Sequence[Response]
         try:
             version = ipaddress.ip_address(address).version
         except ValueError:
-            raise CommandError(ErrorCode.INVALID_PARAMETERS) from None
+            raise SocketCommandError(ErrorCode.INVALID_PARAMETERS) from None
 
         changed: Any = {f"{rank}_ipv{version}": address}
         servers = replace(servers, **changed)

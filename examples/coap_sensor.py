@@ -11,7 +11,7 @@ import bc260y_aio
 
 
 async def main(port: str, uri: str) -> None:
-    """Put it, and print the answer."""
+    """Put the reading, and print the answer."""
     async with bc260y_aio.Modem(port) as modem:
         with modem.route(), bc260y_aio.rai(bc260y_aio.RAI.ONE_REPLY):
             context = await aiocoap.Context.create_client_context(transports=["simple6"])

@@ -41,7 +41,7 @@ async def main(port: str, host: str, tcp_port: int) -> None:
 
 
 async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take what comes, and say how much it was."""
+    """Receive everything, and print how much it was."""
     size = 0
     while data := await reader.read(65536):
         size += len(data)
@@ -51,7 +51,7 @@ async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def on_emulator(port: str) -> None:
-    """Upload to a server of our own."""
+    """Upload to a server on this machine."""
     server = await asyncio.start_server(count, "127.0.0.1", 0)
     async with server:
         await main(port, "upload.example", server.sockets[0].getsockname()[1])

@@ -1,7 +1,7 @@
-"""A fleet of fifty emulated modems in one process, each reporting to one server through faults of its own.
+"""Run fifty emulated modems in one process, each of which reports to one server, with faults of its own.
 
-Usage: ``python examples/fleet.py [MODEMS]``. Everything runs on a clock that jumps over every wait, so that the ten
-minutes that it takes are over in seconds.
+Usage: ``python examples/fleet.py [MODEMS]``. Everything runs on a clock that jumps over every wait, so ten minutes
+pass in seconds.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ PAUSE = 60.0
 
 
 async def device(number: int, network: Network) -> float:
-    """Report every minute through a module of its own, and return for how long its radio was connected, in seconds."""
+    """Report every minute over its own module, and return how long its radio was connected, in seconds."""
     options = Options().with_settings(line="memory", baudrate=9600, send_fail_taken=0.05, send_ok_lost=0.02)
     async with (
         Emulator(options, network=network, seed=number) as emulator,
@@ -36,7 +36,7 @@ async def device(number: int, network: Network) -> float:
 
 
 async def main(count: int) -> None:
-    """Run the fleet, and see what arrived."""
+    """Run the fleet, and check what arrived."""
     arrived: Counter[bytes] = Counter()
 
     async def collector(connection: PeerConnection) -> None:

@@ -14,7 +14,7 @@ EMULATED = "emulator://?latency=0.1&baudrate=115200"
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Send back what comes."""
+    """Send back what arrives."""
     while data := await reader.read(1024):
         writer.write(data)
 
@@ -31,17 +31,17 @@ async def main(port: str, host: str, tcp_port: int) -> None:
         await writer.wait_closed()
 
 
-async def on_emulator() -> None:
-    """Greet a server of our own."""
+async def on_emulator(port: str) -> None:
+    """Greet a server on this machine."""
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     async with server:
-        await main(EMULATED, "echo.example", server.sockets[0].getsockname()[1])
+        await main(port, "echo.example", server.sockets[0].getsockname()[1])
 
 
 if __name__ == "__main__":
-    named = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BC260Y_PORT")
-    if named:
-        asyncio.run(main(named, "tcpbin.com", 4242))
+    named = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BC260Y_PORT") or EMULATED
+    if named.startswith("emulator:"):
+        print(f"this is an emulated module ({named})")
+        asyncio.run(on_emulator(named))
     else:
-        print(f"no port was named: this is an emulated module ({EMULATED})")
-        asyncio.run(on_emulator())
+        asyncio.run(main(named, "tcpbin.com", 4242))

@@ -11,7 +11,7 @@ import bc260y_aio
 
 
 async def main(port: str, url: str) -> None:
-    """Get it, and print what came."""
+    """Get the page, and print it."""
     async with bc260y_aio.Modem(port) as modem:
         with modem.route():
             # A handshake at the edge of coverage takes a minute and more.

@@ -12,7 +12,7 @@ import bc260y_aio
 
 
 async def main(port: str, host: str, tcp_port: int = 8883) -> None:
-    """Publish, and wait for the broker's word."""
+    """Publish, and wait for the acknowledgement of the broker."""
     async with bc260y_aio.Modem(port) as modem:
         with modem.route():
             unacknowledged = PersistentStorage()

@@ -39,7 +39,7 @@ async def main(port: str, host: str, udp_port: int, pause: float) -> None:
             async with modem.awake():
                 print((await report(endpoint, b'{"report":%d,"celsius":21.5}' % number)).decode())
 
-            # UDP sockets live through deep sleep; the next report wakes the module.
+            # UDP sockets survive deep sleep; the next report wakes the module.
             await asyncio.sleep(pause)
 
 
@@ -47,20 +47,20 @@ class Acknowledge(asyncio.DatagramProtocol):
     """A server that answers each report."""
 
     def connection_made(self, transport: Any) -> None:
-        """Take the transport."""
+        """Keep the transport."""
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        """Answer."""
+        """Send the answer."""
         self.transport.sendto(b"got " + data, addr)
 
 
-async def on_emulator() -> None:
-    """Report to a server of our own."""
+async def on_emulator(port: str) -> None:
+    """Report to a server on this machine."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(Acknowledge, local_addr=("127.0.0.1", 0))
     try:
-        await main(EMULATED, "meters.example", transport.get_extra_info("sockname")[1], pause=1.0)
+        await main(port, "meters.example", transport.get_extra_info("sockname")[1], pause=1.0)
     finally:
         transport.close()
 
@@ -68,8 +68,11 @@ async def on_emulator() -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), pause=60.0))
-    elif named := os.environ.get("BC260Y_PORT"):
-        sys.exit(f"with a real module on {named}, say where to report to: PORT HOST UDP_PORT")
-    else:
-        print(f"no port was named: this is an emulated module ({EMULATED})")
-        asyncio.run(on_emulator())
+        sys.exit()
+
+    named = os.environ.get("BC260Y_PORT") or EMULATED
+    if not named.startswith("emulator:"):
+        sys.exit(f"a real module ({named}) needs a server to report to: PORT HOST UDP_PORT")
+
+    print(f"this is an emulated module ({named})")
+    asyncio.run(on_emulator(named))

@@ -21,6 +21,20 @@ def test_the_example_runs_on_the_emulator_and_says_so(example: Path) -> None:
     assert "this is an emulated module" in run.stdout
 
 
+@pytest.mark.parametrize("name", ["hello", "https_get"])
+def test_an_emulator_in_the_environment_is_not_taken_for_a_real_module(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BC260Y_PORT", "emulator://?latency=0.01")
+
+    run = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py"], capture_output=True, text=True, timeout=50, check=False
+    )
+
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "this is an emulated module (emulator://?latency=0.01)" in run.stdout
+
+
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_the_first_line_of_an_example_says_what_it_shows(example: Path) -> None:
     assert example.read_text().startswith('"""')

@@ -5,13 +5,13 @@ from collections import deque
 
 import bc260y_aio
 
-# As many readings go into a datagram, and so often one is repeated when nobody confirms it.
+# How many readings fit in a datagram, and how often one is repeated without a confirmation.
 BATCH = 20
 ATTEMPTS = 3
 
 
 class Meter:
-    """The device's software, all of it: it has no idea whether its modem is a real one.
+    """The whole software of the device. It does not know whether its modem is a real one.
 
     Args:
         modem: what it reports through.
@@ -19,7 +19,7 @@ class Meter:
         patience: how long to wait for a confirmation, in seconds.
 
     Attributes:
-        waiting: the readings that nobody has confirmed: their numbers, and the litres.
+        waiting: the readings that are not confirmed: their numbers, and the litres.
     """
 
     def __init__(self, modem: bc260y_aio.Modem, server: tuple[str, int], patience: float = 10.0) -> None:
@@ -30,19 +30,19 @@ class Meter:
         self._number = 0
 
     def read(self, litres: int) -> None:
-        """Take a reading."""
+        """Add a reading."""
         self._number += 1
         self.waiting.append((self._number, litres))
 
     async def report(self) -> None:
-        """Report what waits.
+        """Report the readings that wait.
 
         Raises:
-            TimeoutError: nobody confirmed it; it will be reported again next time.
-            OSError: the module failed; so it will then.
+            TimeoutError: the report was not confirmed; it is repeated the next time.
+            OSError: the module failed; the report is repeated the next time.
         """
         while self.waiting:
-            # A socket of its own for each batch: confirmations that come too late find nobody.
+            # A socket for each batch: confirmations that arrive too late are ignored.
             async with await self._modem.open_datagram_endpoint(*self._server) as endpoint:
                 confirmed = await self._exchange(endpoint)
 
@@ -53,7 +53,7 @@ class Meter:
         batch = list(self.waiting)[:BATCH]
         message = b"\n".join(b"%d %d" % reading for reading in batch)
         for _ in range(ATTEMPTS):
-            # The network may release the radio as soon as the confirmation has come.
+            # The network may release the radio as soon as the confirmation has arrived.
             await endpoint.send(message, rai=bc260y_aio.RAI.ONE_REPLY)
             try:
                 async with asyncio.timeout(self._patience):

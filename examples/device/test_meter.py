@@ -1,4 +1,4 @@
-"""The tests of a small device, on an emulated module: copy this folder, and put your own in the meter's place."""
+"""The tests of a small device, on an emulated module: copy this folder, and replace the meter by your own code."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Server:
-    """The far end, scripted: it notes what is reported, and confirms it unless it is told not to."""
+    """The server: it records what is reported, and confirms it unless it is told not to."""
 
     def __init__(self) -> None:
         self.readings: dict[int, int] = {}
@@ -30,7 +30,7 @@ class Server:
 
 @pytest.fixture
 def server(bc260y_network: Network) -> Server:
-    """Put the server into the module's network."""
+    """Add the server to the module's network."""
     server = Server()
     bc260y_network.add_host("meters.example", server)
     return server
@@ -38,7 +38,7 @@ def server(bc260y_network: Network) -> Server:
 
 @pytest.fixture
 def meter(bc260y_modem: Modem, bc260y_network: Network, server: Server) -> Meter:
-    """Make a meter that has something to report."""
+    """Return a meter that has something to report."""
     meter = Meter(bc260y_modem, bc260y_network.address("meters.example", 5000))
     for litres in (100, 120, 150):
         meter.read(litres)

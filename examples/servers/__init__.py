@@ -1,6 +1,6 @@
-"""What the examples talk to where no port is named: servers on this machine, behind an emulated module.
+"""The servers that the examples use without a port: on this machine, behind an emulated module.
 
-None of it is needed with a real module and the servers of the world.
+With a real module, real servers take their place.
 """
 
 import asyncio
@@ -23,23 +23,26 @@ Serving: TypeAlias = Callable[[], AbstractAsyncContextManager[tuple[Any, ...]]]
 
 
 def run(main: Callable[..., Awaitable[None]], serving: Serving, usage: str) -> None:
-    """Run an example as the command line says, or else against a server of this machine."""
+    """Run an example with the arguments of the command line, or else against a server on this machine."""
     if len(sys.argv) > 1:
         asyncio.run(_named(main))
-    elif named := os.environ.get("BC260Y_PORT"):
-        sys.exit(f"with a real module on {named}, say where to go: {usage}")
-    else:
-        print(f"no port was named: this is an emulated module ({EMULATED})")
-        asyncio.run(_on_emulator(main, serving))
+        return
+
+    port = os.environ.get("BC260Y_PORT") or EMULATED
+    if not port.startswith("emulator:"):
+        sys.exit(f"a real module ({port}) needs a server: {usage}")
+
+    print(f"this is an emulated module ({port})")
+    asyncio.run(_on_emulator(main, serving, port))
 
 
 async def _named(main: Callable[..., Awaitable[None]]) -> None:
     await main(*sys.argv[1:])
 
 
-async def _on_emulator(main: Callable[..., Awaitable[None]], serving: Serving) -> None:
+async def _on_emulator(main: Callable[..., Awaitable[None]], serving: Serving, port: str) -> None:
     async with serving() as arguments:
-        await main(EMULATED, *arguments)
+        await main(port, *arguments)
 
 
 # TLS
@@ -47,7 +50,7 @@ async def _on_emulator(main: Callable[..., Awaitable[None]], serving: Serving) -
 
 @contextlib.contextmanager
 def _certified() -> Any:
-    """Make a server's TLS context, and have this process trust its authority, as an administrator would."""
+    """Make the TLS context of a server, and make this process trust its authority."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(NAME).configure_cert(context)
@@ -91,7 +94,7 @@ async def web() -> AsyncIterator[tuple[str]]:
 
 @contextlib.asynccontextmanager
 async def broker() -> AsyncIterator[tuple[str, int]]:
-    """Take what is published by MQTT 5, and yield a name and a port."""
+    """Serve a broker of MQTT 5, and yield its name and port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -127,7 +130,7 @@ class _Collector(asyncio.DatagramProtocol):
 
 @contextlib.asynccontextmanager
 async def collector() -> AsyncIterator[tuple[str]]:
-    """Take what is put by CoAP, and yield a URI."""
+    """Serve CoAP, and yield a URI."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(_Collector, local_addr=("127.0.0.1", 0))
     try:

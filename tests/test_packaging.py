@@ -2,7 +2,9 @@
 
 import importlib
 import inspect
+import itertools
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -93,3 +95,23 @@ def test_the_package_is_marked_as_typed() -> None:
 @pytest.mark.parametrize("reference", sorted(PROJECT["scripts"].values()))
 def test_what_an_entry_point_names_exists(reference: str) -> None:
     assert pkgutil.resolve_name(reference)
+
+
+# Versions
+
+REQUIREMENTS: Final = sorted({*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())})
+
+
+def test_the_classifiers_name_the_pythons_on_which_the_tests_are_run() -> None:
+    newer = re.search(r"^newer=\((.*)\)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert newer is not None
+    prefix = "Programming Language :: Python :: "
+    classifiers = [name.removeprefix(prefix) for name in PROJECT["classifiers"] if name.startswith(f"{prefix}3.")]
+
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert classifiers == ["3.11", *newer[1].split()]
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS)
+def test_every_requirement_has_a_lowest_version(requirement: str) -> None:
+    assert re.search("[>=]=", requirement) or requirement.startswith("bc260y-aio[")

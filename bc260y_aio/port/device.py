@@ -7,14 +7,13 @@ import io
 import os
 import socket
 import sys
-import termios
 from typing import Any, Final, TextIO
 
 import serial
 from serial.urlhandler import protocol_socket, protocol_spy
 
-from ..errors import PortLost
-from .translation import checked_scheme, translated
+from ..errors import PortError, PortLost
+from .translation import TermiosError, checked_scheme, translated
 from .transport import SerialTransport
 
 # How long close() lets written bytes leave before it drops them, and then waits for the descriptor, in seconds each.
@@ -84,6 +83,7 @@ class Device:
         # Waited for through the loop, so that a virtual clock stands still meanwhile.
         loop = asyncio.get_running_loop()
         instance = await loop.run_in_executor(self._thread, self._opening.result)
+        _check_loop(loop, instance.fileno())
         with translated(f"cannot open {self._url}"):
             transport: asyncio.Transport = SerialTransport(loop, protocol, instance, self.release)
 
@@ -152,6 +152,14 @@ def _open_serial(url: str, baudrate: int) -> serial.SerialBase:
     return instance  # type: ignore[no-any-return]
 
 
+def _check_loop(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    try:
+        loop.remove_reader(descriptor)
+    except NotImplementedError:
+        kind = type(loop).__name__
+        raise PortError(f"a {kind} cannot watch a port: take asyncio's selector loop, or uvloop, on POSIX") from None
+
+
 def _set_baudrate(url: str, instance: serial.SerialBase, baudrate: int) -> None:
     before = instance.baudrate
     with translated(f"cannot set {url} to {baudrate} baud", PortLost):
@@ -166,7 +174,7 @@ def _set_baudrate(url: str, instance: serial.SerialBase, baudrate: int) -> None:
 
 def _close_serial(instance: Any) -> None:
     # Closing a tty waits for its output, up to 30 s of it: drop what is left.
-    with contextlib.suppress(OSError, termios.error):
+    with contextlib.suppress(OSError, TermiosError):
         if instance.is_open and getattr(instance, "out_waiting", 0):
             instance.reset_output_buffer()
 

@@ -3,12 +3,18 @@
 import contextlib
 import errno
 import os
-import termios
 import urllib.parse
 from collections.abc import Iterator
 from typing import Final
 
 from ..errors import PortBusy, PortError, PortLost, PortNotFound
+
+# What pyserial lets through of termios, which only POSIX systems have.
+TermiosError: type[Exception] = OSError
+with contextlib.suppress(ModuleNotFoundError):
+    import termios
+
+    TermiosError = termios.error
 
 _WITHOUT_DESCRIPTOR: Final = {"cp2110", "loop", "rfc2217"}
 
@@ -76,7 +82,7 @@ def translated(what: str, kind: type[PortError] | None = None) -> Iterator[None]
     """
     try:
         yield
-    except (OSError, ValueError, termios.error) as exc:
+    except (OSError, ValueError, TermiosError) as exc:
         # pyserial wraps the exception that tells why.
         why: BaseException = exc
         while _errno(why) is None and not isinstance(why, ValueError) and why.__context__ is not None:

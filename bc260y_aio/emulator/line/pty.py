@@ -4,17 +4,25 @@ import asyncio
 import contextlib
 import errno
 import os
-import termios
-import tty
 from typing import Final
 
 from .uart import LineEndpoint
 
 _READ_SIZE: Final = 4096
 
+try:
+    import termios
+    import tty
+except ModuleNotFoundError:
+    HAS_PTYS = False
+else:
+    HAS_PTYS = True
+
 # The constant of termios for a rate, and the rate in baud.
 _RATES: Final = {
-    getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()
+    getattr(termios, name): int(name[1:])
+    for name in (dir(termios) if HAS_PTYS else ())
+    if name[0] == "B" and name[1:].isdigit()
 }
 
 
@@ -67,6 +75,9 @@ class PtyEndpoint(LineEndpoint):
         return _RATES.get(termios.tcgetattr(self._slave)[5]) if self._slave >= 0 else None
 
     async def start(self) -> None:
+        if not HAS_PTYS:
+            raise NotImplementedError('this system has no pseudo-terminals; take line="memory" or line="tcp"')
+
         self._loop = asyncio.get_running_loop()
         self._master, self._slave = os.openpty()
         try:

@@ -1,4 +1,4 @@
-"""``bc260y-aio info``: what a module tells about itself."""
+"""``bc260y-aio info``: the identity, network, sockets and settings of a module."""
 
 import argparse
 import re
@@ -11,16 +11,31 @@ from ..at.commands import QueryDataFormat, QuerySleep
 from ..at.information import DataFormat, SleepSetting
 from ..at.privacy import hide
 from ..errors import CommandError, NotRegistered, ProtocolError
-from .common import Subparsers, add_json_option, add_port_options, add_trace_options, print_json, print_line
+from .common import Subparsers, add_json_option, add_port_options, add_trace_options, print_field, print_json
 from .device import opened
 from .observer import Observer
 
-_LABEL_WIDTH: Final = 14
-# What AT+CSQ tells for "not known", and how it counts otherwise (TS 27.007, 8.5).
+# What AT+CSQ reports for "unknown", and its scale otherwise (AT manual 4.1).
 _NO_SIGNAL: Final = 99
 _WEAKEST_DBM: Final = -113
 _DBM_PER_STEP: Final = 2
 
+_STATES: Final = {
+    "not_registered": "not registered, and not searching",
+    "searching": "searching for a network",
+    "denied": "denied by the network",
+    "unknown": "unknown, as out of coverage",
+}
+# From such an RSRP in dBm and SINR in dB on, coverage is strong; below the others it is weak (AT manual 4.8).
+_STRONG: Final = (-100, 3)
+_WEAK: Final = (-115, -3)
+_CELL_PARTS: Final = (
+    ("cell_id", ""),
+    ("band", "band"),
+    ("earfcn", "EARFCN"),
+    ("pci", "PCI"),
+    ("tracking_area", "tracking area"),
+)
 _SLEEPS: Final = ("not allowed", "deep sleep allowed", "light sleep allowed")
 
 
@@ -29,8 +44,8 @@ def add_to(commands: Subparsers, summary: str) -> None:
     parser = commands.add_parser(
         "info",
         help=summary,
-        description="Show what a module tells about itself: who it is, its network, its sockets and its settings. "
-        "Nothing is changed in it. What its firmware refuses to tell is shown as a dash.",
+        description="Show the identity, network, sockets and settings of a module, and a hint if it is not registered. "
+        "Nothing is changed in it. A dash stands for what its firmware does not report.",
     )
     add_port_options(parser)
     add_trace_options(parser)
@@ -40,12 +55,12 @@ def add_to(commands: Subparsers, summary: str) -> None:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Ask, and show each answer as it comes."""
+    """Query the module, and show each answer as it comes."""
     found: dict[str, Any] = {"port": options.port}
     async with opened(Observer(options.port, baudrate=options.baudrate), options) as modem:
         found["baudrate"] = modem.baudrate
         if not options.json:
-            _show("port", options.port + (f" at {modem.baudrate} baud" if modem.baudrate else ""))
+            print_field("port", options.port + (f" at {modem.baudrate} baud" if modem.baudrate else ""))
 
         for fact in _FACTS:
             value = await _find(fact, modem)
@@ -53,8 +68,8 @@ async def run(options: argparse.Namespace) -> int:
                 value = hide(value)
 
             found[fact.key] = value
-            if not options.json:
-                _show(fact.label, "-" if value is None else fact.spell(value))
+            if not (options.json or (fact.is_optional and value is None)):
+                print_field(fact.label, "-" if value is None else fact.format(value))
 
     if options.json:
         print_json(found)
@@ -62,33 +77,28 @@ async def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show(label: str, text: str) -> None:
-    first, *others = text.split("\n")
-    print_line(f"{label:{_LABEL_WIDTH}}{first}")
-    for other in others:
-        print_line(" " * _LABEL_WIDTH + other)
-
-
-# What is asked
+# The facts
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that a module tells.
+    """A fact about a module.
 
     Attributes:
-        label: what it is called.
-        key: what it is called in JSON.
-        ask: finds it; None when the module does not tell.
-        spell: puts it in words, of several lines perhaps.
-        is_private: it identifies whoever owns the module.
+        label: its name.
+        key: its name in JSON.
+        ask: returns it; None if the module does not report it.
+        format: returns it as text, which may have several lines.
+        is_private: it identifies the owner of the module.
+        is_optional: it is shown only if there is something to show.
     """
 
     label: str
     key: str
     ask: Callable[[Observer], Awaitable[Any]]
-    spell: Callable[[Any], str] = str
+    format: Callable[[Any], str] = str
     is_private: bool = False
+    is_optional: bool = False
 
 
 async def _find(fact: Fact, modem: Observer) -> Any:
@@ -101,8 +111,8 @@ async def _find(fact: Fact, modem: Observer) -> Any:
         raise
 
 
-def _telling(pattern: str, *lines: str) -> Callable[[Observer], Awaitable[str | None]]:
-    """Return what asks with one line after another until an answer holds what is sought."""
+def _matching(pattern: str, *lines: str) -> Callable[[Observer], Awaitable[str | None]]:
+    """Return a function that sends commands until an answer matches the pattern, and returns the match."""
     sought = re.compile(pattern, re.MULTILINE)
 
     async def ask(modem: Observer) -> str | None:
@@ -129,23 +139,69 @@ async def _registration(modem: Observer) -> dict[str, Any]:
     }
 
 
-def _spell_registration(value: dict[str, Any]) -> str:
-    status = value["status"].replace("_", " ")
-    registered = f"registered, {status}" if value["is_registered"] else status
-    return ", ".join([registered, *value["area"]])
+def _format_registration(value: dict[str, Any]) -> str:
+    status = _STATES.get(value["status"]) or value["status"].replace("_", " ")
+    return ", ".join([f"registered, {status}" if value["is_registered"] else status, *value["area"]])
 
 
-async def _signal(modem: Observer) -> dict[str, int | None] | None:
-    told = await _telling(r"^\+CSQ: ?(\d+,\d+)", "AT+CSQ")(modem)
-    if told is None:
+async def _hint(modem: Observer) -> str | None:
+    if (await modem.registration()).status.is_registered:
         return None
 
-    rssi = int(told.partition(",")[0])
-    return {"rssi": rssi, "dbm": None if rssi == _NO_SIGNAL else _WEAKEST_DBM + _DBM_PER_STEP * rssi}
+    return await modem.hint() or None
 
 
-def _spell_signal(value: dict[str, int | None]) -> str:
-    return "none" if value["dbm"] is None else f"{value['dbm']} dBm"
+async def _signal(modem: Observer) -> dict[str, float | None]:
+    found = await modem.signal()
+    # The number of +CSQ (AT manual 4.1).
+    rssi = _NO_SIGNAL if found.rssi_dbm is None else (found.rssi_dbm - _WEAKEST_DBM) // _DBM_PER_STEP
+    return {"rssi": rssi, "dbm": found.rssi_dbm, "rsrp_dbm": found.rsrp_dbm, "rsrq_db": found.rsrq_db}
+
+
+def _format_signal(value: dict[str, float | None]) -> str:
+    figures = ((value["dbm"], "RSSI", "dBm"), (value["rsrp_dbm"], "RSRP", "dBm"), (value["rsrq_db"], "RSRQ", "dB"))
+    return ", ".join(f"{name} {number:g} {unit}" for number, name, unit in figures if number is not None) or "none"
+
+
+async def _cell(modem: Observer) -> dict[str, Any]:
+    found = await modem.cell()
+    return {
+        "cell_id": found.cell_id,
+        "tracking_area": found.tracking_area,
+        "band": found.band,
+        "earfcn": found.earfcn,
+        "pci": found.pci,
+        "rsrp_dbm": found.rsrp_dbm,
+        "rsrq_db": found.rsrq_db,
+        "sinr_db": found.snr_db,
+        "coverage_level": found.coverage_level,
+    }
+
+
+def _format_cell(value: dict[str, Any]) -> str:
+    parts = [f"{name} {value[key]}".strip() for key, name in _CELL_PARTS if value[key] not in (None, "")]
+    return "\n".join([", ".join(parts), f"SINR {_number(value['sinr_db'], ' dB')}, {_coverage(value)}"])
+
+
+def _coverage(value: dict[str, Any]) -> str:
+    """Return the coverage in words: the limits of RSRP and SINR are the manual's (AT manual 4.8)."""
+    power, ratio = value["rsrp_dbm"], value["sinr_db"]
+    words = f"coverage level {_number(value['coverage_level'], '')}"
+    if power is None or ratio is None:
+        return words
+
+    if power < _WEAK[0] or ratio < _WEAK[1]:
+        return f"{words}: weak coverage; check the antenna and the place"
+
+    return f"{words}: {'strong' if power >= _STRONG[0] and ratio >= _STRONG[1] else 'middling'} coverage"
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "unknown" if value is None else f"{value:g}{unit}"
+
+
+async def _operator(modem: Observer) -> str | None:
+    return (await modem.operator()).number or None
 
 
 async def _dns_servers(modem: Observer) -> list[str]:
@@ -168,14 +224,14 @@ async def _sockets(modem: Observer) -> list[dict[str, Any]]:
     ]
 
 
-def _spell_socket(value: dict[str, Any]) -> str:
+def _format_socket(value: dict[str, Any]) -> str:
     local = f" from port {value['local_port']}" if value["local_port"] else ""
     state = value["state"].replace("_", " ")
     return f"{value['connect_id']} {value['service_type']} {value['host']}:{value['remote_port']}{local}, {state}"
 
 
-def _spell_sockets(values: list[dict[str, Any]]) -> str:
-    return "\n".join(map(_spell_socket, values)) or "none"
+def _format_sockets(values: list[dict[str, Any]]) -> str:
+    return "\n".join(map(_format_socket, values)) or "none"
 
 
 async def _data_format(modem: Observer) -> dict[str, str]:
@@ -187,7 +243,7 @@ async def _sleep(modem: Observer) -> int:
     return (await modem.ask_one(QuerySleep(), SleepSetting)).mode
 
 
-def _spell_sleep(mode: int) -> str:
+def _format_sleep(mode: int) -> str:
     return _SLEEPS[mode] if mode < len(_SLEEPS) else str(mode)
 
 
@@ -200,11 +256,11 @@ async def _psm(modem: Observer) -> dict[str, Any]:
     }
 
 
-def _spell_psm(value: dict[str, Any]) -> str:
+def _format_psm(value: dict[str, Any]) -> str:
     if not value["enabled"]:
         return "off"
 
-    periodic, active = _spell_time(value["periodic_update"]), _spell_time(value["active_time"])
+    periodic, active = _format_time(value["periodic_update"]), _format_time(value["active_time"])
     return f"on, periodic update (T3412) {periodic}, active time (T3324) {active}"
 
 
@@ -213,42 +269,46 @@ async def _edrx(modem: Observer) -> dict[str, float | None]:
     return {"cycle": _in_seconds(found.cycle), "paging_window": _in_seconds(found.paging_window)}
 
 
-def _spell_edrx(value: dict[str, float | None]) -> str:
+def _format_edrx(value: dict[str, float | None]) -> str:
     if value["cycle"] is None:
         return "off"
 
-    return f"cycle {_spell_time(value['cycle'])}, paging window {_spell_time(value['paging_window'])}"
+    return f"cycle {_format_time(value['cycle'])}, paging window {_format_time(value['paging_window'])}"
 
 
 async def _clock(modem: Observer) -> str:
-    return (await modem.clock()).isoformat(" ")
+    return (await modem.clock()).isoformat()
 
 
 def _in_seconds(time: timedelta | None) -> float | None:
     return None if time is None else time.total_seconds()
 
 
-def _spell_time(time: float | None) -> str:
+def _format_time(time: float | None) -> str:
     return "-" if time is None else f"{time:g} s"
 
 
 _FACTS: Final = (
-    Fact("manufacturer", "manufacturer", _telling(r"^(.+)", "AT+CGMI", "ATI")),
-    Fact("model", "model", _telling(r"^(.*BC\d.*)", "AT+CGMM", "ATI")),
-    Fact("firmware", "firmware", _telling(r"(BC\S+R\d\S*)", "AT+CGMR", "ATI")),
-    Fact("IMEI", "imei", _telling(r"\b(\d{15})\b", "AT+CGSN=1", "AT+CGSN"), is_private=True),
-    Fact("IMSI", "imsi", _telling(r"\b(\d{14,15})\b", "AT+CIMI"), is_private=True),
-    Fact("ICCID", "iccid", _telling(r"\b([0-9A-F]{18,20})\b", "AT+QCCID", "AT+ICCID"), is_private=True),
-    Fact("registration", "registration", _registration, _spell_registration),
-    Fact("signal", "signal", _signal, _spell_signal),
+    Fact("manufacturer", "manufacturer", _matching(r"^(.+)", "AT+CGMI", "ATI")),
+    Fact("model", "model", _matching(r"^(.*BC\d.*)", "AT+CGMM", "ATI")),
+    Fact("firmware", "firmware", _matching(r"(BC\S+R\d\S*)", "AT+CGMR", "ATI")),
+    Fact("IMEI", "imei", _matching(r"\b(\d{15})\b", "AT+CGSN=1", "AT+CGSN"), is_private=True),
+    Fact("IMSI", "imsi", _matching(r"\b(\d{14,15})\b", "AT+CIMI"), is_private=True),
+    Fact("ICCID", "iccid", _matching(r"\b([0-9A-F]{18,20})\b", "AT+QCCID", "AT+ICCID"), is_private=True),
+    Fact("registration", "registration", _registration, _format_registration),
+    Fact("hint", "hint", _hint, is_optional=True),
+    Fact("operator", "operator", _operator),
+    Fact("signal", "signal", _signal, _format_signal),
+    Fact("cell", "cell", _cell, _format_cell),
     Fact("addresses", "addresses", Observer.addresses, lambda value: ", ".join(value) or "none"),
     Fact("DNS servers", "dns_servers", _dns_servers, lambda value: ", ".join(value) or "none"),
-    Fact("sockets", "sockets", _sockets, _spell_sockets),
+    Fact("supply", "battery_mv", Observer.battery_mv, "{} mV".format),
+    Fact("sockets", "sockets", _sockets, _format_sockets),
     Fact(
         "data format", "data_format", _data_format, lambda value: f"sends {value['send']}, receives {value['receive']}"
     ),
-    Fact("sleep", "sleep", _sleep, _spell_sleep),
-    Fact("PSM", "psm", _psm, _spell_psm),
-    Fact("eDRX", "edrx", _edrx, _spell_edrx),
-    Fact("clock", "clock", _clock),
+    Fact("sleep", "sleep", _sleep, _format_sleep),
+    Fact("PSM", "psm", _psm, _format_psm),
+    Fact("eDRX", "edrx", _edrx, _format_edrx),
+    Fact("clock", "clock", _clock, lambda value: value.replace("T", " ")),
 )

@@ -13,6 +13,7 @@ from ..errors import BC260YError, CommandError
 from ..line.channel import Channel
 from ..line.inbox import Inbox
 from ..line.turns import Answer, Turn, Watcher
+from ..modem.diagnosis import explain
 from ..modem.modem import Modem
 from ..modem.startup import StartupSettings
 from ..sockets.dataformat import PayloadFormats
@@ -50,6 +51,18 @@ class Observer(Modem):
                 self._note_registration(event)
             case Restarted():
                 self._tasks.spawn(self._configure_again(), "configure_again")
+
+    async def hint(self) -> str:
+        """Return why the module is not registered and what to check; empty if it cannot be found out."""
+        with contextlib.suppress(BC260YError):
+            async with self._channel.turn() as turn:
+                return await explain(turn, self._settings, may_write=False)
+
+        return ""
+
+    async def _explain_registration(self) -> str:
+        hint = await self.hint()
+        return f": {hint}" if hint else ""
 
     async def _configure_again(self) -> None:
         with contextlib.suppress(BC260YError):

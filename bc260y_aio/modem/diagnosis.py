@@ -59,18 +59,19 @@ _EMM_CAUSES: Final = {
 }
 
 
-async def explain(turn: Turn, settings: StartupSettings) -> str:
+async def explain(turn: Turn, settings: StartupSettings, *, may_write: bool = True) -> str:
     """Return why the module is not registered, what its signal is, and what to check; in one line.
 
     Args:
         turn: a turn on the line.
         settings: what is known of the module's settings.
+        may_write: have the module report the cause of a denial, which writes its NVRAM once.
     """
     findings: list[str] = []
     with contextlib.suppress(TimeoutError, BC260YError):
         async with asyncio.timeout(_DIAGNOSIS_TIMEOUT):
-            state = await _radio(turn, settings) or await _sim(turn, settings) or await _registration(turn, settings)
-            findings.append(state)
+            state = await _radio(turn, settings) or await _sim(turn, settings)
+            findings.append(state or await _registration(turn, settings, may_write=may_write))
             findings.append(_signal(await query_signal(turn, settings)))
 
     return "; ".join(found for found in findings if found)
@@ -97,12 +98,12 @@ async def _sim(turn: Turn, settings: StartupSettings) -> str:
             return ""
 
 
-async def _registration(turn: Turn, settings: StartupSettings) -> str:
+async def _registration(turn: Turn, settings: StartupSettings, *, may_write: bool) -> str:
     found = await settings.query_registration(turn)
     if found is None:
         return "it does not report its registration"
 
-    if found.status is RegistrationStatus.DENIED and found.mode not in _MODES_WITH_CAUSE:
+    if may_write and found.status is RegistrationStatus.DENIED and found.mode not in _MODES_WITH_CAUSE:
         # One write to NVRAM, for the cause of this denial and of all later ones.
         await settings.write_if_different(turn, "AT+CEREG?", ["5"], SetRegistrationReports(5))
         found = await settings.query_registration(turn) or found

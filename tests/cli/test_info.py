@@ -1,4 +1,5 @@
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -25,6 +26,9 @@ async def test_a_module_tells_about_itself(capsys: pytest.CaptureFixture[str]) -
     told = await show(capsys, "--port", "emulator://?baudrate=115200")
 
     assert told.pop("clock").endswith("+00:00")
+    # What the emulated module reports of these depends on its coverage.
+    assert {"cell", "supply"} <= told.keys()
+    del told["cell"], told["supply"]
     assert told == {
         "port": "emulator://?baudrate=115200 at 115200 baud",
         "manufacturer": "Quectel_Ltd",
@@ -34,7 +38,8 @@ async def test_a_module_tells_about_itself(capsys: pytest.CaptureFixture[str]) -
         "IMSI": "4600********890",
         "ICCID": "8986*************234",
         "registration": "registered, home",
-        "signal": "-67 dBm",
+        "operator": "46000",
+        "signal": "RSSI -67 dBm, RSRP -76 dBm, RSRQ -9 dB",
         "addresses": "10.46.18.102",
         "DNS servers": "218.2.2.2, 8.8.8.8, 240E:5A::6666, 240E:5B::6666",
         "sockets": "none",
@@ -57,7 +62,10 @@ async def test_json_says_the_same_with_the_same_masks(capsys: pytest.CaptureFixt
 
     assert (masked["imei"], unmasked["imei"]) == ("8679********345", "867997030012345")
     assert masked["registration"] == {"status": "home", "is_registered": True, "area": []}
-    assert masked["signal"] == {"rssi": 23, "dbm": -67}
+    assert masked["signal"] == {"rssi": 23, "dbm": -67, "rsrp_dbm": -76, "rsrq_db": -9.0}
+    assert masked["hint"] is None
+    assert datetime.fromisoformat(masked["clock"]).tzinfo is not None
+    assert "T" in masked["clock"]
     assert masked["dns_servers"] == ["218.2.2.2", "8.8.8.8", "240E:5A::6666", "240E:5B::6666"]
     assert masked["data_format"] == {"send": "text", "receive": "text"}
     assert (masked["sleep"], masked["sockets"], masked["baudrate"]) == (1, [], None)
@@ -83,7 +91,7 @@ async def test_what_cannot_be_read_is_a_dash(capsys: pytest.CaptureFixture[str])
     async with answering(answers) as port:
         told = await show(capsys, "--port", port)
 
-    assert [told[label] for label in ("signal", "IMSI", "PSM", "clock")] == ["-", "-", "-", "-"]
+    assert [told[label] for label in ("signal", "IMSI", "PSM", "clock")] == ["none", "-", "-", "-"]
 
 
 async def test_no_signal_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,4 +124,50 @@ async def test_a_look_changes_nothing_in_the_module(capsys: pytest.CaptureFixtur
 async def test_a_module_without_a_network_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     told = await show(capsys, "--port", "emulator://?registration_delay=60")
 
-    assert (told["registration"], told["addresses"]) == ("searching", "none")
+    assert (told["registration"], told["addresses"]) == ("searching for a network", "none")
+    assert told["hint"].startswith("it is searching for a network; check the antenna, ")
+    assert told["hint"].endswith("its last signal is RSRP -76 dBm")
+
+
+QENG = '+QENG: 0,3738,2,281,"0C2F7A12",{rsrp},-11,99,{snr},8,"5A31",{level},-128,2'
+
+
+@pytest.mark.parametrize(
+    ("rsrp", "snr", "level", "words"),
+    [
+        ("-89", "8", "0", "SINR 8 dB, coverage level 0: strong coverage"),
+        ("-110", "0", "1", "SINR 0 dB, coverage level 1: middling coverage"),
+        ("-120", "5", "2", "SINR 5 dB, coverage level 2: weak coverage; check the antenna and the place"),
+        ("", "", "", "SINR unknown, coverage level unknown"),
+    ],
+)
+async def test_the_cell_and_its_coverage_are_put_in_words(
+    rsrp: str, snr: str, level: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {
+        "AT+QENG=0": QENG.format(rsrp=rsrp, snr=snr, level=level),
+        "AT+CSQ": "+CSQ: 20,0",
+        "AT+CESQ": "+CESQ: 99,99,255,255,18,52",
+        "AT+CEREG?": "+CEREG: 0,5",
+        "AT+CBC": "+CBC: 3368",
+    }
+    async with answering(answers) as port:
+        assert await run("info", "--port", port) == 0
+        printed = capsys.readouterr().out
+        found = await show_json(capsys, "--port", port)
+
+    assert "cell          0C2F7A12, band 8, EARFCN 3738, PCI 281, tracking area 5A31\n" in printed
+    assert f"\n{'':14}{words}\n" in printed
+    assert "signal        RSSI -73 dBm, RSRP -89 dBm, RSRQ -11 dB\n" in printed
+    assert "registration  registered, roaming\n" in printed
+    assert "supply        3368 mV\n" in printed
+    assert found["cell"]["sinr_db"] == (int(snr) if snr else None)
+
+
+async def test_a_denied_registration_is_explained_without_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = {"AT+CEREG?": "+CEREG: 0,3", "AT+CFUN?": "+CFUN: 1", "AT+CPIN?": "+CPIN: READY"}
+    async with answering(answers) as port:
+        told = await show(capsys, "--port", port)
+
+    assert told["registration"] == "denied by the network"
+    assert told["hint"].startswith("the network denied the registration; check the subscription of the SIM")

@@ -1,1 +1,1 @@
-"""The ground floor: bytes to words and back. It knows no loop, no clock, no port and no logger."""
+"""The AT protocol without I/O: bytes to values and back. It uses no event loop, no clock, no port and no logger."""

@@ -1,27 +1,27 @@
-"""A line, or a counted payload, or not yet."""
+"""The receive buffer: returns a line or a counted payload once it is complete."""
 
 import re
 from typing import Final
 
 BLANKS: Final = b"\r\n\0 "
-"""What may stand between lines: CR, LF, space, and the NULs of early firmware."""
+"""The bytes that may stand between lines: CR, LF, space, and the NULs of early firmware."""
 
 _CR: Final = ord("\r")
 _LEADING_BLANKS: Final = re.compile(rb"[\r\n\0 ]+")
 
 
 class ReceiveBuffer:
-    """Received bytes, and a note of what has to come before it is worth looking again: the end of a line, or so many.
+    """Received bytes, and a note of what must come before parsing can continue: a line end, or a number of bytes.
 
-    That note is what keeps parsing linear however finely the bytes are cut: a feed that leaves the buffer short costs
-    an append and two comparisons, and a search for the end of a line never goes over the same bytes twice.
+    The note keeps parsing linear however finely the bytes are cut: a feed that leaves the buffer short costs an append
+    and two comparisons, and a search for the end of a line never goes over the same bytes twice.
 
     Attributes:
-        data: what has been received and not yet taken.
-        short: no more can be had until more is fed.
-        skipping: what comes next is the rest of a line that was too long.
-        taken: how many bytes have been taken, ever.
-        line_end: where the line that :meth:`has_line` found ends; -1 for one that is too long.
+        data: the bytes that were received and not yet taken.
+        short: nothing more can be taken until more is fed.
+        skipping: the next bytes are the rest of a line that was too long.
+        taken: how many bytes have been taken in all.
+        line_end: the end of the line that :meth:`has_line` found; -1 for one that is too long.
     """
 
     __slots__ = ("_needed", "_searched", "_terminator", "_too_long", "data", "line_end", "short", "skipping", "taken")
@@ -31,7 +31,7 @@ class ReceiveBuffer:
 
         Args:
             terminator: the byte that ends a line.
-            longest: what a line may have, in bytes.
+            longest: the greatest length of a line, in bytes.
         """
         self.data = bytearray()
         self.short = True
@@ -47,7 +47,7 @@ class ReceiveBuffer:
         return len(self.data)
 
     def feed(self, data: bytes) -> bool:
-        """Add received bytes; return whether it is worth looking again."""
+        """Add received bytes; return whether parsing can continue."""
         buffered = self.data
         buffered += data
         if self._terminator in data or len(buffered) >= self._needed:
@@ -56,7 +56,7 @@ class ReceiveBuffer:
         return not self.short
 
     def require(self, size: int) -> bool:
-        """Tell whether ``size`` bytes are there; if not, be short until they are."""
+        """Return whether ``size`` bytes are there; if not, be short until they are."""
         self._needed = size
         self.short = len(self.data) < size
         return not self.short
@@ -67,9 +67,9 @@ class ReceiveBuffer:
             self.drop(blanks.end())
 
     def has_line(self) -> bool:
-        """Tell whether a line is there, or so much of one that it is too long; if not, be short until more is fed.
+        """Return whether a line is there, or so much of one that it is too long; if not, be short until more is fed.
 
-        Of a line that was too long the rest is dropped, and nothing told yet of what comes after it.
+        The rest of a line that was too long is dropped; the line after it is found by the next call.
         """
         if self.skipping:
             self._skip()
@@ -85,7 +85,7 @@ class ReceiveBuffer:
     def take_line(self) -> bytes:
         """Take the line that :meth:`has_line` found, without its terminator.
 
-        Of one that is too long the first ``longest`` + 1 bytes are taken; the rest is dropped when it comes.
+        The first ``longest`` + 1 bytes of a line that is too long are taken; the rest is dropped when it comes.
         """
         self.skipping = self.line_end < 0
         end = min(len(self.data), self._too_long) if self.skipping else self.line_end
@@ -94,9 +94,9 @@ class ReceiveBuffer:
         return line
 
     def take_framed(self) -> bytes:
-        """Take a line between two CR LF, the first of which is there; it costs a third of what other lines do.
+        """Take a line between two CR LF, the first of which is there; this costs a third of :meth:`take_line`.
 
-        What is not just that is left as it is, and nothing taken.
+        Anything else is left in the buffer, and the result is empty.
         """
         data = self.data
         end = data.find(self._terminator, 2, self._too_long) - 1
@@ -108,7 +108,7 @@ class ReceiveBuffer:
         return line
 
     def drop(self, size: int) -> None:
-        """Take ``size`` bytes away from the front; so many are there."""
+        """Remove ``size`` bytes from the front; that many must be there."""
         del self.data[:size]
         self.taken += size
         self.short = not self.data

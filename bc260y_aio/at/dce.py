@@ -1,4 +1,4 @@
-"""The module's side of the same line: command lines in, responses out, in the dialect of a firmware."""
+"""The DCE's side of the line: command lines in, responses out, in the dialect of a firmware."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ LONGEST_COMMAND_LINE: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A command line that cannot be understood; ``ERROR`` is the answer.
+    """A command line that cannot be read; ``ERROR`` is the answer.
 
     Attributes:
-        line: the line, one character a byte (Latin-1), cut after 80.
+        line: the line, one character for each byte (Latin-1), cut after 80.
         reason: what is wrong with it.
     """
 
@@ -48,14 +48,14 @@ _PROMPT_ENDS: Final = bytes((_CTRL_Z, _ESC))
 class DCE:
     """The DCE's end of the line: bytes in, commands out; responses in, bytes out.
 
-    Feed it with :meth:`receive_data`, take :meth:`next_event` until it is :data:`NEED_DATA`, and write what
+    Feed it with :meth:`receive_data`, call :meth:`next_event` until it returns :data:`NEED_DATA`, and write what
     :meth:`echo` and :meth:`send` return.
 
     Attributes:
-        send_format: how the payload of AT+QISEND is written; the module's setting.
-        receive_format: how received payload is written; the module's setting.
-        dialect: how responses are spelled.
-        echo_ending: what follows an echoed command line; None when echo is off.
+        send_format: the format of the payload of AT+QISEND; the module's setting.
+        receive_format: the format of received payload; the module's setting.
+        dialect: the spelling of responses.
+        echo_ending: the bytes after an echoed command line; None when echo is off.
     """
 
     def __init__(self, dialect: Dialect = STANDARD, *, echo_ending: bytes | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The dialogue as a table: where it may stand, what moves it, and where to."""
+"""The dialogue as a table: its states, its triggers, and the state that follows."""
 
 import enum
 from typing import Final
@@ -7,22 +7,22 @@ from ..errors import LocalProtocolError
 
 
 class State(enum.Enum):
-    """Where the dialogue stands."""
+    """The states of the dialogue."""
 
     IDLE = enum.auto()
     """A command may be sent."""
     AWAITING_RESULT = enum.auto()
     """A command has been sent; its final result code is due."""
     AWAITING_COMPLETION = enum.auto()
-    """``OK`` has been heard; the outcome is due."""
+    """``OK`` was received; the completion is due."""
     UNSYNCHRONISED = enum.auto()
-    """What comes may be late, or a payload's; nothing may be sent but probes."""
+    """Received lines may be late answers, or payload; only probes may be sent."""
     ASLEEP = enum.auto()
-    """The module is in deep sleep; nothing may be sent but probes, and the first is lost."""
+    """The module is in deep sleep; only probes may be sent, and the first is lost."""
     CLOSED = enum.auto()
     """The line is gone."""
 
-    # Enum's own is written in Python, and every move looks up two.
+    # Enum's own hash is written in Python, and every transition needs two.
     __hash__ = object.__hash__
 
 
@@ -31,7 +31,7 @@ ENGAGED: Final = (State.AWAITING_RESULT, State.AWAITING_COMPLETION)
 
 
 class Trigger(enum.Enum):
-    """What moves the dialogue."""
+    """The events that change the state of the dialogue."""
 
     SENT = enum.auto()
     INFORMED = enum.auto()
@@ -48,16 +48,16 @@ class Trigger(enum.Enum):
     WOKE = enum.auto()
     RESTARTED = enum.auto()
     DISTRUSTED = enum.auto()
-    """What comes is discarded, for it may be payload."""
+    """Received bytes are discarded, because they may be payload."""
     CLOSED = enum.auto()
 
     __hash__ = object.__hash__
 
 
 _ALWAYS: Final = {Trigger.CLOSED: State.CLOSED}
-_LIFE: Final = {Trigger.RESTARTED: State.IDLE, Trigger.FELL_ASLEEP: State.ASLEEP, **_ALWAYS}
-# What is on its way when the module restarts may be answered by the one module or by the other, or by neither.
-_LOST: Final = _LIFE | {Trigger.RESTARTED: State.UNSYNCHRONISED}
+_MODULE_STATE: Final = {Trigger.RESTARTED: State.IDLE, Trigger.FELL_ASLEEP: State.ASLEEP, **_ALWAYS}
+# A command that is under way at a restart may be answered before it, after it, or not at all.
+_LOST: Final = _MODULE_STATE | {Trigger.RESTARTED: State.UNSYNCHRONISED}
 
 TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
     State.IDLE: {
@@ -65,7 +65,7 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
         Trigger.PROBED: State.UNSYNCHRONISED,
         Trigger.WOKE: State.IDLE,
         Trigger.DISTRUSTED: State.UNSYNCHRONISED,
-        **_LIFE,
+        **_MODULE_STATE,
     },
     State.AWAITING_RESULT: {
         Trigger.INFORMED: State.AWAITING_RESULT,
@@ -97,9 +97,9 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
         Trigger.PROBED: State.UNSYNCHRONISED,
         Trigger.WOKE: State.IDLE,
         Trigger.DISTRUSTED: State.UNSYNCHRONISED,
-        **_LIFE,
+        **_MODULE_STATE,
     },
-    # What is still heard after the end changes nothing.
+    # Lines that are received after the end change nothing.
     State.CLOSED: dict.fromkeys(
         (Trigger.RESTARTED, Trigger.FELL_ASLEEP, Trigger.WOKE, Trigger.DISTRUSTED, Trigger.CLOSED), State.CLOSED
     ),
@@ -110,7 +110,7 @@ def next_state(state: State, trigger: Trigger) -> State:
     """Return the state that follows.
 
     Raises:
-        LocalProtocolError: the table has no such move.
+        LocalProtocolError: the table has no such transition.
     """
     try:
         return TRANSITIONS[state][trigger]

@@ -1,4 +1,4 @@
-"""The timers of PSM and eDRX as the standard writes them: strings of bits (TS 24.008, 10.5.5.32 and 10.5.7)."""
+"""The timers of PSM and eDRX in the form of the standard: strings of bits (TS 24.008, 10.5.5.32 and 10.5.7)."""
 
 from datetime import timedelta
 from typing import Final
@@ -7,7 +7,7 @@ from .syntax import Malformed
 
 _VALUES: Final = 32
 
-# GPRS timer 3, for T3412 extended: what the first three bits multiply the other five with.
+# GPRS timer 3, for T3412 extended: the unit of the first three bits, which the other five count.
 _PERIODIC_UNITS: Final = {
     "011": timedelta(seconds=2),
     "100": timedelta(seconds=30),
@@ -42,7 +42,7 @@ _WINDOW_STEP: Final = timedelta(seconds=2.56)
 
 
 def write_periodic(duration: timedelta) -> str:
-    """Write a periodic update time (T3412); one that no bits can tell exactly is rounded up.
+    """Return the bits of a periodic update time (T3412), rounded up to the next that can be written.
 
     Raises:
         ValueError: it is negative, or longer than 413 days.
@@ -51,7 +51,7 @@ def write_periodic(duration: timedelta) -> str:
 
 
 def read_periodic(bits: str) -> timedelta | None:
-    """Read a periodic update time; None when it is switched off.
+    """Return the periodic update time of these bits; None when it is deactivated.
 
     Raises:
         Malformed: these are not eight bits.
@@ -60,7 +60,7 @@ def read_periodic(bits: str) -> timedelta | None:
 
 
 def write_active(duration: timedelta) -> str:
-    """Write an active time (T3324); one that no bits can tell exactly is rounded up.
+    """Return the bits of an active time (T3324), rounded up to the next that can be written.
 
     Raises:
         ValueError: it is negative, or longer than 186 minutes.
@@ -69,7 +69,7 @@ def write_active(duration: timedelta) -> str:
 
 
 def read_active(bits: str) -> timedelta | None:
-    """Read an active time; None when it is switched off.
+    """Return the active time of these bits; None when it is deactivated.
 
     Raises:
         Malformed: these are not eight bits.
@@ -78,7 +78,7 @@ def read_active(bits: str) -> timedelta | None:
 
 
 def write_cycle(duration: timedelta) -> str:
-    """Write an eDRX cycle; one between two that exist is rounded up.
+    """Return the bits of an eDRX cycle, rounded up to the next that exists.
 
     Raises:
         ValueError: it is longer than 10485.76 s, or not positive.
@@ -92,10 +92,10 @@ def write_cycle(duration: timedelta) -> str:
 
 
 def read_cycle(bits: str) -> timedelta:
-    """Read an eDRX cycle.
+    """Return the eDRX cycle of these bits.
 
     Raises:
-        Malformed: it is none.
+        Malformed: there is no such cycle.
     """
     try:
         return _CYCLES[bits]
@@ -104,7 +104,7 @@ def read_cycle(bits: str) -> timedelta:
 
 
 def read_window(bits: str) -> timedelta:
-    """Read a paging time window.
+    """Return the paging time window of these bits.
 
     Raises:
         Malformed: these are not four bits.
@@ -133,5 +133,5 @@ def _read(bits: str, units: dict[str, timedelta]) -> timedelta | None:
     if bits[:3] == _DEACTIVATED:
         return None
 
-    # Other units are reserved, and to be read as minutes.
+    # Other units are reserved, and read as minutes.
     return int(bits[3:], 2) * units.get(bits[:3], timedelta(minutes=1))

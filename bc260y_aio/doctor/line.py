@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ..at.commands import Command
+from ..at.commands.base import RADIO_TIMEOUT
 from ..at.dte import DTE, NEED_DATA
 from ..at.responses import Completion, Failure, Information, Response, Success
 from ..at.states import State
@@ -121,7 +122,8 @@ class Line:
         self.port.write(line)
         await self._receive_until_over(exchange, started, timeout or _RESULT_TIMEOUT, is_result=True)
         if self._dte.state is State.AWAITING_COMPLETION:
-            limit = timeout or command.completion_timeout
+            # Slower than the driver waits is a finding, not the end of it.
+            limit = timeout or max(command.completion_timeout, RADIO_TIMEOUT)
             await self._receive_until_over(exchange, started, limit, is_result=False)
 
         if self._is_engaged:

@@ -1,4 +1,4 @@
-"""What is done once everything that was heard has been dealt with."""
+"""Calls that are deferred until a read has been handled."""
 
 import asyncio
 import contextvars
@@ -7,10 +7,10 @@ from types import TracebackType
 
 
 class DeferredCalls:
-    """Calls that wait until a read has been dealt with, and the next command, if one waits, is on the wire.
+    """Calls that wait until a read has been handled, and the next command, if one waits, has been written.
 
-    It is a context manager, around a read that is dealt with. What is asked for inside of it is done when it ends, in
-    the same turn of the loop; what is asked for at other times is done in the next, as by ``call_soon``.
+    This is a context manager around the handling of a read. Calls that are added inside run when it ends, in the same
+    turn of the loop; calls that are added at other times run in the next turn, as by ``call_soon``.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class DeferredCalls:
             self._run()
 
     def call(self, callback: Callable[[], None], context: contextvars.Context) -> None:
-        """Call back, in a context, when it is time. A callback's mistake is told to the loop, and to nobody else."""
+        """Call back, in a context, when the read has been handled. An exception goes to the loop's handler."""
         self._calls.append((callback, context))
         if not (self._is_held or self._is_due):
             self._is_due = True
@@ -38,7 +38,7 @@ class DeferredCalls:
 
     def _run(self) -> None:
         self._is_due = False
-        # What is asked for by one of them comes in the next turn.
+        # Calls that one of them adds run in the next turn.
         calls, self._calls = self._calls, []
         for callback, context in calls:
             try:

@@ -1,4 +1,4 @@
-"""What one module does otherwise than this package assumes, and the driver has to know: a few facts, kept as TOML."""
+"""The quirks of one module that the driver must know: where it differs from the defaults, kept as TOML."""
 
 import dataclasses
 import json
@@ -37,27 +37,27 @@ _CHOICES: Final[dict[str, tuple[object, ...]]] = {
 class Profile:
     """The quirks of a module, for ``Modem(port, profile=...)``; ``bc260y-aio doctor`` draws one up.
 
-    All spellings that firmware versions differ in are understood without one. It is for what cannot be seen before it
-    goes wrong. By default it says what this package assumes of any module.
+    All spellings in which firmware versions differ are read without a profile. It is for the differences that cannot be
+    seen before something goes wrong. The defaults are what this package assumes of any module.
 
     Attributes:
         sockets: how many connectIDs the module has (guide 2.2.2).
         largest_ping: the largest packet that AT+QPING takes, in bytes (guide 2.2.8, note); larger ones are refused with
             ValueError before anything is sent.
-        unsupported: the names of commands that the module does not know, such as ``"+QSCLK"``. What a start can do
-            without is left out; a call that needs one fails with CommandFailed before anything is sent.
+        unsupported: the names of commands that the module does not know, such as ``"+QSCLK"``. The start leaves out
+            the optional ones; a call that needs one fails with CommandFailed before anything is sent.
         markers: the names of the commands whose test form the module answers with their ranges (guide 2.2). After an
             answer was missed, one of these shows that the line is in step again; when there are none, ``OK`` has to do.
         rai: AT+QISEND takes a release assistance indication (guide 2.2.5). Otherwise none is sent, whatever a program
             asks for.
         quoted_data: whether received payload stands between quotes (guide 2.3.2). When it is known, payload written
-            otherwise is known to be damaged; None accepts both.
+            otherwise is treated as damaged; None accepts both.
         data_format: the only payload format of a module that cannot change it (guide 2.2.1): ``"hex"`` or ``"text"``;
             it is then neither asked for nor set. None for a module that can.
         command_gap: the least time between an answer and the next command, in seconds.
         nvram_gap: the same after a command that writes NVRAM, in seconds.
-        awake_for: how long after the last byte a module that may sleep is surely awake still, in seconds; it sleeps
-            after about ten. Later, it is woken before a command.
+        awake_for: how long after the last byte a module that may sleep is certain to be awake, in seconds; it sleeps
+            after about ten. Later than that, it is woken before a command.
         boot_time: how long a start takes until ``RDY``, in seconds; an open waits half as long again.
 
     Raises:
@@ -100,11 +100,11 @@ class Profile:
 
     @classmethod
     def of(cls, known: "Profile | str | os.PathLike[str] | None", **named: float | None) -> "Profile":
-        """Return a profile that is given as such, or as its file, or not at all.
+        """Return the profile for an argument that may be a profile, the path of its file, or None.
 
         Args:
-            known: the profile.
-            **named: what goes before it, but for None.
+            known: the argument.
+            **named: values that override those of the profile; None is ignored.
 
         Raises:
             OSError: the file cannot be read.
@@ -114,10 +114,10 @@ class Profile:
         changes: Any = {name: value for name, value in named.items() if value is not None}
         return dataclasses.replace(profile, **changes)
 
-    # What the driver asks
+    # Queries of the driver
 
     def knows(self, command: Command) -> bool:
-        """Tell whether the module knows a command."""
+        """Return whether the module knows a command."""
         if not self.unsupported:
             return True
 
@@ -140,14 +140,14 @@ class Profile:
 
     @property
     def open_timeout(self) -> float:
-        """How long to look for a module that answers, in seconds."""
+        """How long to wait for a module that answers, in seconds."""
         return 1.5 * self.boot_time
 
     # As text
 
     @property
     def quirks(self) -> dict[str, Any]:
-        """What differs from the default, by name, in values that JSON and TOML have."""
+        """The values that differ from the defaults, by name, as JSON and TOML can hold them."""
         found = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
         changed = {name: value for name, value in found.items() if value != getattr(DEFAULT_PROFILE, name)}
         as_lists = {name: sorted(changed[name]) for name in ("unsupported", "markers") if name in changed}
@@ -170,7 +170,7 @@ class Profile:
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Read what :meth:`to_toml` writes.
+        """Return the profile that :meth:`to_toml` wrote.
 
         Raises:
             ValueError: it is no TOML, a name is unknown, or a value cannot be.
@@ -212,5 +212,5 @@ def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else " " for one in text)
 
 
-# What is assumed of a module of which nothing is known.
+# The assumptions about an unknown module.
 DEFAULT_PROFILE: Final = Profile()

@@ -1,4 +1,4 @@
-"""Who wants to hear of which URCs."""
+"""The subscribers to URCs."""
 
 import asyncio
 import contextlib
@@ -8,13 +8,13 @@ from ..at.responses import Response, Unsolicited
 
 
 class Subscribers:
-    """The callbacks of one channel, called in the order in which they came."""
+    """The callbacks of one channel, called in the order in which they were added."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[Callable[[Response], None], tuple[type[Response], ...]]] = []
 
     def add(self, callback: Callable[[Response], None], kinds: tuple[type[Response], ...]) -> Callable[[], None]:
-        """Add a callback for URCs of these kinds, all if there are none; return what takes it away again."""
+        """Add a callback for URCs of these classes, or for all; return a function that removes it."""
         entry = (callback, kinds or (Unsolicited,))
         self._entries.append(entry)
 
@@ -25,7 +25,7 @@ class Subscribers:
         return unsubscribe
 
     def publish(self, event: Response) -> None:
-        """Call back whoever wants to hear of it. A callback's mistake is told to the loop, and to nobody else."""
+        """Call the subscribers to an event. An exception of a callback goes to the loop's exception handler."""
         for callback, kinds in tuple(self._entries):
             if isinstance(event, kinds):
                 try:

@@ -1,4 +1,4 @@
-"""Whose turn it is: a queue for the line, first come, first served."""
+"""The queue for the line: first come, first served."""
 
 import asyncio
 from collections import deque
@@ -14,12 +14,12 @@ from ..tracing import Trace
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command brought.
+    """The answer to a command.
 
     Attributes:
         information: the information responses.
-        completions: what followed ``OK``.
-        is_doubtful: the completion may be that of an earlier command, which had been given up.
+        completions: the completions after ``OK``.
+        is_doubtful: the completion may be that of an earlier command that was given up.
     """
 
     information: list[Information]
@@ -33,27 +33,27 @@ Watcher = Callable[[Information | Completion], None]
 
 
 class Executor(Protocol):
-    """Sends a command for somebody whose turn it is."""
+    """Sends a command for the holder of the turn."""
 
     def __call__(
         self, command: Command, timeout: float | None = None, watch: Watcher | None = None
     ) -> Awaitable[Answer]:
-        """Send it, and return what it brought."""
+        """Send a command and return its answer."""
 
 
 # A deadline that traffic keeps pushing back ends after this many times its length.
 _PATIENCE: Final = 12
-# No answer of a module has nearly as many lines, though a list of all commands, or of messages, may have hundreds.
+# No answer of a module has nearly this many lines, though a list of all commands or messages may have hundreds.
 MOST_LINES: Final = 2048
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Dialogue:
-    """A command under way: who waits for it, what it has brought so far, and until when.
+    """A command under way: its caller, its answer so far, and its deadline.
 
     Attributes:
         command: the command.
-        answered: what somebody awaits for the outcome, if anybody does; whoever was cancelled has given it up.
+        answered: the future that the caller awaits, if any; done if the caller was cancelled.
         started: when the present deadline began to run, on the loop's clock.
         timeout: how long it runs, in seconds.
         completion_timeout: how long the deadline for the completion will run, in seconds.
@@ -105,7 +105,7 @@ class Dialogue:
         return self.started + self.timeout + min(busy - self.busy, (_PATIENCE - 1) * self.timeout)
 
     def end(self, outcome: Outcome) -> None:
-        """Tell the outcome to whoever still waits for it."""
+        """End the dialogue with an outcome, and report it to the caller that still waits."""
         if self.deadline is not None:
             self.deadline.cancel()
 
@@ -117,7 +117,7 @@ class Dialogue:
 
 
 def deliver_outcome(answered: AnswerFuture, outcome: Outcome) -> None:
-    """Tell an outcome to whoever awaits it still."""
+    """Set an outcome on a future, unless its caller was cancelled."""
     if answered.done():
         return
 
@@ -128,28 +128,28 @@ def deliver_outcome(answered: AnswerFuture, outcome: Outcome) -> None:
 
 
 class Waiter(Protocol):
-    """What stands in line for a turn."""
+    """An entry of the queue."""
 
     def grant(self) -> bool:
-        """Take the turn, which has come; return False to let it go by."""
+        """Take the turn; return False to decline it."""
 
     def fail(self, error: Exception) -> None:
-        """Hear that no turn will come."""
+        """Report that no turn will come."""
 
 
 class TurnQueue:
-    """Who holds the line, and who waits for it.
+    """The holder of the line, and those who wait for it.
 
-    Unlike a lock's, a turn passes on only when the line is at rest: whoever is cancelled with a command under way gives
-    up its answer, never its turn.
+    Unlike a lock, the line is granted to the next only when it is idle: a cancelled caller loses the answer, but its
+    command still holds the line until it ends.
     """
 
     def __init__(self, is_idle: Callable[[], bool], trace: Trace) -> None:
         """Make a queue.
 
         Args:
-            is_idle: tells whether no dialogue is under way. When one ends, :meth:`grant_next` must be called.
-            trace: hears who waits.
+            is_idle: returns whether no dialogue is under way. When one ends, :meth:`grant_next` must be called.
+            trace: gets an event for everybody who waits.
         """
         self._is_idle = is_idle
         self._trace = trace
@@ -161,7 +161,7 @@ class TurnQueue:
         return len(self._waiting)
 
     def enqueue(self, waiter: Waiter, *, urgent: bool = False) -> None:
-        """Let somebody stand in line; its turn may come at once."""
+        """Add an entry to the queue; its turn may come at once."""
         if self._trace.is_on:
             self._trace.lined_up(waiter)
 
@@ -180,7 +180,7 @@ class TurnQueue:
         self.grant_next()
 
     def grant_next(self) -> None:
-        """Let the next one have the line, if it is free and at rest."""
+        """Grant the line to the next one, if it is free and idle."""
         while self._waiting and not self._taken and self._is_idle():
             waiter = self._waiting.popleft()
             self._taken = True
@@ -188,12 +188,12 @@ class TurnQueue:
             try:
                 self._taken = waiter.grant()
             except Exception as exc:
-                # Nobody but the one whose turn it was has made the mistake.
+                # The error is that of the entry alone.
                 self._taken = False
                 waiter.fail(exc)
 
     def end(self, error: Exception) -> None:
-        """Tell everybody who waits, now or later, that no turn will come."""
+        """Report to everybody who waits, now or later, that no turn will come."""
         self._error = error
         while self._waiting:
             self._waiting.popleft().fail(error)
@@ -203,8 +203,8 @@ class Turn:
     """The right to use the line; an async context manager.
 
     Attributes:
-        has_turn: it has come, and is not over.
-        execute: sends a command and returns what it brought; see :meth:`bc260y_aio.line.channel.Channel.execute`.
+        has_turn: the turn was granted, and is not over.
+        execute: sends a command and returns its answer; see :meth:`bc260y_aio.line.channel.Channel.execute`.
     """
 
     def __init__(self, turns: TurnQueue, execute: Executor, *, urgent: bool = False) -> None:
@@ -213,7 +213,7 @@ class Turn:
         Args:
             turns: the queue.
             execute: sends a command in a turn.
-            urgent: it comes before all others that wait.
+            urgent: put it before all others that wait.
         """
         self._turns = turns
         self._urgent = urgent
@@ -221,10 +221,10 @@ class Turn:
         self._granted: AnswerFuture | None = None
         self.execute = execute
 
-    # Standing in line
+    # Waiting
 
     def queue(self) -> AnswerFuture:
-        """Stand in line now rather than when entered; the future is done when the turn has come, or will not come."""
+        """Enter the queue now rather than at ``async with``; the future is done when the turn is granted or refused."""
         if self._granted is None:
             self._granted = asyncio.get_running_loop().create_future()
             self._turns.enqueue(self, urgent=self._urgent)
@@ -242,11 +242,11 @@ class Turn:
         return True
 
     def fail(self, error: Exception) -> None:
-        """Do not grant it, ever; see :class:`Waiter`."""
+        """Refuse the turn; see :class:`Waiter`."""
         if self._granted is not None:
             deliver_outcome(self._granted, error)
 
-    # Having it
+    # Holding the line
 
     async def __aenter__(self) -> Self:
         granted = self.queue()
@@ -264,20 +264,20 @@ class Turn:
         self.leave()
 
     def leave(self) -> None:
-        """End it, if it has come; an answer that is still due is given up."""
+        """End the turn, if it was granted; an answer that is still due is lost."""
         if self.has_turn:
             self.has_turn = False
             self._turns.leave()
 
 
 class Line(Protocol):
-    """What an asking needs of the channel."""
+    """The part of the channel that a :class:`CommandTurn` needs."""
 
     turns: TurnQueue
 
     @property
     def is_ready(self) -> bool:
-        """Whether a command may be written without anything having to be done before."""
+        """Whether a command may be written at once."""
 
     def begin(
         self,
@@ -288,21 +288,20 @@ class Line(Protocol):
         answered: AnswerFuture | None = None,
         on_end: Callable[[Outcome], None] | None = None,
     ) -> None:
-        """Write a command, for somebody whose turn it is, when the line is ready."""
+        """Write a command for the holder of the turn, when the line is ready."""
 
     async def continue_turn(
         self, command: Command, timeout: float | None = None, watch: Watcher | None = None
     ) -> Answer:
-        """Execute a command for somebody whose turn it is."""
+        """Execute a command for the holder of the turn."""
         raise NotImplementedError
 
 
 class CommandTurn(Turn):
-    """A turn for a single command, which is written the moment that the turn comes, if the line allows.
+    """A turn for a single command, which is written as soon as the turn is granted, if the line is ready.
 
-    The turn is over with the answer, whether or not the one who asked has run meanwhile. What is awaited is the answer,
-    or, if something has to be done before the command, the turn.
-
+    The turn ends with the answer, whether or not the caller has run meanwhile. The future that the caller awaits is
+    done with the answer or, if something must be done before the command, with the turn.
     """
 
     def __init__(self, line: Line, command: Command, timeout: float | None, watch: Watcher | None) -> None:

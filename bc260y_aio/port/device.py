@@ -1,4 +1,4 @@
-"""A device by its URL: pyserial's object, and the thread that does what may block."""
+"""A device by its URL: pyserial's object, and the thread for its blocking calls."""
 
 import asyncio
 import concurrent.futures
@@ -21,7 +21,7 @@ CLOSE_TIMEOUT: Final = 1.0
 
 
 class SocketSerial(protocol_socket.Serial):
-    """``socket://`` that takes any descriptor number, keeps what the other end says first, and closes at once."""
+    """``socket://`` that takes any descriptor number, keeps the first bytes of the other end, and closes at once."""
 
     _socket: socket.socket | None = None
 
@@ -31,7 +31,7 @@ class SocketSerial(protocol_socket.Serial):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def reset_input_buffer(self) -> None:
-        """Do nothing: a connection just made holds nothing stale."""
+        """Do nothing: a new connection holds no stale bytes."""
 
     def close(self) -> None:
         self.is_open = False
@@ -65,7 +65,7 @@ PATCHED: Final[dict[str, type[SocketSerial | SpySerial]]] = {"socket": SocketSer
 
 
 class Device:
-    """A pyserial object, and the thread on which everything of it that may block is done, in turn."""
+    """A pyserial object, and the thread on which its blocking calls run, one after another."""
 
     def __init__(self, url: str, baudrate: int) -> None:
         self._url = url
@@ -75,7 +75,7 @@ class Device:
         self._releasing: concurrent.futures.Future[None] | None = None
 
     async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:
-        """Wait until the port is open; put a transport on it.
+        """Wait until the port is open, and return a transport on it.
 
         Raises:
             PortError, ValueError: as :func:`open_port` does.
@@ -90,7 +90,7 @@ class Device:
         return transport
 
     async def set_baudrate(self, baudrate: int) -> None:
-        """Change the rate; a cancelled call changes it, too.
+        """Change the rate, even if the call is cancelled.
 
         Raises:
             PortLost, ValueError: as :meth:`Port.set_baudrate` does.
@@ -99,12 +99,12 @@ class Device:
         await asyncio.shield(loop.run_in_executor(self._thread, _set_baudrate, self._url, instance, baudrate))
 
     def release(self) -> None:
-        """Have the object closed, also one that is still to be opened; do not wait for it."""
+        """Let the thread close the object, even one that is still to be opened; do not wait for it."""
         if self._releasing is None:
             try:
                 self._releasing = self._thread.submit(self._release)
             except RuntimeError:
-                # The program has come to its end, and has stopped all such threads.
+                # The program is exiting, and has stopped all such threads.
                 self._release()
                 self._releasing = concurrent.futures.Future()
                 self._releasing.set_result(None)

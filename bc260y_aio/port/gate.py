@@ -1,4 +1,4 @@
-"""The wire-time gate: sleeping through bytes of which it is known that nothing of use can arrive before them."""
+"""The wire-time gate: pauses reading while bytes are on the wire that must come before anything useful."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,18 +6,18 @@ from typing import Final
 
 from .transport import BITS_PER_BYTE
 
-# A timer rings up to so much late, in seconds: the millisecond of epoll, and what else the loop has to do.
+# A timer fires up to this much late, in seconds: the millisecond of epoll, and other work of the loop.
 _LATENESS: Final = 0.0015
-# What comes behind a payload takes the wire at least as long as so many bytes: no answer is shorter.
+# The shortest answer behind a payload, in bytes.
 _SHORTEST_ANSWER: Final = 6
-# A pause costs about as much as a wake-up, so a shorter one saves nothing, in seconds.
+# A pause costs about as much as a wake-up, so a shorter one than this saves nothing, in seconds.
 _SHORTEST_PAUSE: Final = 0.003
-# To go on with one costs less than that, in seconds: nobody has to begin to watch the port, and to cease again.
+# Continuing a pause costs less than that, in seconds: the port need not be watched in between.
 _SHORTEST_REPEAT: Final = 0.001
-# Bytes that should take less time than this tell nothing about the line, in seconds: they may arrive in one go.
+# Bytes that should take less time than this show nothing about the line, in seconds: they may arrive together.
 _SHORTEST_EVIDENCE: Final = 0.008
-# So many times in a row a line must have been as slow as its rate says before it is slept on; and one in so many times
-# it is watched again.
+# A line must have been as slow as its rate this many times in a row before reading is paused; and one in this many
+# times it is watched again.
 _TRUSTED: Final = 2
 _WATCHED: Final = 256
 
@@ -25,12 +25,12 @@ _WATCHED: Final = 256
 class Gate:
     """Pauses a port while bytes that have to come first are on the wire.
 
-    A rate is only a setting: a pty, or a USB port that only looks like a serial one, has no pace. There a pause would
-    be a delay. So the line has to be seen to be as slow as it says, and is looked at again every now and then.
+    A rate is only a setting: a pty, or a USB port that only looks like a serial one, has no pace, and a pause would be
+    a delay there. So the line is measured before the first pause, and again from time to time.
     """
 
     def __init__(self, pause: Callable[[float], None]) -> None:
-        """Make a gate; ``pause`` stops watching the port for so many seconds."""
+        """Make a gate; ``pause`` stops watching the port for a number of seconds."""
         self._pause = pause
         self._loop = asyncio.get_running_loop()
         self._end = 0
@@ -41,10 +41,10 @@ class Gate:
         self._count = 0
 
     def expect(self, size: int, position: int, baudrate: int, *, is_paused: bool) -> float:
-        """Know that so many bytes must come before anything of use.
+        """Note that a number of bytes must come before anything useful.
 
         Args:
-            size: how many; 0 when none.
+            size: the number; 0 when none must.
             position: how many bytes have been read so far.
             baudrate: the rate, in baud.
             is_paused: the port is not being watched, and need not be.
@@ -77,6 +77,6 @@ class Gate:
         return pause
 
     def _judge(self, took: float) -> None:
-        """Learn from how long the bytes took that have come now."""
+        """Measure the line by the time that the bytes took which have come now."""
         if self._end and self._is_watching and self._wire_time >= _SHORTEST_EVIDENCE:
             self._seen_slow = self._seen_slow + 1 if took > self._wire_time / 2 else 0

@@ -1,4 +1,4 @@
-"""A port: bytes in, bytes out, and its end."""
+"""The serial port: bytes in, bytes out, and its end."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# The module's rate as it leaves the factory, in baud.
+# The module's factory setting, in baud.
 DEFAULT_BAUDRATE: Final = 9600
 
 
@@ -28,13 +28,13 @@ async def open_port(url: str, baudrate: int | None = DEFAULT_BAUDRATE) -> "Port"
         url: a device path; ``socket://host:port``; a pyserial URL that has a file descriptor, such as
             ``spy:///dev/ttyUSB0``, which shows the bytes on standard error; ``emulator://`` with its options; or the
             ``memory://`` URL of an emulator, a recorder or a replay in this process.
-        baudrate: the rate in baud. None when it is not known or has no meaning: a device is then set to 9600 and
+        baudrate: the rate in baud. None when it is not known or has no meaning: a device is then set to 9600, and
             :meth:`Port.pause` does nothing.
 
     Raises:
         PortNotFound: there is no such port.
-        PortBusy: another program has it, or this one may not open it.
-        PortError: it could not be opened for another reason, which the message tells.
+        PortBusy: another program uses it, or this one may not open it.
+        PortError: it could not be opened for another reason, which the message has.
         ValueError: the URL is malformed, of an unknown scheme, or of one that cannot be watched; or the device does
             not know the rate.
     """
@@ -58,7 +58,7 @@ async def _open_emulator(url: str, baudrate: int | None) -> "Port":
 
     emulator = Emulator.from_url(url)
     await emulator.start()
-    # An emulated line has the pace that its options give it, whatever a pty is set to, unless it is strict about that.
+    # An emulated line has the pace of its options, whatever rate a pty is set to, unless it is strict about the rate.
     rate = baudrate if emulator.options.baudrate_strict else emulator.options.baudrate
     if emulator.url.startswith("memory://"):
         return await Port(url, emulator, baudrate=rate)._open()
@@ -79,10 +79,10 @@ async def _open_memory(url: str) -> "Port":
 class Port:
     """An open serial port: bytes in, bytes out, and its end.
 
-    It is made by :func:`open_port`, and is an async context manager that closes it.
+    Made by :func:`open_port`; an async context manager that closes it.
 
     Attributes:
-        url: what was opened.
+        url: the URL that was opened.
         baudrate: the rate in baud; None when it has no meaning (``socket://``, memory) or is not known.
     """
 
@@ -121,7 +121,7 @@ class Port:
 
     @property
     def in_waiting(self) -> int:
-        """How many bytes have arrived and are not read yet."""
+        """How many received bytes are not read yet."""
         return self._receiver.size
 
     @property
@@ -130,9 +130,9 @@ class Port:
         return self._receiver.read_total + self._receiver.size
 
     def read(self) -> Coroutine[Any, Any, bytes]:
-        """Return everything that has arrived since the last read, at least one byte; wait for it.
+        """Wait for bytes, and return all that arrived since the last read: at least one.
 
-        A cancelled read loses nothing. Without a reader the port takes 256 KiB and leaves the rest to the kernel.
+        A cancelled read loses nothing. Without a reader the port takes 256 KiB and leaves the rest in the kernel.
 
         Raises:
             PortLost: the port went away or was closed, and everything that had arrived before has been read. The next
@@ -142,35 +142,35 @@ class Port:
         return self._receiver.read()
 
     def deliver(self, take: Callable[[bytes], None]) -> Coroutine[Any, Any, None]:
-        """Call back with everything that arrives, the moment that it does, until the port ends; see also :meth:`read`.
+        """Call back with all bytes as soon as they arrive, until the port ends; see also :meth:`read`.
 
-        A :meth:`read` has its bytes a turn of the loop later. When this is cancelled, or the callback fails, what
-        arrives from then on waits for the next reader.
+        A :meth:`read` returns its bytes a turn of the loop later. When this is cancelled, or the callback fails, the
+        following bytes wait for the next reader.
 
         Args:
-            take: is called with at least one byte, never from inside :meth:`write`; it must not block.
+            take: called with at least one byte, never from inside :meth:`write`; it must not block.
 
         Raises:
-            PortLost: the port went away or was closed, and everything that had arrived before has been handed on.
+            PortLost: the port went away or was closed, and all bytes that arrived before were passed to the callback.
             LocalProtocolError: another task is reading.
-            Exception: what the callback raised.
+            Exception: the exception of the callback.
         """
         return self._receiver.deliver(take)
 
     def pause(self, seconds: float) -> None:
-        """Stop watching the port for a while, so that what arrives meanwhile costs one wake-up; never lose a byte.
+        """Stop watching the port for a time, so that the bytes of that time cost one wake-up; no byte is lost.
 
-        The last call counts; ``pause(0)`` ends a pause. A loss is noticed after the pause. Without a known rate it
-        does nothing.
+        The last call counts; ``pause(0)`` ends a pause. A loss of the port is noticed after the pause. Without a known
+        rate this does nothing.
         """
         if self.baudrate is not None:
             self._receiver.pause(seconds)
 
     def expect(self, size: int) -> float:
-        """Know that nothing of use can arrive before so many more bytes have, and sleep through them if that pays.
+        """Note that nothing useful can arrive before a number of bytes, and pause reading meanwhile if that pays.
 
-        It is to be called after each read while such bytes are due, and once when they have come, with 0. It pauses the
-        port only when the rate is known and the line has been seen to keep it.
+        Call it after each read while such bytes are due, and once with 0 when they have come. It pauses the port only
+        when the rate is known and the line was measured to keep it.
 
         Returns:
             How long the port is paused, in seconds.
@@ -184,7 +184,7 @@ class Port:
     # Sending
 
     def write(self, data: bytes) -> None:
-        """Send bytes after those written before. Never blocks: what the port does not take at once is kept.
+        """Send bytes after those written before. Never blocks: bytes that the port does not take at once are buffered.
 
         Raises:
             PortLost: the port went away or was closed.
@@ -196,11 +196,11 @@ class Port:
     async def set_baudrate(self, baudrate: int) -> None:
         """Change the rate of the open port, in baud. Bytes that have not left yet go out at the new rate.
 
-        A cancelled call still changes it. On ``socket://`` and in memory it does nothing.
+        A cancelled call still changes it. On ``socket://`` and in memory this does nothing.
 
         Raises:
             PortLost: the port went away or was closed.
-            ValueError: the device does not know this rate; it keeps the one it had.
+            ValueError: the device does not support this rate; it keeps the one that it had.
         """
         check_baudrate(baudrate)
         self._receiver.check()
@@ -227,10 +227,10 @@ class Port:
         return self
 
     async def close(self) -> None:
-        """Close the port; release its descriptor, and its emulator if it brought one.
+        """Close the port; release its descriptor, and its emulator if it has one.
 
-        What was written is given a second to leave, then it is dropped. A waiting reader gets PortLost at once. Closing
-        twice is harmless, a cancelled close goes on by itself, and nothing is ever raised.
+        Written bytes get a second to leave, then they are dropped. A waiting reader gets PortLost at once. Closing
+        twice is harmless, a cancelled close continues by itself, and nothing is ever raised.
         """
         if self._closing is None:
             self._receiver.close()
@@ -266,14 +266,14 @@ class Port:
 
 
 class Closable(Protocol):
-    """What is closed together with a port."""
+    """A resource that is closed together with a port."""
 
     async def close(self) -> None:
         """Close it; never raise."""
 
 
 class _BorrowedLine:
-    """A line in memory that belongs to somebody else."""
+    """A line in memory that another object owns."""
 
     def __init__(self, end: "MemoryEndpoint") -> None:
         self._end = end
@@ -283,11 +283,11 @@ class _BorrowedLine:
         return self._end.connect(protocol)
 
     async def close(self) -> None:
-        """Leave it as it is."""
+        """Leave the line open."""
 
 
 class Line(Closable, Protocol):
-    """What a port can stand on: a device, or the emulator's line in memory."""
+    """The line under a port: a device, or the emulator's line in memory."""
 
     async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:
-        """Begin to pass bytes, and return what takes them."""
+        """Begin to pass bytes to the protocol, and return the transport for sending."""

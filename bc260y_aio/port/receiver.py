@@ -1,4 +1,4 @@
-"""The one protocol above whatever transport a port stands on: a buffer, a brake, a pause and a loss."""
+"""The protocol of a port's transport: buffer, flow control, pauses and the loss of the port."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from typing import Final, cast
 from ..errors import LocalProtocolError, PortLost
 from .translation import GREETING_LIMIT, GREETING_TIME, refusal
 
-# Beyond this many unread bytes the descriptor is left alone, and the kernel applies its own brake.
+# Beyond this many unread bytes the descriptor is not read, and the kernel applies its own flow control.
 RECEIVE_LIMIT: Final = 256 * 1024
 
 
 class Receiver(asyncio.Protocol):
-    """The protocol of a port's transport: what has arrived, the brake, and the end."""
+    """The protocol of a port's transport: received bytes, flow control, and the end."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -78,7 +78,7 @@ class Receiver(asyncio.Protocol):
         self._wake()
 
     async def read(self) -> bytes:
-        """Return what has arrived, waiting for it; see :meth:`bc260y_aio.port.Port.read`."""
+        """Wait for bytes and return them; see :meth:`bc260y_aio.port.Port.read`."""
         if self._reader is not None:
             raise LocalProtocolError(f"{self._url} is being read by another task")
 
@@ -100,7 +100,7 @@ class Receiver(asyncio.Protocol):
         return data
 
     async def deliver(self, take: Callable[[bytes], None]) -> None:
-        """Call back with what arrives, the moment that it does; see :meth:`bc260y_aio.port.Port.deliver`."""
+        """Call back with bytes as soon as they arrive; see :meth:`bc260y_aio.port.Port.deliver`."""
         take(await self.read())
         self.check()
         self._watch()
@@ -114,7 +114,7 @@ class Receiver(asyncio.Protocol):
         self.check()
 
     def check(self) -> None:
-        """Raise PortLost when the port has come to its end; or what a server wrote before it closed the connection."""
+        """Raise PortLost when the port has ended, with the text that a server wrote before it closed the connection."""
         if self._loss is not None:
             reason = getattr(self._loss, "strerror", None) or self._loss
             kind, words = refusal(self._greeting)
@@ -124,12 +124,12 @@ class Receiver(asyncio.Protocol):
             raise PortLost(f"{self._url} is closed")
 
     def close(self) -> None:
-        """Take an end that comes from now on as asked for."""
+        """Note that the end of the port was requested."""
         self._closed = True
         self._wake()
 
     def pause(self, seconds: float) -> None:
-        """Stop watching for so long, in seconds; the last call counts."""
+        """Stop watching for a time, in seconds; the last call counts."""
         if self._pause is not None:
             self._pause.cancel()
 
@@ -137,7 +137,7 @@ class Receiver(asyncio.Protocol):
         self._watch()
 
     def _end_pause(self) -> None:
-        """End a pause: take what has come without waiting for it, for the reader may want the next pause at once."""
+        """End a pause: read available bytes without watching, because the reader may request the next pause at once."""
         self._pause = None
         fetch = getattr(self._transport, "fetch", None)
         if self._reader is None or fetch is None or not fetch() or self._take is not None:

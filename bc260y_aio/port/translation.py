@@ -1,4 +1,4 @@
-"""Where pyserial's errors and URLs become ours."""
+"""Translates pyserial's errors, and checks URLs and rates."""
 
 import contextlib
 import errno
@@ -45,7 +45,7 @@ _REFUSALS: Final = {"already in use": PortBusy, "open failure": PortNotFound}
 
 
 def checked_scheme(url: str) -> str:
-    """Return the scheme of a URL, empty for a device path; raise ValueError for what cannot work."""
+    """Return the scheme of a URL, empty for a device path; raise ValueError for one that cannot work."""
     scheme, separator, _ = url.partition("://")
     if not separator:
         return ""
@@ -67,14 +67,14 @@ def checked_scheme(url: str) -> str:
 
 
 def check_baudrate(baudrate: int | None) -> None:
-    """Raise ValueError for a rate that is none."""
+    """Raise ValueError for a rate that is not positive."""
     if baudrate is not None and baudrate <= 0:
         raise ValueError(f"not a rate in baud: {baudrate}")
 
 
 @contextlib.contextmanager
 def translated(what: str, kind: type[PortError] | None = None) -> Iterator[None]:
-    """Raise our exceptions for pyserial's; a ValueError stays one.
+    """Raise this package's exceptions for pyserial's; a ValueError stays one.
 
     Args:
         what: what failed, for the message.
@@ -83,7 +83,7 @@ def translated(what: str, kind: type[PortError] | None = None) -> Iterator[None]
     try:
         yield
     except (OSError, ValueError, TermiosError) as exc:
-        # pyserial wraps the exception that tells why.
+        # pyserial wraps the exception that has the reason.
         why: BaseException = exc
         while _errno(why) is None and not isinstance(why, ValueError) and why.__context__ is not None:
             why = why.__context__

@@ -12,7 +12,7 @@ import serial_asyncio
 # What one wake-up reads at most, in bytes.
 READ_SIZE: Final = 64 * 1024
 
-# How often a closing port looks, at most, whether its last bytes have left, in seconds.
+# The shortest interval at which a closing port checks whether its last bytes have left, in seconds.
 CLOSE_GRAIN: Final = 0.01
 
 # A byte on the wire: start bit, eight data bits, stop bit.
@@ -37,7 +37,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         release: Callable[[], None],
     ) -> None:
         self._ended = False
-        # The other end takes nothing any more.
+        # The other end accepts nothing any more.
         self._write_failed = False
         self._draining: asyncio.TimerHandle | None = None
         self._release = release
@@ -47,7 +47,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         os.set_blocking(self._fd, False)
 
     def _read_ready(self) -> bool:
-        """Hand on what the descriptor holds; return whether that was anything."""
+        """Read the descriptor and pass the bytes on; return whether there were any."""
         try:
             data = os.read(self._fd, READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -67,7 +67,7 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
         return True
 
     def fetch(self) -> bool:
-        """Hand on what has come, also while reading is paused; return whether that was anything."""
+        """Read and pass on available bytes, even while reading is paused; return whether there were any."""
         return not self._closing and self._read_ready()
 
     def write(self, data: bytes) -> None:
@@ -103,13 +103,13 @@ class SerialTransport(serial_asyncio.SerialTransport):  # type: ignore[misc]
                 self._close_when_sent()
 
     def _send(self, data: bytes | memoryview) -> int:
-        """Give the kernel what it takes at once; return how many bytes that was."""
+        """Write without blocking; return how many bytes the kernel took."""
         try:
             return os.write(self._fd, data)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as exc:
-            # What the other end said before it went may still wait to be read, but not in the middle of a write.
+            # Bytes of the other end may still wait to be read, but not in the middle of a write.
             self._write_failed = True
             self._remove_writer()
             self._write_buffer.clear()

@@ -1,6 +1,6 @@
 """Every exception of the package, drawn as a tree.
 
-Each failure is one of ours and, at the same time, the builtin that an asyncio program already catches::
+Each exception is also the builtin that an asyncio program already catches::
 
     BC260YError (OSError)
      +- PortError
@@ -32,9 +32,9 @@ Each failure is one of ours and, at the same time, the builtin that an asyncio p
          +- ReceiveOverflow
          +- PayloadDamaged
 
-The root is an OSError because that is what network clients translate, report and reconnect on. Input that could never
-have worked (a host name with a quote in it, text that is not text) is a plain ValueError or TypeError, raised before
-anything is sent.
+The root is an OSError because network clients translate, report and reconnect on that. Input that can never work (a
+host name with a quote in it, a text payload with other bytes) is a plain ValueError or TypeError, raised before
+anything is sent. A message says what happened, the likely causes, and the option or call that helps.
 """
 
 import enum
@@ -75,7 +75,7 @@ class ErrorCode(enum.IntEnum):
 
     @property
     def meaning(self) -> str:
-        """What the code says, in words."""
+        """The meaning of the code, in words."""
         return _MEANINGS[self]
 
 
@@ -108,7 +108,19 @@ _MEANINGS: Final = {
     ErrorCode.PORT_BUSY: "the local port is busy",
 }
 
-# The errno that an asyncio program would have seen from a kernel socket.
+# The likely causes of an error of a socket, and what helps.
+_HINTS: Final = {
+    ErrorCode.MEMORY_NOT_ENOUGH: "fewer sockets, or smaller writes, may help",
+    ErrorCode.OPEN_CONTEXT_FAILED: "check the APN, and that the module is registered: wait_registered()",
+    ErrorCode.DNS_PARSE_FAILED: "check the name; dns_servers() returns the servers that were asked",
+    ErrorCode.CONNECTION_FAILED: "the peer refused it, or cannot be reached from the module's network",
+    ErrorCode.OPERATION_TIMEOUT: "the peer does not answer, or the coverage is poor: signal() reports it",
+    ErrorCode.CONTEXT_BROKEN_DOWN: "the network ended the PDP context; wait_registered() waits for it to come back",
+    ErrorCode.APN_NOT_CONFIGURED: 'set one with execute("AT+QCGDEFCONT=...") and restart the module',
+    ErrorCode.PORT_BUSY: "a local port stays busy for 70 s after its close; wait_for_local_port=True waits for it",
+}
+
+# The errno that an asyncio program would get from a kernel socket.
 _ERRNOS: Final = {
     ErrorCode.INVALID_PARAMETERS: errno.EINVAL,
     ErrorCode.MEMORY_NOT_ENOUGH: errno.ENOBUFS,
@@ -132,10 +144,10 @@ def _known(code: int | None) -> ErrorCode | None:
 
 
 class BC260YError(OSError):
-    """The root: anything that went wrong on the line, in the module or on its network.
+    """The base of all: a failure on the line, in the module or in its network.
 
     Attributes:
-        errno: the number a kernel socket would have given for the same failure.
+        errno: the number that a kernel socket has for the same failure.
     """
 
     _errno: int = errno.EIO
@@ -161,7 +173,7 @@ class PortNotFound(PortError, FileNotFoundError):
 
 
 class PortBusy(PortError, PermissionError):
-    """Raised when another program has the port, or this one may not open it."""
+    """Raised when another program uses the port, or this one may not open it."""
 
     _errno = errno.EACCES
 
@@ -197,26 +209,26 @@ class NotRegistered(BC260YError, TimeoutError):
 
 
 class ProtocolError(BC260YError):
-    """Raised when the rules of the AT dialogue were broken, by us or by the other side."""
+    """Raised when this side or the module broke the rules of the AT dialogue."""
 
     _errno = errno.EPROTO
 
 
 class LocalProtocolError(ProtocolError, RuntimeError):
-    """Raised when this side asked for what the state of the line does not allow."""
+    """Raised for a call that the state of the line does not allow."""
 
 
 class RemoteProtocolError(ProtocolError, ConnectionAbortedError):
-    """Raised when the other side said something that cannot be understood."""
+    """Raised when the module wrote something that cannot be read."""
 
 
 class ReplayMismatch(BC260YError, AssertionError):
-    """Raised when a program writes something else than the transcript that is played to it.
+    """Raised when a program writes anything else than the transcript that is replayed to it.
 
     Attributes:
-        line: the line of the transcript.
-        expected: the bytes that stand there; empty when nothing more does.
-        came: the bytes that came; empty when nothing more did.
+        line: the number of the line of the transcript.
+        expected: the bytes of that line; empty at the end.
+        came: the bytes that the program wrote; empty when it wrote nothing more.
     """
 
     _errno = errno.EPROTO
@@ -255,15 +267,16 @@ class CommandFailed(CommandError):
 
 
 class CommandTimeout(CommandError, TimeoutError):
-    """Raised when the answer to a command did not come to its end in time, or within as many lines as one may have.
+    """Raised when the answer to a command was not complete in time, or within the greatest number of lines.
 
-    What the module did with the command is not known.
+    It is not known whether the module carried out the command.
     """
 
     _errno = errno.ETIMEDOUT
 
     def __init__(self, command: str, *, awaiting: str, within: str) -> None:
-        super().__init__(f"{command}: no {awaiting} within {within}", command=command)
+        hint = "" if within.endswith("lines") else "; the module may still carry it out. A larger timeout= waits longer"
+        super().__init__(f"{command}: no {awaiting} within {within}{hint}", command=command)
 
 
 # Opening sockets and looking names up
@@ -279,7 +292,12 @@ class SocketError(BC260YError):
     def __init__(self, code: int, what: str) -> None:
         self.code: ErrorCode | int = _known(code) or code
         reason = self.code.meaning if isinstance(self.code, ErrorCode) else "unknown error"
-        super().__init__(f"{what}: {reason} ({code})", number=self._number(self.code))
+        hint = self._hint(self.code)
+        super().__init__(f"{what}: {reason} ({code}){'; ' if hint else ''}{hint}", number=self._number(self.code))
+
+    @classmethod
+    def _hint(cls, code: "ErrorCode | int") -> str:
+        return _HINTS.get(code, "") if isinstance(code, ErrorCode) else ""
 
     @classmethod
     def _number(cls, code: "ErrorCode | int") -> int:
@@ -287,13 +305,13 @@ class SocketError(BC260YError):
 
 
 class ConnectRefused(SocketError, ConnectionRefusedError):
-    """Raised when a connection could not be made (566). The module cannot tell a refusal from an unreachable host."""
+    """Raised when a connection failed (566). The module does not distinguish a refusal from an unreachable host."""
 
     _errno = errno.ECONNREFUSED
 
 
 class ConnectTimeout(SocketError, TimeoutError):
-    """Raised when the outcome of an open did not come in time, or the module gave it up (569)."""
+    """Raised when the outcome of an open did not come in time, or the module timed out (569)."""
 
     _errno = errno.ETIMEDOUT
 
@@ -305,7 +323,7 @@ class LocalPortBusy(SocketError):
 
 
 class NoFreeConnectID(SocketError, TimeoutError):
-    """Raised when all connectIDs stayed in use for as long as the caller was ready to wait."""
+    """Raised when all connectIDs stayed in use for as long as the caller allowed (``connect_id_timeout``)."""
 
     _errno = errno.EMFILE
 
@@ -355,7 +373,7 @@ class HalfCloseNotSupported(BC260YError, NotImplementedError):
 
 
 class ConnectionLost(BC260YError, ConnectionResetError):
-    """Raised when an established socket came to an end that neither side asked for."""
+    """Raised when an established connection ended and neither side closed it."""
 
     _errno = errno.ECONNRESET
 
@@ -365,7 +383,7 @@ class ModuleRestarted(ConnectionLost):
 
 
 class ModuleSlept(ConnectionLost):
-    """Raised when the module slept: TCP sockets do not live through deep sleep (guide 2.2.2, note 6)."""
+    """Raised when the module slept: TCP connections do not survive deep sleep (guide 2.2.2, note 6)."""
 
 
 class SendFailed(ConnectionLost):
@@ -402,12 +420,12 @@ class NotAcknowledged(ConnectionLost):
 
 
 class ReceiveOverflow(ConnectionLost):
-    """Raised when a paused reader left more than the stated limit unread: direct push has no brake."""
+    """Raised when a reader left more than the limit unread: direct push has no flow control."""
 
     _errno = errno.ENOBUFS
 
 
 class PayloadDamaged(ConnectionLost):
-    """Raised when received data did not match its announced length, or did not parse."""
+    """Raised when received data did not match its announced length, did not parse, or may have been lost."""
 
     _errno = errno.EBADMSG

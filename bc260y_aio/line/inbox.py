@@ -9,6 +9,7 @@ from ..at.responses import Unsolicited
 from ..at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
 from ..errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
 
+_NOISE: Final = ". Noise or an overrun on the serial line does that: check the wiring, or lower the rate"
 # The most bytes that are kept for a socket that is being opened.
 _HELD: Final = 256 * 1024
 
@@ -85,7 +86,9 @@ class Inbox:
     def _overflow(self) -> None:
         if self.keeps_order:
             self.size -= len(self._payloads.pop())
-            self.end(ReceiveOverflow(f"more than {self.limit} bytes were left unread"))
+            self.end(
+                ReceiveOverflow(f"more than {self.limit} bytes were left unread; read faster, or raise receive_limit=")
+            )
             if self.on_overflow is not None:
                 self.on_overflow()
 
@@ -246,7 +249,7 @@ class Inboxes(dict[Hashable, Inbox]):
                 self._doubt(connect_id)
                 if (inbox := self._find(connect_id)) is not None:
                     inbox.record_damage(
-                        PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}")
+                        PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}{_NOISE}")
                     )
             case DamagedLine():
                 self._damage_any()
@@ -271,7 +274,7 @@ class Inboxes(dict[Hashable, Inbox]):
     def _damage_any(self) -> None:
         # It may have been anybody's data. A datagram may get lost; a stream may not have a hole.
         self.damaged += 1
-        self.end_streams(PayloadDamaged("a line was damaged that may have held data of this connection"))
+        self.end_streams(PayloadDamaged(f"a line was damaged that may have held data of this connection{_NOISE}"))
 
     def end_all(self, error: Exception) -> None:
         """Report to all of them that nothing more will come."""

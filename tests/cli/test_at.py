@@ -81,7 +81,10 @@ async def test_a_command_without_an_answer_is_given_up(capsys: pytest.CaptureFix
         assert await run("at", "AT+CSQ", "--timeout", "0.05", "--port", emulator.url) == 1
 
     printed, complained = capsys.readouterr()
-    assert complained == "bc260y-aio: AT+CSQ: no result within 0.05 s\n"
+    assert complained == (
+        "bc260y-aio: AT+CSQ: no result within 0.05 s; the module may still carry it out. "
+        "A larger timeout= waits longer\n"
+    )
     assert "+CSQ" not in printed
 
 

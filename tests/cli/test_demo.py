@@ -144,7 +144,7 @@ async def test_servers_that_cannot_be_reached_still_make_a_table(
     assert await run("demo", "--host", "192.0.2.1", "--port", PORT) == 1
 
     results = column(read_table(capsys.readouterr().out), 5)
-    assert all(result.endswith(": the connection failed (566)") for result in results[:3])
+    assert all(": the connection failed (566)" in result for result in results[:3])
     # Opening a UDP socket asks nobody.
     assert results[3:] == ["the server did not answer"] * 2 + ["0 of 5 ok"]
 

@@ -165,7 +165,10 @@ async def test_a_host_that_cannot_be_reached_is_one_line(give: Give, capsys: pyt
     give(b"hello")
 
     assert await run("nc", "192.0.2.1", "9", "--port", PORT) == 1
-    assert capsys.readouterr().err == "bc260y-aio: opening tcp 192.0.2.1:9: the connection failed (566)\n"
+    assert capsys.readouterr().err == (
+        "bc260y-aio: opening tcp 192.0.2.1:9: the connection failed (566); "
+        "the peer refused it, or cannot be reached from the module's network\n"
+    )
 
 
 @pytest.mark.parametrize("port", ["no-such-service", "99999", "0", "-1", ""])

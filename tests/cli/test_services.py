@@ -82,7 +82,7 @@ async def test_a_name_that_is_unknown_is_one_line(command: str, capsys: pytest.C
     assert printed == ""
     assert complained.startswith("bc260y-aio: ")
     assert "x.invalid" in complained
-    assert complained.endswith(": the name could not be resolved (565)\n")
+    assert ": the name could not be resolved (565); check the name" in complained
     assert complained.count("\n") == 1
 
 
@@ -105,7 +105,9 @@ async def test_one_unknown_name_does_not_hide_the_others(capsys: pytest.CaptureF
 
     printed, complained = capsys.readouterr()
     assert json.loads(printed) == {"a.example": ["198.51.100.1"], "x.invalid": None, "b.example": ["198.51.100.2"]}
-    assert complained == "bc260y-aio: resolving x.invalid: the name could not be resolved (565)\n"
+    assert complained.startswith(
+        "bc260y-aio: resolving x.invalid: the name could not be resolved (565); check the name"
+    )
 
 
 async def test_dns_servers_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,4 +177,7 @@ async def test_a_server_that_is_silent_is_a_failure(capsys: pytest.CaptureFixtur
         emulator.network.ntp_time = lambda server, port: None
         assert await run("ntp", "time.example", "--port", emulator.url) == 1
 
-    assert capsys.readouterr().err == "bc260y-aio: asking time.example for the time: the operation timed out (569)\n"
+    complained = capsys.readouterr().err
+    assert complained.startswith(
+        "bc260y-aio: asking time.example for the time: the operation timed out (569); the peer"
+    )

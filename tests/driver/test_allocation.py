@@ -119,7 +119,8 @@ async def test_who_does_not_want_to_wait_is_told_that_the_local_port_is_busy(clo
 
     assert (caught.value.errno, str(caught.value)) == (
         errno.EADDRINUSE,
-        "local port 50000: the local port is busy (574)",
+        "local port 50000: the local port is busy (574); "
+        "a local port stays busy for 70 s after its close; wait_for_local_port=True waits for it",
     )
     await clock.advance(2.0)
     await ports.reserve("TCP", 50000, wait=False)

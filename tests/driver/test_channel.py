@@ -298,7 +298,9 @@ async def test_a_result_is_awaited_for_five_seconds(clock: Clock) -> None:
         await clock.advance(4.9)
         assert not asked.done()
         await clock.advance(0.2)
-        with pytest.raises(CommandTimeout, match=r"^AT\+QISTATE\?: no result within 5 s$"):
+        with pytest.raises(
+            CommandTimeout, match=r"^AT\+QISTATE\?: no result within 5 s; the module may still carry it out"
+        ):
             await asked
 
 
@@ -312,7 +314,7 @@ async def test_the_outcome_of_an_open_is_awaited_for_sixty_five_seconds_after_it
         await clock.advance(64.9)
         assert not asked.done()
         await clock.advance(0.2)
-        with pytest.raises(CommandTimeout, match=r"no outcome within 65 s$"):
+        with pytest.raises(CommandTimeout, match=r"no outcome within 65 s; the module may"):
             await asked
 
 
@@ -493,7 +495,9 @@ async def test_a_late_send_ok_is_nobodys_answer(clock: Clock) -> None:
         first = start(channel, SendData(0, b"a"))
         await far.answer(b'AT+QISEND=0,1,"61"\r', OK)
         await clock.advance(5.1)
-        with pytest.raises(CommandTimeout, match=r"^AT\+QISEND=0,1,\.\.\.: no outcome within 5 s$"):
+        with pytest.raises(
+            CommandTimeout, match=r"^AT\+QISEND=0,1,\.\.\.: no outcome within 5 s; .* timeout= waits longer$"
+        ):
             await first
 
         second = start(channel, SendData(0, b"b"))

@@ -45,7 +45,7 @@ def test_a_stream_breaks_off_at_its_limit_rather_than_have_a_hole() -> None:
 
     assert (inbox.size, drain(inbox), inbox.dropped) == (8, [b"abcd", b"efgh"], 0)
     assert isinstance(inbox.error, ReceiveOverflow)
-    assert str(inbox.error) == "more than 8 bytes were left unread"
+    assert str(inbox.error) == "more than 8 bytes were left unread; read faster, or raise receive_limit="
 
 
 def test_datagrams_past_the_limit_push_the_oldest_ones_out_and_are_counted() -> None:

@@ -226,7 +226,8 @@ async def test_what_cannot_be_sent_is_told_and_the_rest_goes_out() -> None:
         assert await protocol.until_datagrams(1) == [b"meter0.example:hello"]
         await quiet()
         assert [str(error) for error in protocol.errors] == [
-            "opening udp nobody.invalid:5683: the name could not be resolved (565)"
+            "opening udp nobody.invalid:5683: the name could not be resolved (565); "
+            "check the name; dns_servers() returns the servers that were asked"
         ]
         with pytest.raises(ValueError, match="address"):
             transport.sendto(b"to whom?")

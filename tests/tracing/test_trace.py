@@ -182,7 +182,8 @@ async def test_a_command_without_an_answer_puts_the_line_out_of_step(clock: Cloc
     kinds = [type(event) for event in listener.of(CommandSent, CommandEnded, RecoveryBegan, RecoveryEnded)]
     assert kinds[:5] == [CommandSent, RecoveryBegan, CommandEnded, RecoveryEnded, CommandSent]
     ended = listener.of(CommandEnded)[0]
-    assert (ended.result, ended.is_ok) == ("no result within 5 s", False)
+    assert ended.result.startswith("no result within 5 s; ")
+    assert not ended.is_ok
 
 
 async def test_a_refusal_is_told_as_the_module_put_it() -> None:

@@ -35,6 +35,7 @@ class Options:
     restore_data_format: bool
     rai_on_close: bool
     adopt_udp: bool
+    datagram_rejoin: bool
     tls_sessions: TlsSessions
     profile: Profile
 

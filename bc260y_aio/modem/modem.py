@@ -52,6 +52,7 @@ class Modem(Lifecycle, Services, RadioStatus):
         restore_data_format: bool = False,
         rai_on_close: bool = False,
         adopt_udp: bool = False,
+        datagram_rejoin: bool = False,
         tls_sessions: TlsSessions | None = None,
     ) -> None:
         """Describe a modem; nothing is opened yet.
@@ -82,7 +83,10 @@ class Modem(Lifecycle, Services, RadioStatus):
             restore_data_format: at close, set the payload formats back to what was found. It wears the NVRAM.
             rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`.
             adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
-                peer takes one over. All others are closed.
+                peer adopts one. All others are closed.
+            datagram_rejoin: join a datagram of more than 1024 bytes that the module pushed in parts: a push of exactly
+                1024 bytes and what follows it at once. By default it is not joined, for two datagrams, of which the
+                first is just as long, look the same; and a datagram of 1024 bytes then waits for what might follow.
             tls_sessions: where TLS sessions are kept, so that the next handshake with a peer is short; by default, in a
                 store of its own. ``TlsSessions(0)`` keeps none; ``TlsSessions(narrowband=True)`` makes handshakes
                 smaller.
@@ -107,6 +111,7 @@ class Modem(Lifecycle, Services, RadioStatus):
             restore_data_format=restore_data_format,
             rai_on_close=rai_on_close,
             adopt_udp=adopt_udp,
+            datagram_rejoin=datagram_rejoin,
             tls_sessions=TlsSessions() if tls_sessions is None else tls_sessions,
         )
         super().__init__(_line_name(self._port_url), options, PayloadFormats(data_format, known.payload_format))

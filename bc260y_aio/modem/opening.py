@@ -9,6 +9,7 @@ from ..line.inbox import Inbox
 from ..sockets.addresses import Address, check_family, host_name, local_port, port_number
 from ..sockets.dataformat import PayloadFormats
 from ..sockets.module_socket import ModuleSocket
+from ..sockets.rejoining import DatagramInbox
 from .core import ModemCore, Options
 
 
@@ -46,7 +47,7 @@ class SocketOpening(ModemCore):
         return await self._connect(service_type, remote, local, connect_id)
 
     async def _connect(self, service_type: str, remote: Address, local: int, connect_id: int) -> ModuleSocket:
-        inbox = Inbox(self._options.receive_limit, keeps_order=service_type == "TCP")
+        inbox = self._make_inbox(service_type, remote)
         module_socket = self._make_socket(service_type, remote, local, connect_id, inbox)
         what = f"opening {service_type.lower()} {remote[0]}:{remote[1]}"
         try:
@@ -77,6 +78,16 @@ class SocketOpening(ModemCore):
             module_socket.close()
             raise
 
+    def _make_inbox(self, service_type: str, remote: Address) -> Inbox:
+        limit = self._options.receive_limit
+        if service_type == "TCP":
+            return Inbox(limit, keeps_order=True)
+
+        baudrate = self._opened.port.baudrate if self._opened is not None else None
+        return DatagramInbox(
+            limit, rejoin=self._options.datagram_rejoin, baudrate=baudrate, peer=f"{remote[0]}:{remote[1]}"
+        )
+
     async def _confirm(self, opened: ModuleSocket, what: str) -> None:
         """Check that a socket is connected, where the module's word may be about an earlier one of its connectID."""
         answer = await opened.channel.execute(QuerySocket(opened.connect_id))
@@ -93,7 +104,7 @@ class SocketOpening(ModemCore):
 
     def _keep_open_socket(self, channel: Channel, info: SocketInfo) -> None:
         """Keep a UDP socket that is open in the module until somebody opens one to the same peer."""
-        inbox = Inbox(self._options.receive_limit, keeps_order=False)
+        inbox = self._make_inbox("UDP", (info.host, info.remote_port))
         self._ids.take(info.connect_id)
         channel.inboxes.attach(info.connect_id, inbox)
         self._left_open[info.host, info.remote_port] = info, inbox

@@ -15,7 +15,8 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
     """A UDP socket of the module as an asyncio datagram transport, connected to one peer.
 
     Unlike a kernel socket, it loses its oldest datagrams when more than the modem's ``receive_limit`` wait to be
-    delivered, and a datagram of more than 1024 bytes arrives as several, for the module splits it (guide 2.3, note 4).
+    delivered, and a datagram of more than 1024 bytes arrives as several, for the module splits it (guide 2.3, note 4),
+    unless the modem has ``datagram_rejoin``.
     """
 
     _outbox: DatagramOutbox
@@ -46,6 +47,11 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
 
     def _end_of_input(self, error: Exception | None) -> None:
         self._force_close(error)
+
+    @property
+    def split_datagrams(self) -> int:
+        """How many parts seem to have been split off from a datagram of more than 1024 bytes."""
+        return getattr(self._socket.inbox, "splits", 0)
 
     def take_waiting(self) -> list[bytes]:
         """Take away, and return, the datagrams that wait to be delivered."""

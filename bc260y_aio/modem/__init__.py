@@ -1,4 +1,4 @@
-"""A modem: its life, its connections, its services and its power settings."""
+"""A modem: its lifecycle, connections, services and power settings."""
 
 from .modem import Modem
 

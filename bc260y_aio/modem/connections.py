@@ -104,7 +104,7 @@ class Connections(SocketOpening):
             ssl_shutdown_timeout: in seconds; 30 by default.
             happy_eyeballs_delay: no effect.
             interleave: no effect.
-            all_errors: raise what goes wrong in connecting inside an ExceptionGroup.
+            all_errors: raise errors of connecting inside an ExceptionGroup.
 
         Returns:
             The transport and the protocol.
@@ -302,7 +302,7 @@ class Connections(SocketOpening):
 
 @contextlib.contextmanager
 def _grouped(all_errors: bool) -> Iterator[None]:
-    """Raise what goes wrong in connecting inside a group, as asyncio does, if that was asked for."""
+    """Raise errors of connecting inside a group, as asyncio does, if that was asked for."""
     try:
         yield
     except SocketError as exc:

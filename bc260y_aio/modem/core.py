@@ -1,4 +1,4 @@
-"""What the parts of a modem share."""
+"""The state that the parts of a modem share."""
 
 import asyncio
 import contextlib
@@ -17,13 +17,13 @@ from ..tls import TlsSessions
 from ..tracing import Trace
 from .startup import StartupSettings
 
-# How often to ask for the registration while somebody waits for it, in seconds.
+# How often to query the registration while a caller waits for it, in seconds.
 _REGISTRATION_INTERVAL = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a modem is to behave; :class:`bc260y_aio.Modem` says what each means."""
+    """The options of a modem, which :class:`bc260y_aio.Modem` describes."""
 
     receive_limit: int
     open_timeout: float
@@ -135,14 +135,14 @@ class ModemCore:
         """Return the module's registration with the network, asked for now (guide 4.1).
 
         Raises:
-            CommandError: the module did not tell.
+            CommandError: the module did not report it.
             ModemClosed: the modem is not open.
         """
         async with self._channel.turn() as turn:
             found = await self._settings.query_registration(turn)
 
         if found is None:
-            raise NotRegistered("the module does not tell its registration")
+            raise NotRegistered("the module does not report its registration")
 
         return found
 
@@ -162,7 +162,7 @@ class ModemCore:
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    # A module that restarts meanwhile will register again; one that does not tell may tell next time.
+                    # A module that restarts meanwhile registers again, and one that does not report it may do so later.
                     with contextlib.suppress(ModuleRestarted, NotRegistered):
                         if (found := await self.registration()).status.is_registered:
                             return found
@@ -183,6 +183,6 @@ class ModemCore:
 
     async def _ensure_registered(self) -> None:
         known = self._settings.registration
-        # Firmware that does not tell its registration gets the benefit of the doubt.
+        # Firmware that does not report its registration is taken to be registered.
         if known is not None and not known.status.is_registered:
             await self.wait_registered()

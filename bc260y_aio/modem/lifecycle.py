@@ -169,7 +169,7 @@ class Lifecycle(Connections, PowerManagement):
         if channel is None:
             return
 
-        # From here on nothing new is begun: a connectID that comes free goes to nobody who waits for it.
+        # From here on nothing new is begun: a connectID that becomes free goes to no waiting caller.
         self._is_closing = True
         for transport in self._transports():
             transport.close()
@@ -194,7 +194,7 @@ class Lifecycle(Connections, PowerManagement):
         return [(one.traffic.sent, one.traffic.acked) for one in self._transports() if hasattr(one, "traffic")]
 
     async def _restore_settings(self, channel: Channel) -> None:
-        """Set back what was changed in the module, if it answers."""
+        """Restore the settings that were changed in the module, if it answers."""
         if channel.error is not None:
             return
 
@@ -279,7 +279,7 @@ class Lifecycle(Connections, PowerManagement):
             await self._allow_sleep(channel, turn)
 
     async def _reconcile(self, channel: Channel, turn: Turn, open_sockets: list[SocketInfo]) -> None:
-        """End what the module has no more, and close what it has and nobody here uses."""
+        """End the sockets that the module has no more, and close those that it has and that are not in use here."""
         found = {info.connect_id for info in open_sockets}
         for connect_id in self._ids.taken - found:
             # Where its RDY was lost on the line, this is the first sign of the restart.
@@ -288,9 +288,9 @@ class Lifecycle(Connections, PowerManagement):
 
         self._drop_kept_sockets(channel)
         for info in open_sockets:
-            # What is about to be opened, with a connectID but no inbox yet, has not been asked for in this turn.
+            # A socket about to be opened has a connectID and no inbox yet; its AT+QIOPEN is not sent in this turn.
             if (inbox := channel.inboxes.get(info.connect_id)) is None or inbox.is_ended:
-                logger.info("%s: closing a socket that nobody uses: %s", channel.name, info)
+                logger.info("%s: closing a socket that is not in use here: %s", channel.name, info)
                 await close_connect_id(channel, info.connect_id, turn)
 
 

@@ -1,4 +1,4 @@
-"""The modem: its life, and the event loop's methods."""
+"""The modem: its options, and the public face of its lifecycle, connections and services."""
 
 import asyncio
 import inspect
@@ -63,8 +63,8 @@ class Modem(Lifecycle, Services, RadioStatus):
             baudrate: the rate of the serial port; None probes the usual ones.
             data_format: ``"hex"`` carries any bytes. ``"text"`` takes half the wire, and refuses what is not printable
                 ASCII. ``"auto"`` receives hex and sends text where a run of payload allows it.
-            profile: what the module does otherwise than the guide says, or the file that holds it; such as
-                ``bc260y-aio doctor --save`` writes. None: nothing that is known.
+            profile: how the module differs from the guide, or the file with that, as ``bc260y-aio doctor --save``
+                writes it. None: no difference is known.
             sockets: how many sockets the module has; by default what the profile says, 5.
             receive_limit: how many bytes may wait for a reader, per socket.
             open_timeout: how long to look for a module that answers, in seconds; by default half as long again as the
@@ -96,11 +96,9 @@ class Modem(Lifecycle, Services, RadioStatus):
             ValueError: an argument is out of range, or not what the module can do; or the port is empty.
             OSError: the profile's file cannot be read.
         """
-        known = Profile.of(profile, sockets=sockets, command_gap=command_gap, nvram_gap=nvram_gap)
-        self._port_url = _port_url(port)
-        self._baudrate = baudrate
+        self._port_url, self._baudrate = _port_url(port), baudrate
         options = Options(
-            profile=known,
+            profile=(known := Profile.of(profile, sockets=sockets, command_gap=command_gap, nvram_gap=nvram_gap)),
             receive_limit=receive_limit,
             open_timeout=known.open_timeout if open_timeout is None else open_timeout,
             registration_timeout=registration_timeout,
@@ -203,15 +201,16 @@ class Modem(Lifecycle, Services, RadioStatus):
         That is ``asyncio.open_connection``, ``loop.create_connection`` (with ``sock=`` after ``loop.sock_connect``
         too), ``create_datagram_endpoint``, ``getaddrinfo``, ``getnameinfo``, ``sock_connect``, ``start_tls`` and
         ``sendfile``. Inside the block, and in the tasks that are started there until it ends; elsewhere nothing
-        changes. Where blocks are nested, the inner one is asked first; what it does not take is for the one around it.
+        changes. Where blocks are nested, the inner one is asked first, and the outer one for what that does not take.
         Listening sockets stay on the host.
 
             with modem.route():
                 reader, writer = await asyncio.open_connection("example.com", 7)
 
         Args:
-            match: tells, of a host and a port, whether they are for the modem; of ``("0.0.0.0", 0)`` for datagrams to
-                peers yet to come. By default everything is but this machine's own addresses, for no radio leads there.
+            match: returns whether a host and a port go over the modem; it is called with ``("0.0.0.0", 0)`` for
+                datagrams to peers not known yet. By default everything does but this machine's own addresses, for no
+                radio leads there.
             scope: ``"loop"`` takes in everything that runs on the loop: tasks and pools made before the block,
                 callbacks from other threads.
             exclusive: while the block runs, refuse, on the whole loop, what would go over the host's network:
@@ -222,7 +221,7 @@ class Modem(Lifecycle, Services, RadioStatus):
         """
         return Route(self, match, scope, exclusive=exclusive)
 
-    # What the module says by itself
+    # URCs and tracing
 
     def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
         """Call back for every URC of these kinds except received data, and return a function that unsubscribes.
@@ -241,11 +240,11 @@ class Modem(Lifecycle, Services, RadioStatus):
         return self._channel.subscribe(callback, *kinds)
 
     def trace(self, callback: Callback, *, payload: bool = False) -> Callable[[], None]:
-        """Call back for everything that happens from now on, also before :meth:`open`; return what ends that.
+        """Call back for everything that happens from now on, even before :meth:`open`; return what ends that.
 
         Args:
             callback: gets the event, a value of a class of :mod:`bc260y_aio.tracing`. It must not block.
-            payload: let events show what is sent and received. IMEI, IMSI and ICCID are masked elsewhere in any case.
+            payload: show in events the data sent and received. IMEI, IMSI and ICCID are masked elsewhere in any case.
         """
         return self._trace.add(callback, payload=payload)
 

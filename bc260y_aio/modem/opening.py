@@ -51,7 +51,7 @@ class SocketOpening(ModemCore):
         module_socket = self._make_socket(service_type, remote, local, connect_id, inbox)
         what = f"opening {service_type.lower()} {remote[0]}:{remote[1]}"
         try:
-            # Data may come right behind the answer; what comes before it, a restart too, is about earlier sockets.
+            # Data may follow the answer at once; anything before it, a restart too, belongs to earlier sockets.
             command = OpenSocket(connect_id, service_type, *remote, local)
             channel = module_socket.channel
             answer = await channel.execute(command, watch=lambda _: channel.inboxes.attach(connect_id, inbox))
@@ -60,7 +60,7 @@ class SocketOpening(ModemCore):
                     if answer.is_doubtful:
                         await self._confirm(module_socket, what)
 
-                    # What comes to be while the modem closes is not among what it closes.
+                    # A socket opened while the modem closes is not among those that it closes.
                     if not self.is_open:
                         raise ModemClosed("the modem was closed")
 
@@ -73,7 +73,7 @@ class SocketOpening(ModemCore):
             module_socket.close()
             raise ConnectTimeout(ErrorCode.OPERATION_TIMEOUT, what) from exc
         except BaseException:
-            # After a failed open, and after one that nobody waits for, the connectID is blocked until it is closed
+            # After a failed open, and after a cancelled one, the connectID is blocked until it is closed
             # (guide 2.2.2, note 3).
             module_socket.close()
             raise
@@ -103,7 +103,7 @@ class SocketOpening(ModemCore):
     # Sockets that an earlier program left open
 
     def _keep_open_socket(self, channel: Channel, info: SocketInfo) -> None:
-        """Keep a UDP socket that is open in the module until somebody opens one to the same peer."""
+        """Keep a UDP socket that is open in the module until one is opened to the same peer."""
         inbox = self._make_inbox("UDP", (info.host, info.remote_port))
         self._ids.take(info.connect_id)
         channel.inboxes.attach(info.connect_id, inbox)

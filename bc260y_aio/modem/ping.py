@@ -14,8 +14,8 @@ from ..line.channel import Channel
 if TYPE_CHECKING:
     from ..at.responses import Completion, Information
 
-# The module does nothing else while it pings. Packets that may take longer than this go out by a command each, in
-# seconds.
+# The module does nothing else while it pings. If the packets may take longer than this, each is sent by a command of
+# its own. In seconds.
 _LONGEST_HOLD: Final = 20.0
 
 
@@ -32,7 +32,7 @@ class PingLost:
 
 @dataclass(frozen=True, slots=True)
 class PingResult:
-    """What came of a ping.
+    """The result of a ping.
 
     Attributes:
         replies: those that came back: ``.address``, ``.size`` in bytes, ``.rtt_ms``, and ``.ttl``, which is None with
@@ -54,7 +54,7 @@ class PingResult:
     avg_ms: int
 
     def __bool__(self) -> bool:
-        """Tell whether anything came back. The module's own verdict is success even when all was lost."""
+        """Return whether any packet came back. The module itself reports success even when all were lost."""
         return self.received > 0
 
 

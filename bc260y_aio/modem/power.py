@@ -65,7 +65,7 @@ class EdrxSetting:
 
     Attributes:
         cycle: how often it listens; None when it does not ask.
-        paging_window: for how long each time, where the module tells.
+        paging_window: for how long each time, where the module reports it.
     """
 
     cycle: timedelta | None = None
@@ -104,7 +104,7 @@ class PowerManagement(ModemCore):
             self._sleep_prepared_on = channel
 
         self._profile.require(SetSleep(1))
-        # From here on: the answer may be lost, or nobody may wait for it.
+        # From here on, for the answer may be lost, or the caller may be cancelled.
         channel.may_sleep = True
         await turn.execute(SetSleep(1))
 
@@ -132,7 +132,7 @@ class PowerManagement(ModemCore):
 
         Raises:
             ModemNotResponding: it does not answer.
-            CommandFailed: it refused to stay awake.
+            CommandFailed: the module refused to stay awake.
             ModemClosed: the modem is not open.
         """
         channel = self._channel
@@ -185,14 +185,14 @@ class PowerManagement(ModemCore):
         if not self._awake and self.is_open:
             await self.sleep()
 
-    # What is asked of the network
+    # PSM and eDRX
 
     async def psm(self) -> PsmSetting:
         """Return the PSM setting.
 
         Raises:
-            CommandFailed: the module did not tell.
-            RemoteProtocolError: what it reported cannot be understood.
+            CommandFailed: the module did not report it.
+            RemoteProtocolError: its report cannot be understood.
         """
         reported = await self._query_setting("AT+CPSMS?")
         with _parsing("AT+CPSMS?"):
@@ -225,8 +225,8 @@ class PowerManagement(ModemCore):
         """Return the eDRX setting.
 
         Raises:
-            CommandFailed: the module did not tell.
-            RemoteProtocolError: what it reported cannot be understood.
+            CommandFailed: the module did not report it.
+            RemoteProtocolError: its report cannot be understood.
         """
         reported = await self._query_setting("AT+CEDRXS?")
         with _parsing("AT+CEDRXS?"):

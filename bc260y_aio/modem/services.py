@@ -1,4 +1,4 @@
-"""What a module offers besides sockets: names, ping, time, and a look at itself (guide 2.2.4 to 2.2.9)."""
+"""The module's services besides sockets: names, ping, time, and queries of its state (guide 2.2.4 to 2.2.9)."""
 
 import asyncio
 import ipaddress
@@ -49,9 +49,9 @@ class Services(ModemCore):
     # Names
 
     async def resolve(self, host: str | bytes) -> list[str]:
-        """Resolve a name, and return its addresses (guide 2.2.6, 4.4). The module tells one at present.
+        """Resolve a name, and return its addresses (guide 2.2.6, 4.4). At present the module reports one.
 
-        Numeric addresses are returned as they are. What was resolved is remembered for a minute.
+        Numeric addresses are returned as they are. Results are cached for a minute.
 
         Args:
             host: the name, at most 150 bytes.
@@ -141,7 +141,7 @@ class Services(ModemCore):
         rows: list[tuple[Any, Any, int, str, tuple[Any, ...]]] = []
         addresses = await self.resolve(name)
         for address in addresses if is_numeric else _of_family(addresses, family):
-            # libc shapes the rows; with a numeric host it asks nobody. AI_ADDRCONFIG would look at the host's network.
+            # libc shapes the rows; with a numeric host it sends no query. AI_ADDRCONFIG depends on the host's network.
             shape = (flags | socket.AI_NUMERICHOST) & ~(socket.AI_ADDRCONFIG | socket.AI_CANONNAME)
             rows += socket.getaddrinfo(address, port, family, type, proto, shape)
 
@@ -155,7 +155,7 @@ class Services(ModemCore):
         """Return the DNS servers that the module asks (guide 2.2.7, 4.5).
 
         Raises:
-            CommandFailed: it did not tell.
+            CommandFailed: the module did not report it.
         """
         return await self._query_one(QueryDnsServers(), DnsServers)
 
@@ -184,7 +184,7 @@ class Services(ModemCore):
     # Ping and time
 
     async def ping(self, host: str | bytes, *, timeout: int = 20, count: int = 4, size: int = 32) -> PingResult:
-        """Ping a host, and return what came of it (guide 2.2.8, 4.6). For a lost packet nothing is raised.
+        """Ping a host, and return the result (guide 2.2.8, 4.6). A lost packet raises nothing.
 
         The module is busy with nothing else while it waits for a reply, so other sockets send in between only. When the
         packets might take longer than 20 s in all, each goes out by a command of its own, and others have their turn
@@ -246,11 +246,11 @@ class Services(ModemCore):
         """Return the module's clock, aware; the network sets it at registration (guide 2.2.9, note 2).
 
         Raises:
-            CommandFailed: it did not tell.
+            CommandFailed: the module did not report it.
         """
         return (await self._query_one(QueryClock(), Clock)).time
 
-    # A look at the module
+    # The module's state
 
     async def sockets(self, *, connect_id: int | None = None, context_id: int | None = None) -> list[SocketInfo]:
         """Return the sockets that are open in the module, whoever opened them (guide 2.2.4).
@@ -260,7 +260,7 @@ class Services(ModemCore):
             context_id: only those of that PDP context.
 
         Raises:
-            CommandFailed: the module did not tell.
+            CommandFailed: the module did not report it.
         """
         if connect_id is not None:
             answer = await self._channel.execute(QuerySocket(connect_id))
@@ -275,7 +275,7 @@ class Services(ModemCore):
         """Return the module's own addresses (guide 4.1); none while it is not registered.
 
         Raises:
-            CommandFailed: the module did not tell.
+            CommandFailed: the module did not report it.
         """
         self._profile.require(QueryAddress())
         answer = await self._channel.execute(QueryAddress())

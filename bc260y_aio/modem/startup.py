@@ -1,4 +1,4 @@
-"""What a module needs to be reported before business, and after it (guide 4.1)."""
+"""Finding the rate of a module, and the settings before and after its use (guide 4.1)."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ from ..sockets.dataformat import PayloadFormats
 
 logger = logging.getLogger("bc260y_aio")
 
-# The factory setting first, then what boards are often set to, then the rest. Autobaud is left alone: it is unreliable.
+# The factory setting first, then the usual setting of boards, then the rest. Autobaud is not used: it is unreliable.
 DEFAULT_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 2400, 230400, 460800)
 _AT_ATTEMPTS: Final = 2
 _AT_TIMEOUT: Final = 0.3
@@ -87,13 +87,13 @@ def explain_silence(port: Port) -> str:
 
 
 async def _is_answered(port: Port) -> bool:
-    heard = b""
+    received = b""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_AT_TIMEOUT):
-            while b"OK\r" not in heard:
-                heard += await port.read()
+            while b"OK\r" not in received:
+                received += await port.read()
 
-    return b"OK\r" in heard
+    return b"OK\r" in received
 
 
 class StartupSettings:
@@ -104,7 +104,7 @@ class StartupSettings:
     Attributes:
         registration: the last registration that the module reported.
         sleep_found: the sleep setting that the module had.
-        profile: what is known of the module.
+        profile: the known quirks of the module.
         nvram_writes: how often a setting was written to NVRAM, payload formats aside.
     """
 
@@ -125,7 +125,7 @@ class StartupSettings:
                 lost on the line. It is not called for a module whose echo cannot be switched off.
 
         Raises:
-            CommandError: the module refuses what cannot be done without.
+            CommandError: the module refuses a command that is indispensable.
             ModemNotResponding: it does not answer.
         """
         for _ in range(_ATTEMPTS - 1):
@@ -215,7 +215,7 @@ class StartupSettings:
         return self.registration
 
     async def restore(self, channel: Channel, *, restore_data_format: bool) -> None:
-        """Restore what was changed. A module that does not answer any more is left as it is."""
+        """Restore the settings that were changed. A module that does not answer any more is left as it is."""
         mode = self.sleep_found.mode if self.sleep_found is not None else 0
         if not (mode or restore_data_format):
             return

@@ -1,1 +1,1 @@
-"""The sockets of a module: their connectIDs, what waits to be sent on them, and exact sending."""
+"""The sockets of a module: connectIDs, outboxes, exact sending."""

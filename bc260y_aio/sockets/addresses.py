@@ -1,4 +1,4 @@
-"""What asyncio programs pass as hosts, ports and addresses, and what the module can do with it."""
+"""Hosts, ports and addresses as asyncio programs pass them, checked and converted for the module."""
 
 import errno
 import ipaddress
@@ -10,7 +10,7 @@ from ..at.syntax import checked_integer, checked_name
 
 Address = tuple[str, int]
 
-# What a program says that means "any local address".
+# The hosts that mean "any local address".
 _ANY: Final = ("", "0.0.0.0", None)
 
 
@@ -46,7 +46,7 @@ def readable_address(address: str) -> str:
 
 
 def port_number(port: int | str | bytes, service_type: str) -> int:
-    """Return a port as a number: service names are looked up in the host's table, where no network is asked.
+    """Return a port as a number: service names are looked up in the host's table, without the network.
 
     Raises:
         ValueError: it is out of range.

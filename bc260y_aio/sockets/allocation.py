@@ -1,4 +1,4 @@
-"""Who has which connectID, and which local ports are still warm."""
+"""The allocation of connectIDs, and the local ports that were closed too recently to be used again."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ LOCAL_PORT_LINGER: Final = 70.0
 
 
 class ConnectIDs:
-    """The connectIDs of a module: few, and lent for a while."""
+    """The few connectIDs of a module, each in use by one socket at a time."""
 
     def __init__(self, count: int) -> None:
         """Make a pool of the connectIDs 0 to ``count`` - 1."""
@@ -26,12 +26,12 @@ class ConnectIDs:
 
     @property
     def taken(self) -> frozenset[int]:
-        """The connectIDs that somebody has."""
+        """The connectIDs in use."""
         return frozenset(self._taken)
 
     @property
     def has_free(self) -> bool:
-        """Whether one can be had at once."""
+        """Whether one is free."""
         return bool(self._free)
 
     def take(self, connect_id: int) -> None:
@@ -95,7 +95,7 @@ class ConnectIDs:
             self._progress_at = asyncio.get_running_loop().time()
 
     def release(self, connect_id: int) -> None:
-        """Give a connectID back, to who has waited longest."""
+        """Release a connectID, to the caller that has waited longest."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

@@ -1,7 +1,7 @@
 """Hex or text for the next payload, and when a switch is worth an NVRAM write (guide 2.2.1).
 
 Hex takes any bytes and costs two wire bytes for each. Text costs one, and cannot carry every byte. The setting belongs
-to the module, for both directions and all its sockets, and every change of it wears the NVRAM. So:
+to the module, for both directions and all its sockets, and every change of it wears the NVRAM:
 
 - ``hex`` and ``text`` are set once, if need be, and stay;
 - ``auto`` receives hex, and sends hex until a run of printable payload has cost more than a switch may cost. Each time
@@ -33,7 +33,7 @@ class PayloadFormats:
 
     Attributes:
         mode: hex, text or auto; where the module knows only one of the first two, that one.
-        found: what the module was set to when it was opened.
+        found: the setting that the module had when it was opened.
         writes: how often the setting was written to NVRAM.
     """
 
@@ -78,12 +78,12 @@ class PayloadFormats:
         await self._set(turn, wanted)
 
     async def restore(self, turn: Turn) -> None:
-        """Set what was found."""
+        """Restore the setting that was found."""
         if self.found is not None:
             await self._set(turn, self.found)
 
     def forget(self) -> None:
-        """Take the setting as unknown, and ask for it before the next send: somebody else may have changed it."""
+        """Treat the setting as unknown, and query it before the next send, for another program may have changed it."""
         if self._only is None:
             self._current = None
 
@@ -132,7 +132,7 @@ class PayloadFormats:
 
         Args:
             turn: the turn in which the chunk will be sent.
-            waiting: the first bytes of what waits, up to 1024.
+            waiting: the first bytes of the data to send, up to 1024.
             whole: they must go out as one chunk.
         """
         if self._current is None:

@@ -1,11 +1,11 @@
 """One open socket of the module: exact sending, exact accounting, and its end.
 
-The rule of sending: what the module took is never sent again, and what it did not take is never dropped. After SEND OK
-that is plain. After SEND FAIL, a refusal, a lost answer, or an answer that may belong to an earlier command,
-``AT+QISEND=<id>,0`` tells how many bytes the module has taken since the socket was opened, and the difference to what
-we know of is what it took. A module may also take data long after we gave its answer up. So the same data is not sent
-again before that answer has come or is past coming; until then the counters are asked for before each send and after
-it, and where they could mean two things the connection ends with an error.
+The rule of sending: data that the module took is never sent again, and data that it did not take is never dropped.
+After SEND OK that is plain. After SEND FAIL, a refusal, a lost answer, or an answer that may belong to an earlier
+command, ``AT+QISEND=<id>,0`` reports how many bytes the module has taken since the socket was opened, and the
+difference to the bytes known to be taken is what it took. A module may also take data long after its answer was given
+up. So the same data is not sent again before that answer has come or can no longer come; until then the counters are
+queried before each send and after it, and where they could mean two things the connection ends with an error.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ logger = logging.getLogger("bc260y_aio")
 
 # A chunk that the module refuses so many times in a row will not go.
 _ATTEMPTS: Final = 6
-# A question about what the module took, when it is not answered, is asked so many times.
+# A query of what the module took is repeated so many times when it is not answered.
 _STATUS_ATTEMPTS: Final = 3
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
@@ -85,7 +85,7 @@ class ModuleSocket(AckCounters):
         super().__init__(channel, inbox, connect_id, service_type)
         self.host, self.port = remote
         self.local_port = local_port
-        # What nobody will take is not to fill the line.
+        # Data that no reader will take must not fill the line.
         inbox.on_overflow = self.close
         self.sends = 0
         self.sent_at = 0.0
@@ -108,12 +108,12 @@ class ModuleSocket(AckCounters):
     # Sending
 
     async def send_next(self, outbox: Outbox, *, refused: int = 0) -> int:
-        """Send the next chunk of what waits, and return how many bytes of it the module took.
+        """Send the next chunk, and return how many bytes of it the module took.
 
-        The chunk is chosen when the line is free, not before, so that what was written meanwhile goes with it.
+        The chunk is chosen only when the line is free, so that it includes what was written meanwhile.
 
         Args:
-            outbox: what waits.
+            outbox: the data to send.
             refused: how often the module has refused it already.
 
         Raises:
@@ -173,11 +173,11 @@ class ModuleSocket(AckCounters):
         return await self._continue_turn(sending, sending.outbox) if sending.has_turn else 0
 
     def note_sending(self, outbox: Outbox) -> None:
-        """Take note that what waits here begins to be sent."""
+        """Note that sending from this outbox begins."""
         self.channel.trace.watch(self.connect_id, outbox, self.inbox)
 
     async def _pause(self, attempt: int) -> None:
-        """Wait before the next attempt; and if the module may yet take what it was given, until it has or will not."""
+        """Wait before the next attempt; if the module may still take the data, wait until it has, or no longer can."""
         if not self._may_come_late:
             await asyncio.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
             return
@@ -259,7 +259,7 @@ class ModuleSocket(AckCounters):
         return taken
 
     async def _query_taken(self, turn: Turn, command: SendData, outcome: Outcome) -> int:
-        """Ask how much of a command the module took whose outcome does not tell."""
+        """Query how much of a command the module took, when its outcome leaves that open."""
         size = len(command.data)
         match outcome:
             case CommandTimeout() | ModuleSlept():
@@ -271,7 +271,7 @@ class ModuleSocket(AckCounters):
             case _:
                 raise outcome
 
-        self._note_retry(outcome, "asking what the module took")
+        self._note_retry(outcome, "querying what the module took")
         # With an earlier command unsettled, a part may be of that one or of this one: all or nothing can be reported.
         plausible = {0, size, *self._in_doubt} if self._is_uncertain else range(size + 1)
         taken = await self._recount(turn, plausible)
@@ -281,7 +281,7 @@ class ModuleSocket(AckCounters):
 
         if is_doubtful and taken < size:
             self._in_doubt.add(size - taken)
-            # What a module has not carried out when it falls asleep, it forgets.
+            # A module that falls asleep forgets commands that it has not carried out.
             self._may_come_late = not isinstance(outcome, ModuleSlept)
 
         return taken
@@ -312,7 +312,7 @@ class ModuleSocket(AckCounters):
                 self.check_open()
                 raise self._unknown(exc) from exc
 
-        raise SendFailed("the module does not tell what it took")
+        raise SendFailed("the module does not report what it took")
 
     # Closing
 

@@ -1,4 +1,4 @@
-"""What waits to be sent on one connectID."""
+"""Outboxes: the data that waits to be sent on one connectID."""
 
 from collections import deque
 from typing import Protocol
@@ -17,19 +17,19 @@ class Outbox(Protocol):
         """Whether a chunk is to go out now."""
 
     def peek(self, size: int) -> bytes:
-        """Return up to ``size`` bytes of what would be sent next."""
+        """Return up to ``size`` bytes of the data to send next."""
 
     def next_chunk(self, limit: int) -> tuple[bytes, RAI]:
         """Return the next chunk, of at most ``limit`` bytes, and the RAI that it is to carry."""
 
     def drop(self, size: int) -> None:
-        """Take away ``size`` bytes that the module has taken."""
+        """Remove ``size`` bytes that the module has taken."""
 
     def mark_end(self, rai: RAI) -> None:
-        """Let the end of what waits carry a RAI, unless it has one already."""
+        """Give the last byte a RAI, unless it has one already."""
 
     def clear(self) -> None:
-        """Take away everything."""
+        """Remove everything."""
 
 
 class StreamOutbox:
@@ -58,22 +58,22 @@ class StreamOutbox:
 
     @property
     def is_due(self) -> bool:
-        """Whether a full chunk waits, or what was let go, or what carries a release assistance indication."""
+        """Whether a full chunk waits, or data that was released, or data with a release assistance indication."""
         size = len(self._data)
         return size >= max(self.hold, 1) or bool(self._marks) or self._released > self._offset
 
     def release(self) -> None:
-        """Let what waits go, however little it is."""
+        """Release all data for sending, however little it is."""
         self._released = self._offset + len(self._data)
 
     def mark_end(self, rai: RAI) -> None:
-        """Let the last byte of what waits carry a RAI, unless it has one already."""
+        """Give the last byte a RAI, unless it has one already."""
         end = self._offset + len(self._data)
         if self._data and not (self._marks and self._marks[-1][0] == end):
             self._marks.append((end, rai))
 
     def peek(self, size: int) -> bytes:
-        """Return up to ``size`` bytes of what would be sent next."""
+        """Return up to ``size`` bytes of the data to send next."""
         with memoryview(self._data) as view:
             return bytes(view[:size])
 
@@ -86,14 +86,14 @@ class StreamOutbox:
         return self.peek(limit), RAI.NONE
 
     def drop(self, size: int) -> None:
-        """Take away ``size`` bytes that the module has taken."""
+        """Remove ``size`` bytes that the module has taken."""
         del self._data[:size]
         self._offset += size
         while self._marks and self._marks[0][0] <= self._offset:
             self._marks.popleft()
 
     def clear(self) -> None:
-        """Take away everything."""
+        """Remove everything."""
         self.drop(len(self._data))
 
 
@@ -122,7 +122,7 @@ class DatagramOutbox:
         self._size += len(datagram)
 
     def mark_end(self, rai: RAI) -> None:
-        """Let the last datagram that waits carry a RAI, unless it has one already."""
+        """Give the last datagram a RAI, unless it has one already."""
         if self._datagrams and self._datagrams[-1][1] is RAI.NONE:
             data, _ = self._datagrams.pop()
             self._datagrams.append((data, rai))
@@ -141,6 +141,6 @@ class DatagramOutbox:
             self._size -= len(self._datagrams.popleft()[0])
 
     def clear(self) -> None:
-        """Take away everything."""
+        """Remove everything."""
         self._datagrams.clear()
         self._size = 0

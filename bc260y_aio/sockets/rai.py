@@ -8,7 +8,7 @@ from typing import Final
 
 
 class RAI(enum.IntEnum):
-    """Release assistance indication: what a packet tells the network to expect after it."""
+    """Release assistance indication: what the network should expect after a packet."""
 
     NONE = 0
     """Nothing."""
@@ -26,8 +26,8 @@ def rai(indication: RAI) -> Iterator[None]:
     """Let every write inside the block carry a RAI, for clients that cannot pass one.
 
     Args:
-        indication: what each write tells that does not tell something itself. It holds for this task, and for the tasks
-            that it starts inside the block.
+        indication: the RAI of each write that has none of its own. It holds for this task, and for the tasks that it
+            starts inside the block.
     """
     token = _current.set(RAI(indication))
     try:

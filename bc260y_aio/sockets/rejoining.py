@@ -68,7 +68,7 @@ class DatagramInbox(Inbox):
             self._complete()
 
     def end(self, error: Exception | None = None) -> None:
-        """Add the end, after what was kept."""
+        """Add the end, after the parts that were kept."""
         self._complete()
         super().end(error)
 

@@ -1,4 +1,4 @@
-"""Pieces of payload on their way, one after the other, for as long as all goes well."""
+"""Sending payload chunk by chunk, for as long as all goes well."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,12 +10,12 @@ from .outbox import Outbox
 
 
 class Sendable(Protocol):
-    """What a sending asks of its socket."""
+    """What :class:`Sending` needs of its socket."""
 
     channel: Channel
 
     def note_sending(self, outbox: Outbox) -> None:
-        """Take note that what waits here begins to be sent."""
+        """Note that sending from this outbox begins."""
 
     def next_command(self, outbox: Outbox) -> SendData | None:
         """Return the command that sends the next chunk; None when something has to be asked or set before."""
@@ -25,17 +25,17 @@ class Sendable(Protocol):
 
 
 class Sending(Turn):
-    """Pieces that go out one after the other, each in a turn of its own.
+    """Chunks that are sent one after the other, each in a turn of its own.
 
-    As long as all goes well nobody is woken, and no task runs: the next chunk leaves while the answer to the one before
-    is being read. It stops when there is nothing more to send, and when something has to be seen to: then it has the
-    turn, or an error.
+    As long as all goes well, no waiter is woken and no task runs: the next chunk is written while the answer to the one
+    before is read. It stops when there is nothing more to send, and when a chunk needs attention: then it has the turn,
+    or an error.
 
     Attributes:
-        outbox: what waits.
+        outbox: the data to send.
         taken: how many bytes the module took since it was started.
         command: the last that was sent.
-        outcome: what came of it, where that has to be seen to.
+        outcome: its outcome, if that needs attention.
         error: why there will be no turn.
     """
 
@@ -50,7 +50,7 @@ class Sending(Turn):
 
         Args:
             socket: the socket.
-            outbox: what waits.
+            outbox: the data to send.
             on_stop: is called when it has stopped by itself.
             on_taken: is called when a chunk has gone and the next is about to; None to send one chunk only.
         """
@@ -79,7 +79,7 @@ class Sending(Turn):
         self.leave()
 
     def detach(self) -> None:
-        """Call nobody back any more: whoever was called back refers to this object."""
+        """Drop the callbacks, whose owners refer to this object."""
         self._on_stop, self._on_taken = _ignore, None
 
     def grant(self) -> bool:

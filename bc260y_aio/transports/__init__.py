@@ -11,11 +11,11 @@ The grammar is asyncio's own (``selector_events.py``), word for word where a mod
 
 Where a module is not a kernel:
 
-- Reading cannot be paused on the wire (direct push has no brake): what comes meanwhile waits in memory, up to a limit,
+- Reading cannot be paused on the wire (direct push has no flow control): data waits in memory meanwhile, up to a limit,
   and past it the connection ends with :class:`~bc260y_aio.errors.ReceiveOverflow`.
-- There is no half-close: ``write_eof`` raises NotImplementedError. The module does not tell a FIN from a RST.
-- ``close()`` waits a bounded time for the peer's acknowledgement (guide 4.2.9), and ``connection_lost`` tells if it did
-  not come.
+- There is no half-close: ``write_eof`` raises NotImplementedError. The module does not distinguish FIN and RST.
+- ``close()`` waits a bounded time for the peer's acknowledgement (guide 4.2.9), and ``connection_lost`` gets an
+  error if it did not come.
 """
 
 from .base import Closing

@@ -1,4 +1,4 @@
-"""What a stream transport and a datagram transport share: delivery, sending, closing."""
+"""What the stream and the datagram transport share: delivery, sending, closing."""
 
 import asyncio
 import contextvars
@@ -28,7 +28,7 @@ _FLUSH_TIMEOUT: Final = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What a transport has sent, and what it cost.
+    """How much a transport has sent, and the cost on the line.
 
     Attributes:
         sent: bytes that the module has taken.
@@ -50,7 +50,7 @@ class Closing:
     Attributes:
         timeout: how long a close waits while nothing more is taken by the module, or acknowledged by the peer, in
             seconds.
-        rai: whether the last chunk before a close tells the network that no more will follow.
+        rai: whether the last chunk before a close carries ``RAI.NO_FURTHER_DATA``.
         on_progress: is called when the close begins, and whenever data is taken or acknowledged after that.
     """
 
@@ -92,11 +92,11 @@ class SocketTransport(FlowControl):
         self._is_delivery_due = False
         self._sending = Sending(socket, self._outbox, self._stopped_sending, self._on_taken)
         self._is_sending = False
-        # What sees to it when sending has stopped for another reason than that all has gone.
+        # The task that handles a send that stopped before everything was sent.
         self._sender: asyncio.Task[None] | None = None
         self._drained: list[asyncio.Future[None]] = []
         self._finisher: asyncio.Task[None] | None = None
-        # Why data was thrown away, if it was; and what `connection_lost` will tell.
+        # Why data was discarded, if it was; and the argument of `connection_lost`.
         self._failure: BC260YError | None = None
         self._outcome: BaseException | None = None
         self._input_ended = False
@@ -104,7 +104,7 @@ class SocketTransport(FlowControl):
         self.set_protocol(protocol)
 
     def _start(self, waiter: asyncio.Future[None] | None = None) -> None:
-        """Introduce the transport to its protocol, and only then let data through."""
+        """Call ``connection_made``, and deliver data only after it."""
         self._loop.call_soon(self._connect, waiter, context=self._context)
 
     def _connect(self, waiter: asyncio.Future[None] | None) -> None:
@@ -120,12 +120,12 @@ class SocketTransport(FlowControl):
     def replace_protocol(
         self, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None], unread: list[bytes]
     ) -> None:
-        """Begin again, with another protocol, which gets to know nothing of the one before.
+        """Begin again with another protocol, which learns nothing of the previous one.
 
         Args:
             protocol: its ``connection_made`` is called soon; in the caller's context, like all that follows.
             waiter: is done after that.
-            unread: what the protocol before got and did not use: it is the first to be delivered, chunk by chunk.
+            unread: data that the previous protocol received and did not use: it is delivered first, chunk by chunk.
         """
         self._is_delivery_due = False
         self._socket.inbox.on_arrival = None
@@ -176,7 +176,7 @@ class SocketTransport(FlowControl):
         return self._protocol
 
     def is_closing(self) -> bool:
-        """Tell whether the transport is closing or closed."""
+        """Return whether the transport is closing or closed."""
         return self._closing
 
     def get_write_buffer_size(self) -> int:
@@ -185,7 +185,7 @@ class SocketTransport(FlowControl):
 
     @property
     def traffic(self) -> Traffic:
-        """What has been sent so far, and what it cost."""
+        """How much has been sent so far, and the cost on the line."""
         socket = self._socket
         return Traffic(socket.sent, socket.acked, socket.sends, socket.wire_bytes)
 
@@ -208,13 +208,13 @@ class SocketTransport(FlowControl):
     # Receiving
 
     def is_reading(self) -> bool:
-        """Tell whether data is being delivered."""
+        """Return whether data is being delivered."""
         return not self._closing and not self._paused
 
     def pause_reading(self) -> None:
         """Deliver nothing until :meth:`resume_reading`.
 
-        Unlike a kernel socket, the module goes on receiving: what comes waits in memory, up to the modem's
+        Unlike a kernel socket, the module goes on receiving: the data waits in memory, up to the modem's
         ``receive_limit``. Past it a stream ends with ReceiveOverflow, and a datagram socket loses its oldest datagrams.
         """
         if not self._closing and not self._paused:
@@ -270,7 +270,7 @@ class SocketTransport(FlowControl):
     def _start_sending(self) -> None:
         if not self._is_sending and not self._lost:
             self._is_sending = True
-            # What else is written in this turn of the loop goes along.
+            # Data written later in this iteration of the loop is sent along.
             self._loop.call_soon(self._begin_sending)
 
     def _begin_sending(self) -> None:
@@ -336,13 +336,13 @@ class SocketTransport(FlowControl):
     # Closing
 
     def close(self) -> None:
-        """Stop reading, send what waits, and close."""
+        """Stop reading, send the data that waits, and close."""
         if self._closing:
             return
 
         self._closing = True
         self._is_delivery_due = False
-        # What comes from now on is nobody's, and must not overflow while the rest is sent and acknowledged.
+        # Data received from now on is discarded: it must not overflow while the rest is sent and acknowledged.
         self._socket.inbox.discard()
         self._socket.on_progress = self._close_options.on_progress
         self._close_options.on_progress()
@@ -377,7 +377,7 @@ class SocketTransport(FlowControl):
         return NotAcknowledged(socket.sent - socket.acked + unsent, sent=socket.sent, unsent=unsent, waited=waited)
 
     def abort(self) -> None:
-        """Close at once; what waits is thrown away."""
+        """Close at once, and discard the data that waits."""
         self._force_close(None)
 
     def _finish(self) -> None:

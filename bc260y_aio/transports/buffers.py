@@ -1,4 +1,4 @@
-"""What may be written."""
+"""The types of data that may be written."""
 
 Buffer = bytes | bytearray | memoryview
 

@@ -1,4 +1,4 @@
-"""Holding back what does not fill a chunk, because more is to come."""
+"""Holding back data that does not fill a chunk, because more will follow."""
 
 import asyncio
 import contextlib
@@ -8,15 +8,15 @@ from ..sockets.outbox import StreamOutbox
 
 
 class Cork:
-    """Holds back what waits to be sent until it fills a chunk, while somebody asks for that."""
+    """Holds data back until it fills a chunk, inside :meth:`hold` blocks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, outbox: StreamOutbox, send: Callable[[], None]) -> None:
         """Make one that holds nothing back.
 
         Args:
-            loop: whose clock the delays go by.
-            outbox: what waits.
-            send: begins to send what is due.
+            loop: the event loop, by whose clock delays are measured.
+            outbox: the data to send.
+            send: starts sending the data that is due.
         """
         self._loop = loop
         self._outbox = outbox
@@ -41,14 +41,14 @@ class Cork:
                 self.release()
 
     def wrote(self) -> None:
-        """Note that something was written, and send what is due."""
+        """Note a write, and send the data that is due."""
         if self._outbox.is_due:
             self._send()
         elif self._timer is None and (delays := [delay for delay in self._delays if delay is not None]):
             self._timer = self._loop.call_later(min(delays), self.release)
 
     def release(self) -> None:
-        """Let go what is held back."""
+        """Release the data that is held back."""
         self.cancel()
         if self._outbox:
             self._outbox.release()
@@ -61,7 +61,7 @@ class Cork:
             self._timer = None
 
     def detach(self) -> None:
-        """Send nothing any more: whoever sends refers to this object."""
+        """Drop the callback, whose owner refers to this object."""
         self.cancel()
         self._send = _ignore
 

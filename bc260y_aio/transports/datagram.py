@@ -39,7 +39,7 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         try:
             self._protocol.datagram_received(data, (self._socket.host, self._socket.port))
         except Exception:
-            # The loop's exception handler is reported; what else waits is delivered all the same.
+            # The exception goes to the loop's exception handler, and the other datagrams are delivered all the same.
             self._schedule_delivery()
             raise
 
@@ -64,7 +64,7 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         Args:
             data: the bytes: up to 512 with hex, up to 1024 with text.
             addr: the peer, or None; no other address is allowed on a connected socket.
-            rai: what it tells the network; that of :func:`bc260y_aio.rai` by default.
+            rai: its release assistance indication; that of :func:`bc260y_aio.rai` by default.
 
         Raises:
             TypeError: the data is not bytes-like.

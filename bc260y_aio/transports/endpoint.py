@@ -1,4 +1,4 @@
-"""A UDP socket for people who would rather await than be called back."""
+"""A UDP socket with coroutines instead of callbacks."""
 
 import asyncio
 from collections import deque
@@ -32,7 +32,7 @@ class DatagramEndpoint:
 
         Args:
             data: the bytes: up to 512 with hex, up to 1024 with text.
-            rai: what it tells the network; that of :func:`bc260y_aio.rai` by default.
+            rai: its release assistance indication; that of :func:`bc260y_aio.rai` by default.
 
         Raises:
             OSError: EMSGSIZE, it is too long; or an earlier one could not be sent.
@@ -65,7 +65,7 @@ class DatagramEndpoint:
             raise StopAsyncIteration from None
 
     def close(self) -> None:
-        """Close the socket, once what waits has been sent. What has been received can still be taken."""
+        """Close the socket, once the datagrams that wait have been sent. Received ones can still be taken."""
         self._protocol.keep_received()
         self.transport.close()
 
@@ -84,7 +84,7 @@ class DatagramEndpoint:
 
 
 class EndpointProtocol(asyncio.DatagramProtocol):
-    """What stands between the transport's callbacks and the endpoint's coroutines."""
+    """The protocol between the transport's callbacks and the endpoint's coroutines."""
 
     transport: ModemDatagramTransport
 
@@ -107,7 +107,7 @@ class EndpointProtocol(asyncio.DatagramProtocol):
         self._wake()
 
     def keep_received(self) -> None:
-        """Take over what the transport's queue holds, before that is closed."""
+        """Take the datagrams of the transport's queue, before that is closed."""
         self._datagrams.extend(self.transport.take_waiting())
         self._wake()
 
@@ -125,7 +125,7 @@ class EndpointProtocol(asyncio.DatagramProtocol):
         self._may_write.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let everybody go."""
+        """Wake all waiters."""
         self._error = exc or self._error
         self.closed.set()
         self._may_write.set()

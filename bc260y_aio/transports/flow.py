@@ -8,7 +8,7 @@ _HIGH_WATER: Final = 64 * 1024
 
 
 class FlowControl:
-    """Pausing and resuming a protocol's writing, by the size of what waits."""
+    """Pausing and resuming a protocol's writing, by the size of the write buffer."""
 
     _loop: asyncio.AbstractEventLoop
     _protocol: Any
@@ -51,7 +51,7 @@ class FlowControl:
             self._notify("resume_writing")
 
     def _notify(self, what: str, *args: Any) -> None:
-        """Call a method of the protocol; what it raises goes to the loop's exception handler, and the transport on."""
+        """Call a method of the protocol; its exceptions go to the loop's exception handler."""
         if self._protocol is None:
             return
 

@@ -1,4 +1,4 @@
-"""What stands in for the socket of a transport: ``get_extra_info("socket")``.
+"""The socket facade of a transport: ``get_extra_info("socket")``.
 
 Programs ask it for names and options, set TCP_NODELAY on it, and poll its descriptor, to see whether a connection that
 lies idle was closed by its peer. There is no kernel socket behind it, so it remembers the options, and its descriptor
@@ -46,7 +46,7 @@ class SocketFacade:
         """Make one without a descriptor; that comes with the first call of :meth:`fileno`.
 
         Args:
-            inbox: what came and is not delivered.
+            inbox: the data that was received and is not delivered.
             service_type: ``"TCP"`` or ``"UDP"``.
             sockname: the local address.
             peername: the peer's address, where there is one.
@@ -88,7 +88,7 @@ class SocketFacade:
     # Names
 
     def getsockname(self) -> tuple[Any, ...]:
-        """Return the local address; the host in it is a fiction, for the module tells none."""
+        """Return the local address; its host is always 0.0.0.0, for the module reports none."""
         return self._sockname
 
     def getpeername(self) -> tuple[Any, ...]:
@@ -105,7 +105,7 @@ class SocketFacade:
     # Options
 
     def getsockopt(self, level: int, optname: int, buflen: int = 0, /) -> int | bytes:
-        """Return an option: what was set, or else 0; as so many bytes, where ``buflen`` asks for them.
+        """Return an option: the value that was set, or else 0; as ``buflen`` bytes, if that is not 0.
 
         ``TCP_INFO`` has the state of the connection, established, closed by the peer or closed, and zeros for the rest.
 
@@ -151,7 +151,7 @@ class SocketFacade:
             case _:
                 self._options[level, optname] = bytes(memoryview(value))
 
-    # Blocking, and what else a transport's socket does not do
+    # Blocking, and other operations that a transport's socket refuses
 
     def settimeout(self, value: float | None) -> None:
         """Accept 0, as a transport's socket does.

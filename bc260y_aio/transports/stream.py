@@ -113,7 +113,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
         Args:
             data: the bytes.
-            rai: what the last chunk tells the network; that of :func:`bc260y_aio.rai` by default.
+            rai: the release assistance indication of the last chunk; that of :func:`bc260y_aio.rai` by default.
 
         Raises:
             TypeError: the data is not bytes-like.
@@ -126,7 +126,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         self._outbox.put(data, effective(rai))
         self._maybe_pause()
         if self._protocol_paused:
-            # Whoever is to fill the chunk waits for it to go.
+            # The writer that would fill the chunk waits until it is sent.
             self._outbox.release()
 
         self._cork.wrote()
@@ -135,7 +135,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         """Hold back what does not fill an AT+QISEND, because more is to come, until the block ends.
 
         Small writes that are made over time then go out together: each AT+QISEND costs some 50 bytes on the line, and
-        airtime, and may wake the radio. A write with a RAI ends what is held back, and so do :meth:`close`,
+        airtime, and may wake the radio. A write with a RAI releases the data held back, and so do :meth:`close`,
         :meth:`drained` and :meth:`wait_acked`; a protocol that was reported to pause writing is not kept waiting.
 
             with transport.cork(0.2):
@@ -150,7 +150,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         return self._cork.hold(self._socket.formats.largest_chunk, delay)
 
     async def drained(self) -> None:
-        """Wait until the module has taken all that was written, or the transport is lost. It lets go what is held."""
+        """Wait until the module has taken everything written, or the transport is lost; held data is released."""
         self._cork.release()
         await super().drained()
 
@@ -221,7 +221,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         an error, and has to be opened again.
 
         Args:
-            payload: what the peer's protocol takes as harmless.
+            payload: data that the peer's protocol treats as harmless.
             timeout: how long to wait, in seconds; the guide's procedure takes 90.
 
         Raises:
@@ -246,7 +246,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
         Args:
             interval: how long nothing may have been sent, in seconds; the guide advises less than 600. None stops it.
-            payload: what the peer's protocol takes as harmless.
+            payload: data that the peer's protocol treats as harmless.
 
         Raises:
             ValueError: the interval is not positive, or the payload is empty; or the modem sends text only, and this is
@@ -280,7 +280,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
                 return
 
     def close(self) -> None:
-        """Stop reading, send what waits, and close."""
+        """Stop reading, send the data that waits, and close."""
         self.set_keepalive(None)
         self._cork.release()
         super().close()

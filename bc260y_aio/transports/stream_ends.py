@@ -71,13 +71,13 @@ class End(asyncio.BaseProtocol):
     # What the transport calls
 
     def connection_made(self, transport: Any) -> None:
-        """Take the transport, and let what comes wait in it until it is asked for."""
+        """Keep the transport, and pause its reading until a receiver waits."""
         self.transport = transport
         transport.set_write_buffer_limits(self._high_water)
         self._pause()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Let everybody go."""
+        """Wake all waiters."""
         if exc is None and not self._has_ended:
             exc = ModemClosed("the modem was closed")
 
@@ -131,19 +131,19 @@ class End(asyncio.BaseProtocol):
             raise ConnectionLost("the connection was closed")
 
     async def _drain(self) -> None:
-        """Wait until the module has taken what was written, or nearly so."""
+        """Wait until the module has taken the data written, down to the high water mark."""
         await self._may_write.wait()
         if self.lost.is_set():
             self.check()
 
     def close(self) -> None:
-        """Send what waits, and close; who receives is reported that it is the end."""
+        """Send the data that waits, and close; a receiver gets the end."""
         self.is_closing = True
         self._end()
         self.transport.close()
 
     def abort(self) -> None:
-        """Close at once, if it was ever open; what waits is thrown away."""
+        """Close at once, if it was ever open, and discard the data that waits."""
         self.is_closing = True
         self._end()
         if self.transport is not None:
@@ -161,7 +161,7 @@ class End(asyncio.BaseProtocol):
 
 
 class StreamEnd(End, asyncio.Protocol):
-    """The end of a stream. It holds one chunk of what came; the rest waits in the transport, which has a limit."""
+    """The end of a stream. It holds one chunk of received data; the rest waits in the transport, which has a limit."""
 
     def __init__(self, high_water: int) -> None:
         super().__init__(high_water)
@@ -180,7 +180,7 @@ class StreamEnd(End, asyncio.Protocol):
         return True
 
     async def receive(self) -> bytes:
-        """Return the next chunk of what came, waiting for it; ``b""`` when the peer, or this side, has closed.
+        """Return the next chunk of received data, waiting for it; ``b""`` when the peer, or this side, has closed.
 
         Raises:
             OSError: the connection was lost; what had come before has been returned.
@@ -224,7 +224,7 @@ class DatagramEnd(End, asyncio.DatagramProtocol):
         self._changed.set()
 
     def error_received(self, exc: Exception) -> None:
-        """Keep, for who sent it, why a datagram could not be sent."""
+        """Keep the reason why a datagram could not be sent, for its sender."""
         self._refusal = exc
 
     def _pause(self) -> None:

@@ -1,4 +1,4 @@
-"""UDP to many peers: a datagram transport that borrows a connectID for each."""
+"""UDP to many peers: a datagram transport with a connectID for each of them."""
 
 import asyncio
 import contextlib
@@ -18,14 +18,14 @@ from .buffers import Buffer, checked_buffer
 from .flow import FlowControl
 from .socket_facade import SocketFacade
 
-# A peer that was sent to keeps its connectID for so long, in seconds, though others want it, so that it can answer.
+# A peer that was sent to keeps its connectID at least so long, in seconds, so that it can answer.
 _REPLY_GRACE: Final = 3.0
-# How often somebody who wants a connectID looks whether one came free elsewhere, in seconds.
+# How often a sender that wants a connectID checks whether one became free, in seconds.
 _LOOK_INTERVAL: Final = 0.5
 
 
 class _Peer:
-    """One peer: what waits for it, and its socket while it has one."""
+    """One peer: its outbox, and its socket while it has one."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -40,7 +40,7 @@ class _Peer:
         return self.sender is None
 
     def quiet_from(self) -> float:
-        """Return since when, or from when on, it can be done without, by the loop's clock."""
+        """Return the time, by the loop's clock, from which on its socket may be recycled."""
         assert self.socket is not None
         return self.socket.sent_at + (_REPLY_GRACE if self.unanswered else 0.0)
 
@@ -49,9 +49,9 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
     """A UDP socket for many peers, as an asyncio datagram transport.
 
     Unlike a kernel socket, it has no port of its own: the module talks UDP to one peer a socket. So each peer gets a
-    connectID when it is first sent to, and keeps it while there are enough. When none is free, the peer that has been
-    quiet longest gives its connectID up, when nothing waits to be sent to it and it has answered, or has had three
-    seconds for it; what it sends after that is lost. Datagrams come from peers that were sent to, and from nobody else.
+    connectID when it is first sent to, and keeps it while there are enough. When none is free, the connectID
+    of the peer that has been quiet longest is recycled, once nothing waits to be sent to it and it has answered, or
+    has had three seconds for that; what it sends later is lost. Datagrams come only from peers that were sent to.
     A datagram of more than 1024 bytes arrives as several, for the module splits it (guide 2.3, note 4), and nothing in
     them tells.
     """
@@ -75,12 +75,12 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
             loop: the running loop.
             protocol: the protocol.
             open_socket: opens a UDP socket to a peer, waiting for a free connectID.
-            has_free: tells whether a connectID is free.
+            has_free: returns whether a connectID is free.
             check: raises for a datagram that cannot be sent.
             tasks: where its tasks go.
             shared_inbox: an inbox that ends when the module restarts or the port is lost.
             on_lost: is called at the end.
-            extra: what ``get_extra_info`` tells.
+            extra: the values of ``get_extra_info``.
         """
         super().__init__()
         self._loop = loop
@@ -122,7 +122,7 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         return self._protocol
 
     def is_closing(self) -> bool:
-        """Tell whether the transport is closing or closed."""
+        """Return whether the transport is closing or closed."""
         return self._closing
 
     def get_write_buffer_size(self) -> int:
@@ -140,7 +140,7 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         Args:
             data: the bytes: up to 512 with hex, up to 1024 with text.
             addr: the peer's name or address, and its port.
-            rai: what it tells the network; that of :func:`bc260y_aio.rai` by default.
+            rai: its release assistance indication; that of :func:`bc260y_aio.rai` by default.
 
         Raises:
             TypeError: the data is not bytes-like.
@@ -221,14 +221,14 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
         await peer.socket.send_next(peer.outbox)
 
     async def _release_socket(self, peer: _Peer) -> None:
-        """Let the next datagram have a socket of its own."""
+        """Close the socket, so that the next datagram opens another."""
         socket, peer.socket = peer.socket, None
         if socket is not None:
             socket.inbox.on_arrival = None
             await asyncio.shield(socket.close())
 
     async def _free_connect_id(self) -> None:
-        """If no connectID is free, take that of the peer quiet longest, once it can be done without."""
+        """If no connectID is free, recycle that of the peer that has been quiet longest, once that is possible."""
         while not self._has_free():
             holders = [peer for peer in self._peers.values() if peer.socket is not None]
             if not holders and not any(peer.is_opening for peer in self._peers.values()):
@@ -277,13 +277,13 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
     # Closing
 
     def close(self) -> None:
-        """Send what waits, and close."""
+        """Send the data that waits, and close."""
         if not self._closing:
             self._closing = True
             self._finish_if_sent()
 
     def abort(self) -> None:
-        """Close at once; what waits is thrown away."""
+        """Close at once, and discard the data that waits."""
         self._force_close(None)
 
     def _finish_if_sent(self) -> None:

@@ -18,7 +18,7 @@ from bc260y_aio.transports.socket_facade import SocketFacade
 from .ends import Recorder, ends
 
 
-def standin(
+def facade(
     service_type: str = "TCP", peername: tuple[str, int] | None = ("peer.example", 7), inbox: Inbox | None = None
 ) -> SocketFacade:
     # An empty inbox is false.
@@ -37,8 +37,8 @@ def is_readable(sock: SocketFacade) -> bool:
     ("service_type", "kind", "proto"),
     [("TCP", socket.SOCK_STREAM, socket.IPPROTO_TCP), ("UDP", socket.SOCK_DGRAM, socket.IPPROTO_UDP)],
 )
-def test_it_tells_what_it_stands_for(service_type: str, kind: int, proto: int) -> None:
-    sock = standin(service_type)
+def test_it_reports_what_it_stands_for(service_type: str, kind: int, proto: int) -> None:
+    sock = facade(service_type)
 
     assert (sock.family, sock.type, sock.proto) == (socket.AF_INET, kind, proto)
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == kind
@@ -48,19 +48,19 @@ def test_it_tells_what_it_stands_for(service_type: str, kind: int, proto: int) -
 
 
 def test_a_peer_of_the_other_family_shows() -> None:
-    assert standin(peername=("2001:db8::1", 7)).family == socket.AF_INET6
+    assert facade(peername=("2001:db8::1", 7)).family == socket.AF_INET6
 
 
 def test_without_a_peer_it_is_not_connected() -> None:
     with pytest.raises(OSError, match=os.strerror(errno.ENOTCONN)):
-        standin("UDP", None).getpeername()
+        facade("UDP", None).getpeername()
 
 
 # Options
 
 
 def test_options_are_remembered() -> None:
-    sock = standin()
+    sock = facade()
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
 
@@ -71,7 +71,7 @@ def test_options_are_remembered() -> None:
 
 
 def test_options_may_be_bytes() -> None:
-    sock = standin()
+    sock = facade()
     linger = struct.pack("ii", 1, 5)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == linger
@@ -84,22 +84,22 @@ def test_options_may_be_bytes() -> None:
 @pytest.mark.parametrize("value", ["text", 1.5, None])
 def test_options_of_other_kinds_are_refused(value: Any) -> None:
     with pytest.raises(TypeError):
-        standin().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, value)
+        facade().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, value)
 
 
 def test_options_are_as_wide_as_an_int_of_c() -> None:
     with pytest.raises(OverflowError):
-        standin().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 31)
+        facade().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 31)
 
     with pytest.raises(OSError, match="buflen out of range"):
-        standin().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, -1)
+        facade().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, -1)
 
 
 # What it does not do
 
 
 def test_it_never_blocks() -> None:
-    sock = standin()
+    sock = facade()
     sock.settimeout(0)
     sock.setblocking(False)
     assert sock.gettimeout() == 0
@@ -114,13 +114,13 @@ def test_it_never_blocks() -> None:
 
 def test_it_can_neither_be_shut_down_nor_copied() -> None:
     with pytest.raises(OSError, match="cannot be shut down"):
-        standin().shutdown(socket.SHUT_WR)
+        facade().shutdown(socket.SHUT_WR)
 
     with pytest.raises(OSError, match="cannot be duplicated"):
-        standin().dup()
+        facade().dup()
 
     with pytest.raises(TypeError, match="Cannot serialize SocketFacade"):
-        pickle.dumps(standin())
+        pickle.dumps(facade())
 
 
 # Its descriptor
@@ -159,7 +159,7 @@ def test_it_is_readable_exactly_while_something_waits(has_eventfd: bool, monkeyp
 
 
 def test_its_descriptor_comes_when_it_is_asked_for_and_goes_with_it() -> None:
-    sock = standin()
+    sock = facade()
     assert "fd=-1" in repr(sock)
 
     number = sock.fileno()
@@ -174,7 +174,7 @@ def test_its_descriptor_comes_when_it_is_asked_for_and_goes_with_it() -> None:
 
 
 def test_one_that_is_forgotten_closes_its_descriptor() -> None:
-    sock = standin()
+    sock = facade()
     number = sock.fileno()
     del sock
     gc.collect()
@@ -251,7 +251,7 @@ async def test_a_datagram_endpoint_has_one_as_well() -> None:
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="the system has no TCP_INFO")
 def test_tcp_info_has_the_state_and_zeros_for_the_rest() -> None:
     inbox = Inbox(1024, keeps_order=True)
-    sock = standin(inbox=inbox)
+    sock = facade(inbox=inbox)
 
     def state() -> bytes | int:
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
@@ -269,12 +269,12 @@ def test_tcp_info_has_the_state_and_zeros_for_the_rest() -> None:
 def test_tcp_info_of_a_lost_connection_is_closed_and_of_datagrams_is_none() -> None:
     inbox = Inbox(1024, keeps_order=True)
     inbox.end(ConnectionResetError())
-    lost: Any = standin(inbox=inbox).getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    lost: Any = facade(inbox=inbox).getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
     assert lost == bytes([7])
     with pytest.raises(OSError, match=os.strerror(errno.ENOPROTOOPT)):
-        standin("UDP").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        facade("UDP").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
 
 
 def test_it_has_a_socket_as_that_of_asyncio_has() -> None:
-    sock = standin()
+    sock = facade()
     assert sock._sock is sock

@@ -33,7 +33,7 @@ async def test_it_is_made_then_gets_data_then_the_end_and_then_is_lost(kind: str
         assert protocol.events == ["made", b"hello", "eof", ("lost", None)]
 
 
-async def test_a_peer_that_speaks_first_is_heard_after_connection_made(kind: str) -> None:
+async def test_a_peer_that_speaks_first_is_received_after_connection_made(kind: str) -> None:
     async with ends(kind) as both:
         connecting = asyncio.create_task(both.connect())
         _, writer = await both.accept()
@@ -417,7 +417,7 @@ def test_it_can_be_used_between_two_runs_of_its_loop(kind: str, loop_factory: lo
         assert protocol.events == ["made", ("lost", None)]
 
 
-async def test_it_tells_both_addresses_and_has_a_socket(kind: str) -> None:
+async def test_it_reports_both_addresses_and_has_a_socket(kind: str) -> None:
     async with ends(kind) as both:
         transport, _ = await both.connect()
         await both.accept()
@@ -433,7 +433,7 @@ async def test_it_tells_both_addresses_and_has_a_socket(kind: str) -> None:
         assert (sock.family, sock.type) == (socket.AF_INET, socket.SOCK_STREAM)
 
 
-async def test_its_repr_tells_that_it_is_closing(kind: str) -> None:
+async def test_its_repr_shows_that_it_is_closing(kind: str) -> None:
     async with ends(kind) as both:
         transport, _ = await both.connect()
         await both.accept()

@@ -30,7 +30,7 @@ async def test_tls_is_one_argument_away(kind: str) -> None:
         assert transport.get_extra_info("peername")[1] == both.port
 
 
-async def test_a_tls_server_that_speaks_first_is_heard_after_connection_made(kind: str) -> None:
+async def test_a_tls_server_that_speaks_first_is_received_after_connection_made(kind: str) -> None:
     async with ends(kind, tls=True) as both:
         connecting = asyncio.create_task(both.connect())
         _, writer = await both.accept()
@@ -41,7 +41,7 @@ async def test_a_tls_server_that_speaks_first_is_heard_after_connection_made(kin
         assert protocol.events == ["made", b"220 ready\r\n"]
 
 
-async def test_a_tls_server_that_closes_first_is_heard_to_the_end(kind: str) -> None:
+async def test_a_tls_server_that_closes_first_is_received_to_the_end(kind: str) -> None:
     async with ends(kind, tls=True) as both:
         _, protocol = await both.connect()
         _, writer = await both.accept()

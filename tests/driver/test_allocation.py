@@ -22,7 +22,7 @@ async def test_connect_ids_are_lent_in_order_and_the_one_longest_free_comes_firs
     assert [await ids.acquire(0), await ids.acquire(0)] == [2, 0]
 
 
-async def test_a_sixth_waits_for_a_bounded_time_and_is_told_as_a_kernel_would_tell(clock: Clock) -> None:
+async def test_a_sixth_waits_for_a_bounded_time_and_fails_as_with_a_kernel(clock: Clock) -> None:
     ids = ConnectIDs(5)
     for _ in range(5):
         await ids.acquire(0)
@@ -109,7 +109,7 @@ async def test_a_local_port_is_not_used_again_for_seventy_seconds(clock: Clock) 
     await waiting
 
 
-async def test_who_does_not_want_to_wait_is_told_that_the_local_port_is_busy(clock: Clock) -> None:
+async def test_who_does_not_want_to_wait_gets_local_port_busy(clock: Clock) -> None:
     ports = LocalPorts()
     await ports.reserve("TCP", 50000, wait=False)
     ports.release("TCP", 50000)

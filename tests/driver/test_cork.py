@@ -149,7 +149,7 @@ async def test_waiting_for_what_was_written_to_be_taken_sends_what_is_held_back(
             assert sent(module) == [b"a", b"b"]
 
 
-async def test_a_protocol_that_was_told_to_pause_is_not_kept_waiting() -> None:
+async def test_a_paused_protocol_is_not_kept_waiting() -> None:
     module = Module()
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)

@@ -77,7 +77,7 @@ async def test_a_cancelled_receiver_takes_no_datagram_along() -> None:
             assert await endpoint.receive() == b"b"
 
 
-async def test_what_nobody_asks_for_waits_in_a_bounded_queue() -> None:
+async def test_what_no_one_asks_for_waits_in_a_bounded_queue() -> None:
     module = Module()
     async with open_endpoint(module, receive_limit=1024) as endpoint:
         for number in range(10):
@@ -127,7 +127,7 @@ async def test_what_was_received_before_a_close_can_still_be_taken() -> None:
 
 
 @pytest.mark.parametrize(("said", "error"), [(b"\r\nRDY\r\n", ModuleRestarted), (None, PortLost)])
-async def test_a_loss_is_told_after_what_came_before_to_all_who_wait(
+async def test_a_loss_is_reported_after_what_came_before_to_all_who_wait(
     said: bytes | None, error: type[Exception]
 ) -> None:
     module = Module()
@@ -153,7 +153,7 @@ async def test_a_loss_is_told_after_what_came_before_to_all_who_wait(
             await endpoint.send(b"a")
 
 
-async def test_a_datagram_that_could_not_be_sent_is_told_once(clock: Clock) -> None:
+async def test_a_datagram_that_could_not_be_sent_is_reported_once(clock: Clock) -> None:
     module = Module()
     module.override = lambda command: SEND_FAIL if isinstance(command, SendData) and command.data == b"a" else None
     async with open_endpoint(module) as endpoint:
@@ -193,7 +193,7 @@ async def test_a_sender_waits_while_too_much_is_on_its_way() -> None:
         module.send(held[1])
 
 
-async def test_a_sender_that_waits_hears_of_the_end() -> None:
+async def test_a_sender_that_waits_receives_the_end() -> None:
     module = Module()
     async with open_endpoint(module) as endpoint:
         endpoint.transport.set_write_buffer_limits(0)

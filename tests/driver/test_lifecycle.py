@@ -239,7 +239,7 @@ async def test_a_connect_id_kept_for_adoption_is_free_again_after_a_restart() ->
         assert modem._left_open == {}
 
 
-async def test_sockets_that_nobody_uses_after_a_false_rdy_are_closed() -> None:
+async def test_sockets_that_no_one_uses_after_a_false_rdy_are_closed() -> None:
     module = Module()
     async with open_modem(module) as modem:
         reader, writer = await modem.open_connection("a.b", 7)

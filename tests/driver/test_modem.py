@@ -105,7 +105,7 @@ async def test_streams_read_and_write() -> None:
         (599, SocketError, errno.EIO),
     ],
 )
-async def test_a_failed_open_is_told_as_asyncio_would_and_its_connect_id_is_closed_and_free_again(
+async def test_a_failed_open_is_reported_as_asyncio_would_and_its_connect_id_is_closed_and_free_again(
     code: int, error: type[OSError], number: int
 ) -> None:
     async with scripted_modem() as (modem, far):
@@ -121,7 +121,7 @@ async def test_a_failed_open_is_told_as_asyncio_would_and_its_connect_id_is_clos
         assert modem._ids.taken == frozenset()
 
 
-async def test_a_refused_open_is_told_and_closed_though_the_close_is_refused_too() -> None:
+async def test_a_refused_open_is_reported_and_closed_though_the_close_is_refused_too() -> None:
     async with scripted_modem() as (modem, far):
         opening = connect(modem)
         await far.answer(OPEN, ERROR)
@@ -341,7 +341,7 @@ async def test_a_local_port_goes_out_and_is_kept_for_seventy_seconds_after_its_c
         assert module.count("AT+QIOPEN") == 2
 
 
-async def test_who_would_rather_not_wait_for_a_local_port_is_told(clock: Clock) -> None:
+async def test_who_would_rather_not_wait_for_a_local_port_is_refused(clock: Clock) -> None:
     module = Module()
     async with open_modem(module, wait_for_local_port=False) as modem:
         transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
@@ -477,7 +477,7 @@ async def test_a_connection_waits_for_the_registration(clock: Clock) -> None:
         assert module.count("AT+CEREG?") == asked
 
 
-async def test_a_registration_that_is_told_is_noticed_at_once() -> None:
+async def test_a_registration_that_is_reported_is_noticed_at_once() -> None:
     module = Module()
     module.registration = RegistrationStatus.SEARCHING
     async with open_modem(module) as modem:
@@ -509,7 +509,7 @@ async def test_a_lost_answer_about_the_registration_is_asked_for_again(clock: Cl
         assert (await fast_forward(clock, modem.wait_registered())).status is RegistrationStatus.HOME
 
 
-async def test_a_module_that_falls_silent_while_one_waits_for_it_is_told_for_what_it_is(clock: Clock) -> None:
+async def test_a_module_that_falls_silent_while_one_waits_for_it_is_not_responding(clock: Clock) -> None:
     module = Module()
     module.registration = RegistrationStatus.SEARCHING
     manager = open_modem(module, registration_timeout=600.0, recovery_timeout=10.0)
@@ -691,7 +691,7 @@ async def test_tasks_are_named_after_the_modem() -> None:
         await settle()
 
 
-async def test_a_subscriber_hears_of_what_the_module_says(loop_errors: Contexts) -> None:
+async def test_a_subscriber_receives_what_the_module_says(loop_errors: Contexts) -> None:
     module = Module()
     async with open_modem(module) as modem:
         told: list[Any] = []
@@ -706,7 +706,7 @@ async def test_a_subscriber_hears_of_what_the_module_says(loop_errors: Contexts)
     assert loop_errors == []
 
 
-async def test_leftovers_of_another_program_are_shown_as_the_module_tells_them() -> None:
+async def test_sockets_left_open_of_another_program_are_shown_as_the_module_reports_them() -> None:
     module = Module()
     async with open_modem(module) as modem:
         module.sockets[4] = Socket(OpenSocket(4, "UDP", "c.d", 8, 50000))
@@ -735,7 +735,7 @@ async def test_a_socket_that_the_module_opened_late_twice_is_closed_each_time() 
             await far.answer(b"AT+QICLOSE=%d\r" % connect_id, CLOSE_OK)
 
 
-async def test_a_late_outcome_of_a_connect_id_in_use_disturbs_nobody() -> None:
+async def test_a_late_outcome_of_a_connect_id_in_use_disturbs_no_one() -> None:
     module = Module()
     async with open_modem(module) as modem:
         transport, _ = await connect(modem)

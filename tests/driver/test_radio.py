@@ -119,7 +119,7 @@ async def test_a_supply_voltage_is_in_millivolts(line: str, expected: int) -> No
 
 
 @pytest.mark.parametrize("call", [Modem.signal, Modem.cell, Modem.operator, Modem.pdp_contexts, Modem.battery_mv])
-async def test_what_a_module_refuses_is_told_as_a_refusal(call: Any) -> None:
+async def test_what_a_module_refuses_is_reported_as_a_refusal(call: Any) -> None:
     async with open_modem(Reporting({})) as modem:
         with pytest.raises(CommandFailed):
             await call(modem)

@@ -320,12 +320,12 @@ async def test_counters_that_do_not_add_up_are_asked_for_again(told: bytes) -> N
         assert module.count("AT+QISEND=0,0") == 2
 
 
-async def test_counters_that_are_never_told_end_with_an_error(clock: Clock) -> None:
+async def test_counters_that_are_never_reported_end_with_an_error(clock: Clock) -> None:
     module = FaultyModule(Fault(SEND_FAIL))
     play = module.override
     module.override = lambda command: b"" if isinstance(command, QueryAcks) else play(command)
     async with open_socket(module) as socket:
-        with pytest.raises(SendFailed, match=r"^the module does not tell what it took$"):
+        with pytest.raises(SendFailed, match=r"^the module does not report what it took$"):
             await fast_forward(clock, socket.send_next(filled(b"a")))
 
 
@@ -565,7 +565,7 @@ async def test_waiting_for_acknowledgement_ends_in_time_with_what_is_missing(clo
         assert await fast_forward(clock, socket.wait_acked(5.0)) == 3
 
 
-async def test_the_check_before_a_close_tells_what_was_not_acknowledged(clock: Clock) -> None:
+async def test_the_check_before_a_close_reports_what_was_not_acknowledged(clock: Clock) -> None:
     module = Module()
     async with open_socket(module) as socket:
         assert await socket.check_acks(5.0) is None
@@ -583,7 +583,7 @@ async def test_the_check_before_a_close_tells_what_was_not_acknowledged(clock: C
         )
 
 
-async def test_a_restart_during_the_check_before_a_close_is_told() -> None:
+async def test_a_restart_during_the_check_before_a_close_is_reported() -> None:
     module = Module()
     async with open_socket(module) as socket:
         await send_all(socket, filled(b"abc"))
@@ -614,7 +614,7 @@ async def test_a_damaged_push_does_not_end_the_check_before_a_close(clock: Clock
         assert await socket.check_acks(5.0) is None
 
 
-async def test_a_socket_that_the_module_has_lost_without_a_word_is_told_by_the_check_before_a_close() -> None:
+async def test_a_socket_that_the_module_has_lost_without_a_word_is_reported_by_the_check_before_a_close() -> None:
     module = Module()
     async with open_socket(module) as socket:
         await send_all(socket, filled(b"abc"))
@@ -622,7 +622,7 @@ async def test_a_socket_that_the_module_has_lost_without_a_word_is_told_by_the_c
         assert isinstance(await socket.check_acks(5.0), SendFailed)
 
 
-async def test_after_the_peer_has_closed_the_check_before_a_close_tells_nothing() -> None:
+async def test_after_the_peer_has_closed_the_check_before_a_close_reports_nothing() -> None:
     module = Module()
     async with open_socket(module) as socket:
         await send_all(socket, filled(b"abc"))

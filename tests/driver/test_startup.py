@@ -137,7 +137,7 @@ async def test_a_port_that_is_lost_amid_the_search_says_so() -> None:
             await searching
 
 
-async def test_a_modem_looks_for_the_rate_only_when_it_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_modem_probes_the_rate_only_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     far = RatedFarEnd(9600)
     monkeypatch.setattr(far, "open_port", far.open_rated_port)
     opening = asyncio.ensure_future(open_modem(far).__aenter__())
@@ -158,7 +158,7 @@ async def test_a_modem_looks_for_the_rate_only_when_it_is_not_told(monkeypatch: 
 # Before business
 
 
-async def test_a_module_that_needs_no_change_is_told_no_more_than_it_must() -> None:
+async def test_a_module_that_needs_no_change_is_sent_no_more_than_needed() -> None:
     module = Module()
     async with open_modem(module):
         assert module.lines == OPENING
@@ -217,7 +217,7 @@ async def test_sockets_that_an_earlier_program_left_open_are_closed() -> None:
         assert module.sockets == {}
 
 
-async def test_a_leftover_that_cannot_be_closed_does_not_keep_a_modem_from_being_opened() -> None:
+async def test_a_socket_left_open_that_cannot_be_closed_does_not_keep_a_modem_from_being_opened() -> None:
     module = Module()
     module.sockets = {3: Socket(OpenSocket(3, "TCP", "a.b", 7))}
     module.override = lambda command: ERROR if command.name == "+QICLOSE" else None
@@ -225,7 +225,7 @@ async def test_a_leftover_that_cannot_be_closed_does_not_keep_a_modem_from_being
         assert modem.is_open
 
 
-async def test_data_that_comes_for_a_leftover_disturbs_nobody() -> None:
+async def test_data_that_comes_for_a_socket_left_open_disturbs_no_one() -> None:
     module = Module()
     module.sockets = {3: Socket(OpenSocket(3, "TCP", "a.b", 7))}
     pushed = b'\r\n+QIURC: "recv",3,2,"6869"\r\n'
@@ -236,7 +236,7 @@ async def test_data_that_comes_for_a_leftover_disturbs_nobody() -> None:
 
 
 @pytest.mark.parametrize("refusal", [ERROR, b"\r\n+CME ERROR: 58\r\n", b"\r\n+CME ERROR: unknown\r\n"])
-async def test_firmware_that_refuses_what_can_be_done_without_is_put_up_with(refusal: bytes) -> None:
+async def test_firmware_that_refuses_what_is_optional_is_tolerated(refusal: bytes) -> None:
     module = Module()
     names = ("+CMEE", "+QSCLK", "+CEREG")
     module.override = lambda command: refusal if command.name in names or "QSCLK" in command.write() else None
@@ -251,7 +251,7 @@ async def test_firmware_that_refuses_what_can_be_done_without_is_put_up_with(ref
 
 
 @pytest.mark.parametrize("needed", [SetEcho, QueryDataFormat, QuerySockets])
-async def test_what_cannot_be_done_without_is_told_when_it_is_refused(needed: type[Command]) -> None:
+async def test_what_cannot_be_done_without_is_reported_when_it_is_refused(needed: type[Command]) -> None:
     module = Module()
     module.override = lambda command: ERROR if isinstance(command, needed) else None
     with pytest.raises(CommandFailed):
@@ -261,7 +261,7 @@ async def test_what_cannot_be_done_without_is_told_when_it_is_refused(needed: ty
     assert not module.is_connected
 
 
-async def test_a_lost_answer_at_the_start_is_put_up_with(clock: Clock) -> None:
+async def test_a_lost_answer_at_the_start_is_tolerated(clock: Clock) -> None:
     module = Module()
     lost = {"AT+CMEE?", "AT+CMEE=1", "AT+QSCLK?", "AT+QSCLK=0", "AT+CEREG?"}
 
@@ -362,7 +362,7 @@ async def test_a_module_that_does_not_answer_any_more_is_left_as_it_is(clock: Cl
     assert module.is_closed
 
 
-async def test_after_a_restart_the_module_is_told_everything_again() -> None:
+async def test_after_a_restart_the_module_gets_all_settings_again() -> None:
     module = Module()
     async with open_modem(module) as modem:
         asked = len(module.lines)
@@ -378,7 +378,7 @@ async def test_after_a_restart_the_module_is_told_everything_again() -> None:
         assert (await modem.registration()).status is RegistrationStatus.HOME
 
 
-async def test_after_a_restart_nothing_else_is_sent_before_the_module_has_been_told() -> None:
+async def test_after_a_restart_nothing_else_is_sent_before_the_settings_are_established() -> None:
     module = Module()
     async with open_modem(module) as modem:
         async with modem._channel.turn():

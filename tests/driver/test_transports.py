@@ -167,7 +167,7 @@ def holding(module: Module) -> list[bytes]:
 # Beginning
 
 
-async def test_a_protocol_meets_its_transport_before_it_gets_data_even_from_the_read_that_told_of_the_open() -> None:
+async def test_a_protocol_meets_its_transport_before_it_gets_data_even_from_the_read_that_reported_the_open() -> None:
     module = Module()
     opened = b'\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "recv",0,2,"6869"\r\n\r\n+QIURC: "closed",0\r\n'
     module.override = lambda command: opened if command.name == "+QIOPEN" else None
@@ -191,7 +191,7 @@ async def test_a_protocol_may_pause_reading_before_the_first_byte() -> None:
         assert recorder.events == ["made", ("data", b"hi")]
 
 
-async def test_a_failing_connection_made_is_told_to_the_loop_and_leaves_the_connection_open(
+async def test_a_failing_connection_made_is_reported_to_the_loop_and_leaves_the_connection_open(
     loop_errors: Contexts,
 ) -> None:
     module = Module()
@@ -332,7 +332,7 @@ async def test_writing_after_the_peers_end_ends_with_a_connection_reset() -> Non
         (b'\r\n+QIURC: "recv",0,2,"6x69"\r\n', PayloadDamaged),
     ],
 )
-async def test_a_loss_is_told_with_its_reason_after_what_came_before(said: bytes, error: type[Exception]) -> None:
+async def test_a_loss_is_reported_with_its_reason_after_what_came_before(said: bytes, error: type[Exception]) -> None:
     module = Module()
     async with connected(module) as (_, transport, recorder):
         module.push(0, b"hi")
@@ -342,7 +342,7 @@ async def test_a_loss_is_told_with_its_reason_after_what_came_before(said: bytes
         assert transport.is_closing()
 
 
-async def test_a_lost_port_is_told_to_every_transport_once() -> None:
+async def test_a_lost_port_is_reported_to_every_transport_once() -> None:
     module = Module()
     async with open_modem(module) as modem:
         recorders = [(await modem.create_connection(Recorder, "a.b", 7))[1] for _ in range(3)]
@@ -354,7 +354,9 @@ async def test_a_lost_port_is_told_to_every_transport_once() -> None:
         assert [recorder.events for recorder in recorders] == [["made", ("lost", PortLost)]] * 3
 
 
-async def test_data_received_that_fails_breaks_the_connection_and_is_told_to_the_loop(loop_errors: Contexts) -> None:
+async def test_data_received_that_fails_breaks_the_connection_and_goes_to_the_loop(
+    loop_errors: Contexts,
+) -> None:
     module = Module()
     async with connected(module, Recorder(data=lambda data: [][0])) as (_, transport, recorder):
         module.push(0, b"a")
@@ -560,7 +562,7 @@ async def test_limits_are_asyncios() -> None:
         assert recorder.events == ["made", "pause", "resume"]
 
 
-async def test_a_protocol_that_takes_over_while_writing_is_paused_is_told_so() -> None:
+async def test_a_protocol_that_is_set_while_writing_is_paused_is_paused() -> None:
     module = Module()
     async with connected(module) as (_, transport, _):
         held = holding(module)
@@ -575,7 +577,7 @@ async def test_a_protocol_that_takes_over_while_writing_is_paused_is_told_so() -
         assert second.events == ["pause", "resume"]
 
 
-async def test_a_failing_pause_or_resume_is_told_to_the_loop(loop_errors: Contexts) -> None:
+async def test_a_failing_pause_or_resume_is_reported_to_the_loop(loop_errors: Contexts) -> None:
     module = Module()
     async with connected(module, Recorder(pause=lambda: [][0], resume=lambda: [][0])) as (_, transport, _):
         transport.set_write_buffer_limits(0)
@@ -679,7 +681,7 @@ async def test_close_of_a_connection_that_sent_nothing_asks_nothing() -> None:
         assert (module.lines[asked:], recorder.events) == (["AT+QICLOSE=0"], ["made", ("lost", None)])
 
 
-async def test_close_tells_when_the_peer_has_not_acknowledged_everything(clock: Clock) -> None:
+async def test_close_reports_when_the_peer_has_not_acknowledged_everything(clock: Clock) -> None:
     module = Module()
     async with connected(module, close_timeout=10.0) as (_, transport, recorder):
         transport.write(b"abc")
@@ -701,7 +703,7 @@ async def test_close_stops_reading_at_once() -> None:
         assert recorder.events == ["made", ("lost", None)]
 
 
-async def test_a_peer_that_closes_while_what_waits_is_being_sent_is_told() -> None:
+async def test_a_peer_that_closes_while_what_waits_is_being_sent_is_reported() -> None:
     module = Module()
     async with connected(module) as (_, transport, recorder):
         held = holding(module)
@@ -789,7 +791,7 @@ async def test_closing_the_modem_sends_what_waits_and_closes_every_connection() 
     assert [bytes(socket.taken) for socket in module.closed] == [b"abc"] * 3
 
 
-async def test_closing_the_modem_tells_every_transport_even_when_the_module_is_silent(clock: Clock) -> None:
+async def test_closing_the_modem_ends_every_transport_even_when_the_module_is_silent(clock: Clock) -> None:
     module = Module()
     async with open_modem(module, close_timeout=2.0) as modem:
         connections = [await modem.create_connection(Recorder, "a.b", 7) for _ in range(3)]
@@ -831,7 +833,7 @@ async def test_waiting_for_acknowledgement_waits_for_the_sending_first() -> None
         assert (status.sent, status.acked, status.unacked) == (3, 3, 0)
 
 
-async def test_waiting_for_acknowledgement_tells_what_is_missing(clock: Clock) -> None:
+async def test_waiting_for_acknowledgement_reports_what_is_missing(clock: Clock) -> None:
     module = Module()
     async with connected(module) as (_, transport, _):
         transport.write(b"abc")
@@ -907,7 +909,7 @@ async def test_a_transport_says_how_it_stands() -> None:
         assert repr(transport) == "<ModemTransport connectID=0 tcp a.b:7 closed write=<idle, bufsize=0>>"
 
 
-async def test_a_transport_tells_whom_it_talks_to() -> None:
+async def test_a_transport_reports_whom_it_talks_to() -> None:
     module = Module()
     async with connected(module) as (modem, transport, _):
         assert transport.get_extra_info("peername") == ("a.b", 7)
@@ -979,7 +981,7 @@ async def test_a_datagram_for_another_peer_or_too_long_is_refused() -> None:
         assert len(module.written) == heard
 
 
-async def test_a_datagram_that_cannot_be_sent_is_told_and_the_next_goes_out(clock: Clock) -> None:
+async def test_a_datagram_that_cannot_be_sent_is_reported_and_the_next_goes_out(clock: Clock) -> None:
     module = Module()
     async with associated(module) as (_, transport, recorder):
         module.override = lambda command: SEND_FAIL if isinstance(command, SendData) and command.data == b"a" else None
@@ -992,7 +994,7 @@ async def test_a_datagram_that_cannot_be_sent_is_told_and_the_next_goes_out(cloc
         assert module.sockets[0].datagrams == [b"b"]
 
 
-async def test_a_failing_datagram_received_is_told_to_the_loop_and_the_rest_is_delivered(
+async def test_a_failing_datagram_received_is_reported_to_the_loop_and_the_rest_is_delivered(
     loop_errors: Contexts,
 ) -> None:
     def fail_once(data: bytes) -> None:

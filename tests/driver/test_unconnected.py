@@ -87,7 +87,7 @@ async def test_what_cannot_be_sent_is_refused_before_the_wire() -> None:
         assert len(module.written) == heard
 
 
-async def test_a_peer_that_cannot_be_reached_is_told_and_harms_no_other() -> None:
+async def test_a_peer_that_cannot_be_reached_is_reported_and_harms_no_other() -> None:
     module = Module()
     refused = b"\r\nOK\r\n\r\n+QIOPEN: 0,566\r\n"
 
@@ -148,7 +148,7 @@ async def test_an_abort_throws_away_what_waits() -> None:
 
 
 @pytest.mark.parametrize(("said", "error"), [(b"\r\nRDY\r\n", ModuleRestarted), (None, PortLost)])
-async def test_a_loss_is_told_once_however_many_peers(said: bytes | None, error: type[Exception]) -> None:
+async def test_a_loss_is_reported_once_however_many_peers(said: bytes | None, error: type[Exception]) -> None:
     module = Module()
     async with unconnected(module) as (_, transport, recorder):
         for number in range(3):
@@ -165,7 +165,7 @@ async def test_a_loss_is_told_once_however_many_peers(said: bytes | None, error:
         assert recorder.events == ["made", ("lost", error)]
 
 
-async def test_closing_the_modem_tells_it_even_when_the_module_is_silent(clock: Clock) -> None:
+async def test_closing_the_modem_ends_it_even_when_the_module_is_silent(clock: Clock) -> None:
     module = Module()
     async with unconnected(module, close_timeout=2.0) as (modem, transport, recorder):
         transport.sendto(b"a", ("a.b", 7))
@@ -205,7 +205,7 @@ async def test_an_address_of_the_wrong_types_ends_the_transport_as_with_asyncio(
 
 
 @pytest.mark.parametrize("callback", ["error_received", "datagram_received"])
-async def test_a_callback_that_raises_keeps_neither_the_rest_from_being_sent_nor_the_end_from_being_told(
+async def test_a_callback_that_raises_keeps_neither_the_rest_from_being_sent_nor_the_end_from_being_reported(
     callback: str, loop_errors: Contexts
 ) -> None:
     module = Module()
@@ -234,7 +234,7 @@ async def test_a_callback_that_raises_keeps_neither_the_rest_from_being_sent_nor
         )
 
 
-async def test_an_error_received_that_raises_amid_a_close_does_not_keep_the_end_from_being_told(
+async def test_an_error_received_that_raises_amid_a_close_does_not_keep_the_end_from_being_reported(
     loop_errors: Contexts,
 ) -> None:
     module = Module()

@@ -28,7 +28,7 @@ def flooding() -> Hosts:
 # A flood
 
 
-async def test_a_stream_that_nobody_reads_ends_at_its_limit_and_the_flood_with_it(flooding: Hosts) -> None:
+async def test_a_stream_that_no_one_reads_ends_at_its_limit_and_the_flood_with_it(flooding: Hosts) -> None:
     async with on_air({"receive_limit": LIMIT}, flooding, baudrate=115200) as bench:
         transport, protocol = await stream(bench.modem, "flood.example")
         transport.pause_reading()
@@ -108,7 +108,7 @@ async def test_opens_beyond_the_five_wait_for_a_bounded_time_however_many_they_a
             transport.abort()
 
 
-async def test_who_hears_of_urcs_holds_none_of_them_and_who_fails_harms_nobody(loop_errors: list[object]) -> None:
+async def test_who_receives_urcs_holds_none_of_them_and_who_fails_harms_no_one(loop_errors: list[object]) -> None:
     async with on_air() as bench:
         heard: list[Response] = []
 

@@ -159,7 +159,7 @@ def answers(numbers: range) -> list[tuple[bytes, tuple[str, int]]]:
     return sorted((b"%b:%d" % (peer[0].encode(), number), peer) for number in numbers for peer in PEERS)
 
 
-async def test_a_peer_is_heard_as_long_as_it_has_its_socket() -> None:
+async def test_a_peer_is_received_as_long_as_it_has_its_socket() -> None:
     async with on_air(hosts=with_peers()) as bench:
         transport, protocol = await unconnected(bench.modem)
         for _ in range(3):
@@ -218,7 +218,7 @@ async def test_others_sockets_are_waited_for_and_not_taken() -> None:
         await asyncio.gather(*(writer.wait_closed() for _, writer in streams))
 
 
-async def test_what_cannot_be_sent_is_told_and_the_rest_goes_out() -> None:
+async def test_what_cannot_be_sent_is_reported_and_the_rest_goes_out() -> None:
     async with on_air(hosts=with_peers()) as bench:
         transport, protocol = await unconnected(bench.modem)
         transport.sendto(b"nobody", ("nobody.invalid", 5683))

@@ -145,7 +145,7 @@ async def test_hex_is_sent_with_the_length_of_what_it_stands_for(service: str) -
 @any_service
 @pytest.mark.parametrize("mode", ["hex", "text", "auto"])
 @pytest.mark.parametrize("size", [1, 511, 512])
-async def test_the_length_told_is_the_length_sent(service: str, mode: str, size: int) -> None:
+async def test_the_length_reported_is_the_length_sent(service: str, mode: str, size: int) -> None:
     async with on_air({"data_format": mode}) as bench:
         line = await send(bench, service, b"x" * size)
         width = 2 if mode == "hex" else 1

@@ -182,7 +182,7 @@ async def test_a_connection_can_be_opened_while_the_module_sleeps() -> None:
 # When it may sleep
 
 
-async def test_the_module_stays_awake_unless_it_is_told_otherwise() -> None:
+async def test_the_module_stays_awake_unless_sleep_is_allowed() -> None:
     async with on_air(**SLEEPY) as bench:
         await quiet(300)
         assert state_of(bench) == "AWAKE"
@@ -217,7 +217,7 @@ async def test_a_module_that_was_allowed_to_sleep_is_allowed_to_after_its_restar
         await protocol.lost.wait()
 
 
-async def test_a_module_that_nobody_heard_agree_to_sleep_is_woken_all_the_same() -> None:
+async def test_a_module_whose_consent_to_sleep_was_not_received_is_woken_all_the_same() -> None:
     async with on_air(answer_delay=0.1, **SLEEPY) as bench:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.55):

@@ -43,7 +43,7 @@ async def test_a_restart_ends_every_transport_once_and_the_modem_is_usable_again
         assert [info.connect_id for info in await modem.sockets()] == [transport.get_extra_info("connect_id")]
 
 
-async def test_a_restart_of_which_nothing_was_heard_shows_in_the_echo_and_ends_every_transport() -> None:
+async def test_a_restart_of_which_nothing_was_received_shows_in_the_echo_and_ends_every_transport() -> None:
     async with on_air(boot_time=1.0) as bench:
         modem = bench.modem
         protocols = [(await stream(modem, "echo.example"))[1], (await datagrams(modem, "echo.example"))[1]]
@@ -71,7 +71,7 @@ async def test_a_restart_of_which_nothing_was_heard_shows_in_the_echo_and_ends_e
         assert len(await modem.sockets()) == 2
 
 
-async def test_a_restart_is_told_and_what_the_module_had_been_told_is_told_again() -> None:
+async def test_a_restart_is_reported_and_all_settings_are_sent_again() -> None:
     async with on_air(boot_time=3.0) as bench:
         told: list[Any] = []
         bench.modem.subscribe(told.append, Restarted)
@@ -179,7 +179,7 @@ async def leave_sockets(bench: Bench) -> None:
     bench.wire.clear()
 
 
-async def test_leftover_sockets_are_closed() -> None:
+async def test_sockets_left_open_are_closed() -> None:
     async with on_air() as bench:
         await leave_sockets(bench)
         await bench.modem.open()
@@ -187,7 +187,7 @@ async def test_leftover_sockets_are_closed() -> None:
         assert await bench.modem.sockets() == []
 
 
-async def test_a_module_that_restarts_while_leftovers_are_closed_is_told_everything_again() -> None:
+async def test_a_module_that_restarts_while_sockets_left_open_are_closed_gets_all_settings_again() -> None:
     async with on_air(boot_time=1.0) as bench:
         await leave_sockets(bench)
         emulator, note = bench.emulator, bench.emulator.line.receive_filter
@@ -207,7 +207,7 @@ async def test_a_module_that_restarts_while_leftovers_are_closed_is_told_everyth
         assert await bench.modem.sockets() == []
 
 
-async def test_leftover_udp_sockets_can_be_adopted() -> None:
+async def test_udp_sockets_left_open_can_be_adopted() -> None:
     async with on_air({"adopt_udp": True}) as bench:
         await leave_sockets(bench)
         await bench.modem.open()

@@ -63,7 +63,7 @@ async def test_an_address_needs_no_question() -> None:
         assert bench.count("+QIDNSGIP") == 0
 
 
-async def test_a_name_that_nobody_knows_is_a_gaierror() -> None:
+async def test_an_unknown_name_is_a_gaierror() -> None:
     async with on_air() as bench:
         with pytest.raises(ResolutionError) as caught:
             await bench.modem.resolve("nobody.invalid")
@@ -154,7 +154,7 @@ async def test_dns_servers_are_set_once_the_network_has_given_an_address() -> No
         assert any(b"+IP: " in data for _, data in bench.wire.pieces[:heard])
 
 
-async def test_the_servers_that_the_network_gave_are_told() -> None:
+async def test_the_servers_that_the_network_gave_are_reported() -> None:
     async with on_air() as bench:
         servers = await bench.modem.dns_servers()
         assert servers == bench.emulator.module.settings.dns
@@ -178,7 +178,7 @@ async def test_what_needs_the_network_says_so_when_there_is_none() -> None:
 # Ping
 
 
-async def test_four_packets_of_32_bytes_are_sent_unless_told_otherwise() -> None:
+async def test_four_packets_of_32_bytes_are_sent_by_default() -> None:
     async with on_air(hosts=Hosts(latency=0.1845)) as bench:
         address = bench.network.resolve("echo.example") or ""
         bench.wire.clear()
@@ -201,7 +201,7 @@ async def test_the_timeout_the_number_and_the_size_of_packets_can_be_chosen() ->
                 await bench.modem.ping("echo.example", **wrong)
 
 
-async def test_older_firmware_tells_no_ttl_and_takes_smaller_packets() -> None:
+async def test_older_firmware_reports_no_ttl_and_takes_smaller_packets() -> None:
     async with on_air(firmware="R01A02") as bench:
         result = await bench.modem.ping("echo.example", size=200)
         assert [reply.ttl for reply in result.replies] == [None] * 4
@@ -337,7 +337,7 @@ async def test_a_time_server_that_does_not_answer_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("code", [code for code in ErrorCode if code])
-async def test_every_error_code_is_an_exception_that_tells_it(code: ErrorCode) -> None:
+async def test_every_error_code_is_an_exception_that_reports_it(code: ErrorCode) -> None:
     async with on_air() as bench:
         await quiet()
         opening = asyncio.ensure_future(bench.modem.open_connection("late.example", 7))

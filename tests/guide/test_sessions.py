@@ -33,7 +33,7 @@ async def test_a_modem_begins_as_the_guide_does() -> None:
         assert bench.emulator.module.sleep.mode == 0
 
 
-async def test_a_modem_tells_its_registration_and_its_address() -> None:
+async def test_a_modem_reports_its_registration_and_its_address() -> None:
     async with on_air(address="10.177.135.245") as bench:
         bench.wire.clear()
         registration = await bench.modem.registration()
@@ -96,7 +96,7 @@ async def test_a_close_waits_for_acknowledgements_that_take_their_time() -> None
         assert bench.hosts.sink.data == b"1234567890"
 
 
-async def test_a_close_tells_what_was_not_acknowledged() -> None:
+async def test_a_close_reports_what_was_not_acknowledged() -> None:
     async with on_air({"close_timeout": 10.0}) as bench:
         _, writer = await bench.modem.open_connection("sink.example", 7)
         bench.network.outage = True

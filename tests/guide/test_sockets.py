@@ -79,7 +79,7 @@ async def test_an_open_without_a_registration_fails_in_the_end() -> None:
         assert bench.count("+QIOPEN") == 0
 
 
-async def test_nothing_is_sent_until_the_module_has_told_the_outcome_of_an_open() -> None:
+async def test_nothing_is_sent_until_the_module_has_reported_the_outcome_of_an_open() -> None:
     async with on_air(hosts=Hosts(latency=25.0)) as bench:
         opening = asyncio.ensure_future(bench.modem.open_connection("echo.example", 7))
         await asyncio.sleep(1)
@@ -154,7 +154,7 @@ async def test_a_connection_that_the_peer_closed_is_closed_too() -> None:
         assert await bench.modem.sockets() == []
 
 
-async def test_a_socket_whose_open_was_given_up_and_told_late_is_closed() -> None:
+async def test_a_socket_whose_open_was_given_up_and_reported_late_is_closed() -> None:
     async with on_air(urc_late=1.0, urc_late_by=100.0) as bench:
         with pytest.raises(ConnectTimeout):
             await bench.modem.open_connection("echo.example", 7)

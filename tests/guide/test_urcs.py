@@ -64,7 +64,7 @@ async def test_what_comes_a_paging_cycle_late_is_taken_in_order() -> None:
         assert now() - began >= 20
 
 
-async def test_what_comes_while_connected_is_told_at_once() -> None:
+async def test_what_comes_while_connected_is_reported_at_once() -> None:
     async with on_air() as bench:
         talker = Talker(bench)
         _, protocol = await stream(bench.modem, "talker.example")
@@ -102,7 +102,7 @@ async def test_a_stream_is_not_the_worse_for_being_pushed_in_pieces_of_1024() ->
 # Closed
 
 
-async def test_a_peer_that_closes_is_told_as_the_end_of_its_stream() -> None:
+async def test_a_peer_that_closes_is_reported_as_the_end_of_its_stream() -> None:
     async with on_air() as bench:
         told: list[object] = []
         bench.modem.subscribe(told.append, PeerClosed)
@@ -114,7 +114,7 @@ async def test_a_peer_that_closes_is_told_as_the_end_of_its_stream() -> None:
         await writer.wait_closed()
 
 
-async def test_a_network_that_breaks_is_told_as_the_end_of_each_stream() -> None:
+async def test_a_network_that_breaks_is_reported_as_the_end_of_each_stream() -> None:
     async with on_air() as bench:
         protocols = [(await stream(bench.modem, "echo.example"))[1] for _ in range(3)]
         await bench.modem.execute("AT+CFUN=0")
@@ -167,7 +167,7 @@ async def test_pushed_data_comes_between_a_command_and_its_answer() -> None:
 # The others
 
 
-async def test_other_urcs_are_for_whoever_subscribes() -> None:
+async def test_other_urcs_are_for_a_caller_that_subscribes() -> None:
     async with on_air(boot_time=3.0, registration_delay=10.0) as bench:
         told: list[object] = []
         everything: list[object] = []

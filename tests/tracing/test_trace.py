@@ -159,7 +159,7 @@ async def test_a_send_that_fails_is_told_and_tried_again() -> None:
         transport.abort()
 
     (retried,) = listener.of(Retried)
-    assert (retried.connect_id, retried.reason) == (0, "SEND FAIL; asking what the module took")
+    assert (retried.connect_id, retried.reason) == (0, "SEND FAIL; querying what the module took")
     results = [(event.result, event.is_ok) for event in listener.of(CommandEnded) if event.name == "+QISEND"]
     assert results == [("SEND FAIL", False), ("OK", True), ("SEND OK", True)]
 

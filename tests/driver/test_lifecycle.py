@@ -9,14 +9,15 @@ from typing import Any, Final
 import anyio
 import pytest
 
-from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, SetEcho
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, SendData, SetEcho
 from bc260y_aio.at.responses import Response
 from bc260y_aio.emulator import EchoPeer, Emulator
-from bc260y_aio.errors import PortError
+from bc260y_aio.errors import NotAcknowledged, PortError
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.tasks import uninterrupted
 from bc260y_aio.transports import ModemTransport
-from tests.driver.scripted import Module, Socket, open_modem, settle
+from tests.driver.scripted import Module, Socket, fast_forward, open_modem, settle
+from tests.loops import Clock
 
 RDY: Final = b"\r\nRDY\r\n"
 
@@ -343,3 +344,88 @@ async def test_a_keepalive_payload_that_cannot_be_sent_is_refused_at_once() -> N
 
         transport.set_keepalive(300.0, b"hb")
         transport.close()
+
+
+# Closing by progress
+
+
+async def test_a_peer_that_pushes_amid_a_close_does_not_hide_that_it_acknowledged_nothing(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module, receive_limit=2048, close_timeout=5.0) as modem:
+        _, writer = await modem.open_connection("a.b", 7)
+        writer.write(b"data")
+        await settle(60)
+        module.sockets[0].unacked = 4
+        writer.close()
+        # More than may wait for a reader.
+        for _ in range(8):
+            module.push(0, bytes(1024))
+            await settle(20)
+
+        with pytest.raises(NotAcknowledged) as caught:
+            await fast_forward(clock, writer.wait_closed())
+
+        assert (caught.value.unacked, caught.value.sent) == (4, 4)
+
+
+async def test_a_peer_that_pushes_amid_a_close_does_not_keep_it_from_succeeding(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module, receive_limit=2048) as modem:
+        _, writer = await modem.open_connection("a.b", 7)
+        writer.write(b"data")
+        await settle(60)
+        module.sockets[0].unacked = 4
+        writer.close()
+        for _ in range(8):
+            module.push(0, bytes(1024))
+            await settle(20)
+
+        module.sockets[0].unacked = 0
+        await fast_forward(clock, writer.wait_closed())
+        assert bytes(module.closed[0].taken) == b"data"
+
+
+async def test_an_open_outlasts_five_closes_whose_peers_acknowledge_nothing(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        writers = [(await modem.open_connection("a.b", 7))[1] for _ in range(5)]
+        for writer in writers:
+            writer.write(b"data")
+
+        await settle(200)
+        for socket in module.sockets.values():
+            socket.unacked = 4
+
+        opening = asyncio.ensure_future(modem.open_connection("a.b", 8))
+        for writer in writers:
+            writer.close()
+
+        _, sixth = await fast_forward(clock, opening)
+        for writer in writers:
+            with pytest.raises(NotAcknowledged, match="no progress for 60 s"):
+                await fast_forward(clock, writer.wait_closed())
+
+        sixth.close()
+        await sixth.wait_closed()
+
+
+async def test_a_modem_closes_only_when_the_module_has_taken_what_it_takes_slowly(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module, close_timeout=5.0) as modem:
+        _, writer = await modem.open_connection("a.b", 7)
+        module.override = lambda command: b"" if isinstance(command, SendData) else None
+        writer.write(bytes(4096))
+        await settle(20)
+        closing = asyncio.ensure_future(modem.close())
+        # One chunk each four seconds, which is less than the time without progress.
+        for _ in range(8):
+            await clock.advance(4.0)
+            assert not closing.done()
+            module.sockets[0].take(bytes(512))
+            module.send(b"\r\nOK\r\n\r\nSEND OK\r\n")
+            await settle(20)
+
+        module.override = lambda command: None
+        await fast_forward(clock, closing)
+        assert len(module.closed[0].taken) == 4096
+        await writer.wait_closed()

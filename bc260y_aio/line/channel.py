@@ -40,6 +40,7 @@ from .deferred import DeferredCalls
 from .inbox import Inboxes
 from .line_time import LineTime
 from .profile import DEFAULT_PROFILE, Profile
+from .reading import deliver_while_needed
 from .recovery import Recovery
 from .subscribers import Subscribers
 from .turns import MOST_LINES, Answer, AnswerFuture, CommandTurn, Dialogue, Outcome, Turn, TurnQueue, Watcher
@@ -54,13 +55,13 @@ class Channel:
 
     Attributes:
         name, port, profile: as they were passed.
-        wire_bytes: how many bytes were written.
-        sends: how many commands were written, by name.
+        wire_bytes, sends: how many bytes were written, and how many commands by name.
         turns: the queue for the line.
         deferred: calls that wait until a read has been handled.
         recovery: brings the line into step.
         inboxes: the received payload, by connectID.
         may_sleep: the module may sleep, so a command may find it asleep.
+        is_needed: the reader ignores a cancellation, for the modem is being closed; None: not known yet.
         acked_at: when a peer last acknowledged data of any socket, on the loop's clock: they share the radio.
         trace: gets every event.
     """
@@ -107,6 +108,7 @@ class Channel:
             self._dte, self._write, name=port.url, timeout=recovery_timeout, gap=gap, on_end=self._recovered
         )
         self.may_sleep = False
+        self.is_needed: bool | None = None
         self._time = LineTime()
         self._gave_up_at: float | None = None
         self._not_before = 0.0
@@ -258,7 +260,7 @@ class Channel:
 
     async def _read(self) -> None:
         try:
-            await self.port.deliver(self._data_received)
+            await deliver_while_needed(self.port, self._data_received, lambda: self._error is None and self.is_needed)
         except asyncio.CancelledError:
             self._end(ModemClosed("the modem was closed"))
             raise

@@ -153,6 +153,9 @@ class Lifecycle(Connections, PowerManagement):
             await uninterrupted(self._start_closing, self._abort_transports)
 
     def _start_closing(self) -> asyncio.Task[None]:
+        if self._opened is not None:
+            self._opened.is_needed = True
+
         if self._close_task is None or self._close_task.done():
             # Not among the tasks that it waits for.
             work = self._close()

@@ -44,6 +44,8 @@ logger = logging.getLogger("bc260y_aio")
 _ATTEMPTS: Final = 6
 # A query of what the module took is repeated so many times when it is not answered.
 _STATUS_ATTEMPTS: Final = 3
+# A close that is cancelled is started again, so many times in all.
+_CLOSE_ATTEMPTS: Final = 3
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 # A module refuses data while its send buffer is full; so long its peer may acknowledge nothing, in seconds.
@@ -94,6 +96,7 @@ class ModuleSocket(AckCounters):
         self.tasks = tasks
         self._on_closed = on_closed
         self._closing: asyncio.Task[None] | None = None
+        self._close_attempts = 0
         # A send had no trustworthy answer; until one has, the counters are asked for before and after each.
         self._is_uncertain = False
         # How many bytes the peer had not acknowledged when the module last refused some.
@@ -319,6 +322,7 @@ class ModuleSocket(AckCounters):
     def close(self) -> asyncio.Task[None]:
         """Close the socket and give its connectID back, in a task that the caller may await or leave alone."""
         if self._closing is None:
+            self._close_attempts += 1
             self._closing = self.tasks.spawn(self._close(), f"{self.connect_id}.close")
             self._closing.add_done_callback(self._closed)
 
@@ -331,6 +335,11 @@ class ModuleSocket(AckCounters):
 
     def _closed(self, closing: asyncio.Task[None]) -> None:
         # A task that is cancelled before it begins never runs; this is called all the same.
+        if closing.cancelled() and self._close_attempts < _CLOSE_ATTEMPTS and self.channel.error is None:
+            self._closing = None
+            self.close()
+            return
+
         self._is_released = True
         self._is_peer_closed = self.inbox.is_ended
         self.inbox.end()

@@ -429,3 +429,31 @@ async def test_a_modem_closes_only_when_the_module_has_taken_what_it_takes_slowl
         await fast_forward(clock, closing)
         assert len(module.closed[0].taken) == 4096
         await writer.wait_closed()
+
+
+async def test_a_session_in_a_task_that_asyncio_run_cancels_at_its_end_leaves_the_module_in_order() -> None:
+    async def main(url: str) -> None:
+        begun = asyncio.Event()
+
+        async def session() -> None:
+            async with Modem(url) as modem:
+                await modem.create_connection(asyncio.Protocol, "echo.example", 7)
+                begun.set()
+                await asyncio.sleep(60)
+
+        task = asyncio.create_task(session())
+        await begun.wait()
+        # asyncio.run cancels all tasks that are left: this one, the reader, and the transport's.
+        assert not task.done()
+
+    async with Emulator(line="tcp") as emulator:
+        emulator.network.add_host("echo.example", EchoPeer())
+        await asyncio.to_thread(asyncio.run, main(emulator.url))
+        # The last bytes are on their way.
+        for _ in range(500):
+            if emulator.module.sleep.mode == 1:
+                break
+
+            await asyncio.sleep(0.01)
+
+        assert (emulator.module.sleep.mode, emulator.module.sockets) == (1, {})

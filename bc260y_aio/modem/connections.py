@@ -250,7 +250,7 @@ class Connections(SocketOpening):
         *,
         local_addr: tuple[str, int] | None = None,
     ) -> socket.socket:
-        """Open a connection, and return a real, blocking socket that leads to it, for libraries that insist on one.
+        """Open a connection, and return a real, blocking socket that leads to it, for libraries that need one.
 
         It belongs to a thread, for the loop moves its bytes: ``await asyncio.to_thread(client, sock)``. From another
         thread: ``asyncio.run_coroutine_threadsafe(modem.open_socket(host, port), loop).result()``.
@@ -278,7 +278,7 @@ class Connections(SocketOpening):
         module_socket: ModuleSocket,
         protocol: asyncio.BaseProtocol,
     ) -> T:
-        """Make a transport for a socket, and return when the protocol has met it."""
+        """Make a transport for a socket, and return when ``connection_made`` has been called."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         extra = {

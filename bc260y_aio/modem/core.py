@@ -65,7 +65,7 @@ class ModemCore:
         self._settings = StartupSettings(formats, options.profile)
         self._tasks = TaskSet(name)
         self._trace = Trace(name)
-        # What an earlier opening asked last may be answered yet, and must not be taken for an answer to a later one.
+        # A late answer to the last query of an earlier opening must not be taken for one to a later query.
         self._marker_numbers = itertools.count()
         self._ids = ConnectIDs(options.profile.sockets)
         self._local_ports = LocalPorts()

@@ -89,7 +89,7 @@ class SocketOpening(ModemCore):
         )
 
     async def _confirm(self, opened: ModuleSocket, what: str) -> None:
-        """Check that a socket is connected, where the module's word may be about an earlier one of its connectID."""
+        """Check that a socket is connected, where the report may be about an earlier one of its connectID."""
         answer = await opened.channel.execute(QuerySocket(opened.connect_id))
         match answer.information:
             case [SocketInfo(state=SocketState.CONNECTED) as info]:

@@ -73,7 +73,7 @@ class EdrxSetting:
 
 
 class PowerManagement(ModemCore):
-    """When a modem sleeps."""
+    """When the module may sleep, and the settings of PSM and eDRX."""
 
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
         super().__init__(name, options, formats)

@@ -59,7 +59,7 @@ async def find_rate(port: Port, timeout: float) -> None:
                         # The device does not know this rate.
                         continue
 
-                    # What arrived at a wrong rate is garbage in the module's line buffer; a CR ends it.
+                    # Bytes sent at a wrong rate are garbage in the module's line buffer; a CR ends it.
                     port.write(b"\r")
                     for _ in range(_AT_ATTEMPTS):
                         port.write(b"AT\r")

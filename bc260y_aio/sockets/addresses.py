@@ -15,7 +15,7 @@ _ANY: Final = ("", "0.0.0.0", None)
 
 
 def host_name(host: str | bytes | bytearray) -> str:
-    """Return a host as it goes to the module: a name or an address in ASCII, a name in IDNA.
+    """Return a host as it is sent to the module: a name or an address in ASCII, a name in IDNA.
 
     Raises:
         TypeError: it is neither str nor bytes.

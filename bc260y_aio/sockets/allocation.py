@@ -107,7 +107,7 @@ class ConnectIDs:
 
 
 class LocalPorts:
-    """The local ports that were asked for by number: in use, or closed too short a time ago."""
+    """The local ports that were asked for by number: in use, or closed too recently."""
 
     def __init__(self) -> None:
         self._free_from: dict[tuple[str, int], float] = {}
@@ -141,7 +141,7 @@ class LocalPorts:
         self._free_from[key] = float("inf")
 
     def release(self, service_type: str, port: int, *, used: bool = True) -> None:
-        """Give a local port back; if it was used, it is free again after a while."""
+        """Release a local port; if it was used, it is free again after 70 s."""
         if port:
             linger = LOCAL_PORT_LINGER if used else 0.0
             self._free_from[service_type, port] = asyncio.get_running_loop().time() + linger

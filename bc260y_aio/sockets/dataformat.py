@@ -57,7 +57,7 @@ class PayloadFormats:
         return f"<PayloadFormats {self.mode} now={current} writes={self.writes}>"
 
     async def establish(self, turn: Turn) -> None:
-        """Ask for the setting, and change it only if the mode needs another (guide 4.2.2)."""
+        """Query the setting, and change it only if the mode needs another (guide 4.2.2)."""
         if self._only is not None:
             return
 
@@ -106,7 +106,7 @@ class PayloadFormats:
 
     @property
     def largest_chunk(self) -> int:
-        """How many bytes of a stream go out at once, at the most (guide 2.2.5)."""
+        """The largest chunk of a stream, in bytes (guide 2.2.5)."""
         return (PayloadFormat.HEX if self.mode == "hex" else PayloadFormat.TEXT).largest_send
 
     def largest_datagram(self, data: bytes) -> int:
@@ -128,7 +128,7 @@ class PayloadFormats:
             raise OSError(errno.EMSGSIZE, f"a datagram like this one may have {limit} bytes, not {len(data)}")
 
     async def prepare(self, turn: Turn, waiting: bytes, *, whole: bool) -> tuple[PayloadFormat, int]:
-        """Choose the format of the next chunk, set it if need be, and return it with the most bytes that go out so.
+        """Choose the format of the next chunk, set it if necessary, and return it with the largest chunk size.
 
         Args:
             turn: the turn in which the chunk will be sent.
@@ -146,7 +146,7 @@ class PayloadFormats:
         return chosen, self._limit(chosen, waiting)
 
     def ready(self, outbox: Outbox, *, whole: bool) -> tuple[PayloadFormat, int] | None:
-        """Choose as :meth:`prepare` does; return None if the setting must be asked for or changed before."""
+        """Choose as :meth:`prepare` does; return None if the setting must be queried or changed first."""
         if (current := self._current) is None:
             return None
 

@@ -97,11 +97,11 @@ class ModuleSocket(AckCounters):
         self._on_closed = on_closed
         self._closing: asyncio.Task[None] | None = None
         self._close_attempts = 0
-        # A send had no trustworthy answer; until one has, the counters are asked for before and after each.
+        # A send had no trustworthy answer; until one has, the counters are queried before and after each.
         self._is_uncertain = False
         # How many bytes the peer had not acknowledged when the module last refused some.
         self._unacked = 0
-        # How many of the bytes that would be sent next an earlier command may bring yet.
+        # The sizes of earlier commands that the module may still carry out.
         self._in_doubt: set[int] = set()
         self._may_come_late = False
 
@@ -150,13 +150,13 @@ class ModuleSocket(AckCounters):
         raise SendFailed(f"the module refused the same data {attempt} times{full}")
 
     async def recover_send(self, sending: Sending) -> None:
-        """Go on where a sending stopped because something has to be asked, set or put right; end its turn.
+        """Recover a send that stopped because something has to be queried, set or resolved; end its turn.
 
         Raises:
             ConnectionLost, PortLost: as :meth:`send_next` does.
         """
         if self._may_come_late and sending.outcome is None and sending.error is None:
-            # It may not be sent yet, and others may meanwhile.
+            # It may not be sent yet, and others may send meanwhile.
             sending.stop()
             await self.send_next(sending.outbox)
             return
@@ -196,7 +196,7 @@ class ModuleSocket(AckCounters):
             unsubscribe()
 
     def next_command(self, outbox: Outbox) -> SendData | None:
-        """Return the command that sends the next chunk; None when something has to be asked or set before."""
+        """Return the command that sends the next chunk; None when something has to be queried or set first."""
         if self._is_uncertain or self.inbox.is_ended or not outbox:
             return None
 
@@ -227,7 +227,7 @@ class ModuleSocket(AckCounters):
         return command
 
     async def _continue_turn(self, sending: Sending, outbox: Outbox) -> int:
-        """Go on with a turn in which something has to be asked or set; return how many bytes the module took."""
+        """Continue a turn in which something has to be queried or set; return how many bytes the module took."""
         if sending.command is not None and sending.outcome is not None:
             taken = await self._query_taken(sending, sending.command, sending.outcome)
             outbox.drop(taken)
@@ -235,7 +235,7 @@ class ModuleSocket(AckCounters):
 
         self.check_open()
         if self._is_uncertain and (taken := await self._recount(sending, {0, *self._in_doubt})):
-            # What other commands bring from now on would be there twice.
+            # If earlier commands were carried out later, their data would be there twice.
             self._in_doubt.clear()
             outbox.drop(taken)
             return taken
@@ -275,7 +275,7 @@ class ModuleSocket(AckCounters):
                 raise outcome
 
         self._note_retry(outcome, "querying what the module took")
-        # With an earlier command unsettled, a part may be of that one or of this one: all or nothing can be reported.
+        # While an earlier command is uncertain, a part may belong to either: only all or nothing can be distinguished.
         plausible = {0, size, *self._in_doubt} if self._is_uncertain else range(size + 1)
         taken = await self._recount(turn, plausible)
         self._is_uncertain = is_uncertain

@@ -136,7 +136,7 @@ class DatagramOutbox:
         return self._datagrams[0]
 
     def drop(self, size: int) -> None:
-        """Take the next datagram away, if the module has taken any of it."""
+        """Remove the next datagram, if the module has taken any of it."""
         if size:
             self._size -= len(self._datagrams.popleft()[0])
 

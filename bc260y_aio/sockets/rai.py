@@ -23,7 +23,7 @@ _current: Final[ContextVar[RAI]] = ContextVar("rai", default=RAI.NONE)
 
 @contextlib.contextmanager
 def rai(indication: RAI) -> Iterator[None]:
-    """Let every write inside the block carry a RAI, for clients that cannot pass one.
+    """Give every write inside the block a RAI, for clients that cannot pass one.
 
     Args:
         indication: the RAI of each write that has none of its own. It holds for this task, and for the tasks that it

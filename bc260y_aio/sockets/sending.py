@@ -18,7 +18,7 @@ class Sendable(Protocol):
         """Note that sending from this outbox begins."""
 
     def next_command(self, outbox: Outbox) -> SendData | None:
-        """Return the command that sends the next chunk; None when something has to be asked or set before."""
+        """Return the command that sends the next chunk; None when something has to be queried or set first."""
 
     def is_accepted(self, command: SendData, outcome: Outcome) -> bool:
         """Take note of the outcome of a send; return whether it leaves no doubt that all was taken."""
@@ -66,7 +66,7 @@ class Sending(Turn):
         self._is_active = False
 
     def start(self) -> None:
-        """Stand in line."""
+        """Wait for a turn."""
         self._is_active = True
         self.taken = 0
         self.command = self.outcome = self.error = None
@@ -74,7 +74,7 @@ class Sending(Turn):
         self._turns.enqueue(self)
 
     def stop(self) -> None:
-        """Send nothing more, and give the turn back; a chunk under way is not called back, and its answer given up."""
+        """Send nothing more, and release the turn; a chunk under way stays sent, and its answer is ignored."""
         self._is_active = False
         self.leave()
 

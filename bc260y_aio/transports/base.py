@@ -166,7 +166,7 @@ class SocketTransport(FlowControl):
         return self._extra.get(name, default)
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Set the protocol. One that takes over while writing is paused is reported so."""
+        """Set the protocol. Its ``pause_writing`` is called if writing is paused."""
         self._protocol = protocol
         if self._protocol_paused:
             self._notify("pause_writing")

@@ -55,7 +55,7 @@ class Cork:
             self._send()
 
     def cancel(self) -> None:
-        """Set no timer any more."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -54,7 +54,7 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         return getattr(self._socket.inbox, "splits", 0)
 
     def take_waiting(self) -> list[bytes]:
-        """Take away, and return, the datagrams that wait to be delivered."""
+        """Remove and return the datagrams that wait to be delivered."""
         inbox = self._socket.inbox
         return [inbox.take() for _ in range(inbox.count)]
 

@@ -117,11 +117,11 @@ class EndpointProtocol(asyncio.DatagramProtocol):
         self._wake()
 
     def pause_writing(self) -> None:
-        """Let senders wait."""
+        """Make senders wait."""
         self._may_write.clear()
 
     def resume_writing(self) -> None:
-        """Let them go on."""
+        """Let senders continue."""
         self._may_write.set()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -16,7 +16,7 @@ from ..line.inbox import Inbox
 # An option is an int of C, unless it was set as bytes.
 _INT_SIZE: Final = 4
 
-# Where the system has no such option, no number is it.
+# None, which no number equals, where the system has no such option.
 _TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
 # The states of struct tcp_info that a connection of the module can be in (linux/tcp.h).
 _TCP_ESTABLISHED: Final = 1
@@ -25,7 +25,7 @@ _TCP_CLOSE_WAIT: Final = 8
 
 
 class SocketFacade:
-    """What ``asyncio.trsock.TransportSocket`` is to a kernel socket, for a socket of the module.
+    """The socket of a transport, as ``asyncio.trsock.TransportSocket`` is for a kernel socket.
 
     Unlike a kernel socket, it is cut off from the network: options are accepted and remembered, and change nothing.
 

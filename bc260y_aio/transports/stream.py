@@ -132,11 +132,11 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         self._cork.wrote()
 
     def cork(self, delay: float | None = None) -> contextlib.AbstractContextManager[None]:
-        """Hold back what does not fill an AT+QISEND, because more is to come, until the block ends.
+        """Hold back what does not fill an AT+QISEND, because more will follow, until the block ends.
 
         Small writes that are made over time then go out together: each AT+QISEND costs some 50 bytes on the line, and
         airtime, and may wake the radio. A write with a RAI releases the data held back, and so do :meth:`close`,
-        :meth:`drained` and :meth:`wait_acked`; a protocol that was reported to pause writing is not kept waiting.
+        :meth:`drained` and :meth:`wait_acked`; a protocol whose writing is paused is not kept waiting.
 
             with transport.cork(0.2):
                 ...
@@ -155,7 +155,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         await super().drained()
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
-        """Write several chunks of data as one."""
+        """Write several pieces of data as one."""
         self.write(b"".join(list_of_data))
 
     def can_write_eof(self) -> bool:
@@ -215,7 +215,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
     # Whether the session is alive (guide 4.2.10)
 
     async def check_alive(self, payload: Buffer, *, timeout: float = 90.0) -> None:
-        """Check that the session still stands: the network may drop an idle one without a word (guide 4.2.10).
+        """Check that the session is still alive: the network may drop an idle one silently (guide 4.2.10).
 
         A short chunk of data is sent, and the peer must acknowledge it. If it does not, the connection is closed with
         an error, and has to be opened again.

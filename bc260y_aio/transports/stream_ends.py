@@ -14,7 +14,7 @@ _MOST_DATAGRAMS: Final = 100
 
 
 class Opener(Protocol):
-    """What opens connections: a modem, or anything else with these two methods of an event loop."""
+    """An opener of connections: a modem, or anything else with these two methods of an event loop."""
 
     async def create_connection(
         self,
@@ -87,11 +87,11 @@ class End(asyncio.BaseProtocol):
         self._may_write.set()
 
     def pause_writing(self) -> None:
-        """Let the sender wait."""
+        """Make the sender wait."""
         self._may_write.clear()
 
     def resume_writing(self) -> None:
-        """Let it go on."""
+        """Let the sender continue."""
         self._may_write.set()
 
     def _pause(self) -> None:
@@ -119,7 +119,7 @@ class End(asyncio.BaseProtocol):
         return bool(queue)
 
     def check(self) -> None:
-        """Check that the connection stands.
+        """Check that the connection is open.
 
         Raises:
             OSError: it does not, and this is why.
@@ -194,7 +194,7 @@ class StreamEnd(End, asyncio.Protocol):
         return b""
 
     async def send(self, data: bytes) -> None:
-        """Send bytes, and wait until the module has taken them, or nearly so.
+        """Send bytes, and wait until the module has taken them, down to the high water mark.
 
         Raises:
             OSError: the connection was lost or closed.

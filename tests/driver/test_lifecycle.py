@@ -457,3 +457,38 @@ async def test_a_session_in_a_task_that_asyncio_run_cancels_at_its_end_leaves_th
             await asyncio.sleep(0.01)
 
         assert (emulator.module.sleep.mode, emulator.module.sockets) == (1, {})
+
+
+# Whose acknowledgements
+
+
+@pytest.mark.parametrize("ending", ["close", "abort"])
+async def test_acknowledgements_of_the_next_connection_are_not_those_of_the_last(ending: str, clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module, sockets=1, close_timeout=5.0) as modem:
+        first, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        assert isinstance(first, ModemTransport)
+        first.write(b"lost")
+        await settle(60)
+        module.sockets[0].unacked = 4
+        waiting = asyncio.ensure_future(first.wait_acked(60.0))
+        await settle(60)
+        opening = asyncio.ensure_future(modem.create_connection(asyncio.Protocol, "c.d", 7))
+        if ending == "close":
+            module.end(0)
+            await settle()
+
+        getattr(first, ending)()
+        second, _ = await fast_forward(clock, opening)
+        assert isinstance(second, ModemTransport)
+        second.write(b"four")
+        await settle(60)
+        with pytest.raises(ConnectionError):
+            await fast_forward(clock, waiting)
+
+        with pytest.raises(ConnectionError):
+            await first.ack_status()
+
+        assert (await second.ack_status()).acked == 4
+        second.close()
+        await settle(60)

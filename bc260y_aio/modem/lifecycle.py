@@ -10,7 +10,7 @@ from ..at.completions import SocketOpened
 from ..at.information import SocketInfo, SocketState
 from ..at.responses import Response
 from ..at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
-from ..errors import BC260YError, ModemNotResponding, ModuleRestarted, ModuleSlept
+from ..errors import BC260YError, ModemClosed, ModemNotResponding, ModuleRestarted, ModuleSlept
 from ..line.channel import Channel
 from ..line.turns import Turn
 from ..port import Port, open_port
@@ -165,7 +165,9 @@ class Lifecycle(Connections, PowerManagement):
 
     def _abort_transports(self) -> None:
         for transport in self._transports():
-            transport.abort()
+            transport._force_close(
+                ModemClosed("the close of the modem was cancelled before everything was acknowledged")
+            )
 
     async def _close(self) -> None:
         channel = self._opened

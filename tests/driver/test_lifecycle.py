@@ -12,7 +12,7 @@ import pytest
 from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, SendData, SetEcho
 from bc260y_aio.at.responses import Response
 from bc260y_aio.emulator import EchoPeer, Emulator
-from bc260y_aio.errors import NotAcknowledged, PortError
+from bc260y_aio.errors import ModemClosed, NotAcknowledged, PortError
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.tasks import uninterrupted
 from bc260y_aio.transports import ModemTransport
@@ -67,19 +67,32 @@ async def sleeping_module() -> AsyncIterator[Module]:
     assert (module.sleep, module.sockets) == (1, {})
 
 
-async def cancel_by_scope(work: Callable[[], Awaitable[None]]) -> None:
-    """Run work in a cancel scope that is cancelled, which cancels again at every await."""
-    with anyio.CancelScope() as scope:
-        asyncio.get_running_loop().call_later(0.02, scope.cancel)
-        await work()
+Work = Callable[[asyncio.Event], Awaitable[None]]
 
+
+async def cancel_by_scope(work: Work) -> None:
+    """Run work in a cancel scope that is cancelled once it is ready, and that cancels again at every await."""
+    ready = asyncio.Event()
+    with anyio.CancelScope() as scope:
+
+        async def cancel() -> None:
+            await ready.wait()
+            await settle()
+            scope.cancel()
+
+        task = asyncio.ensure_future(cancel())
+        await work(ready)
+
+    await task
     assert scope.cancelled_caught
 
 
-async def cancel_often(work: Callable[[], Awaitable[None]]) -> None:
-    """Cancel a task again in each of many turns of the loop."""
-    task = asyncio.ensure_future(work())
-    await asyncio.sleep(0.02)
+async def cancel_often(work: Work) -> None:
+    """Cancel a task, once it is ready, again in each of many turns of the loop."""
+    ready = asyncio.Event()
+    task = asyncio.ensure_future(work(ready))
+    await ready.wait()
+    await settle()
     for _ in range(30):
         task.cancel()
         await asyncio.sleep(0)
@@ -95,10 +108,11 @@ cancellation = pytest.mark.parametrize("cancelled", [cancel_by_scope, cancel_oft
 async def test_a_cancelled_session_closes_its_sockets_and_restores_sleep(cancelled: Any) -> None:
     async with sleeping_module() as module:
 
-        async def session() -> None:
+        async def session(ready: asyncio.Event) -> None:
             async with open_modem(module) as modem:
                 _, writer = await modem.open_connection("a.b", 7)
                 writer.write(b"data")
+                ready.set()
                 await asyncio.sleep(60)
 
         await cancelled(session)
@@ -109,18 +123,24 @@ async def test_a_cancelled_session_closes_its_sockets_and_restores_sleep(cancell
 async def test_a_close_that_is_cancelled_while_a_peer_does_not_acknowledge_is_finished_all_the_same(
     cancelled: Any,
 ) -> None:
+    writers: list[asyncio.StreamWriter] = []
     async with sleeping_module() as module:
 
-        async def session() -> None:
+        async def session(ready: asyncio.Event) -> None:
             async with open_modem(module) as modem:
                 _, writer = await modem.open_connection("a.b", 7)
                 writer.write(b"data")
                 await writer.drain()
                 await settle()
                 module.sockets[0].unacked = 4
+                writers.append(writer)
+                ready.set()
 
         await cancelled(session)
         assert module.is_closed
+        # What became of the data is not known.
+        with pytest.raises(ModemClosed):
+            await writers[0].wait_closed()
 
 
 @cancellation
@@ -128,9 +148,10 @@ async def test_a_cancelled_awake_block_allows_sleep_again(cancelled: Any) -> Non
     async with sleeping_module() as module, open_modem(module) as modem:
         await modem.sleep()
 
-        async def stay_awake() -> None:
+        async def stay_awake(ready: asyncio.Event) -> None:
             async with modem.awake():
                 assert module.sleep == 0
+                ready.set()
                 await asyncio.sleep(60)
 
         await cancelled(stay_awake)

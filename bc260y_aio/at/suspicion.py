@@ -126,7 +126,7 @@ def may_be_push(line: bytes) -> bool:
     if has_traces(line) or has_loose_ends(line):
         return True
 
-    if parameters.startswith("("):
+    if parameters.startswith("(") and name in _NAMES and name != _PUSH_NAME:
         # The answer to a test command.
         return False
 

@@ -368,3 +368,16 @@ def test_text_that_comes_in_behind_the_answer_to_a_probe_is_not_given_up_with_th
 def test_text_longer_than_any_push_is_damaged_at_once() -> None:
     data = b'\r\n+QIURC: "recv",4,%d,"abc\r\n' % (LARGEST_PUSH + 1)
     assert feed(dte_with(TEXT), data) == [DamagedPayload(4, LARGEST_PUSH + 1, "its end is not where it was announced")]
+
+
+@pytest.mark.parametrize("after", [b"x", b" ", b'"', b"0"])
+def test_text_whose_closing_quote_is_not_followed_by_the_end_of_the_line_is_damaged(after: bytes) -> None:
+    dte = dte_with(TEXT)
+    data = b'\r\n+QIURC: "recv",0,5,"hello"' + after + b"\r\n"
+    assert feed(dte, data) == [DamagedPayload(0, 5, "its end is not where it was announced")]
+    assert dte.state is State.UNSYNCHRONISED
+
+
+@pytest.mark.parametrize("after", [b"\r\n", b"\n", b"\0\r\n"])
+def test_text_may_end_in_any_line_ending_or_a_nul(after: bytes) -> None:
+    assert feed(dte_with(TEXT), b'\r\n+QIURC: "recv",0,5,"hello"' + after) == [DataReceived(0, b"hello", TEXT)]

@@ -119,6 +119,8 @@ def test_a_line_that_is_known_to_be_harmless_ends_nothing(line: str) -> None:
         '",0,3,"414243"',
         '414243"',
         '"',
+        '+QITRC:("cloced",0',
+        '+QIURC:("cloced",0',
         '+QIURC: "cled",0',
         '+QIURC: "rv",0,3,"414243"',
         '+QIURC: "closed",',

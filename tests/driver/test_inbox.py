@@ -2,8 +2,9 @@
 
 import pytest
 
+from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
 from bc260y_aio.errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
-from bc260y_aio.line.inbox import Inbox
+from bc260y_aio.line.inbox import Inbox, Inboxes
 
 
 def drain(inbox: Inbox) -> list[bytes]:
@@ -115,3 +116,60 @@ def test_what_waits_can_be_thrown_away() -> None:
     inbox.put(b"abc")
     inbox.clear()
     assert (inbox.size, inbox.count) == (0, 0)
+
+
+def test_what_is_put_back_is_taken_again_in_its_order() -> None:
+    inbox = Inbox(100, keeps_order=True)
+    for payload in (b"a", b"bc", b"d"):
+        inbox.put(payload)
+
+    taken = [inbox.take(), inbox.take()]
+    for payload in reversed(taken):
+        inbox.put_back(payload)
+
+    assert [inbox.take() for _ in range(3)] == [b"a", b"bc", b"d"]
+
+
+def test_a_line_about_the_first_socket_that_the_module_does_not_have_is_doubted() -> None:
+    for connect_id, is_doubted in ((4, False), (5, True)):
+        for event in (PeerClosed(connect_id), DamagedPayload(connect_id, 3, "damaged"), None):
+            inboxes, inbox = Inboxes(), Inbox(100, keeps_order=True)
+            inboxes.sockets = 5
+            inboxes.attach(0, inbox)
+            if event is None:
+                assert not inboxes.deliver(connect_id, b"x")
+                assert inboxes.strays == 1
+            else:
+                inboxes.handle(event)
+
+            assert inbox.is_ended is is_doubted
+            assert inboxes.damaged == int(is_doubted)
+
+
+def test_what_comes_while_a_socket_is_opened_goes_to_it_once_and_only_to_it() -> None:
+    inboxes, first, second = Inboxes(), Inbox(100, keeps_order=True), Inbox(100, keeps_order=True)
+    inboxes.hold(0)
+    assert inboxes.deliver(0, b"early")
+    assert not inboxes.deliver(1, b"stray")
+    inboxes.attach(0, first)
+    assert first.take() == b"early"
+    inboxes.deliver(0, b"late")
+    assert first.take() == b"late"
+    inboxes.hold(1)
+    assert inboxes.deliver(1, b"of an open that failed")
+    inboxes.hold(None)
+    inboxes.attach(1, second)
+    assert not second
+    # One that is open keeps its own.
+    inboxes.hold(1)
+    inboxes.deliver(1, b"direct")
+    assert second.take() == b"direct"
+
+
+def test_the_end_of_all_and_damage_reach_a_socket_that_is_being_opened() -> None:
+    for event in (Restarted(), DamagedLine("x"), PeerClosed(0), DamagedPayload(0, 1, "x")):
+        inboxes, inbox = Inboxes(), Inbox(100, keeps_order=True)
+        inboxes.hold(0)
+        inboxes.handle(event)
+        inboxes.attach(0, inbox)
+        assert inbox.is_ended

@@ -152,6 +152,7 @@ def _report_probe(probe: Probe) -> None:
 
 def _show(port: str, report: Report) -> None:
     print_field("port", port + (f" at {report.baudrate} baud" if report.baudrate else ""))
+    print_field("model", report.model or "-")
     print_field("firmware", report.revision or "-")
     for outcome in (Outcome.AGREES, Outcome.NOT_CHECKED, Outcome.DIFFERS):
         findings = report.of(outcome)
@@ -174,7 +175,7 @@ def _show(port: str, report: Report) -> None:
 
 def _show_finding(finding: Finding) -> None:
     check, verdict = finding.check, finding.verdict
-    section = f" (guide {check.section})" if check.section else ""
+    section = f" ({check.source})" if check.source else ""
     seen = f": {verdict.seen}" if verdict.seen else ""
     lines = [f"{check.key}: {check.assumes}{section}{seen}", verdict.note]
     print_field(verdict.outcome, "\n".join(filter(None, lines)), _STYLES[verdict.outcome])
@@ -189,13 +190,15 @@ def as_dict(port: str, report: Report) -> dict[str, Any]:
     return {
         "port": port,
         "baudrate": report.baudrate,
+        "model": report.model or None,
         "firmware": report.revision or None,
         "findings": [
             {
                 "key": one.check.key,
                 "outcome": one.verdict.outcome,
                 "assumes": one.check.assumes,
-                "guide": one.check.section or None,
+                "guide": one.check.section if one.check.source.startswith("guide") else None,
+                "manual": one.check.section.removeprefix("manual ") if one.check.source.startswith("manual") else None,
                 "seen": one.verdict.seen or None,
                 "note": one.verdict.note or None,
             }

@@ -40,7 +40,8 @@ class Check:
     Attributes:
         key: its name.
         assumes: the assumption, as a sentence.
-        section: the section of the guide that says so; empty if none does.
+        section: the section of the guide that says so, as ``"2.2.1"``; of the AT command manual, as ``"manual 4.5"``;
+            empty if none does.
         probe: the name of the probe that the check needs.
         judge: returns the verdict on the observations. It may raise NotObserved.
     """
@@ -50,6 +51,11 @@ class Check:
     section: str
     probe: str
     judge: Callable[[Observations], Verdict]
+
+    @property
+    def source(self) -> str:
+        """The document and the section, in words; empty if none says so."""
+        return self.section if not self.section or self.section.startswith("manual") else f"guide {self.section}"
 
     def check(self, observed: Observations) -> "Finding":
         """Return the finding for these observations."""

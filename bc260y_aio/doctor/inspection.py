@@ -10,6 +10,7 @@ from .behaviour import BEHAVIOUR
 from .checks import Check, Finding, Outcome
 from .formatting import FORMATTING
 from .lifecycle import LIFECYCLE
+from .manual import MANUAL
 from .observations import Impact
 from .power import probe_sleep, probe_start
 from .probes import probe_answers, probe_commands, probe_echo, probe_errors, probe_identity
@@ -24,7 +25,7 @@ from .radio import (
 )
 from .session import Options, Session, open_session
 
-CHECKS: Final[tuple[Check, ...]] = (*FORMATTING, *BEHAVIOUR, *LIFECYCLE)
+CHECKS: Final[tuple[Check, ...]] = (*FORMATTING, *MANUAL, *BEHAVIOUR, *LIFECYCLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +86,17 @@ PROBES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of an examination.
+    """The result of an inspection.
 
     Attributes:
-        revision: the firmware, as the module tells it; empty when it does not.
-        baudrate: the rate of the line, or None where there is none.
-        findings: each check, and what came of it, in a fixed options.
+        model: the model that the module reports; empty if it reports none.
+        revision: the firmware version that the module reports; empty if it reports none.
+        baudrate: the rate of the line, or None if it has none.
+        findings: each check and its verdict, in a fixed order.
         profile: the quirks, for ``Modem(port, profile=...)``.
     """
 
+    model: str
     revision: str
     baudrate: int | None
     findings: tuple[Finding, ...]
@@ -140,12 +143,19 @@ async def inspect_module(
         rate = session.line.port.baudrate
 
     findings = tuple(check.check(session.observations) for check in CHECKS)
-    return Report(_revision(session), rate, findings, draw_profile(findings))
+    return Report(
+        _text(session, "model"),
+        _text(session, "revision").removeprefix("Revision:").strip(),
+        rate,
+        findings,
+        draw_profile(findings),
+    )
 
 
-def _revision(session: Session) -> str:
-    reported = [one.text for one in session.observations["revision"].information if isinstance(one, Text)]
-    return reported[0].removeprefix("Revision:").strip() if reported else ""
+def _text(session: Session, name: str) -> str:
+    """Return the first line of an answer; empty if it has none."""
+    texts = [one.text for one in session.observations[name].information if isinstance(one, Text)]
+    return texts[0].strip() if texts else ""
 
 
 def draw_profile(findings: tuple[Finding, ...]) -> Profile:

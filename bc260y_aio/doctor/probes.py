@@ -79,7 +79,10 @@ async def probe_echo(session: Session) -> None:
 async def probe_identity(session: Session) -> None:
     """Read the model, the firmware version and the rate."""
     await session.execute("identity", read_verbatim("ATI"))
+    await session.execute("model", read_verbatim("AT+CGMM"))
     await session.execute("revision", read_verbatim("AT+CGMR"))
+    await session.execute("imei", read_verbatim("AT+CGSN=1"))
+    await session.execute("sleep_lock", read_verbatim('AT+QCFG="slplocktimes"'))
     await session.execute("rate", read_verbatim("AT+IPR?"))
 
 
@@ -116,4 +119,6 @@ async def probe_errors(session: Session) -> None:
     if session.found["error_level"] is not None:
         await session.line.ask(SetErrorLevel(CmeLevel.NUMBER))
         await session.execute("error.number", CloseSocket(connect_id))
+        # No registration report has this number (AT manual 4.3); if it were accepted, it would be restored.
+        await session.execute("error.parameter", read_verbatim("AT+CEREG=9"))
         await session.line.ask(SetErrorLevel(CmeLevel(session.found["error_level"])))

@@ -34,7 +34,11 @@ async def test_the_report_shows_agreements_differences_and_a_profile(capsys: pyt
     assert await run("doctor", "--port", "emulator://?firmware=R01A02") == 3
 
     shown = capsys.readouterr().out.splitlines()
-    assert shown[:2] == ["port          emulator://?firmware=R01A02", "firmware      BC260YCNAAR01A02"]
+    assert shown[:3] == [
+        "port          emulator://?firmware=R01A02",
+        "model         Quectel_BC260Y-CN",
+        "firmware      BC260YCNAAR01A02",
+    ]
     assert "agrees        sockets: there are 5 connectIDs (guide 2.2.2): 5 of them" in shown
     assert [line for line in shown if line.startswith("differs")] == [
         "differs       stray_nul: there is no NUL between responses (guide 2.1.2): after AT+QICLOSE",
@@ -51,7 +55,7 @@ async def test_a_module_that_follows_the_guide_has_no_differences(capsys: pytest
         assert await run("doctor", "--port", emulator.url, "--yes", *server) == 0
 
     shown = capsys.readouterr().out.splitlines()
-    assert "48 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
+    assert "54 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
     assert shown[-2:] == ["# BC260YCNAAR01A03", "quoted_data = true"]
 
 
@@ -68,6 +72,7 @@ async def test_json_holds_the_same_findings(capsys: pytest.CaptureFixture[str]) 
         "outcome": "differs",
         "assumes": "there are 5 connectIDs",
         "guide": "2.2.2",
+        "manual": None,
         "seen": "3 of them",
         "note": "Pass the profile to Modem.",
     }

@@ -1,0 +1,74 @@
+"""Checks of what the AT command manual describes: clock, contexts, identity, errors, sleep lock."""
+
+import re
+from typing import Final
+
+from ..at.responses import Failure
+from ..line.profile import DEFAULT_PROFILE
+from .checks import UNDERSTOOD, Check, Verdict, agrees, differs, either, shown
+from .observations import NotObserved, Observations
+
+_CLOCK: Final = re.compile(rb'\+CCLK: ?("?)\d')
+_ADDRESS: Final = re.compile(rb'\+CGPADDR: ?(\d+)(?:,("?)[0-9A-Fa-f])?')
+_IMEI: Final = re.compile(rb'\+CGSN: ?("?)\d{15}')
+_SLEEP_LOCK: Final = re.compile(rb'\+QCFG: ?"slplocktimes",(\d+)')
+
+
+def _match(observed: Observations, name: str, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
+    exchange = observed[name]
+    if (match := pattern.search(exchange.received)) is None:
+        raise NotObserved(f"{exchange.command} did not report it")
+
+    return match
+
+
+def _quoted_clock(observed: Observations) -> Verdict:
+    return either(_match(observed, "query.+CCLK", _CLOCK)[1] == b'"', "it is not")
+
+
+def _default_context(observed: Observations) -> Verdict:
+    return either((context := _match(observed, "query.+CGPADDR", _ADDRESS)[1]) == b"0", f"it is {context.decode()}")
+
+
+def _quoted_pdp_address(observed: Observations) -> Verdict:
+    quote = _match(observed, "query.+CGPADDR", _ADDRESS)[2]
+    if quote is None:
+        raise NotObserved("the module has no address")
+
+    return either(quote == b'"', "they are not")
+
+
+def _quoted_imei(observed: Observations) -> Verdict:
+    return either(_match(observed, "imei", _IMEI)[1] == b"", "it is")
+
+
+def _parameter_errors(observed: Observations) -> Verdict:
+    exchange = observed["error.parameter"]
+    if not (failures := exchange.all_of(Failure)):
+        raise NotObserved(f"{exchange.command} was not refused")
+
+    return either(failures[0].code is None, f"{exchange.command} brought {shown(exchange.lines[-1])}", UNDERSTOOD)
+
+
+def _sleep_lock(observed: Observations) -> Verdict:
+    seconds = int(_match(observed, "sleep_lock", _SLEEP_LOCK)[1])
+    seen = f"{seconds} s"
+    return agrees(seen) if seconds >= DEFAULT_PROFILE.awake_for else differs(seen, awake_for=float(seconds))
+
+
+MANUAL: Final = (
+    Check("quoted_clock", "the time of AT+CCLK is quoted", "manual 10.1", "commands", _quoted_clock),
+    Check("default_context", "the default PDP context is 0", "manual 4.5", "commands", _default_context),
+    Check(
+        "quoted_pdp_address", "the addresses of AT+CGPADDR are quoted", "manual 4.5", "commands", _quoted_pdp_address
+    ),
+    Check("quoted_imei", "the IMEI of AT+CGSN=1 is not quoted", "manual 2.5", "identity", _quoted_imei),
+    Check("parameter_errors", "a wrong parameter is a plain ERROR", "manual 9.3", "errors", _parameter_errors),
+    Check(
+        "sleep_lock",
+        f"the sleep lock is {DEFAULT_PROFILE.awake_for:g} s or longer",
+        "manual 9.5",
+        "identity",
+        _sleep_lock,
+    ),
+)

@@ -1,1 +1,1 @@
-"""Figures that anyone can get again: what this package costs, beside its limits and beside others."""
+"""Reproducible figures: what this package costs, compared with its limits and with other libraries."""

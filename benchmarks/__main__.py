@@ -36,7 +36,7 @@ def _machine() -> str:
 
 
 def write(tables: list[Table]) -> None:
-    """Put tables, and a figure where matplotlib is to be had, into the README."""
+    """Write tables, and a figure if matplotlib is installed, into the README."""
     parts = [_BEGIN, _machine(), *map(str, [promised(tables), *tables])]
     try:
         plot(tables, _FIGURE)
@@ -52,7 +52,7 @@ def write(tables: list[Table]) -> None:
 
 
 def main() -> None:
-    """Be the command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--full", action="store_true", help="measure at length")

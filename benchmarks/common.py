@@ -1,4 +1,4 @@
-"""What the benchmarks share: rounds and medians, tables and charts, and the command line of each."""
+"""The shared parts of the benchmarks: rounds and medians, tables and charts, and the command line of each."""
 
 import argparse
 import gc
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A median of fewer rounds says little on a machine that does other things, too.
+# A median of fewer rounds means little on a busy machine.
 ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What a figure shows.
+    """The contents of a figure.
 
     Attributes:
-        x: what is along the horizontal axis.
-        y: what is along the vertical axis.
+        x: the label of the horizontal axis.
+        y: the label of the vertical axis.
         series: points by name; where an x is a word, the series are groups of bars.
-        logarithmic: both axes are.
+        logarithmic: whether both axes are.
     """
 
     x: str
@@ -37,13 +37,13 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A figure that is promised, and what was found.
+    """A promised bound, and what was found.
 
     Attributes:
-        what: what it is.
+        what: its description.
         found: what was found.
-        bound: what it may be at the most, or at the least.
-        at_least: it must not be less than the bound, rather than not more.
+        bound: the largest, or the least, value allowed.
+        at_least: whether the bound is the least value rather than the largest.
     """
 
     what: str
@@ -65,15 +65,15 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a benchmark found.
+    """The result of a benchmark.
 
     Attributes:
-        title: what it is about.
-        columns: the heads.
+        title: its subject.
+        columns: the column heads.
         rows: the cells, as they are shown.
-        notes: what has to be known to read it.
+        notes: explanations below the table.
         chart: the same as a figure.
-        promises: what is promised of it.
+        promises: the promises that it checks.
     """
 
     title: str
@@ -84,7 +84,7 @@ class Table:
     promises: Sequence[Promise] = ()
 
     def __str__(self) -> str:
-        """Write it as Markdown, aligned so that it can be read as it is."""
+        """Return it as aligned Markdown."""
         cells = [list(self.columns), *(list(row) for row in self.rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(len(self.columns))]
         rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -98,7 +98,7 @@ class Table:
 
 
 class Measure(Protocol):
-    """What a benchmark is: a function that returns a table."""
+    """A benchmark: a function that returns a table."""
 
     def __call__(self, rounds: int = ROUNDS, *, brief: bool = False) -> Table:
         """Measure.
@@ -110,15 +110,15 @@ class Measure(Protocol):
 
 
 def promised(tables: Sequence[Table]) -> Table:
-    """Return a table of all that is promised, and of what was found."""
+    """Return a table of all promises, and of what was found."""
     rows = [promise.cells for table in tables for promise in table.promises]
     return Table("What is promised", ["", "promised", "found", "kept"], rows)
 
 
 def interleaved(contenders: Mapping[str, Callable[[], T]], rounds: int, *, is_warm: bool = False) -> dict[str, list[T]]:
-    """Let contenders run in turns, so that what else the machine does hits all of them alike.
+    """Run contenders in turns, so that other load of the machine affects all of them alike.
 
-    Each runs once before that, to be warm, unless that makes no difference.
+    Each runs once before that, as a warm-up, unless that makes no difference.
     """
     found: dict[str, list[T]] = {name: [] for name in contenders}
     for number in range(int(is_warm), rounds + 1):
@@ -142,17 +142,17 @@ def ratios(of: Sequence[float], to: Sequence[float]) -> float:
 
 
 def micro(seconds: float) -> str:
-    """Write a time in microseconds."""
+    """Format a time in microseconds."""
     return f"{seconds * 1e6:.0f}" if seconds >= 1e-5 else f"{seconds * 1e6:.2f}"
 
 
 def percent(share: float) -> str:
-    """Write a share of one."""
+    """Format a share of one."""
     return f"{share * 100:.1f} %"
 
 
 def script(measure: Measure, description: str | None) -> None:
-    """Be the command line of a benchmark: print its table, and draw its figure with ``--plot FILE``."""
+    """Run the command line of a benchmark: print its table, and draw its figure with ``--plot FILE``."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how many rounds the medians are of (default: 5)")
     parser.add_argument("--brief", action="store_true", help="measure less")
@@ -174,12 +174,12 @@ def plot(tables: Sequence[Table], file: Path) -> None:
     """Draw the charts of tables, one below the other.
 
     Raises:
-        ImportError: matplotlib is not there.
+        ImportError: matplotlib is not installed.
     """
     import matplotlib as mpl
 
     mpl.use("Agg")
-    # Letters as letters, not as outlines: a tenth of the size.
+    # Text as text, not as outlines: a tenth of the size.
     mpl.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot
 

@@ -1,4 +1,4 @@
-"""This process on one core and its fakes on another, as a module is another computer, and always the same ones."""
+"""Keep this process on one core and its fake modules on another, since a module is another computer."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ _CORES: Final = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinit
 def keep_apart(process_id: int) -> None:
     """Put another process on another core than this one's, where there are two."""
     if len(_CORES) > 1:
-        # One that has ended already needs no core.
+        # A process that has ended needs no core.
         with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(process_id, {_CORES[-1]})
             os.sched_setaffinity(0, {_CORES[0]})

@@ -1,4 +1,4 @@
-"""How long does 512 bytes take to come back through the stream API, beside asyncio over loopback TCP?
+"""How long does 512 bytes take to come back through the stream API, compared with asyncio over loopback TCP?
 
 A program writes 512 bytes to a ``StreamWriter`` and reads them from the ``StreamReader``. Over the module that is an
 AT+QISEND of a kilobyte, its ``OK`` and ``SEND OK``, and a push of another kilobyte, over a pty from a process that
@@ -86,7 +86,7 @@ def over_tcp(count: int) -> float:
 
 
 def over_raw_pty(count: int) -> float:
-    """Write the same bytes to the bare pty, and read until all that is due has come; nothing else."""
+    """Write the same bytes to the bare pty, and read the answer; nothing else."""
     payload = random.Random(1).randbytes(SIZE)
     line = b'AT+QISEND=0,%d,"%b"\r' % (SIZE, payload.hex().upper().encode())
     due = len(SENT + push(0, payload))

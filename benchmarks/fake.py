@@ -1,7 +1,7 @@
-"""A module that answers at memory speed, and a line with a pace that costs next to nothing.
+"""A fake module that answers at memory speed, and a paced line that costs next to nothing.
 
-It knows just enough to be opened and to take and give payload: no state table, no dialects, no faults. The emulator
-does all of that; here it would be in the way of the figures. All of this is pure: times are passed in.
+It can be opened, and send and receive payload: no state table, no dialects, no faults. The emulator has all of that,
+and its cost would be in the figures. Nothing here does I/O: times are arguments.
 """
 
 import binascii
@@ -21,13 +21,13 @@ CLOSED: Final = b"\r\nOK\r\n\r\nCLOSE OK\r\n"
 
 
 def push(connect_id: int, payload: bytes, *, text: bool = False) -> bytes:
-    """Return what a module says when a peer has sent something (guide 2.3.2)."""
+    """Return the URC of received data (guide 2.3.2)."""
     digits = payload if text else binascii.hexlify(payload).upper()
     return b'\r\n+QIURC: "recv",%d,%d,"%b"\r\n' % (connect_id, len(payload), digits)
 
 
 def send_size(payload: int, *, text: bool = False) -> tuple[int, int]:
-    """Return how many bytes cross the wire to send one piece of payload: there, and back as the answer."""
+    """Return how many bytes cross the wire to send one chunk of payload: the command, and its answer."""
     command = b'AT+QISEND=0,%d,""\r' % payload
     return len(command) + payload * (1 if text else 2), len(SENT)
 
@@ -36,7 +36,7 @@ class Module:
     """A module: bytes in, bytes out.
 
     Attributes:
-        echoes: what is sent comes back as received payload.
+        echoes: whether payload that is sent is received again.
         sends_text: how payload is written in AT+QISEND.
         receives_text: how received payload is written.
         taken: by connectID, how many bytes were sent and their CRC-32.
@@ -51,7 +51,7 @@ class Module:
         self._begun = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Take what the host wrote; return the answers to the lines that are complete."""
+        """Handle what the host wrote; return the answers to the lines that are complete."""
         if self._begun:
             data = self._begun + data
 
@@ -110,23 +110,23 @@ class Module:
 
 
 class PacedModule:
-    """A module behind a line with a pace, each direction for itself.
+    """A module behind a line that is paced in each direction.
 
-    A command is heard when its last byte has arrived. What is said arrives byte by byte, and is handed out in pieces,
-    as a UART and its driver do.
+    A command is handled when its last byte has arrived. Output arrives byte by byte, and is delivered in chunks, as a
+    UART and its driver do.
 
     Attributes:
         module: the module.
-        source: returns the next push; it is asked whenever the line would fall silent. None for silence.
+        source: returns the next push; it is called whenever the line would be idle. None for no pushes.
     """
 
     def __init__(self, module: Module, baudrate: int, *, grain: float = 0.001) -> None:
         """Make a line.
 
         Args:
-            module: what answers.
+            module: the module that answers.
             baudrate: the rate, in baud, of either direction.
-            grain: what arrives within this time is handed out together, in seconds.
+            grain: bytes that arrive within this time are delivered together, in seconds.
         """
         self.module = module
         self.source: Callable[[], bytes] | None = None
@@ -138,21 +138,21 @@ class PacedModule:
         self._began = 0.0
 
     def hear(self, data: bytes, now: float) -> None:
-        """Take what the host wrote."""
+        """Handle what the host wrote."""
         self._heard_at = max(self._heard_at, now) + len(data) / self._rate
         if answer := self.module.feed(data):
             self._answers.append((self._heard_at, answer))
 
     def add(self, data: bytes, now: float) -> None:
-        """Say something, after the answers that are due already."""
+        """Write something, after the answers that are due already."""
         self._answers.append((max(now, self._answers[-1][0] if self._answers else now), data))
 
     def begin(self, now: float) -> None:
-        """Begin to ask the source, once what was heard has been answered."""
+        """Start to call the source, once all commands have been answered."""
         self._began = max(self._began, self._heard_at, now)
 
     def when(self) -> float | None:
-        """Tell when there will be something to hand out, or None when nothing is coming."""
+        """Return when there will be something to deliver, or None."""
         if not self._saying:
             if self.source is not None:
                 return self._began + self._piece / self._rate
@@ -180,7 +180,7 @@ class PacedModule:
         return b"".join(said)
 
     def _next(self, now: float) -> bool:
-        """Begin to say the next thing, an answer before a push; return whether there is one by now."""
+        """Start to write the next output, answers before pushes; return whether there is any."""
         if self._answers and (self._answers[0][0] <= self._began or self.source is None):
             began = max(self._began, self._answers[0][0])
             if began > now:

@@ -1,4 +1,4 @@
-"""How much payload gets through the line, of what the wire has room for?
+"""What share of the line rate is payload?
 
 A TCP connection's writer, or five of them, write without pause; or a peer sends without pause to one, or to five. The
 wire is paced exactly, in memory, and the driver's CPU time is time that the wire waits (see ``memory.py``): so a ratio
@@ -29,12 +29,12 @@ RECORD: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What is sent, and how.
+    """The payload that is sent, and its format.
 
     Attributes:
-        name: what the table calls it.
+        name: its name in the table.
         mode: the payload format of the modem.
-        printable: it is text.
+        printable: whether it is text.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Payload:
     printable: bool
 
     def best_as_text(self, *, is_reading: bool) -> bool:
-        """Tell whether it is best written as text."""
+        """Whether it is best written as text."""
         return self.mode == "text" or (self.mode == "auto" and self.printable and not is_reading)
 
 
@@ -56,14 +56,14 @@ PAYLOADS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is measured.
+    """A case to measure.
 
     Attributes:
         baudrate: the rate of the line, in baud.
         payload: what is sent.
-        record: how many bytes are written at a time, or are in one push; None for full pieces.
+        record: how many bytes are written at a time, or are in one push; None for full chunks.
         sockets: how many are busy.
-        is_reading: payload comes rather than goes.
+        is_reading: whether payload is received rather than sent.
     """
 
     baudrate: int
@@ -79,7 +79,7 @@ class Case:
 
     @property
     def full(self) -> int:
-        """How many bytes a full piece has."""
+        """How many bytes a full chunk has."""
         return 1024 if self.as_text else 512
 
     @property
@@ -89,7 +89,7 @@ class Case:
 
     @property
     def limit(self) -> float:
-        """How much payload the wire has room for, in bytes a second."""
+        """The most payload that the wire can carry, in bytes a second."""
         if self.is_reading:
             wire = len(push(0, bytes(self.size), text=self.as_text))
             return self.size / wire * self.baudrate / BITS_PER_BYTE
@@ -107,7 +107,7 @@ class Case:
 
 
 async def _write(modem: Modem, case: Case, line: MemoryLine, pieces: int) -> float:
-    """Write on every socket until so many full pieces have gone; return the goodput in bytes a second."""
+    """Write on every socket until so many full chunks are sent; return the goodput in bytes a second."""
     loop = asyncio.get_running_loop()
     streams = [await modem.open_connection("peer.example", 7) for _ in range(case.sockets)]
     record = case.make()
@@ -152,7 +152,7 @@ async def _read(modem: Modem, case: Case, line: MemoryLine, pieces: int) -> floa
     for _, writer in streams:
         writer.close()
 
-    # The first has waited for the start.
+    # The first one has waited for the start.
     return (len(heard) - 1) * len(record) / (heard[-1] - heard[0])
 
 
@@ -170,7 +170,7 @@ _SHAPES: Final = tuple(itertools.product((False, True), (1, 5)))
 
 def _rows(*, brief: bool) -> Iterator[tuple[int, Payload, int | None]]:
     for rate, payload, record in itertools.product(RATES, PAYLOADS, (None, RECORD)):
-        # Records make the same difference to every format.
+        # Records make the same difference for every format.
         if record is None or payload.mode == "hex" or not brief:
             yield rate, payload, record
 
@@ -179,7 +179,7 @@ def _contender(case: Case, *, brief: bool) -> Callable[[], float]:
     if case.is_reading:
         pieces = 20 if brief else 60
     else:
-        # The one switch to text, which takes as long as a write to NVRAM does, is a part of what `auto` costs.
+        # The one switch to text, a write to NVRAM, is a part of the cost of `auto`.
         pieces = (1000 if case.payload.mode == "auto" else 200) * (1 if brief else 5)
 
     return lambda: run(measure_case(case, pieces)) / case.limit

@@ -1,7 +1,7 @@
-"""What does doing nothing cost, and what does a module that has stopped reading?
+"""What does an idle modem cost, and a module that has stopped reading?
 
-Three promises: an open modem with an open connection, on which nothing happens, wakes nobody; a module that stops
-reading, with much waiting to be written, does not hold up the loop; and descriptors above 1024 are as good as others.
+Three promises: an open modem with an idle connection never wakes the loop; a module that stops reading, with much to
+be written, does not block the loop; and descriptors above 1024 work.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ async def _ask(path: str) -> bool:
 
 
 def works_above(descriptor: int) -> bool:
-    """Tell whether a modem works whose descriptor has a number above this one."""
+    """Return whether a modem works whose descriptor has a number above this one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, descriptor + 256)), hard))
     with Ptys() as ptys:

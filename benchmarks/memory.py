@@ -26,7 +26,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
     """An event loop that skips its waits.
 
     Attributes:
-        waits: how often there was nothing to do but to wait.
+        waits: how often the loop had to wait.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
         super().__init__(_SkippingSelector(self))
 
     def time(self) -> float:
-        """Tell the time: CPU time used, and time skipped."""
+        """Return the time: CPU time used, and time skipped."""
         return time.process_time() + self._ahead
 
     def skip(self, seconds: float) -> None:
@@ -46,7 +46,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
-        """Stop the clock: what happens inside takes no time, for it is not the driver's work."""
+        """Stop the clock: work inside does not count, since it is not the driver's."""
         began = time.process_time()
         try:
             yield
@@ -61,7 +61,7 @@ class _SkippingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            # Nothing is due and nothing will be: only another thread could help.
+            # Nothing is due and nothing will be: only another thread could change that.
             return super().select(5.0) or self._give_up()
 
         events = super().select(0)
@@ -81,10 +81,10 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 class MemoryLine:
-    """A line with a pace between a fake module and a port.
+    """A paced line between a fake module and a port.
 
     Attributes:
-        paced: the module, and the pace.
+        paced: the paced module.
         heard: how many bytes the driver has written.
         said: how many bytes it was given.
         wakes: how often it was woken to take them.
@@ -128,7 +128,7 @@ class MemoryLine:
         self._watch()
 
     def say(self, data: bytes) -> None:
-        """Let the module say something, after what it says already."""
+        """Let the module write something, after its pending output."""
         with self._loop.stopped():
             self.paced.add(data, self._loop.time())
             self._watch()

@@ -1,4 +1,4 @@
-"""How fast are bytes turned into events, however they are cut?
+"""How fast are bytes turned into events, for any size of reads?
 
 A stream of pushes goes through a DTE in feeds of 1 to 4096 bytes, as reads from a port may be, and in a single feed of
 16 to 256 KB, in which a push must not cost more than in a small one. A push of 512 bytes as hex has a line of 1 KB.
@@ -49,11 +49,11 @@ def cut(stream: bytes, feed: int) -> list[bytes]:
     return [stream[start : start + feed] for start in range(0, len(stream), feed)]
 
 
-# What is timed
+# The timed functions
 
 
 def dte_for(form: PayloadFormat) -> DTE:
-    """Make a DTE that has been told how payload is written, as a driver's has."""
+    """Make a DTE that knows the payload format, as that of a driver does."""
     dte = DTE()
     dte.send(SetDataFormat(form, form))
     dte.receive_data(b"\r\nOK\r\n")
@@ -74,7 +74,7 @@ def parse(pieces: list[bytes], form: PayloadFormat) -> int:
 
 
 def split(pieces: list[bytes]) -> int:
-    """Do the same for pushes of hex with nothing but splitting."""
+    """Do the same for pushes of hex, by splitting lines only."""
     buffer = bytearray()
     searched = count = 0
     for piece in pieces:
@@ -111,7 +111,7 @@ def seconds(work: Callable[[], int], count: int) -> float:
 
 
 def _check() -> None:
-    """Check once that what is timed is right."""
+    """Check once that the results are right."""
     for size, form in PAYLOADS.values():
         dte = dte_for(form)
         dte.receive_data(push(size, form))

@@ -1,4 +1,4 @@
-"""Modems on other ports than the usual ones."""
+"""Open modems on other kinds of ports."""
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,7 +12,7 @@ Opener: TypeAlias = Callable[[str], Awaitable[Port]]
 
 @contextlib.contextmanager
 def opened_by(opener: Opener) -> Iterator[None]:
-    """Let modems open their ports so, rather than by their URL."""
+    """Make modems open their ports by this function, rather than by their URL."""
     names = vars(bc260y_aio.modem.lifecycle)
     original = names["open_port"]
     names["open_port"] = lambda url, baudrate=None: opener(url)

@@ -1,6 +1,6 @@
-"""Fake modules in a process of their own, so that their work is not counted as the driver's; each at the end of a pty.
+"""Fake modules behind ptys, in a separate process, so that their work is not counted as the driver's.
 
-The process is this very module run as a script. It ends when its standard input does, and then tells what it has seen.
+The process runs this module as a script. It ends with its standard input, and then prints what it has received.
 """
 
 import argparse
@@ -29,12 +29,12 @@ _PUSHES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How the fake modules are.
+    """The options of the fake modules.
 
     Attributes:
         baudrate: the pace of both directions, in baud; 0 for memory speed.
-        grain: what arrives within this time is handed out together, in seconds.
-        echoes: what is sent comes back.
+        grain: bytes that arrive within this time are delivered together, in seconds.
+        echoes: whether payload that is sent is received again.
         pushes: how long the pushes are that come without pause once a socket is open, in bytes; 0 for none.
     """
 
@@ -46,11 +46,11 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a fake module has seen.
+    """The counts of a fake module.
 
     Attributes:
         taken: how many bytes were sent to it, and their CRC-32.
-        given: how many pushes it gave.
+        given: how many pushes it wrote.
         lost: how many bytes the host left unread for so long that the pty had no room for them.
     """
 
@@ -69,7 +69,7 @@ class Ptys:
     """Some ptys with fake modules behind them; a context manager.
 
     Attributes:
-        paths: what a program opens.
+        paths: the paths that a program opens.
     """
 
     def __init__(self, count: int = 1, setup: Setup | None = None) -> None:
@@ -96,7 +96,7 @@ class Ptys:
         self.close()
 
     def close(self) -> list[Seen]:
-        """End it, and return what the modules have seen, in the order of the paths."""
+        """End the process, and return the counts of the modules, in the order of the paths."""
         if not self._slaves:
             return []
 

@@ -1,4 +1,4 @@
-"""How long does the radio stay connected, and what do RAI and coalescing save of it?
+"""How long is the radio connected, and what do RAI and coalescing save?
 
 A meter reports for an hour, as an ordinary asyncio program, over an emulated module with a network of average coverage.
 The clock jumps over the waits. What counts is the emulator's radio ledger: it connects for what is sent, has a rate and
@@ -45,7 +45,7 @@ def records(hold: float | None, rai: RAI) -> Program:
 
     Args:
         hold: let the transport hold back records for up to so long, in seconds; None sends each at once.
-        rai: what goes with each piece.
+        rai: the indication that each write carries.
     """
 
     async def program(modem: Modem) -> None:
@@ -70,7 +70,7 @@ def records(hold: float | None, rai: RAI) -> Program:
     return program
 
 
-# Whether each is answered stands first. One is compared with the first of its kind.
+# The first field says whether each is answered. A program is compared with the first of its kind.
 PROGRAMS: Final[dict[str, tuple[bool, Program]]] = {
     "a datagram every 5 min": (True, datagrams(RAI.NONE)),
     "the same, RAI for one reply": (True, datagrams(RAI.ONE_REPLY)),
@@ -96,7 +96,7 @@ async def _hour(program: Program, *, is_answered: bool) -> tuple[Span, int]:
 
 
 def measure(rounds: int = ROUNDS, *, brief: bool = False) -> Table:
-    """Let every program have its hour. The emulator is exact, so that one round says it; the arguments are for form."""
+    """Run every program for an hour. The emulator is exact, so one round is enough; the arguments have no effect."""
     rows, bars = [], []
     first: dict[bool, float] = {}
     for name, (is_answered, program) in PROGRAMS.items():

@@ -1,4 +1,4 @@
-"""What does an AT command cost, from the call to its answer, beside doing it by hand and beside other libraries?
+"""What does an AT command cost, from the call to its answer, compared with the bare descriptor and other libraries?
 
 ``AT+CSQ`` goes out, ``+CSQ: 23,0`` and ``OK`` come back, over a pty from a process that answers at memory speed. The
 physical limit is the raw descriptor watched with ``add_reader``: one write, one read, no parsing. The streams of the
@@ -32,7 +32,7 @@ Peer: TypeAlias = Callable[[str], "contextlib.AbstractAsyncContextManager[Ask]"]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one round trip takes: time, and CPU time, in seconds."""
+    """The cost of one round trip: time, and CPU time, in seconds."""
 
     wall: float
     cpu: float
@@ -72,7 +72,7 @@ async def raw(path: str) -> AsyncIterator[Ask]:
 
 @contextlib.asynccontextmanager
 async def driver(path: str) -> AsyncIterator[Ask]:
-    """Ask this package's modem."""
+    """Use the modem of this package."""
     async with Modem(path, baudrate=_BAUDRATE) as modem:
         yield lambda: modem.execute(COMMAND)
 
@@ -101,7 +101,7 @@ def streams(library: str) -> Peer:
 
 @contextlib.asynccontextmanager
 async def pyatcommand(path: str) -> AsyncIterator[Ask]:
-    """Ask pyatcommand, which blocks; a call is a call."""
+    """Use pyatcommand, which blocks."""
     module = importlib.import_module("pyatcommand")
     client = module.AtClient(port=path, baudrate=115200, command_timeout=5)
     await asyncio.to_thread(client.connect, autobaud=False, retry_timeout=5, echo=False)
@@ -117,7 +117,7 @@ async def pyatcommand(path: str) -> AsyncIterator[Ask]:
 
 @contextlib.asynccontextmanager
 async def async_gsm_modem(path: str) -> AsyncIterator[Ask]:
-    """Ask async-gsm-modem."""
+    """Use async-gsm-modem."""
     module = importlib.import_module("async_gsm_modem.base")
     modem = module.ATModem(path, 115200)
     await modem.connect()
@@ -130,7 +130,7 @@ async def async_gsm_modem(path: str) -> AsyncIterator[Ask]:
 
 @contextlib.asynccontextmanager
 async def gsmmodem(path: str) -> AsyncIterator[Ask]:
-    """Ask the line layer of python-gsmmodem-new, which blocks: its modem above it insists on a SIM card for SMS."""
+    """Use the line layer of python-gsmmodem-new, which blocks; its modem class needs a SIM card for SMS."""
     module = importlib.import_module("gsmmodem.serial_comms")
     comms = module.SerialComms(path, 115200)
     comms.connect()
@@ -179,7 +179,7 @@ def round_trips(peer: Peer, count: int) -> Cost:
 
 
 def _contenders(*, brief: bool) -> tuple[dict[str, Callable[[], Cost]], dict[str, str]]:
-    """Return those that run here, and why the others do not."""
+    """Return the peers that run here, and the reasons why others do not."""
     able: dict[str, Callable[[], Cost]] = {}
     unable: dict[str, str] = {}
     for name, (_, count, peer) in PEERS.items():

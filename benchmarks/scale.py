@@ -43,7 +43,7 @@ _TICK: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What it took to serve some modems.
+    """The cost of serving some modems.
 
     Attributes:
         cpu: the share of a core.
@@ -69,7 +69,7 @@ async def with_gate(path: str) -> Port:
 
 
 async def without_gate(path: str) -> Port:
-    """Open a port that does not know its rate, and so is never paused."""
+    """Open a port without a known rate, which is never paused."""
     port = await open_port(path, BAUDRATE)
     port.baudrate = None
     return port
@@ -117,7 +117,7 @@ class _User:
         self._over = False
 
     async def run(self, ready: asyncio.Barrier, over: asyncio.Event) -> None:
-        """Open, be busy until it is over, and see to it that everything has gone."""
+        """Open, exchange data until the end, and make sure that everything was sent."""
         async with self._modem as modem:
             reader, writer = await modem.open_connection("peer.example", 7)
             transport: Any = writer.transport
@@ -127,7 +127,7 @@ class _User:
             await ready.wait()
             await over.wait()
             self._over = True
-            # Of what was lost on the line, the fake module knows.
+            # The fake module counts what was lost on the line.
             with self._noting_loss():
                 await writing
                 await transport.drained()
@@ -176,7 +176,7 @@ async def _serve(paths: list[str], seconds: float, lags: list[float]) -> tuple[l
             group.create_task(user.run(ready, over))
 
         await ready.wait()
-        # The first pushes find everybody busy with opening.
+        # The first pushes arrive while other modems are being opened.
         await asyncio.sleep(0.3)
         sent, received = sum(user.sent for user in users), sum(user.received for user in users)
         watch = group.create_task(_watch_lag(lags))

@@ -98,6 +98,17 @@ async def test_the_late_answers_of_a_module_do_not_keep_it_alive_for_ever(clock:
         assert 70.0 <= clock.time() - began <= 81.0
 
 
+async def test_after_a_restart_the_module_gets_a_moment_before_the_next_probe(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        channel.recover()
+        await far.expect(b"AT\r")
+        far.send(RDY)
+        await far.expect_nothing()
+        await clock.advance(0.35)
+        await far.expect(b"AT\r")
+
+
 # Modules that answer test commands with OK alone
 
 

@@ -243,6 +243,22 @@ async def test_data_of_an_open_that_failed_is_nobodys() -> None:
         writer.close()
 
 
+async def test_data_after_an_open_that_nobody_took_is_nobodys() -> None:
+    far = FarEnd()
+    push = b'\r\n+QIURC: "recv",0,2,"6869"\r\n'
+    async with open_channel(far) as channel:
+        asked = asyncio.ensure_future(channel.execute(OpenSocket(0, "TCP", "a.b", 7)))
+        await settle()
+        far.send(OK, push)
+        await settle()
+        assert channel.inboxes.strays == 0
+        far.send(b"\r\n+QIOPEN: 0,566\r\n")
+        await asked
+        far.send(push)
+        await settle()
+        assert channel.inboxes.strays == 1
+
+
 async def test_an_outcome_before_its_ok_opens_at_once() -> None:
     module = Module()
 

@@ -1,4 +1,4 @@
-"""What the tests of the ground floor share: bytes in, events out, whole or in pieces."""
+"""What the tests of `at` share: bytes in, events out, whole or in chunks."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ EXIT = b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n'
 
 
 def feed(dte: DTE, *data: bytes) -> list[Response]:
-    """Feed a DTE, piece by piece, and return all that it has to tell."""
+    """Feed a DTE, chunk by chunk, and return all its events."""
     events: list[Response] = []
     for piece in data:
         dte.receive_data(piece)
@@ -30,7 +30,7 @@ def feed(dte: DTE, *data: bytes) -> list[Response]:
 
 
 def read(dce: DCE, *data: bytes) -> list[Command | Refused]:
-    """Feed a DCE, piece by piece, and return all the commands that it reads."""
+    """Feed a DCE, chunk by chunk, and return all the commands that it reads."""
     commands: list[Command | Refused] = []
     for piece in data:
         dce.receive_data(piece)
@@ -52,7 +52,7 @@ def one_by_one(data: bytes) -> list[bytes]:
 
 
 def dte_with(form: PayloadFormat | None = None, command: Command | None = None, *, accepted: bool = False) -> DTE:
-    """Make a DTE that knows how payload is written, with a command under way, and perhaps ``OK`` to it."""
+    """Make a DTE with a known payload format and a command under way, perhaps with ``OK`` to it."""
     dte = DTE()
     if form is not None:
         dte.send(SetDataFormat(form, form))
@@ -68,7 +68,7 @@ def dte_with(form: PayloadFormat | None = None, command: Command | None = None, 
 
 
 def dte_in(state: State, form: PayloadFormat | None = None) -> DTE:
-    """Make a DTE whose dialogue stands there, and that knows how payload is written."""
+    """Make a DTE in a state of the dialogue, with a known payload format."""
     dte = dte_with(form)
     match state:
         case State.AWAITING_RESULT:
@@ -87,7 +87,7 @@ def dte_in(state: State, form: PayloadFormat | None = None) -> DTE:
 
 
 def state_of(dte: DTE) -> State:
-    """Return where the dialogue stands now, whatever a type checker has concluded before."""
+    """Return the state of the dialogue now, whatever a type checker has concluded before."""
     return dte.state
 
 
@@ -109,7 +109,7 @@ def healthy(line: bytes) -> bytes:
 
 
 def bring_into_step(dte: DTE, probes: int) -> list[Response]:
-    """Probe like a driver, answer like a healthy module, and return what was heard until the line was in step."""
+    """Probe like a driver, answer like a healthy module, and return the events until the line was in step."""
     events: list[Response] = []
     for _ in range(probes):
         events += feed(dte, healthy(dte.probe()))
@@ -120,5 +120,5 @@ def bring_into_step(dte: DTE, probes: int) -> list[Response]:
 
 
 def answers(events: Sequence[Response]) -> list[Response]:
-    """Return what was taken for the answer to anything, late or not."""
+    """Return the events that are answers, late or not."""
     return [event.response if isinstance(event, LateAnswer) else event for event in events]

@@ -201,7 +201,7 @@ def test_a_line_that_the_guide_does_not_allow_is_malformed(line: bytes) -> None:
         (b"0,3,a,b,2", SendData(0, b"a,b", 2, TEXT)),
     ],
 )
-def test_the_length_alone_tells_where_a_payload_ends(line: bytes, command: Command) -> None:
+def test_the_length_alone_delimits_a_payload(line: bytes, command: Command) -> None:
     assert read_command(b"AT+QISEND=" + line, TEXT) == command
 
 
@@ -241,7 +241,7 @@ def test_a_send_as_hex_must_be_hex_of_that_length(line: bytes) -> None:
 
 
 @given(COMMANDS[SendData])
-def test_a_send_tells_its_size_on_the_wire_and_hides_its_payload(command: SendData) -> None:
+def test_a_send_knows_its_size_on_the_wire_and_masks_its_payload(command: SendData) -> None:
     assert command.wire_size == len(command.encode() + b"\r")
     assert str(command) == f"AT+QISEND={command.connect_id},{len(command.data)},..."
 

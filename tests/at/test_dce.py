@@ -50,7 +50,7 @@ def test_what_is_no_command_is_refused_and_the_next_one_is_read() -> None:
     assert (refused, command) == (Refused("+++ATH0", "a command line begins with AT"), Attention())
 
 
-def test_what_is_refused_is_told_in_80_characters_and_latin_1() -> None:
+def test_a_refused_line_is_shown_in_80_characters_of_latin_1() -> None:
     assert read(DCE(), b"\xe4" * 100 + b"\r") == [Refused("ä" * 80, "a command line begins with AT")]
 
 
@@ -126,7 +126,7 @@ def test_each_response_is_a_line_of_its_own() -> None:
     assert DCE().send() == b""
 
 
-def test_payload_is_written_in_the_form_that_it_tells() -> None:
+def test_payload_is_written_in_its_format() -> None:
     assert DCE().send(DataReceived(0, b"hi", TEXT)) == b'\r\n+QIURC: "recv",0,2,"hi"\r\n'
     assert DCE().send(DataReceived(0, b"hi", HEX)) == b'\r\n+QIURC: "recv",0,2,"6869"\r\n'
 

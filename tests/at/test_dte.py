@@ -251,7 +251,7 @@ def test_a_command_that_cannot_be_written_leaves_the_line_idle() -> None:
     assert state_of(dte) is State.IDLE
 
 
-def test_a_dte_says_how_it_stands() -> None:
+def test_the_repr_of_a_dte_shows_its_state() -> None:
     dte = dte_with(command=SEND)
     dte.receive_data(b"\r\n")
     assert repr(dte) == "<DTE AWAITING_RESULT AT+QISEND=0,3,... buffered=2>"
@@ -372,7 +372,7 @@ def test_a_line_is_read_as_latin_1() -> None:
     assert feed(DTE(), b"\r\n\xe4\x80\r\n") == [Unrecognised("ä\x80")]
 
 
-def test_of_a_line_that_is_too_long_the_beginning_is_told_and_the_rest_is_skipped() -> None:
+def test_the_beginning_of_a_line_that_is_too_long_is_reported_and_the_rest_skipped() -> None:
     dte = DTE()
     assert feed(dte, b"\r\n" + b"x" * (LONGEST_LINE + 1)) == [Unrecognised("x" * 80)]
     assert feed(dte, b"x" * 10000, b'+QIURC: "recv",0,2,"4142"', b"\r\n", RDY) == [Restarted()]

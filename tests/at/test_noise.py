@@ -77,7 +77,7 @@ def test_a_damaged_payload_is_never_read_as_lines(form: PayloadFormat, payload: 
 
 @forms
 @given(st.binary(min_size=1, max_size=200).map(lambda data: data.translate(None, b'"\r\n\0 ')).filter(bool), edits)
-def test_a_payload_that_has_lost_or_gained_bytes_is_told_to_be_damaged(
+def test_a_payload_that_has_lost_or_gained_bytes_is_reported_as_damaged(
     form: PayloadFormat, payload: bytes, edits: Edits
 ) -> None:
     written = payload.hex().upper().encode() if form is HEX else payload
@@ -104,7 +104,9 @@ def _every_damage(wire: bytes, kind: str) -> set[bytes]:
 
 @forms
 @pytest.mark.parametrize("kind", ["drop", "double", "change"])
-def test_whichever_byte_of_a_push_is_damaged_it_is_told_and_nothing_is_forged(form: PayloadFormat, kind: str) -> None:
+def test_whichever_byte_of_a_push_is_damaged_it_is_reported_and_nothing_is_forged(
+    form: PayloadFormat, kind: str
+) -> None:
     payload = b'\r\nSEND FAIL\r\n\r\nERROR\r\n\r\nRDY\r\n\r\n+QIURC: "closed",7\r\n'
     for wire in _every_damage(push(0, payload, form), kind):
         dte = dte_with(form)
@@ -118,7 +120,7 @@ def test_whichever_byte_of_a_push_is_damaged_it_is_told_and_nothing_is_forged(fo
 
 
 @pytest.mark.parametrize("kind", ["drop", "double", "change"])
-def test_after_a_damaged_push_of_hex_the_next_is_heard(kind: str) -> None:
+def test_after_a_damaged_push_of_hex_the_next_is_received(kind: str) -> None:
     for wire in _every_damage(push(0, b"hello", HEX)[:-2], kind):
         assert DataReceived(1, b"hi") in feed(dte_with(HEX), wire, b"\r\n", push(1, b"hi", HEX)), wire
 
@@ -142,7 +144,7 @@ def test_after_a_damaged_push_of_hex_the_next_is_heard(kind: str) -> None:
         '414243444546474849505152535455565758"',
     ],
 )
-def test_a_line_that_may_be_what_is_left_of_a_push_or_of_bad_news_is_told(line: str) -> None:
+def test_a_line_that_may_be_the_rest_of_a_push_or_of_a_close_or_restart_is_reported(line: str) -> None:
     assert feed(dte_with(HEX), b"\r\n" + line.encode("latin-1") + b"\r\n", OK)[0] == DamagedLine(line)
 
 
@@ -186,7 +188,7 @@ def test_any_cut_of_anything_gives_the_same_events(
 
 
 @given(streams)
-def test_after_any_garbage_a_restart_is_heard_when_payload_is_hex(parts: list[bytes]) -> None:
+def test_after_any_garbage_a_restart_is_reported_when_payload_is_hex(parts: list[bytes]) -> None:
     dte = dte_with(HEX)
     feed(dte, *parts)
     # What it heard may have been a restart; then it knows the format no more.
@@ -209,7 +211,9 @@ def test_after_any_garbage_probes_bring_the_line_into_step(
 
 
 @given(st.lists(streams, max_size=4), st.data())
-def test_whatever_is_heard_in_whatever_order_nothing_is_raised(rounds: list[list[bytes]], data: st.DataObject) -> None:
+def test_whatever_is_received_in_whatever_order_nothing_is_raised(
+    rounds: list[list[bytes]], data: st.DataObject
+) -> None:
     dte = DTE()
     for parts in rounds:
         feed(dte, *parts)

@@ -59,7 +59,7 @@ def test_payload_is_left_out(line: str, shown: str) -> None:
     ],
     ids=type,
 )
-def test_no_message_about_a_command_tells_what_is_nobodys_business(command: SendData | Raw | OpenSocket) -> None:
+def test_no_message_about_a_command_shows_identities_or_payload(command: SendData | Raw | OpenSocket) -> None:
     dte = DTE()
     dte.send(command)
     errors = (CommandFailed(str(command), code=50), CommandTimeout(str(command), awaiting="result", within="5 s"))
@@ -69,7 +69,7 @@ def test_no_message_about_a_command_tells_what_is_nobodys_business(command: Send
 
 
 @pytest.mark.parametrize("line", ['AT+QISEND=0,4,"hush"\n', "+QISEND=867997030012345"])
-def test_what_is_wrong_with_a_line_is_told_without_what_is_nobodys_business(line: str) -> None:
+def test_an_error_about_a_line_shows_no_identities_and_no_payload(line: str) -> None:
     with pytest.raises(ValueError, match="a command line") as caught:
         Raw(line)
 

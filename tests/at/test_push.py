@@ -169,7 +169,7 @@ def test_damaged_hex_that_holds_bytes_of_a_header_may_have_been_two_pushes(digit
     assert [type(event) for event in events] == [DamagedPayload, DamagedLine]
 
 
-def test_a_module_that_restarts_amid_hex_is_heard_at_once() -> None:
+def test_a_restart_amid_hex_is_reported_at_once() -> None:
     for length in (0, 1, 500):
         damaged, line, restarted = feed(dte_with(HEX), b'\r\n+QIURC: "recv",2,512,"' + b"41" * length + RDY)
         assert isinstance(damaged, DamagedPayload)
@@ -184,7 +184,7 @@ def test_two_pushes_in_one_line_are_damage_to_the_first_and_perhaps_to_another()
     assert line == DamagedLine('"41"+QIURC: "recv",3,1,"42"\r')
 
 
-def test_a_push_that_is_said_to_be_longer_than_any_line_is_damaged() -> None:
+def test_a_push_that_is_announced_longer_than_any_line_is_damaged() -> None:
     data = b'\r\n+QIURC: "recv",0,99999,"' + b"41" * 5000 + b'"\r\n' + RDY
     for pieces in ([data], one_by_one(data)):
         damaged, line, restarted = feed(dte_with(HEX), *pieces)
@@ -238,7 +238,7 @@ def test_after_damaged_text_as_much_is_discarded_as_a_push_may_have() -> None:
         assert restarted == Restarted()
 
 
-def test_what_is_discarded_is_told_when_it_may_have_been_somebody_elses() -> None:
+def test_discarded_bytes_are_reported_when_they_may_have_been_of_another_socket() -> None:
     for line in (
         b'+QIURC: "recv",3,2,"hi"\r\n',
         b'+QIURC: "closed",3\r\n',

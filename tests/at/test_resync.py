@@ -226,7 +226,7 @@ def test_markers_that_were_lost_are_not_waited_for_when_the_module_answers_one_b
     bring_into_step(dte, 5)
 
 
-def test_the_marker_of_an_earlier_time_says_nothing() -> None:
+def test_the_marker_of_an_earlier_recovery_proves_nothing() -> None:
     dte = given_up()
     bring_into_step(dte, 2)
     dte.send(Test("+QICFG"))
@@ -235,7 +235,7 @@ def test_the_marker_of_an_earlier_time_says_nothing() -> None:
     assert state_of(dte) is State.UNSYNCHRONISED
 
 
-def test_a_urc_between_a_marker_and_its_ok_is_heard() -> None:
+def test_a_urc_between_a_marker_and_its_ok_is_reported() -> None:
     dte = listening()
     dte.probe()
     assert feed(
@@ -307,7 +307,7 @@ def test_the_echo_of_a_probe_is_dropped() -> None:
 
 
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
-def test_a_restart_is_heard_in_every_state(state: State) -> None:
+def test_a_restart_is_reported_in_every_state(state: State) -> None:
     dte = dte_in(state)
     assert feed(dte, RDY, b"\r\n+CFUN: 1\r\n", b"\r\n+CPIN: READY\r\n") == [
         Restarted(),
@@ -319,14 +319,14 @@ def test_a_restart_is_heard_in_every_state(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
-def test_deep_sleep_is_heard_in_every_state(state: State) -> None:
+def test_deep_sleep_is_reported_in_every_state(state: State) -> None:
     dte = dte_in(state)
     assert feed(dte, ENTER) == [PowerChanged(PowerEvent.ENTER_DEEP_SLEEP)]
     assert state_of(dte) is (State.CLOSED if state is State.CLOSED else State.ASLEEP)
 
 
 @pytest.mark.parametrize("state", State, ids=lambda state: state.name)
-def test_waking_is_heard_in_every_state(state: State) -> None:
+def test_waking_is_reported_in_every_state(state: State) -> None:
     dte = dte_in(state)
     assert feed(dte, EXIT) == [PowerChanged(PowerEvent.EXIT_DEEP_SLEEP)]
     assert state_of(dte) is (State.IDLE if state is State.ASLEEP else state)
@@ -376,7 +376,7 @@ def form_after(command: Command, *answer: bytes) -> PayloadFormat | None:
     return dte.receive_format
 
 
-def test_the_receive_format_is_learnt_from_what_is_set_and_what_is_told() -> None:
+def test_the_receive_format_is_learnt_from_settings_and_answers() -> None:
     told = b'\r\n+QICFG: "dataformat",0,1\r\n'
     assert DTE().receive_format is None
     assert form_after(QueryDataFormat(), told, OK) is HEX

@@ -20,7 +20,7 @@ def name(value: object) -> str:
 
 
 @pytest.mark.parametrize(("state", "trigger"), LEGAL, ids=name)
-def test_a_legal_move_leads_where_the_table_says(state: State, trigger: Trigger) -> None:
+def test_a_legal_trigger_leads_to_the_state_of_the_table(state: State, trigger: Trigger) -> None:
     assert next_state(state, trigger) is TRANSITIONS[state][trigger]
 
 

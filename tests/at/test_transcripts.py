@@ -181,7 +181,7 @@ def test_every_example_of_the_guide_is_there_once() -> None:
     assert len(GUIDE) == 24
 
 
-def test_every_transcript_says_what_it_shows_and_nothing_is_left_over() -> None:
+def test_every_transcript_has_a_title_and_no_line_is_left_over() -> None:
     steps = [step for transcript in ALL for step in transcript.steps]
     assert all(transcript.title and transcript.steps for transcript in ALL)
     assert {step.lines[0] for step in steps if step.by_dte} == set(COMMANDS)
@@ -199,7 +199,7 @@ def events_of(said: Said, command: str | None) -> list[Response]:
 
 @pytest.mark.parametrize("pieces", [lambda wire: [wire], one_by_one, lambda wire: cut(wire, range(0, 999, 7))])
 @pytest.mark.parametrize("transcript", ALL, ids=str)
-def test_a_dte_says_these_lines_and_hears_what_they_mean(
+def test_a_dte_writes_these_lines_and_reads_the_answers(
     transcript: Transcript, pieces: Callable[[bytes], list[bytes]]
 ) -> None:
     dte = DTE()

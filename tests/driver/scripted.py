@@ -1,7 +1,7 @@
-"""The far end of a port, in memory: a line on which a test hears and says bytes, and a module that plays along.
+"""The far end of a port, in memory: a line on which a test reads and writes bytes, and a scripted module.
 
 `FarEnd` leaves every byte to the test. `Module` answers as a healthy module does, reading commands with the DCE, and
-lets a test put its own bytes in place of any answer.
+lets a test replace any answer by its own bytes.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class FarEnd:
         """Open a port that stands on this line."""
         return await Port(url, self)._open()
 
-    # Hearing
+    # Receiving
 
     def receive(self, data: bytes) -> None:
         """Take what the driver wrote."""
@@ -101,11 +101,11 @@ class FarEnd:
 
     @property
     def unexpected(self) -> bytes:
-        """What has been heard and not been expected yet."""
+        """The bytes that were received and not expected yet."""
         return bytes(self.written[self._expected :])
 
     async def expect(self, data: bytes) -> None:
-        """Wait until the next bytes have been heard, and check that they are these."""
+        """Wait for the next bytes, and check that they are these."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 while len(self.unexpected) < len(data):
@@ -116,14 +116,14 @@ class FarEnd:
         self._expected += len(data)
 
     async def expect_nothing(self) -> None:
-        """Check that nothing has been heard since, nor is about to be."""
+        """Check that nothing more was received, nor is about to be."""
         await settle()
         assert self.unexpected == b""
 
-    # Saying
+    # Sending
 
     def send(self, *data: bytes) -> None:
-        """Say bytes, in one read, which comes in the loop's next turn."""
+        """Send bytes, as one read in the loop's next turn."""
         if self._near is not None:
             asyncio.get_running_loop().call_soon(self._near.data_received, b"".join(data))
 
@@ -176,7 +176,7 @@ class _Line(asyncio.Transport):
 
 
 async def settle(turns: int = 20) -> None:
-    """Let everything happen that needs no more than turns of the loop."""
+    """Let everything happen that needs only turns of the loop."""
     for _ in range(turns):
         await asyncio.sleep(0)
 
@@ -209,7 +209,7 @@ async def open_channel(far: FarEnd, **options: Any) -> AsyncIterator[Channel]:
         await channel.close()
 
 
-# A module that plays along
+# A scripted module
 
 
 class Socket:
@@ -293,11 +293,11 @@ class Module(FarEnd):
     # What its peers do
 
     def push(self, connect_id: int, data: bytes) -> None:
-        """Say that a peer sent data."""
+        """Report that a peer sent data."""
         self.send(self.dce.send(DataReceived(connect_id, data, self.dce.receive_format)))
 
     def end(self, connect_id: int) -> None:
-        """Say that a peer closed its connection."""
+        """Report that a peer closed its connection."""
         self.send(self.dce.send(PeerClosed(connect_id)))
 
     # Answering

@@ -529,7 +529,7 @@ async def test_a_send_ok_that_may_be_late_is_marked_as_doubtful_until_a_minute_h
         assert isinstance(first.exception(), CommandTimeout)
 
 
-async def test_when_nothing_answers_for_the_recovery_timeout_everybody_is_told(clock: Clock) -> None:
+async def test_when_nothing_answers_for_the_recovery_timeout_every_call_fails(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far, recovery_timeout=10.0) as channel:
         inbox = Inbox(1024, keeps_order=True)
@@ -624,7 +624,7 @@ async def test_a_module_that_sleeps_is_woken_before_the_next_command(clock: Cloc
         await asked
 
 
-async def test_a_module_that_may_sleep_is_woken_when_nothing_was_heard_for_five_seconds(clock: Clock) -> None:
+async def test_a_module_that_may_sleep_is_woken_after_five_seconds_without_a_byte(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         asked = start(channel, SetSleep(1))
@@ -694,7 +694,7 @@ async def test_a_port_lost_while_the_line_is_probed_ends_those_that_wait(clock: 
             await asked
 
 
-async def test_a_port_lost_in_the_moment_of_a_write_is_told_after_what_came_before() -> None:
+async def test_a_port_lost_during_a_write_is_reported_after_the_bytes_received_before() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
@@ -717,7 +717,7 @@ async def test_a_port_lost_in_the_moment_of_a_probe_ends_the_channel(clock: Cloc
         assert isinstance(channel.error, PortLost)
 
 
-async def test_closing_a_channel_tells_those_who_wait() -> None:
+async def test_closing_a_channel_ends_the_calls_that_wait() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
@@ -750,7 +750,7 @@ async def test_a_cancelled_close_closes_the_port_all_the_same() -> None:
 # URCs and payload
 
 
-async def test_subscribers_are_told_in_order_of_what_they_asked_for() -> None:
+async def test_subscribers_are_called_in_order_for_the_classes_they_named() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         told: list[tuple[str, Response]] = []
@@ -766,7 +766,7 @@ async def test_subscribers_are_told_in_order_of_what_they_asked_for() -> None:
         ]
 
 
-async def test_a_subscriber_may_go_twice_and_even_while_it_is_told() -> None:
+async def test_a_subscriber_may_unsubscribe_twice_and_during_its_callback() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         told: list[str] = []
@@ -797,7 +797,7 @@ async def test_a_subscriber_that_fails_disturbs_nobody(loop_errors: Contexts) ->
     assert [type(context["exception"]) for context in loop_errors] == [IndexError]
 
 
-async def test_a_urc_in_the_same_read_as_a_result_is_dealt_with_in_its_order() -> None:
+async def test_a_urc_in_the_same_read_as_a_result_is_handled_in_its_order() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)
@@ -865,7 +865,7 @@ async def test_a_payload_of_which_the_rest_never_comes_is_given_up_with_the_comm
         assert isinstance(inbox.error, PayloadDamaged)
 
 
-async def test_a_command_may_be_told_that_the_line_is_in_step() -> None:
+async def test_a_command_may_follow_once_the_line_is_in_step() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         told: list[Response] = []
@@ -888,7 +888,7 @@ async def test_the_reader_is_a_task_with_a_name_and_leaves_with_the_channel() ->
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_a_channel_says_how_it_stands_and_counts_what_it_writes() -> None:
+async def test_the_repr_of_a_channel_shows_its_state_and_written_bytes_are_counted() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         tasks = [start(channel, Attention()) for _ in range(3)]
@@ -902,7 +902,7 @@ async def test_a_channel_says_how_it_stands_and_counts_what_it_writes() -> None:
         assert (repr(channel), channel.wire_bytes, channel.sends) == ("<Channel script IDLE waiting=0>", 9, {"": 3})
 
 
-async def test_a_reader_that_fails_ends_the_channel_and_tells_the_loop(loop_errors: Contexts) -> None:
+async def test_a_reader_that_fails_ends_the_channel_and_reports_to_the_loop(loop_errors: Contexts) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(1024, keeps_order=True)

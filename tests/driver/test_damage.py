@@ -38,7 +38,7 @@ async def test_a_line_of_noise_that_looks_like_nobodys_data_ends_nothing() -> No
     [b'+QIURC: "recv",11,2,"6869"', b'+QIURC: "recv",11,2,"686"', b'+QIURC: "closed",11'],
     ids=["data", "damaged data", "end"],
 )
-async def test_what_is_said_of_a_socket_that_there_cannot_be_was_said_of_another(line: bytes) -> None:
+async def test_a_line_about_a_socket_that_the_module_does_not_have_ends_the_streams(line: bytes) -> None:
     far = Module()
     async with open_modem(far) as modem:
         reader, writer = await modem.open_connection("a.b", 7)
@@ -50,7 +50,7 @@ async def test_what_is_said_of_a_socket_that_there_cannot_be_was_said_of_another
             await writer.wait_closed()
 
 
-async def test_what_is_said_of_a_socket_that_nobody_has_is_nobodys() -> None:
+async def test_a_line_about_a_socket_that_nobody_has_ends_nothing() -> None:
     far = Module()
     async with open_modem(far) as modem:
         reader, writer = await modem.open_connection("a.b", 7)

@@ -78,7 +78,7 @@ async def test_what_a_call_asks_for_comes_in_the_next_turn_so_that_there_is_an_e
     assert count == 2
 
 
-async def test_a_mistake_in_one_call_is_told_to_the_loop_and_the_others_are_made(loop_errors: Contexts) -> None:
+async def test_an_exception_in_one_call_goes_to_the_loop_and_the_others_run(loop_errors: Contexts) -> None:
     done: list[str] = []
 
     def fail() -> None:

@@ -41,12 +41,12 @@ def heard(data: bytes, form: PayloadFormat | None = PayloadFormat.HEX) -> DTE:
     [(PayloadFormat.HEX, 1024), (PayloadFormat.TEXT, 512), (None, 512)],
     ids=["hex", "text", "unknown"],
 )
-def test_a_header_tells_how_much_is_missing(form: PayloadFormat | None, whole: int) -> None:
+def test_a_header_shows_how_many_bytes_are_missing(form: PayloadFormat | None, whole: int) -> None:
     assert heard(HEADER, form).missing == whole
     assert heard(HEADER + b'"4141', form).missing == whole - 5
 
 
-def test_a_header_cut_anywhere_tells_it_as_soon_as_it_is_whole() -> None:
+def test_the_missing_bytes_are_known_as_soon_as_a_header_is_complete() -> None:
     for cut in range(1, len(HEADER)):
         dte = heard(HEADER[:cut])
         assert dte.missing == 0
@@ -65,13 +65,13 @@ def test_nothing_is_missing_when_no_payload_is_due() -> None:
         assert heard(line).missing == 0
 
 
-def test_what_looks_like_a_header_inside_a_payload_tells_nothing() -> None:
+def test_bytes_like_a_header_inside_a_payload_have_no_meaning() -> None:
     inside = b'\r\n+QIURC: "recv",1,1024,'
     dte = heard(b'\r\n+QIURC: "recv",0,40,' + inside, PayloadFormat.TEXT)
     assert dte.missing == 40 - len(inside)
 
 
-def test_a_header_that_tells_more_than_a_module_pushes_is_not_believed() -> None:
+def test_a_header_that_announces_more_than_a_module_pushes_is_not_trusted() -> None:
     assert heard(b'\r\n+QIURC: "recv",0,51200,').missing == 0
 
 

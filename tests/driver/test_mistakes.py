@@ -258,7 +258,7 @@ async def test_counters_are_the_answer_when_they_were_asked_for_and_nobodys_othe
         assert transport.traffic.sent == 6
 
 
-async def test_the_bare_crlf_that_a_module_says_when_it_wakes_is_no_answer(clock: Clock) -> None:
+async def test_the_bare_crlf_of_a_module_that_wakes_is_no_answer(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         asked = asyncio.ensure_future(channel.execute(SetSleep(2)))

@@ -97,7 +97,7 @@ async def test_a_module_that_may_only_be_asleep_is_asked_often_at_first_and_then
         assert gaps == pytest.approx([0.3, 0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 4.8, 9.6, 1.2], abs=0.1)
 
 
-async def test_a_module_that_says_it_is_awake_is_asked_at_once_and_that_is_no_answer(clock: Clock) -> None:
+async def test_a_module_that_reports_waking_is_probed_at_once_and_that_is_no_answer(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far, recovery_timeout=60.0) as channel:
         began = asyncio.get_running_loop().time()

@@ -140,7 +140,7 @@ ACTS: Final = st.tuples(st.sampled_from([*OFTEN, *OFTEN, *SELDOM, *FAULTS]), st.
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(ACTS, min_size=5, max_size=40))
-async def test_nothing_is_left_behind_and_every_protocol_is_told_once(
+async def test_nothing_is_left_behind_and_every_protocol_is_notified_once(
     acts: list[tuple[str, int]], clock: Clock
 ) -> None:
     module = Module()

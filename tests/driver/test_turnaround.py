@@ -118,7 +118,7 @@ async def test_a_gap_between_commands_is_kept(clock: Clock) -> None:
         await asyncio.wait([first, second])
 
 
-async def test_a_caller_that_was_cancelled_unheard_leaves_no_answer_unseen() -> None:
+async def test_a_cancelled_caller_leaves_no_future_with_an_exception_that_nobody_retrieved() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         async with channel.turn():
@@ -300,7 +300,7 @@ async def test_what_is_written_just_before_a_close_goes_out_before_it() -> None:
         await module.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
 
 
-async def test_whoever_waits_for_all_to_be_taken_is_told_when_it_is_and_when_it_never_will_be() -> None:
+async def test_a_wait_for_all_to_be_taken_ends_when_it_is_and_when_it_never_will_be() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.write(bytes(512))

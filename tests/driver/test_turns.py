@@ -104,7 +104,7 @@ async def test_a_waiter_cancelled_after_its_turn_was_granted_passes_it_on() -> N
     assert (line.order, tasks[0].cancelled()) == (["b"], True)
 
 
-async def test_the_end_is_told_to_all_who_wait_and_to_all_who_come_later() -> None:
+async def test_the_end_is_reported_to_all_who_wait_and_to_all_who_come_later() -> None:
     line = Line()
     async with line.turn():
         waiting = [asyncio.ensure_future(line.take(name)) for name in "ab"]
@@ -141,7 +141,7 @@ class Clumsy:
         self.refused.append(error)
 
 
-async def test_one_that_fails_to_take_its_turn_hears_of_it_and_holds_nobody_up() -> None:
+async def test_an_entry_that_fails_to_take_its_turn_gets_the_error_and_blocks_nobody() -> None:
     line, clumsy = Line(), Clumsy()
     async with line.turn():
         line.turns.enqueue(clumsy)
@@ -153,7 +153,7 @@ async def test_one_that_fails_to_take_its_turn_hears_of_it_and_holds_nobody_up()
     assert [str(error) for error in clumsy.refused] == ["clumsy"]
 
 
-async def test_a_dialogue_tells_its_outcome_once() -> None:
+async def test_a_dialogue_reports_its_outcome_once() -> None:
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
     dialogue = Dialogue(Attention(), answered, 0.0, 1.0, 1.0, None)
     dialogue.deadline = asyncio.get_running_loop().call_later(60, print)

@@ -13,7 +13,7 @@ import pytest
 
 from bc260y_aio.at.syntax import PayloadFormat
 from benchmarks import __main__ as all_of_them
-from benchmarks import coverage, echo, goodput, idle, parse, round_trip, scale
+from benchmarks import clients, coverage, echo, goodput, idle, parse, round_trip, scale
 from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
 from benchmarks.fake import Module, push, send_size
 from benchmarks.memory import run
@@ -114,6 +114,21 @@ def test_five_uploads_at_once_are_checked_at_both_ends() -> None:
     table = coverage.measure_uploads(1)
     assert [row[1] for row in table.rows] == ["1 of 1"] * 4
     assert all(promise.is_kept for promise in table.promises)
+
+
+async def _fail(*_: object) -> None:
+    raise ConnectionError("no luck")
+
+
+@pytest.mark.parametrize(("name", "sends"), [("anyio: connect, 4 B each way", 1), ("aiohttp: POST of 4 B", 1)])
+def test_the_cost_of_an_operation_is_counted(name: str, sends: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # None of the servers in processes is asked.
+    ports = dict.fromkeys(("redis", "postgres", "mqtt_4", "mqtt_5"), 1)
+    cost = clients.operate(name, None, ports)
+    assert (cost.error, cost.sends) == ("", sends)
+    assert cost.up > cost.sent >= 4
+    monkeypatch.setitem(clients.OPERATIONS, name, ("x", _fail))
+    assert clients.operate(name, None, ports).error == "ConnectionError: no luck"
 
 
 # What the benchmarks use

@@ -24,6 +24,7 @@ class Row(NamedTuple):
     client: str
     tried: str
     needs: str
+    cost: str
     result: str
     tests: str
 

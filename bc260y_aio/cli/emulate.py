@@ -2,6 +2,7 @@
 
 import argparse
 import textwrap
+import urllib.parse
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from .serving import add_line_options, check_link, serve
 # The layout of the list of options.
 _INDENT: Final = " " * 6
 _WIDTH: Final = 100
+# The times of a real module, in seconds: an answer comes after 20 to 40 ms, and a completion 50 ms after that. Programs
+# that read too early, or take the answer and a URC for one, fail at a module that answers at once, or pass there only.
+_DEFAULTS: Final = {"answer_delay": 0.02, "answer_jitter": 0.02, "completion_delay": 0.05}
 # The prefix of the module's options among the parsed arguments.
 _PREFIX: Final = "option "
 
@@ -30,8 +34,9 @@ def add_to(commands: Subparsers, summary: str) -> None:
         description="Serve an emulated module to any program that opens serial ports, and print the name of its port. "
         "Its sockets are sockets on this machine's loopback interface. Ctrl-C or SIGTERM ends it, and the exit status "
         "is 0.",
-        epilog="An option in the URL takes precedence over --network. `bc260y-aio emulate --options` lists all options "
-        "with their defaults and meanings.",
+        epilog="An option in the URL takes precedence over --network. Unlike a line in memory, the module answers "
+        "after 20 to 40 ms, as real ones do (answer_delay, answer_jitter, completion_delay). `bc260y-aio emulate "
+        "--options` lists all options with their defaults and meanings.",
     )
     add_line_options(parser, "the line of the URL, or else a pty")
     parser.add_argument(
@@ -106,6 +111,12 @@ def _list_options() -> None:
             print_line(line)
 
 
+def _defaults(url: str) -> dict[str, Any]:
+    """Return the times of a real module that a URL does not name."""
+    named = {name for name, _ in urllib.parse.parse_qsl(url.partition("?")[2], keep_blank_values=True)}
+    return {name: value for name, value in _DEFAULTS.items() if name not in named}
+
+
 def _emulated(options: argparse.Namespace) -> Options:
     """Return the options of the emulated module.
 
@@ -120,7 +131,7 @@ def _emulated(options: argparse.Namespace) -> Options:
 
     emulated = Options.from_url(url)
     named = {name.removeprefix(_PREFIX): value for name, value in vars(options).items() if name.startswith(_PREFIX)}
-    settings: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    settings = _defaults(url) | {name: value for name, value in named.items() if value is not None}
     if options.line is not None or emulated.line == "memory":
         settings["line"] = options.line or "pty"
 

@@ -277,7 +277,8 @@ def _network(options: Options) -> Network:
 
 
 def _nvram(options: Options) -> Nvram:
-    return Nvram() if options.nvram is None else Nvram.load(options.nvram)
+    factory = Nvram(baudrate=options.kind.baudrate)
+    return factory if options.nvram is None else Nvram.load(options.nvram)
 
 
 def _sizes(options: Options) -> Callable[[], int] | None:

@@ -14,16 +14,14 @@ class Model:
 
     Attributes:
         manufacturer: the lines of AT+CGMI.
-        revision: the revision of its firmware where the firmware names none.
+        revision: the revision of its firmware; None: that of the option ``firmware``.
         baudrate: its rate as it leaves the factory, in baud.
-        dialect: how its responses are spelled, where the firmware does not say otherwise.
         keeps_echo: whether ATE is saved.
     """
 
     manufacturer: tuple[str, ...]
-    revision: str
+    revision: str | None
     baudrate: int
-    dialect: Dialect | None = None
     keeps_echo: bool = False
 
 
@@ -73,12 +71,12 @@ BC660K: Final = "BC660K-GL"
 MODELS: Final[Mapping[str, Model]] = {
     BC260Y: Model(
         manufacturer=("Quectel_Ltd", "Quectel_BC260Y-CN", "Revision: EC616"),
-        revision="BC260YCNAAR01A03",
+        revision=None,
         baudrate=9600,
     ),
     BC660K: Model(
-        manufacturer=("Quectel_Ltd", "Quectel_BC660K-GL"),
-        revision="BC660KGLAAR01A02",
+        manufacturer=("Quectel_Ltd", "Quectel_BC660K-GL", "Revision: QCX212"),
+        revision="BC660KGLAAR01A03",
         baudrate=115200,
         keeps_echo=True,
     ),

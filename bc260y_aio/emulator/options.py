@@ -78,8 +78,8 @@ class Options(CoverageProfile):
         push_window: nothing received is pushed while so much waits on the line; answers come after what is. Bytes.
         answer_delay: how long the module takes for each command, in seconds; real ones take 0.02 to 0.04.
         answer_jitter: up to so much is added to that at random, in seconds.
-        completion_delay: how long after their ``OK`` the module says ``SEND OK`` and ``CLOSE OK``, in seconds; URCs may
-            come between.
+        completion_delay: how long after an ``OK`` a completion comes at the earliest, in seconds: ``SEND OK``,
+            ``CLOSE OK``, ``+QIOPEN`` and so on; URCs may come between.
         sleep_after: how long after the last byte the module falls asleep, where AT+QSCLK allows it, in seconds; a real
             one takes 10. None: never by itself.
         light_sleep: the sleep is a light one: no socket is lost, and a bare CR LF answers the command that ends it.
@@ -175,7 +175,7 @@ class Options(CoverageProfile):
     @property
     def revision(self) -> str:
         """The revision of the firmware, as AT+CGMR shows it."""
-        return FIRMWARES[self.firmware].revision
+        return self.kind.revision or FIRMWARES[self.firmware].revision
 
     @property
     def largest_ping(self) -> int:

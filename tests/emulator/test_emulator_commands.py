@@ -7,6 +7,7 @@ import pytest
 from bc260y_aio import CommandFailed, Modem
 from bc260y_aio.emulator import Emulator, Network
 from bc260y_aio.emulator.module.commands import COMMANDS
+from docs import commands
 from tests.emulator.manual import ROWS, ROWS_R02A01, Row
 from tests.emulator.terminal import on_line
 
@@ -39,6 +40,10 @@ async def test_the_driver_reads_the_answer(row: Row) -> None:
                 await modem.execute(row.line)
         else:
             assert await modem.execute(row.line) == list(row.answer)
+
+
+def test_the_table_in_the_documentation_shows_these_rows() -> None:
+    assert commands.PAGE.read_text(encoding="utf-8") == commands.text(), "run python -m docs.commands"
 
 
 def test_every_command_of_the_emulator_that_the_manual_has_is_in_the_table() -> None:

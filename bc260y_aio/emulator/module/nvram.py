@@ -30,6 +30,7 @@ class Nvram:
         send_format: how the payload of AT+QISEND is written (guide 2.2.1).
         receive_format: how received payload is written (guide 2.2.1).
         baudrate: the rate set by AT+IPR, in baud.
+        echo: ATE, on a model that saves it.
         error_level: AT+CMEE.
         reports: the modes of the URCs by command: ``"+CEREG"``, ``"+CREG"``, ``"+CSCON"``, ``"+CTZR"``,
             ``"+QNBIOTEVENT"``, ``"+CCIOTOPT"``, ``"+CEDRXS"``; 0 where none is named.
@@ -56,6 +57,7 @@ class Nvram:
     send_format: PayloadFormat = PayloadFormat.TEXT
     receive_format: PayloadFormat = PayloadFormat.TEXT
     baudrate: int = FACTORY_BAUDRATE
+    echo: int = 1
     error_level: int = 0
     reports: dict[str, int] = field(default_factory=dict)
     function: int = 1

@@ -145,7 +145,10 @@ class ResponseWriter:
     # Settings that show on the line
 
     def use_settings(self) -> None:
-        """Read payload in the format, and report errors at the level, that the NVRAM holds."""
+        """Read payload in the format, report errors at the level, and echo, as the NVRAM holds it."""
+        if not self._nvram.echo:
+            self.dce.echo_ending = None
+
         self.dce.send_format = self._nvram.send_format
         self.dce.dialect = replace(self.dce.dialect, cme=CmeLevel(self._nvram.error_level))
 

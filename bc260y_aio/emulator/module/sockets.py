@@ -102,6 +102,13 @@ class ModuleSocket:
 
     # Called by the module
 
+    def open_after(self, delay: float, code: ErrorCode) -> None:
+        """Begin to open after some seconds: no outcome comes so soon behind the OK."""
+        if delay:
+            self._timer = asyncio.get_running_loop().call_later(delay, self.open, code)
+        else:
+            self.open(code)
+
     def open(self, code: ErrorCode = ErrorCode.SUCCESS) -> None:
         """Begin to open; the owner gets the outcome.
 

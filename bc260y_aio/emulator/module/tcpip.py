@@ -116,7 +116,7 @@ class TcpIp:
         socket = ModuleSocket(command, self, self._link, self._options, self._faults)
         self.sockets[command.connect_id] = socket
         self._writer.answer(Success())
-        socket.open(code)
+        socket.open_after(self._options.completion_delay, code)
 
     def _obstacle(self, command: OpenSocket) -> ErrorCode:
         """Return the error in which opening ends, or SUCCESS."""

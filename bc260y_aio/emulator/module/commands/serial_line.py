@@ -40,6 +40,9 @@ def _attention(parts: Parts, command: Attention) -> Sequence[Response]:
 @COMMANDS.handles(SetEcho)
 def _set_echo(parts: Parts, command: SetEcho) -> Sequence[Response]:
     """ATE (3.1)."""
+    if parts.options.kind.keeps_echo:
+        parts.nvram.store(echo=int(command.on))
+
     parts.writer.set_echo(on=command.on)
     return []
 

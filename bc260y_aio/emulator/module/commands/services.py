@@ -16,6 +16,7 @@ _TTL: Final = 52
 
 async def resolve(parts: Parts, command: Resolve) -> None:
     """Report the address of a name: AT+QIDNSGIP (guide 2.2.6)."""
+    await asyncio.sleep(parts.options.completion_delay)
     if not parts.registration.is_registered:
         parts.writer.complete(Resolution(ErrorCode.OPEN_CONTEXT_FAILED))
         return
@@ -34,6 +35,7 @@ async def resolve(parts: Parts, command: Resolve) -> None:
 
 async def ping(parts: Parts, command: Ping) -> None:
     """Send packets to a host and report each: AT+QPING (guide 2.2.8)."""
+    await asyncio.sleep(parts.options.completion_delay)
     if not parts.registration.is_registered:
         parts.writer.complete(PingError(ErrorCode.OPEN_CONTEXT_FAILED))
         return
@@ -62,6 +64,7 @@ async def ping(parts: Parts, command: Ping) -> None:
 async def network_time(parts: Parts, command: QueryNetworkTime) -> None:
     """Report the time of an NTP server: AT+QNTP (guide 2.2.9)."""
     network = parts.network
+    await asyncio.sleep(parts.options.completion_delay)
     if not parts.registration.is_registered:
         parts.writer.complete(NetworkTime(ErrorCode.OPEN_CONTEXT_FAILED))
         return

@@ -12,8 +12,9 @@ import pytest
 
 import bc260y_aio
 from bc260y_aio.routing.destinations import is_local
+from bc260y_aio.routing.socket_relay import SocketRelay
 
-from .servers import PEER, ask, routable, serving
+from .servers import PEER, ask, free, made, routable, serving
 
 pytestmark = pytest.mark.loops("asyncio", "eager", "uvloop")
 
@@ -251,6 +252,57 @@ async def test_the_inner_route_is_asked_first_then_the_one_around_it_then_the_lo
             assert await ask(b) is one
             assert await ask(c) is three
             assert await ask(c, "127.0.0.1") is None
+
+
+async def test_the_inner_of_two_routes_of_the_loop_is_asked_first() -> None:
+    async with routable() as one, routable() as two, serving() as a, serving() as b:
+        with one.route(scope="loop"):
+            with two.route(scope="loop", match=lambda _, port: port == a):
+                assert await ask(a) is two
+                assert await ask(b) is one
+
+            assert await ask(a) is one
+
+
+async def test_a_callback_goes_by_the_rules_of_its_time_not_by_the_call_that_opened_its_connection() -> None:
+    loop = asyncio.get_running_loop()
+    taken: list[int] = []
+
+    class Keep(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self.context = contextvars.copy_context()
+
+    async def connect(port: int) -> bool:
+        with made() as sock:
+            await loop.sock_connect(sock, ("127.0.0.1", port))
+            return SocketRelay.behind(sock, loop) is not None
+
+    async with routable() as modem, serving() as port:
+        with modem.route(match=lambda _, port: port in taken):
+            transport, protocol = await loop.create_connection(Keep, "127.0.0.1", port)
+            assert not await loop.create_task(connect(port), context=protocol.context)
+            taken.append(port)
+            assert await loop.create_task(connect(port), context=protocol.context)
+            transport.close()
+            await free(modem)
+
+
+async def test_a_callback_that_runs_after_its_block_is_on_the_hosts_network() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving() as port:
+        later: asyncio.Future[asyncio.Task[Any]] = loop.create_future()
+
+        def call() -> None:
+            later.set_result(loop.create_task(ask(port, "127.0.0.1")))
+
+        with modem.route(match=lambda *_: True):
+            inside = contextvars.copy_context()
+            loop.call_soon(call, context=inside)
+            assert await (await later) is modem
+            later = loop.create_future()
+
+        loop.call_soon(call, context=inside)
+        assert await (await later) is None
 
 
 async def test_a_block_may_end_in_another_context_than_it_began() -> None:

@@ -7,6 +7,7 @@ are answered here.
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -29,10 +30,12 @@ _READ_SIZE: Final = 16 * 1024
 _BUFFER_SIZE: Final = 8 * 1024
 # How often to look whether the programs still have their sockets, in seconds.
 _INTERVAL: Final = 0.25
+_FIRST_PAUSE: Final = 0.01
 # A peer without a datagram either way for so long is forgotten, in seconds.
 _IDLE: Final = 300.0
 
 _DNS: Final = (NAME_SERVER, 53)
+_TUN: Final = "/dev/net/tun"
 _UDP_TABLE: Final = "/proc/self/net/udp"
 
 # What a shell returns for a command that is not there, and for one that cannot be run.
@@ -44,11 +47,12 @@ Address = tuple[str, int]
 
 def run(control: Control, command: list[str]) -> None:
     """Run a program in namespaces of its own; this process ends with it. It must have one thread."""
-    # Not that of the process with the modem, which may die first.
     try:
         asyncio.run(_Inside(control).run(command))
     except (OSError, RuntimeError, ImportError) as exc:
-        control.send({"failed": str(exc)})
+        # Its library adds a stack trace.
+        text = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        control.send({"failed": text.partition("\n\nStack")[0]})
         os._exit(1)
 
     # Its library's threads do not survive the interpreter's end (mitmproxy_rs 0.11.1 and 0.12.15: a crash).
@@ -89,12 +93,8 @@ class _Inside:
     async def _make_device(self) -> Any:
         from mitmproxy_rs import tun
 
-        try:
-            device = await tun.create_tun_interface(self._serve_stream, self._serve_datagrams)
-        except OSError as exc:
-            what = f"no TUN device can be made: {exc}; this user must be able to write to /dev/net/tun"
-            raise OSError(exc.errno, what) from exc
-
+        _check_device()
+        device = await tun.create_tun_interface(self._serve_stream, self._serve_datagrams)
         name = device.tun_name()
         namespaces.set_address(name, INTERFACE, MASK)
         namespaces.bring_up(name)
@@ -150,12 +150,11 @@ class _Inside:
         orphaned.cancel()
 
     async def _until_flushed(self) -> None:
-        """Wait until what programs wrote that have ended is on its way."""
-        while not self._orphaned.is_set():
-            if all(find(*ends) for ends in self._streams.values()):
-                return
-
-            await asyncio.sleep(_INTERVAL / 5)
+        """Wait until everything that programs wrote before they ended is on its way."""
+        pause = _FIRST_PAUSE
+        while not self._orphaned.is_set() and not all(find(*ends) for ends in self._streams.values()):
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _INTERVAL)
 
     # Streams
 
@@ -311,6 +310,12 @@ async def _download(stream: Any, ours: socket.socket) -> None:
         while data := await loop.sock_recv(ours, _READ_SIZE):
             stream.write(data)
             await stream.drain()
+
+
+def _check_device() -> None:
+    if not os.access(_TUN, os.R_OK | os.W_OK):
+        number = errno.EACCES if os.path.exists(_TUN) else errno.ENOENT
+        raise OSError(number, f"{_TUN}: {os.strerror(number)}; it makes the program's only network")
 
 
 def _pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:

@@ -12,7 +12,7 @@ They keep anyio's contracts: its exceptions, its cancellation, its typed attribu
   peer to acknowledge it, and raises BrokenResourceError if it does not. In a cancelled scope the socket is closed at
   once.
 - ``send_eof`` raises NotImplementedError, as on anyio's own TLS streams: a module cannot close one direction only.
-- anyio must run on asyncio; there is no modem under trio.
+- anyio must run on asyncio; a modem does not run on trio.
 """
 
 from .opening import TCPConnectable, connect_tcp, create_connected_udp_socket, create_udp_socket

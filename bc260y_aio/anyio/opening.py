@@ -100,11 +100,11 @@ async def connect_tcp(
         local_port: the local port; any by default.
         tls: do a TLS handshake, and return anyio's TLS stream; also done where a context or a TLS host name is given.
         ssl_context: for TLS; a default one otherwise.
-        tls_standard_compatible: end TLS as the standard wants it, which takes a round trip; HTTP needs False.
+        tls_standard_compatible: end TLS as the standard requires, which takes a round trip; HTTP needs False.
         tls_hostname: the name that the certificate must bear; the remote host by default.
 
     Raises:
-        anyio.ConnectionFailed: the connection could not be made; its cause tells why.
+        anyio.ConnectionFailed: the connection could not be made; its cause is the reason.
         socket.gaierror: the name could not be resolved.
         ssl.SSLError: the TLS handshake failed.
         ValueError: an argument is out of range.
@@ -157,7 +157,7 @@ class TCPConnectable(ByteStreamConnectable):
         """Connect.
 
         Raises:
-            anyio.ConnectionFailed: the connection could not be made; its cause tells why.
+            anyio.ConnectionFailed: the connection could not be made; its cause is the reason.
         """
         try:
             return await connect_tcp(self.host, self.port, modem=self.modem)
@@ -201,7 +201,7 @@ async def create_udp_socket(
 ) -> ModemUDPSocket:
     """Open a UDP socket for many peers, as :func:`anyio.create_udp_socket` does.
 
-    Unlike a kernel socket, it hears from peers that it has sent to, and from nobody else; each takes a connectID, and
+    Unlike a kernel socket, it receives from peers that it has sent to only; each takes a connectID, and
     the one that has been quiet longest gives its up: see :class:`bc260y_aio.UnconnectedDatagramTransport`.
 
     Args:

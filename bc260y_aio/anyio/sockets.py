@@ -14,7 +14,7 @@ E = TypeVar("E", StreamEnd, DatagramEnd)
 
 
 class ModemAttribute(anyio.TypedAttributeSet):
-    """What a stream tells about the module's socket under it, through TLS too."""
+    """Typed attributes of the module's socket under a stream, through TLS too."""
 
     #: the asyncio transport, for what anyio has no word for: ``stream.extra(ModemAttribute.transport).wait_acked(60)``
     transport: Any = anyio.typed_attribute()
@@ -42,7 +42,7 @@ class _ModemSocket(Generic[E]):
         Raises:
             anyio.BrokenResourceError: not everything was sent and acknowledged in time.
         """
-        tells = not self._is_closed and not self._end.lost.is_set()
+        reports = not self._is_closed and not self._end.lost.is_set()
         self._is_closed = True
         self._end.close()
         try:
@@ -52,7 +52,7 @@ class _ModemSocket(Generic[E]):
             self._end.abort()
             raise
 
-        if tells and self._end.error is not None:
+        if reports and self._end.error is not None:
             raise anyio.BrokenResourceError from self._end.error
 
     @contextmanager
@@ -110,7 +110,7 @@ class ModemSocketStream(_ModemSocket[StreamEnd], SocketStream):
         Raises:
             anyio.EndOfStream: the peer has closed.
             anyio.ClosedResourceError: the stream is closed.
-            anyio.BrokenResourceError: the connection was lost; its cause tells how.
+            anyio.BrokenResourceError: the connection was lost; its cause is the reason.
             anyio.BusyResourceError: another task is receiving.
             ValueError: ``max_bytes`` is less than 1.
         """
@@ -134,7 +134,7 @@ class ModemSocketStream(_ModemSocket[StreamEnd], SocketStream):
 
         Raises:
             anyio.ClosedResourceError: the stream is closed.
-            anyio.BrokenResourceError: the connection was lost; its cause tells how.
+            anyio.BrokenResourceError: the connection was lost; its cause is the reason.
             anyio.BusyResourceError: another task is sending.
             ValueError: the modem sends text only, and this is not text.
         """
@@ -159,7 +159,7 @@ class ModemConnectedUDPSocket(_ModemSocket[DatagramEnd], ConnectedUDPSocket):
 
         Raises:
             anyio.ClosedResourceError: the socket is closed.
-            anyio.BrokenResourceError: it was lost; its cause tells how.
+            anyio.BrokenResourceError: it was lost; its cause is the reason.
             anyio.BusyResourceError: another task is receiving.
         """
         return (await _receive_datagram(self))[0]
@@ -170,7 +170,7 @@ class ModemConnectedUDPSocket(_ModemSocket[DatagramEnd], ConnectedUDPSocket):
         Raises:
             OSError: this one could not be sent; the socket stays good. EMSGSIZE when it is too long.
             anyio.ClosedResourceError: the socket is closed.
-            anyio.BrokenResourceError: it was lost; its cause tells how.
+            anyio.BrokenResourceError: it was lost; its cause is the reason.
             anyio.BusyResourceError: another task is sending.
         """
         with self._guarded(self._send_guard):

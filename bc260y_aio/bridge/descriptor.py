@@ -8,7 +8,7 @@ import socket
 from typing import Any, Final, Self
 
 # What the kernel may hold in each socket of a pair, in bytes; Linux doubles it. It is data that a program has written
-# and the module has not heard of, so it is kept small.
+# and the module has not received, so it is kept small.
 _BUFFER_SIZE: Final = 8 * 1024
 # What the kernel may hold of what the module has received, in bytes: a module cannot be held back, so a program that is
 # slow for a moment must not cost the connection.
@@ -17,7 +17,7 @@ _LOOPBACK: Final = "127.0.0.1"
 
 
 class DescriptorOwner:
-    """Whoever has a program's end of a pair, in whatever object: it is known by its descriptor."""
+    """The owner of a program's end of a pair, identified by its descriptor, whatever object holds that."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Begin with the socket that was made for it."""
@@ -29,7 +29,7 @@ class DescriptorOwner:
         self._descriptor = sock.fileno()
 
     def is_open(self) -> bool:
-        """Tell whether the program has not closed it."""
+        """Return whether the program has not closed it."""
         return _identity(self._descriptor) == self._identity
 
     def end(self) -> None:
@@ -50,7 +50,7 @@ def _identity(descriptor: int) -> tuple[int, int] | None:
 
 
 class BridgedSocket(socket.socket):
-    """A socket of this machine that tells the names of the module's socket behind it.
+    """A socket of this machine that reports the addresses of the module's socket behind it.
 
     It is a real TCP socket on the loopback interface: options, timeouts, ``select``, ``dup``, TLS and other languages'
     libraries have nothing to get used to. What is made of its descriptor without it, such as TLS, sees loopback names.
@@ -59,14 +59,14 @@ class BridgedSocket(socket.socket):
     _names: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
 
     owner: DescriptorOwner | None = None
-    """Who has the descriptor, where somebody wants to know."""
+    """The owner of the descriptor, if it is watched."""
 
     def name(self, sockname: tuple[Any, ...], peername: tuple[Any, ...]) -> None:
-        """Set the names to tell."""
+        """Set the addresses to report."""
         self._names = sockname, peername
 
     def getsockname(self) -> Any:
-        """Return the module's local address; the host in it is a fiction, for the module tells none."""
+        """Return the module's local address; its host is always 0.0.0.0, for the module reports none."""
         real = super().getsockname()
         return real if self._names is None else self._names[0]
 
@@ -89,8 +89,8 @@ class BridgedSocket(socket.socket):
 class BridgedDatagramSocket(BridgedSocket):
     """A socket of this machine with the datagrams of a module's socket, connected to its one peer.
 
-    It keeps the bounds of datagrams, holds the sender back, and is a UDP socket in what it tells about itself. Its
-    descriptor is one of an AF_UNIX pair.
+    It keeps the bounds of datagrams, holds the sender back, and reports itself as a UDP socket. Its descriptor is one
+    of an AF_UNIX pair.
     """
 
     @property
@@ -163,11 +163,11 @@ class BridgedDatagramSocket(BridgedSocket):
         return size
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
-        """Receive a datagram, as :meth:`recv` does, and tell whom it is from."""
+        """Receive a datagram, as :meth:`recv` does, and return its sender too."""
         return self.recv(bufsize, flags), self._peer
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-        """Receive a datagram, as :meth:`recv_into` does, and tell whom it is from."""
+        """Receive a datagram, as :meth:`recv_into` does, and return its sender too."""
         return self.recv_into(buffer, nbytes, flags), self._peer
 
     @property
@@ -176,8 +176,8 @@ class BridgedDatagramSocket(BridgedSocket):
 
     @staticmethod
     def _check(has_come: int | bool) -> None:
-        # The relay passes no empty datagram on. A UDP socket knows no end of input, and a loop that receives would go
-        # round for ever.
+        # The relay passes no empty datagram on. A UDP socket has no end of input, and a receiving loop would never
+        # end.
         if not has_come:
             raise ConnectionResetError(errno.ECONNRESET, "the module's socket is closed")
 
@@ -186,7 +186,7 @@ def stream_pair() -> tuple[socket.socket, BridgedSocket]:
     """Return our end and a program's end of a TCP connection on the loopback interface.
 
     Why not ``socketpair()``: programs set TCP options on what they get, and TLS and event loops go by the descriptor
-    alone; and only TCP has a reset, to tell a broken connection from one that ended.
+    alone; and only TCP has a reset, which distinguishes a broken connection from an ended one.
 
     Raises:
         OSError: there are no more descriptors, or there is no loopback interface.
@@ -216,7 +216,7 @@ def stream_pair() -> tuple[socket.socket, BridgedSocket]:
 
 
 def _accept(listener: socket.socket, address: Any) -> socket.socket:
-    """Accept the connection from an address; whoever else on this machine has found the port is shown out."""
+    """Accept the connection from an address; connections of other programs of this machine are closed."""
     while True:
         ours, peer = listener.accept()
         if peer == address:
@@ -226,7 +226,7 @@ def _accept(listener: socket.socket, address: Any) -> socket.socket:
 
 
 def packet_pair() -> tuple[socket.socket, BridgedDatagramSocket]:
-    """Return our end and a program's end of a pair that keeps the bounds of packets, and tells when one end closes.
+    """Return our end and a program's end of a pair that keeps the bounds of packets, and reports when one end closes.
 
     Raises:
         OSError: there are no more descriptors; or the system has no such pairs, as macOS has none.
@@ -239,7 +239,7 @@ def packet_pair() -> tuple[socket.socket, BridgedDatagramSocket]:
 
 
 def has_hung_up(sock: socket.socket) -> bool:
-    """Tell whether the other end of a pair is closed, rather than silent."""
+    """Return whether the other end of a pair is closed, rather than silent."""
     poll = select.poll()
     poll.register(sock, 0)
     return bool(poll.poll(0))

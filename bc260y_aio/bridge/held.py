@@ -1,7 +1,7 @@
 """Whether a program still has the other end of a TCP connection on this machine.
 
 A program that has closed its socket and one that has only ended its sending look the same on the wire: a FIN. The table
-of Linux tells them apart: a socket that no process has any more is listed without an inode (proc(5), /proc/net/tcp).
+of Linux distinguishes them: a socket that no process has any more is listed without an inode (proc(5), /proc/net/tcp).
 """
 
 import ipaddress
@@ -20,7 +20,7 @@ _INODE: Final = 9
 
 
 def is_held(sock: socket.socket) -> bool | None:
-    """Tell whether a process still has the other end of a socket; None where that cannot be known.
+    """Return whether a process still has the other end of a socket; None where that cannot be known.
 
     Args:
         sock: one end of a TCP connection. Its other end may be on another machine, and then nothing is known.
@@ -34,7 +34,7 @@ def is_held(sock: socket.socket) -> bool | None:
 
 
 def find(end: tuple[Any, ...], other: tuple[Any, ...]) -> bool | None:
-    """Tell whether a process has a TCP connection's end of these addresses; None where that cannot be known.
+    """Return whether a process has a TCP connection's end of these addresses; None where that cannot be known.
 
     Args:
         end: the address and port of the end in question.

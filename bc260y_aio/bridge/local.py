@@ -15,7 +15,7 @@ from .held import is_held
 _READ_SIZE: Final = 16 * 1024
 # What may wait for a program that does not read, in bytes, before the module's transport is paused.
 _MOST_WAITING: Final = 4 * 1024 * 1024
-# How long a program that has been told of the end may take to close its socket, in seconds.
+# How long a program that has received the end may take to close its socket, in seconds.
 _PATIENCE: Final = 1.0
 # SO_LINGER for no time: closing resets the connection.
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
@@ -26,8 +26,8 @@ class LocalStream:
 
     Attributes:
         is_gone: whether the program has closed its socket, and reads nothing any more.
-        is_held: tells, when the program has ended its sending, whether it still has its socket, and so may read; None
-            where that cannot be known. It looks into the system's table by default.
+        is_held: returns, when the program has ended its sending, whether it still has its socket, and so may read; None
+            where that cannot be known. It reads the system's table by default.
     """
 
     is_held: Callable[[], bool | None]
@@ -85,7 +85,7 @@ class LocalStream:
         return held
 
     def unread(self, data: bytes) -> None:
-        """Give back what was received last, or the rest of it."""
+        """Put back data that was received last, or the rest of it."""
         self._unread = data + self._unread
 
     def look_ahead(self) -> asyncio.Task[bytes]:
@@ -138,7 +138,7 @@ class LocalStream:
             self._sock.shutdown(socket.SHUT_WR)
 
     async def finish(self) -> None:
-        """End, and close when the program has closed or taken its time about it; what it writes is thrown away."""
+        """End, and close when the program has closed, or after a second; data that it still writes is discarded."""
         await self.flushed()
         self.end()
         try:
@@ -151,7 +151,7 @@ class LocalStream:
             self.close()
 
     def reset(self) -> None:
-        """Close, and let the program see that its connection is broken."""
+        """Close, so that the program gets ECONNRESET."""
         with contextlib.suppress(OSError):
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
 
@@ -164,7 +164,7 @@ class LocalStream:
         self._close_after(tasks)
 
     def _close_after(self, tasks: list[asyncio.Task[Any]]) -> None:
-        """Close the socket when nobody waits for it any more."""
+        """Close the socket when no task waits for it any more."""
         if not tasks:
             self._sock.close()
             return

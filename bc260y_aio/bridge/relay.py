@@ -33,7 +33,7 @@ class Remote(Protocol):
     transport: Any
 
     async def receive(self) -> bytes:
-        """Return what came, ``b""`` at the end; raise OSError when the connection is lost."""
+        """Return received data, ``b""`` at the end; raise OSError when the connection is lost."""
 
     async def send(self, data: bytes) -> None:
         """Send bytes, waiting while too many of them wait; raise OSError when they cannot be sent."""
@@ -44,7 +44,7 @@ class Remote(Protocol):
         ...
 
     def close(self) -> None:
-        """Send what waits, and close."""
+        """Send waiting data, and close."""
 
     def abort(self) -> None:
         """Close at once."""
@@ -92,7 +92,7 @@ async def relay(local: LocalStream, remote: Remote, *, linger: float | None = No
     """Pass everything on, both ways, until either side ends; then close both.
 
     When a program closes its socket, everything it wrote is sent, and then the module's connection is closed. When it
-    ends its sending only, nothing is told to the peer, for a module cannot; what the peer sends is passed on until it
+    ends its sending only, the peer is not notified, for a module cannot; data of the peer is passed on until it
     closes. When the peer closes, the program receives everything, and then the end. When the connection is lost, and
     when this is cancelled, the program sees a reset.
 
@@ -188,7 +188,7 @@ async def _linger(local: LocalStream, remote: Remote, download: asyncio.Task[Non
 
 
 async def _acked(remote: Remote) -> None:
-    # Whatever comes of it is seen when the connection is closed.
+    # An error is reported when the connection is closed.
     with contextlib.suppress(OSError):
         await remote.transport.wait_acked(_ACK_TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""The SOCKS5 front: connections of the module for any program that can use a proxy."""
+"""The SOCKS5 server: connections of the module for any program that can use a proxy."""
 
 import asyncio
 import errno
@@ -45,11 +45,11 @@ class SocksServer:
             ...  # curl --socks5-hostname 127.0.0.1:1080 http://example.com/
 
     It connects by TCP, and passes UDP datagrams on: to names, which the module resolves, and to IPv4 and IPv6
-    addresses, which the module's network may refuse. It asks nobody who they are: whoever reaches its port uses the
-    module.
+    addresses, which the module's network may refuse. It has no authentication: every program that
+    reaches its port can use the module.
 
     Unlike a proxy on a kernel's sockets, it cannot close one direction of a connection only. When a client has ended
-    its sending and may still read, the peer is not told at once: what it sends is passed on until it closes, or has
+    its sending and may still read, the peer is not notified: its data is passed on until it closes, or has
     acknowledged everything and been silent for ``linger`` seconds. Then the connection is closed, and its connectID is
     free for another client. Whether a client on this machine has closed its socket is known on Linux only.
 
@@ -71,13 +71,14 @@ class SocksServer:
 
         Args:
             modem: what opens connections.
-            host: the address to listen on, in digits, or ``"localhost"``. Who can reach it can use the module.
+            host: the address to listen on, in digits, or ``"localhost"``. Every program that reaches it can use the
+                module.
             port: the port to listen on; 0 for any that is free.
-            handshake_timeout: how long a client may take to say what it wants, in seconds.
+            handshake_timeout: how long a client may take for its request, in seconds.
             linger: for how long a peer must have been silent before the connection of a client that has ended its
                 sending, and may still read, is closed, in seconds.
-            max_clients: how many clients there may be at once; further ones are turned away. Those for whom there is no
-                connectID wait for one, for as long as the modem lets them.
+            max_clients: how many clients there may be at once; further ones are refused. Clients without a
+                connectID wait for one, as long as the modem allows.
 
         Raises:
             ValueError: the host is a name, or a number is out of range.
@@ -128,7 +129,9 @@ class SocksServer:
             raise RuntimeError(f"{self!r} listens already")
 
         if not self._address.is_loopback:
-            logger.warning("the SOCKS front listens on %s: who can reach that can use the module", self._address)
+            logger.warning(
+                "the SOCKS server listens on %s: every program that reaches it can use the module", self._address
+            )
 
         family = socket.AF_INET if self._address.version == 4 else socket.AF_INET6
         self._listener = socket.create_server((str(self._address), self._port), family=family, backlog=_BACKLOG)
@@ -136,7 +139,7 @@ class SocksServer:
         self._resume()
 
     async def close(self) -> None:
-        """Stop listening, and break off the connections that there are. Closing twice is harmless."""
+        """Stop listening, and reset open connections. Closing twice is harmless."""
         listener, self._listener = self._listener, None
         if listener is not None:
             self._pause(listener)
@@ -167,7 +170,7 @@ class SocksServer:
             return
 
         if len(self._clients) >= self._max_clients:
-            logger.warning("%r: a client was turned away: there are %d", self, self._max_clients)
+            logger.warning("%r: a client was refused: there are %d", self, self._max_clients)
             client.close()
             return
 
@@ -189,7 +192,7 @@ class SocksServer:
             client.close()
 
     async def _negotiate(self, client: LocalStream, number: int) -> Connect | Associate | None:
-        """Return what a client asks for, or None if it does not come to that."""
+        """Return the request of a client; None if it sends none that can be served."""
         negotiation = Negotiation()
         try:
             async with asyncio.timeout(self._handshake_timeout):
@@ -211,11 +214,11 @@ class SocksServer:
 
                             negotiation.receive_data(data)
         except TimeoutError:
-            logger.info("SOCKS client %d did not say what it wants in time", number)
+            logger.info("SOCKS client %d sent no request in time", number)
             return None
 
     async def _connect(self, client: LocalStream, request: Connect, number: int) -> StreamEnd | None:
-        """Connect a client to what it asks for, and tell it; return None if that fails or the client goes."""
+        """Connect a client, and reply; return None if that fails or the client has closed."""
         end = StreamEnd(HIGH_WATER)
         try:
             if await while_connected(client, self._opener.create_connection(lambda: end, request.host, request.port)):
@@ -240,7 +243,7 @@ class SocksServer:
             async with Association(self._opener, client.sockname[0], client.peername[0], request.port) as association:
                 await client.send(reply(Code.SUCCEEDED, association.address))
                 while await client.receive():
-                    # Nothing is said there, but its end.
+                    # The client only closes it.
                     continue
         except OSError as exc:
             logger.info("SOCKS client %d gets no UDP association: %s", number, exc)
@@ -249,7 +252,7 @@ class SocksServer:
 
 
 def reply_code(exc: Exception) -> Code:
-    """Return what to answer a client whose connection failed."""
+    """Return the reply to a client whose connection failed."""
     match exc:
         case NoFreeConnectID():
             return Code.GENERAL_FAILURE

@@ -1,6 +1,6 @@
-"""The words of SOCKS5 (RFC 1928), as a function of bytes: what a client says, and what it is answered.
+"""The messages of SOCKS5 (RFC 1928), parsed and written without I/O.
 
-A client greets, naming the ways in which it may prove who it is, and is told that none is needed. Then it asks for one
+A client greets with its methods of authentication, and the server selects none. Then the client asks for one
 thing: a connection to a name or an address, or the passing on of datagrams. What follows that request is no longer
 SOCKS.
 """
@@ -22,7 +22,7 @@ _COMMANDS: Final = {2: "BIND"}
 _IPV4: Final = 1
 _NAME: Final = 3
 _IPV6: Final = 4
-# How long an address of a kind is, in bytes; a name's first byte tells.
+# How long an address of a type is, in bytes; a name's first byte is its length.
 _SIZES: Final = {_IPV4: 4, _IPV6: 16}
 # Version, how many methods.
 _GREETING_HEAD: Final = 2
@@ -59,10 +59,10 @@ class NeedData(enum.Enum):
     """The type of :data:`NEED_DATA`."""
 
     NEED_DATA = enum.auto()
-    """The client has not said enough yet."""
+    """More bytes of the client are needed."""
 
 
-#: What :meth:`Negotiation.next_event` returns when the client has not said enough yet.
+#: What :meth:`Negotiation.next_event` returns when more bytes are needed.
 NEED_DATA: Final = NeedData.NEED_DATA
 
 
@@ -89,7 +89,7 @@ class Associate:
     """The client asks for datagrams to be passed on: answer with :func:`reply` and the address that it sends them to.
 
     Attributes:
-        port: the port that it will send them from; 0 if it does not say.
+        port: the port that it will send them from; 0 if it names none.
     """
 
     port: int
@@ -140,10 +140,10 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The client asks for what cannot be: answer so, and close.
+    """The client asks for something that is not supported: send the answer, and close.
 
     Attributes:
-        answer: what to say; empty for what does not speak SOCKS at all.
+        answer: the bytes to send; empty for a client that does not speak SOCKS.
         reason: why, for a person.
     """
 
@@ -158,8 +158,8 @@ Step: TypeAlias = Event | Literal[NeedData.NEED_DATA]
 class Negotiation:
     """The server's side of one client's SOCKS, from the greeting to the request.
 
-    Feed it with :meth:`receive_data`, and take events with :meth:`next_event` until that says NEED_DATA. It raises
-    nothing, whatever it is fed. It holds what it was fed last, and at most 517 bytes besides. A Connect, an Associate
+    Feed it with :meth:`receive_data`, and take events with :meth:`next_event` until that returns NEED_DATA. It raises
+    nothing, whatever the bytes are. It holds the bytes fed last, and at most 517 bytes besides. A Connect, an Associate
     or a Refusal is the last event, and is returned again after that.
     """
 
@@ -178,7 +178,7 @@ class Negotiation:
         self._buffer += data
 
     def next_event(self) -> Step:
-        """Return what the client says next, or NEED_DATA."""
+        """Return the next event, or NEED_DATA."""
         if self._last is not None:
             return self._last
 
@@ -242,7 +242,7 @@ class Negotiation:
         return Connect(host, port) if host else Refusal(reply(Code.GENERAL_FAILURE), f"it names the host {address!r}")
 
     def _address_size(self) -> int | None:
-        """Return how long the address is, with what tells its length; None if that cannot be known."""
+        """Return how long the address is, with its length byte; None for an unknown type."""
         kind, length = self._buffer[_REQUEST_HEAD - 1], self._buffer[_REQUEST_HEAD : _REQUEST_HEAD + 1]
         return 1 + sum(length) if kind == _NAME else _SIZES.get(kind)
 

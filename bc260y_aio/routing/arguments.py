@@ -19,23 +19,23 @@ _KNOWN: Final = {
 
 
 def is_modems_transport(transport: Any) -> bool:
-    """Tell whether a transport is the module's, or a TLS transport above it."""
+    """Return whether a transport is the module's, or a TLS transport above it."""
     is_transport = isinstance(transport, asyncio.BaseTransport)
     return is_transport and isinstance(transport.get_extra_info("modem_transport"), ModemTransport)
 
 
 def is_name(host: Any) -> bool:
-    """Tell whether a host is a name rather than an address."""
+    """Return whether a host is a name rather than an address."""
     return isinstance(host, str | bytes | bytearray) and literal(host_text(host)) is None
 
 
 def is_pair(address: Any) -> bool:
-    """Tell whether an address is a pair, as asyncio wants it."""
+    """Return whether an address is a pair, as asyncio requires."""
     return isinstance(address, tuple) and len(address) == 2
 
 
 def suits_a_connected_socket(kwds: dict[str, Any]) -> bool:
-    """Tell whether asyncio would make a transport with these arguments, or raise something."""
+    """Return whether asyncio would make a transport with these arguments, or raise something."""
     if not kwds.keys() <= _KNOWN | _ABOUT_TLS:
         return False
 

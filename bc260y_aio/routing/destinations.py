@@ -13,7 +13,7 @@ def host_text(host: str | bytes | bytearray) -> str:
 
 
 def port_number(port: Any) -> int:
-    """Return a port as a number; 0 where there is none, or a service that nobody knows."""
+    """Return a port as a number; 0 for None and for an unknown service."""
     if isinstance(port, bytes):
         port = port.decode("ascii", "backslashreplace")
 
@@ -45,7 +45,7 @@ def literal(host: str) -> Literal | None:
 
 
 def is_local(host: str) -> bool:
-    """Tell whether a host is this machine: 127.0.0.0/8, ::1, localhost, and the address that stands for any."""
+    """Return whether a host is this machine: 127.0.0.0/8, ::1, localhost, and the wildcard addresses."""
     name = host.rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True

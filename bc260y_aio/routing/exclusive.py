@@ -13,11 +13,11 @@ from .destinations import host_text
 # What the names of threads begin with that belong to a modem: its serial port may be reached over the host's network.
 MODEM_THREAD_PREFIX: Final = "bc260y["
 
-_REASON: Final = "the host's network is out of bounds while a route is exclusive"
+_REASON: Final = "the host's network is not allowed while a route is exclusive"
 
 
 def is_modem_thread() -> bool:
-    """Tell whether the code that runs is in a thread of a modem."""
+    """Return whether the code that runs is in a thread of a modem."""
     return threading.current_thread().name.startswith(MODEM_THREAD_PREFIX)
 
 
@@ -27,10 +27,10 @@ def refusal(what: str) -> OSError:
 
 
 class ExclusivePolicy:
-    """Refuses whatever goes to another machine, in loops with an exclusive route and in threads without a loop."""
+    """Refuses calls that go to another machine, in loops with an exclusive route and in threads without a loop."""
 
     def __init__(self, is_exclusive: Callable[[asyncio.AbstractEventLoop], bool]) -> None:
-        """Take what tells whether a loop has an exclusive route."""
+        """Take a function that returns whether a loop has an exclusive route."""
         self._is_exclusive = is_exclusive
         self._count = 0
 
@@ -49,7 +49,7 @@ class ExclusivePolicy:
     # What the socket module's calls ask
 
     def applies(self) -> bool:
-        """Tell whether the code that runs is on a loop with an exclusive route, or in a thread without a loop."""
+        """Return whether the code that runs is on a loop with an exclusive route, or in a thread without a loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

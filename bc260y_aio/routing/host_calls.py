@@ -17,7 +17,7 @@ class HostCall:
         self._destinations = set(map(comparable, destinations))
 
     def covers(self, destination: Any) -> bool:
-        """Tell whether a destination belongs to the call, while that lasts."""
+        """Return whether a destination belongs to the call, while that lasts."""
         return self.is_open and comparable(destination) in self._destinations
 
     def extend(self, addresses: list[str], port: Any) -> None:

@@ -10,20 +10,20 @@ from .destinations import Literal, host_text, is_local, literal
 
 HOSTS_FILE: Final = "/etc/hosts"
 
-# What localhost is where the hosts file does not tell (RFC 6761, section 6.3).
+# The addresses of localhost if the hosts file has none (RFC 6761, section 6.3).
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 
 Row = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 
 def is_own_name(host: str) -> bool:
-    """Tell whether a name is this machine's: localhost, a name under it, or its host name."""
+    """Return whether a name is this machine's: localhost, a name under it, or its host name."""
     name = host.rstrip(".").lower()
     return (is_local(name) and literal(name) is None) or name == socket.gethostname().lower()
 
 
 def is_elsewhere(host: Any) -> bool:
-    """Tell whether a host, a name or an address, is another machine."""
+    """Return whether a host, a name or an address, is another machine."""
     if not isinstance(host, str | bytes | bytearray) or not host:
         return False
 

@@ -2,7 +2,7 @@
 
 The methods of :class:`RoutedLoop` are installed as attributes of the loop object, where they hide those of its class:
 that works on asyncio's loops and on uvloop's, and is undone without a trace. Whatever is not for a modem goes on to the
-loop's own method, with the arguments exactly as they came, so that its own errors are raised for what makes no sense.
+loop's own method, with its arguments unchanged, so that invalid ones raise the loop's own errors.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ _exclusive: Final = ExclusivePolicy(lambda loop: (routed := RoutedLoop.of(loop))
 
 
 class RoutedLoop:
-    """The methods that stand in for those of one loop while a route is on."""
+    """The methods that replace those of one loop while a route is on."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -58,7 +58,7 @@ class RoutedLoop:
 
     @staticmethod
     def of(loop: asyncio.AbstractEventLoop) -> "RoutedLoop | None":
-        """Return what stands in for a loop's methods, if a route is on there."""
+        """Return the RoutedLoop of a loop; None if no route is on there."""
         routed: RoutedLoop | None = vars(loop).get(_PLACE)
         return routed
 
@@ -66,7 +66,7 @@ class RoutedLoop:
 
     @classmethod
     def add(cls, rule: Rule, loop: asyncio.AbstractEventLoop, *, everywhere: bool) -> None:
-        """Put a rule into force on a loop, for the code around which it stands or for all."""
+        """Put a rule into force on a loop, for the code of its block or for all code."""
         routed = cls.of(loop)
         if routed is None:
             routed = cls(loop)
@@ -122,7 +122,7 @@ class RoutedLoop:
 
     @property
     def is_exclusive(self) -> bool:
-        """Whether the host's network is out of bounds on this loop."""
+        """Whether the host's network is not allowed on this loop."""
         return any(rule.is_exclusive for rule in self._rules)
 
     def _check_allowed(self, host: Any, port: Any) -> None:

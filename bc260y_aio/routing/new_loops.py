@@ -1,4 +1,4 @@
-"""Routes for event loops that do not exist yet: whoever makes them, they are born with a route."""
+"""Routes for event loops that are created later, by any code."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ def route_new_loops(
     It holds for asyncio's loops, for uvloop's if that is installed, and for what derives from either.
 
     Args:
-        router_of: returns, for a new loop, what its connections go over.
-        match: tells, of a host and a port, whether they are for that; see :meth:`bc260y_aio.Modem.route`.
+        router_of: returns, for a new loop, the router of its connections.
+        match: returns whether a host and a port are routed; see :meth:`bc260y_aio.Modem.route`.
         exclusive: refuse what would go over the host's network.
         on_close: is called with a loop that is about to be closed; coroutines can still be run on it.
 
     Returns:
-        What ends it, for loops to come.
+        A function that ends it, for loops that are created after that.
     """
 
     def add_route(loop: Any) -> None:

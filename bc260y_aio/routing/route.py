@@ -17,11 +17,11 @@ class Route:
     def __init__(
         self, router: Router, match: Match | None = None, scope: Scope = "context", *, exclusive: bool = False
     ) -> None:
-        """Describe a route; it begins with the block.
+        """Create a route; it is in force inside its block.
 
         Args:
             router: the modem.
-            match: tells, of a host and a port, whether they are for the modem.
+            match: returns whether a host and a port are for the modem.
             scope: ``"context"`` or ``"loop"``.
             exclusive: refuse what would go over the host's network.
 

@@ -14,7 +14,7 @@ Match: TypeAlias = Callable[[str, int], bool]
 # Local addresses that leave the choice to the system.
 ANY: Final = ("", "0.0.0.0", "::")
 
-# How many addresses a rule knows the names of.
+# The number of addresses whose names a rule keeps.
 _KNOWN_NAMES: Final = 256
 
 
@@ -50,7 +50,7 @@ class Rule:
 
     Attributes:
         router: the modem.
-        is_exclusive: whether the host's network is out of bounds while it is in force.
+        is_exclusive: whether the host's network is not allowed while it is in force.
         is_on: whether it is in force.
         loop: the loop on which it is.
     """
@@ -65,14 +65,14 @@ class Rule:
         self._names: OrderedDict[str, str] = OrderedDict()
 
     def takes(self, host: str, port: int) -> bool:
-        """Tell whether a destination goes over the modem."""
+        """Return whether a destination goes over the modem."""
         if self._match is None:
             return not is_local(host)
 
         return bool(self._match(self._names.get(host, host), port))
 
     def takes_unconnected(self, local_host: str) -> bool:
-        """Tell whether a datagram endpoint does that has no peer yet, only perhaps an address of its own."""
+        """Return whether a datagram endpoint does that has no peer yet, only perhaps an address of its own."""
         if local_host not in ANY and is_local(local_host):
             return False
 

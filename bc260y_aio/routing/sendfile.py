@@ -14,7 +14,7 @@ async def send_file(transport: Any, file: Any, offset: int = 0, count: int | Non
     """Send a file as :meth:`asyncio.loop.sendfile` does, its pieces one after another as the module takes them.
 
     Args:
-        transport: the module's, or a TLS transport above it; its protocol gets to know nothing of this.
+        transport: the module's, or a TLS transport above it; its protocol is not called meanwhile.
         file: a binary file; afterwards its position is behind what was sent.
         offset: where to begin, in bytes.
         count: how much to send, in bytes; all by default.
@@ -70,14 +70,14 @@ def _check(file: Any, offset: int, count: int | None) -> None:
 
 
 class _SendfileProtocol(asyncio.Protocol):
-    """Stands in for a transport's protocol meanwhile, to hear when to stop writing and when to go on."""
+    """Replaces a transport's protocol meanwhile, to receive pause_writing and resume_writing."""
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._protocol = transport.get_protocol()
         self._loop = asyncio.get_running_loop()
         self._was_reading = transport.is_reading()
-        # Both the module's transport and the standard library's TLS transport tell it so.
+        # Both the module's transport and the standard library's TLS transport have this attribute.
         self._was_paused = transport._protocol_paused
         self._waiter: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
@@ -108,7 +108,7 @@ class _SendfileProtocol(asyncio.Protocol):
             self._protocol.resume_writing()
 
         self._transport.set_protocol(self._protocol)
-        # The module's transport tells a new protocol by itself that it must not write.
+        # The module's transport pauses the writing of a new protocol by itself.
         if self._waiter is not None and not isinstance(self._transport, ModemTransport):
             self._protocol.pause_writing()
 
@@ -133,7 +133,7 @@ class _SendfileProtocol(asyncio.Protocol):
         return self._protocol.eof_received()  # type: ignore[no-any-return]
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Stop for good, and pass it on."""
+        """End the sending, and pass the loss on."""
         self._is_lost, self._error = True, exc
         self.resume_writing()
         self._protocol.connection_lost(exc)

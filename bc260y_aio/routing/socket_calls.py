@@ -29,7 +29,7 @@ class Policy(Protocol):
     """What decides about calls that would leave this machine."""
 
     def applies(self) -> bool:
-        """Tell whether it holds for the code that runs."""
+        """Return whether it holds for the code that runs."""
 
     def refusal(self, what: str) -> OSError:
         """Return the error for something that is not carried.

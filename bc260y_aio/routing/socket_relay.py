@@ -29,7 +29,7 @@ Key = tuple[int, int]
 
 
 def _key(sock: socket.socket) -> Key | None:
-    """Return what tells an open socket from all others, in whatever object and under whatever number it is held."""
+    """Return what identifies an open socket, whatever object and descriptor number it has."""
     try:
         status = os.fstat(sock.fileno())
     except (AttributeError, OSError, TypeError, ValueError):
@@ -38,7 +38,7 @@ def _key(sock: socket.socket) -> Key | None:
     return status.st_dev, status.st_ino
 
 
-# The relays that are behind a socket, also those that have come to their end while the client still has the socket.
+# The relays behind sockets, also ended ones whose client still has the socket.
 _relays: Final[dict[Key, "SocketRelay"]] = {}
 
 
@@ -74,7 +74,7 @@ class SocketRelay(asyncio.BaseProtocol):
     # From a client's socket to its owner's and back
 
     def join(self, sock: socket.socket) -> None:
-        """Take the place of whatever a client's socket was connected to.
+        """Connect a client's socket to this relay.
 
         Raises:
             ConnectionResetError: the connection is lost already.
@@ -102,7 +102,7 @@ class SocketRelay(asyncio.BaseProtocol):
         self.transport.resume_reading()
 
     def release(self, sock: socket.socket) -> list[bytes]:
-        """Stop, and return what came and the client has not read; what it wrote has been sent when this returns.
+        """Stop, and return received data that the client has not read; data that it wrote is sent before.
 
         Raises:
             ConnectionResetError: the connection is lost.
@@ -204,7 +204,7 @@ class SocketRelay(asyncio.BaseProtocol):
         self.data_received(data)
 
     def error_received(self, exc: Exception) -> None:
-        """Report what nobody can be told."""
+        """Log an error; a raw socket cannot report it."""
         logger.debug("%r: %s", self.transport, exc)
 
     def _to_client(self) -> None:
@@ -247,7 +247,7 @@ class SocketRelay(asyncio.BaseProtocol):
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Close this end: for the client it is the end of what came, or a reset."""
+        """Close this end: the client gets the end of input, or a reset."""
         self._error = exc
         if exc is not None or not (self._has_ended or self._client_closed):
             self._reset()
@@ -257,7 +257,7 @@ class SocketRelay(asyncio.BaseProtocol):
             self._forget()
 
     def _reset(self) -> None:
-        # A socketpair knows one way to a reset: something that nobody read is in it when this end closes. The client's
+        # A socketpair gives a reset if unread data is in it when this end closes. The client's
         # own end can put it there.
         sock = self._client() if self._client is not None else None
         if sock is None or self._ours is None or _key(sock) != self._key:
@@ -273,7 +273,7 @@ def _pair(kind: int) -> tuple[socket.socket, socket.socket]:
         return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
     try:
-        # Datagrams that keep their bounds, in a pair that tells when one end closes; not on every system.
+        # A pair that keeps the bounds of datagrams and reports when one end closes; not on every system.
         return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     except OSError:
         return socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -348,7 +348,7 @@ def _answer_names_here(folder: Path) -> None:
         replaced.write_text(re.sub(r"(?m)^hosts:.*$", "hosts: files dns", switch.read_text()))
         namespaces.bind_over(str(switch), str(replaced))
 
-    # Daemons of the host that resolve for whoever has a path to their socket.
+    # Daemons of the host that resolve for every program that can reach their socket.
     for path in ("/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve", "/run/avahi-daemon/socket"):
         if os.path.exists(path):
             namespaces.bind_over(path, os.devnull)

@@ -45,7 +45,7 @@ def destroy(local: Address, remote: Address) -> None:
 
 
 def can_destroy() -> bool:
-    """Tell whether the kernel can break a connection here."""
+    """Return whether the kernel can break a connection here."""
     try:
         destroy(("127.0.0.1", 1), ("127.0.0.1", 1))
     except OSError as exc:

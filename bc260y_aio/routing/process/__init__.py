@@ -1,4 +1,4 @@
-"""A whole process over one modem, whatever event loops it makes, and in whatever threads.
+"""A whole process over one modem: all event loops that it makes, in all threads.
 
 The modem belongs to a loop in a thread of its own. Loops that begin and end, that are cancelled to the last task or
 that stand still between two runs do it no harm, and data that a program wrote is sent also after the program's loop has

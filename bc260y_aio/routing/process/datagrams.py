@@ -11,7 +11,7 @@ from ...transports import Buffer, FlowControl, checked_buffer
 
 
 class RelayedDatagramProtocol(asyncio.DatagramProtocol):
-    """The protocol in the modem's thread; it passes on what it hears.
+    """The protocol in the modem's thread; it passes on what it receives.
 
     Attributes:
         transport: the module's transport, which is that thread's.
@@ -27,7 +27,7 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
     # In the modem's thread
 
     def connection_made(self, transport: Any) -> None:
-        """Take the transport, and let what comes wait in it."""
+        """Take the transport, and let received datagrams wait in it."""
         self.transport = transport
         if hasattr(transport, "pause_reading"):
             transport.pause_reading()
@@ -92,7 +92,7 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
 class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
     """A UDP socket of a modem in another thread, as an asyncio datagram transport.
 
-    What is wrong with a datagram, such as its size or its address, is told to ``error_received``.
+    An error of a datagram, such as its size or its address, is reported to ``error_received``.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
         Args:
             data: the bytes.
             addr: the peer.
-            rai: what it tells the network; that of :func:`bc260y_aio.rai` by default.
+            rai: the release assistance indication; that of :func:`bc260y_aio.rai` by default.
 
         Raises:
             TypeError: the data is not bytes-like.
@@ -160,7 +160,7 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
     # Closing
 
     def is_closing(self) -> bool:
-        """Tell whether the transport is closing or closed."""
+        """Return whether the transport is closing or closed."""
         return self._is_closing
 
     def close(self) -> None:
@@ -177,7 +177,7 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
     # From the modem's thread
 
     def pass_on(self, what: str, *args: Any) -> bool:
-        """Have something heard in the program's thread; return whether its loop is still there."""
+        """Call a method in the program's thread; return whether its loop still exists."""
         try:
             self._loop.call_soon_threadsafe(getattr(self, f"_{what}"), *args, context=self._context)
         except RuntimeError:

@@ -10,7 +10,7 @@ Identity = tuple[int, int]
 
 
 def identity(sock: socket.socket) -> Identity | None:
-    """Return what distinguishes an open socket from all others, in whatever object and under whatever number."""
+    """Return what identifies an open socket, whatever object and descriptor number it has."""
     try:
         status = os.fstat(sock.fileno())
     except (OSError, ValueError):

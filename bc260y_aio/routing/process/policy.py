@@ -48,7 +48,7 @@ class ProcessPolicy:
         self.datagrams = ProgramDatagrams(thread)
 
     def applies(self) -> bool:
-        """Tell whether the code that runs is not the modem's own."""
+        """Return whether the code that runs is not in a modem's thread."""
         return not is_modem_thread()
 
     def refusal(self, what: str) -> OSError:
@@ -112,7 +112,7 @@ class ProcessPolicy:
         return host, port
 
 
-# What the replaced methods tell and receive
+# The replaced methods that report addresses
 
 
 def _getpeername(policy: ProcessPolicy, own: Callable[..., Any]) -> Callable[..., Any]:

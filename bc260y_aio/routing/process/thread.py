@@ -70,7 +70,7 @@ Work: TypeAlias = Callable[[ProcessModem], Awaitable[T]]
 class ModemThread:
     """A modem in a thread of its own, which opens it again when it was lost.
 
-    Everything here may be called from any other thread, unless it says otherwise.
+    Everything here may be called from any other thread, except under "In the modem's thread".
 
     Attributes:
         on_stop: functions that are called in the modem's thread when the program ends.
@@ -216,7 +216,7 @@ class ModemThread:
 
         Args:
             work: what to do, in the modem's thread.
-            undo: is called with what came of it where nobody waits any longer, in either thread.
+            undo: is called with the result if the caller has stopped waiting, in either thread.
 
         Raises:
             ModemClosed: as :meth:`submit` does.
@@ -244,7 +244,7 @@ class ModemThread:
         Args:
             work: what to do, in the modem's thread.
             timeout: for how long, in seconds.
-            undo: is called with what came of it where nobody waits any longer, in either thread.
+            undo: is called with the result if the caller has stopped waiting, in either thread.
 
         Raises:
             TimeoutError: it took too long.

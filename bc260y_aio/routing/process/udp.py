@@ -1,9 +1,9 @@
 """UDP sockets of a program's own, connected or not, over a modem in another thread.
 
 The program's socket stays what it is. What it sends to a peer goes to a socket on the loopback interface instead, one
-for each peer, and the modem's thread passes it on; what the peer answers comes from there. So blocking and non-blocking
-calls, ``select`` and event loops work as always, and destinations on this machine too. The methods that tell addresses
-are replaced, and tell the peers'.
+for each peer, and the modem's thread passes it on; the peer's answers arrive from there. So blocking and non-blocking
+calls, ``select`` and event loops work as always, and destinations on this machine too. The methods that return
+addresses are replaced, and return the peers'.
 """
 
 import asyncio

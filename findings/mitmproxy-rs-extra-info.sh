@@ -13,7 +13,6 @@ version=$("$folder/venv/bin/python" -c 'import sys; print("0.11.1" if sys.versio
 "$folder/venv/bin/python" - <<'EOF'
 import asyncio
 import importlib.metadata
-import os
 import sys
 
 from mitmproxy_rs import udp
@@ -42,10 +41,10 @@ async def main():
     transport.close()
     print("mitmproxy_rs", importlib.metadata.version("mitmproxy_rs"), "default None:", outcomes[0])
     print("default 'default':", outcomes[1])
-    sys.stdout.flush()
-    # Its threads may not survive the end of the interpreter.
-    os._exit(0 if outcomes == ["KeyError 'no_such_name'", "'default'"] else 1)
+    server.close()
+    await server.wait_closed()
+    return 0 if outcomes == ["KeyError 'no_such_name'", "'default'"] else 1
 
 
-asyncio.run(main())
+sys.exit(asyncio.run(main()))
 EOF

@@ -5,6 +5,9 @@
 #
 # Exits with 0 as long as that is so, and with 1 when it has changed. See README.md in this folder.
 set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
 "${PYTHON:-python3}" - <<'EOF'
 import socket
 import sys

@@ -38,6 +38,21 @@ def test_every_name_of_the_package_is_listed() -> None:
     assert found - set(bc260y_aio.__all__) == set()
 
 
+def test_each_name_is_loaded_when_it_is_first_used() -> None:
+    program = (
+        "import sys, bc260y_aio; before = [one for one in sys.modules if one.startswith('bc260y_aio.')]; "
+        "bc260y_aio.PortLost; after = [one for one in sys.modules if one.startswith('bc260y_aio.')]; "
+        "print(before, after, bc260y_aio.errors.PortLost is bc260y_aio.PortLost)"
+    )
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout == "[] ['bc260y_aio.errors'] True\n"
+    assert set(bc260y_aio._HOMES) == set(bc260y_aio.__all__) <= set(dir(bc260y_aio))
+    with pytest.raises(AttributeError, match="has no attribute 'Modems'"):
+        getattr(bc260y_aio, "Mod" + "ems")
+
+
 def test_importing_the_package_prints_nothing_and_imports_no_test_tools() -> None:
     program = "import sys, bc260y_aio; print(sorted({'hypothesis', 'pytest', 'uvloop'} & sys.modules.keys()))"
 

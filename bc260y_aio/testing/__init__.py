@@ -7,6 +7,19 @@ is exact, and comes out the same each time. The program under test is the one th
         runner.run(test_a_meter_reports_for_a_day())
 """
 
-from .clock import ControlledClockLoop, Forever, virtual_clock
+import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+    from .clock import ControlledClockLoop, Forever, virtual_clock
 
 __all__ = ["ControlledClockLoop", "Forever", "virtual_clock"]
+
+if not typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> typing.Any:
+        # pytest imports this package in every run, for its plugin; the clock is imported when it is used (PEP 562).
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+        return getattr(importlib.import_module(".clock", __name__), name)

@@ -424,6 +424,30 @@ async def test_a_script_hears_the_end() -> None:
     assert heard == [b"abc", b"the end"]
 
 
+@pytest.mark.parametrize("host", ["peer.example", "198.51.100.7"])
+async def test_a_datagram_script_reads_to_the_end_too(host: str) -> None:
+    ended = asyncio.Event()
+
+    async def peer(connection: PeerConnection) -> None:
+        assert await connection.receive() == b"abc"
+        assert await connection.receive() == b""
+        ended.set()
+
+    async with on_line(latency=0.1) as (emulator, terminal):
+        emulator.network.add_host(host, peer)
+        await terminal.open(0, host, kind="UDP")
+        await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
+        await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+
+async def test_a_network_that_loses_every_datagram_loses_no_question_for_a_name() -> None:
+    async with on_line(loss=1.0) as (emulator, terminal):
+        await terminal.open(0, "peer.example", kind="UDP")
+        assert emulator.network.datagrams_lost == 0
+
+
 async def test_a_script_that_fails_is_reported_and_closes(loop_errors: Contexts) -> None:
     async def peer(connection: PeerConnection) -> None:
         raise ZeroDivisionError

@@ -354,7 +354,8 @@ class UdpPath(NetworkPath):
         # The question to the name server takes time; the peer is not told of an open.
         self._asks = isinstance(destination, ErrorCode) or destination.is_named
         if self._asks:
-            self._send_up(QUESTION, 0, self._reach, destination)
+            # It is no datagram of the socket's: it is not counted, and the module asks again if it is lost.
+            self._radio.send(QUESTION, 0, super()._off_the_air, self._reach, destination)
         else:
             self._reach(destination)
 

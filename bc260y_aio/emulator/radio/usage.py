@@ -10,25 +10,25 @@ _SECONDS_PER_HOUR: Final = 3600.0
 
 
 class RadioState(enum.Enum):
-    """What a radio does."""
+    """The state of a radio."""
 
     OFF = enum.auto()
-    """Nothing: the module is off, boots, or was told to be off the air (AT+CFUN=0)."""
+    """Off: the module is off, boots, or has its radio switched off (AT+CFUN=0)."""
     DEEP_SLEEP = enum.auto()
-    """Nothing: the module sleeps deeply, and the network does not know. What comes is lost."""
+    """Off: the module sleeps deeply, and the network does not know. Data for it is lost."""
     PSM = enum.auto()
-    """Nothing: the network knows, and holds back what comes (TS 23.682, 4.5.4)."""
+    """Off: the network knows, and keeps data for the module (TS 23.682, 4.5.4)."""
     IDLE = enum.auto()
-    """It listens for paging, now and then (RRC idle)."""
+    """It listens for paging at its paging occasions (RRC idle)."""
     CONNECTED = enum.auto()
     """It sends and receives, or could at once (RRC connected). Setting the connection up is part of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Currents:
-    """What a module draws, and at which voltage.
+    """The currents that a module draws, and its voltage.
 
-    They are the radio's share. What the serial side draws while it is kept awake is not in them.
+    They are the radio's share; they do not include what the serial side draws while it is kept awake.
 
     Attributes:
         off_ma: switched off.
@@ -71,7 +71,7 @@ class Currents:
 
 
 class Meter(abc.ABC):
-    """What can be read of a ledger, a span of it, or an entry."""
+    """The figures of a ledger, of a span of it, or of an entry."""
 
     __slots__ = ()
 
@@ -112,17 +112,17 @@ class Meter(abc.ABC):
 
     @property
     def bytes_sent(self) -> int:
-        """How much it sent, headers and signalling included."""
+        """How many bytes it sent, headers and signalling included."""
         return self.usage.sent
 
     @property
     def bytes_received(self) -> int:
-        """How much it received, headers included."""
+        """How many bytes it received, headers included."""
         return self.usage.received
 
     @property
     def charge_mah(self) -> float:
-        """What that took from the battery, in mAh: an estimate, as good as its :class:`Currents`."""
+        """The charge that it took from the battery, in mAh: an estimate, as good as its :class:`Currents`."""
         usage = self.usage
         currents = usage.currents
         drawn = sum(currents.of(state) * seconds for state, seconds in usage.by_state.items())
@@ -136,14 +136,14 @@ class Meter(abc.ABC):
 
 @dataclass(frozen=True, slots=True)
 class Usage(Meter):
-    """What a radio did: an entry of the ledger.
+    """The figures of a radio: an entry of the ledger.
 
     Attributes:
         by_state: how long it was in each state, in seconds.
         transmitting: for how much of the connected time it sent, in seconds.
         set_up: how often it connected.
-        sent: how much it sent, in bytes.
-        received: how much it received, in bytes.
+        sent: how many bytes it sent.
+        received: how many bytes it received.
         currents: what it draws.
     """
 
@@ -180,15 +180,14 @@ class Usage(Meter):
 
 
 class Span(Meter):
-    """What a radio does inside a ``with`` block: see :meth:`Radio.measure`.
+    """The figures of a radio for a ``with`` block: see :meth:`Radio.measure`.
 
-    Inside the block it tells what was until now. After it, it tells of the block, and of the connection that the block
-    left
-    behind: up to when the network will release that, if nothing more is sent.
+    Inside the block they hold up to now. After it they hold for the block and for the connection that it left behind,
+    up to its release by the network if nothing more is sent.
 
     Args:
-        until_now: tells what the radio has done.
-        to_the_end: tells what it will have done once its connection is released.
+        until_now: returns what the radio has done.
+        to_the_end: returns what it will have done once its connection is released.
     """
 
     def __init__(self, until_now: Callable[[], Usage], to_the_end: Callable[[], Usage]) -> None:

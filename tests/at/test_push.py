@@ -163,7 +163,12 @@ def test_damaged_hex_is_reported_and_the_next_line_is_read(digits: bytes) -> Non
         assert rest[:-2] == ([] if is_as_long else [DamagedLine(digits.decode("latin-1") + "\r")])
 
 
-@pytest.mark.parametrize("digits", [b'"41,243"', b'"4142":"', b"+1424:"])
+def test_a_short_line_of_hex_may_have_been_two_pushes_whatever_ends_it() -> None:
+    events = feed(dte_with(HEX), b'\r\n+QIURC: "recv",2,3,4142\n')
+    assert [type(event) for event in events] == [DamagedPayload, DamagedLine]
+
+
+@pytest.mark.parametrize("digits", [b'"41,243"', b'"4142":"', b"+1424:", b'"4~~~~3"'])
 def test_damaged_hex_that_holds_bytes_of_a_header_may_have_been_two_pushes(digits: bytes) -> None:
     events = feed(dte_with(HEX), b'\r\n+QIURC: "recv",2,3,' + digits + b"\r\n")
     assert [type(event) for event in events] == [DamagedPayload, DamagedLine]

@@ -31,7 +31,7 @@ def give(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Give]:
 # Commands that are given
 
 
-async def test_all_that_the_module_answers_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_every_answer_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("at", "AT+CSQ", "ATI", 'AT+QIDNSGIP=0,"a.example"', "--port", PORT) == 0
     assert capsys.readouterr().out.splitlines() == [
         "+CSQ: 23,0",
@@ -46,7 +46,7 @@ async def test_all_that_the_module_answers_is_printed(capsys: pytest.CaptureFixt
     ]
 
 
-async def test_a_command_that_fails_is_status_1_and_the_next_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_failed_command_is_status_1_and_the_next_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("AT+NONSENSE", "AT+CMEE=1", "AT+QPLMNS", "AT+CMEE=2", "AT+QPLMNS", "AT")
 
     assert await run("at", *arguments, "--port", PORT) == 1
@@ -61,11 +61,11 @@ async def test_a_command_that_fails_is_status_1_and_the_next_is_sent(capsys: pyt
 
 
 @pytest.mark.parametrize("line", ['AT+QIOPEN=0,0,"TCP","192.0.2.1",9', 'AT+QIDNSGIP=0,"x.invalid"', "AT+QICLOSE=3"])
-async def test_a_command_that_comes_to_nothing_is_status_1(line: str) -> None:
+async def test_a_failed_completion_is_status_1(line: str) -> None:
     assert await run("at", line, "--port", PORT) == 1
 
 
-async def test_what_is_no_command_is_wrong_usage_and_nothing_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_line_without_at_is_wrong_usage_and_nothing_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp") as emulator:
         with pytest.raises(SystemExit) as ended:
             await run("at", "AT+CSQ", "hello", "--port", emulator.url)
@@ -76,7 +76,7 @@ async def test_what_is_no_command_is_wrong_usage_and_nothing_is_sent(capsys: pyt
     assert "a command line begins with AT" in capsys.readouterr().err
 
 
-async def test_a_command_without_an_answer_is_given_up(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_command_without_an_answer_times_out(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp", answer_delay=0.2) as emulator:
         assert await run("at", "AT+CSQ", "--timeout", "0.05", "--port", emulator.url) == 1
 
@@ -88,7 +88,7 @@ async def test_a_command_without_an_answer_is_given_up(capsys: pytest.CaptureFix
     assert "+CSQ" not in printed
 
 
-async def test_nothing_in_the_module_is_changed_but_by_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_only_the_given_commands_change_the_module(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp") as emulator:
         assert await run("at", "AT", "--port", emulator.url) == 0
         assert (emulator.module.sleep.mode, emulator.module.nvram_writes) == (1, 0)
@@ -100,7 +100,7 @@ async def test_nothing_in_the_module_is_changed_but_by_the_commands(capsys: pyte
 # What comes by itself
 
 
-async def test_what_a_peer_sends_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_received_data_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp") as emulator:
         emulator.network.add_host("a.example", EchoPeer())
         opening, closing = 'AT+QIOPEN=0,0,"UDP","a.example",7', "AT+QICLOSE=0"
@@ -114,7 +114,7 @@ async def test_what_a_peer_sends_is_shown(capsys: pytest.CaptureFixture[str]) ->
     assert lines[-2:] == ["OK", "CLOSE OK"]
 
 
-async def test_what_a_peer_sends_is_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_received_control_characters_are_shown_as_hex(capsys: pytest.CaptureFixture[str]) -> None:
     async def attack(connection: PeerConnection) -> None:
         connection.send(b"\x1b[2J\r\nOK\r\n")
         await connection.receive()
@@ -185,14 +185,14 @@ async def test_a_file_of_commands_may_be_long(give: Give, capsys: pytest.Capture
     assert capsys.readouterr().out == "+CSQ: 23,0\nOK\n" * 200
 
 
-async def test_what_is_not_ascii_is_no_command(give: Give, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_line_that_is_not_ascii_is_refused(give: Give, capsys: pytest.CaptureFixture[str]) -> None:
     give(b"AT+\xe9\nAT\n")
 
     assert await run("at", "--port", PORT) == 1
     assert capsys.readouterr().out == "OK\n"
 
 
-async def test_no_input_is_no_failure(give: Give, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_empty_input_is_a_success(give: Give, capsys: pytest.CaptureFixture[str]) -> None:
     give(b"")
 
     assert await run("at", "--port", PORT) == 0

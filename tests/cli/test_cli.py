@@ -48,7 +48,7 @@ def test_each_command_has_a_help_that_describes_it(command: str, capsys: pytest.
     assert text.count("\n\n") >= 2
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
 
@@ -88,15 +88,13 @@ def test_the_variable_names_the_port(capsys: pytest.CaptureFixture[str], monkeyp
 
 
 @pytest.mark.parametrize("arguments", [one for one in USERS if one[0] != "nc"])
-async def test_a_port_that_is_not_there_is_one_line(
-    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_missing_port_is_one_line(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert await run(*arguments, "--port", "/dev/no-such-port") == 1
     assert capsys.readouterr().err == "bc260y-aio: cannot open /dev/no-such-port: No such file or directory\n"
 
 
 @pytest.mark.parametrize("port", ["nonsense://", "emulator://?latency=soon", "socket://nowhere"])
-async def test_a_port_that_cannot_be_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_malformed_port_is_wrong_usage(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("info", "--port", port) == 2
 
     complained = capsys.readouterr().err
@@ -104,7 +102,7 @@ async def test_a_port_that_cannot_be_is_wrong_usage(port: str, capsys: pytest.Ca
     assert complained.count("\n") == 1
 
 
-async def test_a_module_that_is_not_registered_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_command_waits_for_the_registration(capsys: pytest.CaptureFixture[str]) -> None:
     port = "emulator://?registration_delay=0.3"
 
     assert await run("dns", "a.example", "--port", port) == 0
@@ -207,7 +205,7 @@ def test_a_completion_script_needs_a_package(
         ("demo", "--size", "10000000"),
     ],
 )
-async def test_a_reader_that_leaves_is_no_traceback(
+async def test_a_closed_pipe_prints_no_traceback(
     arguments: tuple[str, ...],
     broken_output: TextIO,
     monkeypatch: pytest.MonkeyPatch,
@@ -219,7 +217,7 @@ async def test_a_reader_that_leaves_is_no_traceback(
     assert capsys.readouterr().err == ""
 
 
-async def test_output_that_is_closed_is_no_traceback() -> None:
+async def test_closed_output_prints_no_traceback() -> None:
     # A shell closes it for good; here something else would be opened in its place.
     command = [sys.executable, "-m", "bc260y_aio", "info", "--port", "emulator://"]
     process = await asyncio.create_subprocess_exec("sh", "-c", 'exec "$@" >&-', "sh", *command, stderr=PIPE)
@@ -229,7 +227,7 @@ async def test_output_that_is_closed_is_no_traceback() -> None:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-async def test_a_signal_ends_a_command_in_good_order(number: signal.Signals, status: int) -> None:
+async def test_a_signal_ends_a_command_and_restores_the_module(number: signal.Signals, status: int) -> None:
     async with started("ping", "a.example", "--count", "500", "--port", "emulator://?latency=0.01") as process:
         assert process.stdout is not None
         await process.stdout.readline()
@@ -266,12 +264,12 @@ def test_a_number_out_of_range_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "nan", "inf", "soon"])
-def test_a_time_that_cannot_be_waited_for_is_refused(text: str) -> None:
+def test_a_time_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="seconds"):
         common.seconds(text)
 
 
-def test_a_character_that_a_terminal_might_obey_is_escaped() -> None:
+def test_control_characters_are_escaped() -> None:
     assert common.printable("\x1b[2J\x07ok é\x9b") == "\\x1b[2J\\x07ok é\\x9b"
 
 
@@ -285,11 +283,11 @@ def test_a_character_that_a_terminal_might_obey_is_escaped() -> None:
         (ValueError(), "ValueError"),
     ],
 )
-def test_a_reason_is_one_line(exc: Exception, message: str) -> None:
+def test_an_error_text_is_one_line(exc: Exception, message: str) -> None:
     assert common.error_text(exc) == message
 
 
-async def test_the_first_to_end_ends_the_others() -> None:
+async def test_the_first_coroutine_to_end_cancels_the_others() -> None:
     ended = []
 
     async def work(name: str, seconds: float) -> None:
@@ -303,7 +301,7 @@ async def test_the_first_to_end_ends_the_others() -> None:
     assert ended == ["quick", "slow"]
 
 
-async def test_what_the_first_to_end_raised_is_raised() -> None:
+async def test_the_exception_of_the_first_coroutine_is_raised() -> None:
     async def fail() -> None:
         raise OSError("broken")
 

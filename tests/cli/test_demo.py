@@ -76,7 +76,7 @@ async def test_without_rich_the_demo_says_what_to_install(
 # What is uploaded
 
 
-async def test_nothing_can_be_uploaded_too(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_upload_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("demo", "--size", "0", "--port", PORT) == 0
 
     table = read_table(capsys.readouterr().out)
@@ -96,7 +96,7 @@ async def test_a_file_is_shared_out(
 
 
 @pytest.mark.parametrize("data_format", ["hex", "text", "auto"])
-async def test_every_data_format_will_do(data_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_demo_works_with_every_data_format(data_format: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("demo", "--size", "1500", "--data-format", data_format, "--port", PORT) == 0
 
 
@@ -111,7 +111,7 @@ async def test_a_file_that_text_cannot_carry_is_refused(tmp_path: Path, capsys: 
     )
 
 
-async def test_a_file_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_missing_file_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("demo", "--file", "/no/such/file", "--port", PORT) == 1
     assert capsys.readouterr() == ("", "bc260y-aio: /no/such/file: No such file or directory\n")
 
@@ -193,7 +193,7 @@ async def test_a_server_port_that_is_taken_is_one_line(capsys: pytest.CaptureFix
     assert complained.count("\n") == 1
 
 
-async def test_who_forgets_to_name_this_machine_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_real_module_without_a_host_gets_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp") as emulator:
         assert await run("demo", "--size", "10", "--port", emulator.url) == 0
         assert "see --host" in capsys.readouterr().err

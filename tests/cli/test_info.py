@@ -22,7 +22,7 @@ async def show_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict
     return found
 
 
-async def test_a_module_tells_about_itself(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_info_shows_what_a_module_reports(capsys: pytest.CaptureFixture[str]) -> None:
     told = await show(capsys, "--port", "emulator://?baudrate=115200")
 
     assert told.pop("clock").endswith("+00:00")
@@ -50,13 +50,13 @@ async def test_a_module_tells_about_itself(capsys: pytest.CaptureFixture[str]) -
     }
 
 
-async def test_what_identifies_its_owner_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_unmasked_identities_are_shown_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     told = await show(capsys, "--unmasked", "--port", "emulator://")
 
     assert (told["IMEI"], told["IMSI"], told["ICCID"]) == ("867997030012345", "460001234567890", "89860012345678901234")
 
 
-async def test_json_says_the_same_with_the_same_masks(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_json_holds_the_same_with_the_same_masks(capsys: pytest.CaptureFixture[str]) -> None:
     masked = await show_json(capsys, "--port", "emulator://")
     unmasked = await show_json(capsys, "--unmasked", "--port", "emulator://")
 
@@ -71,7 +71,7 @@ async def test_json_says_the_same_with_the_same_masks(capsys: pytest.CaptureFixt
     assert (masked["sleep"], masked["sockets"], masked["baudrate"]) == (1, [], None)
 
 
-async def test_what_a_firmware_refuses_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_refused_query_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     async with answering({"ATI": "Quectel_Ltd\r\nBC260Y-CN\r\nRevision: BC260YCNAAR01A02"}) as port:
         told = await show(capsys, "--port", port)
         found = await show_json(capsys, "--port", port)
@@ -86,7 +86,7 @@ async def test_what_a_firmware_refuses_is_a_dash(capsys: pytest.CaptureFixture[s
     assert (found["model"], found["signal"], found["psm"], found["sockets"]) == ("BC260Y-CN", None, None, None)
 
 
-async def test_what_cannot_be_read_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_malformed_answer_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     answers = {"AT+CSQ": "+CSQ: ?", "AT+CIMI": "none", "AT+CPSMS?": '+CPSMS: 1,,,"12","34"', "AT+CCLK?": '+CCLK: ""'}
     async with answering(answers) as port:
         told = await show(capsys, "--port", port)
@@ -94,12 +94,12 @@ async def test_what_cannot_be_read_is_a_dash(capsys: pytest.CaptureFixture[str])
     assert [told[label] for label in ("signal", "IMSI", "PSM", "clock")] == ["none", "-", "-", "-"]
 
 
-async def test_no_signal_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_signal_is_shown_as_none(capsys: pytest.CaptureFixture[str]) -> None:
     async with answering({"AT+CSQ": "+CSQ: 99,99"}) as port:
         assert (await show(capsys, "--port", port))["signal"] == "none"
 
 
-async def test_what_is_asked_of_the_network_is_put_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_psm_and_edrx_are_put_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp") as emulator:
         emulator.nvram.store(psm=True, periodic_update="00000100", active_time="00000101", edrx=True, edrx_value="0010")
         told = await show(capsys, "--port", emulator.url)
@@ -108,7 +108,7 @@ async def test_what_is_asked_of_the_network_is_put_in_words(capsys: pytest.Captu
     assert told["eDRX"].startswith("cycle 20.48 s")
 
 
-async def test_a_look_changes_nothing_in_the_module(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_info_changes_nothing_in_the_module(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp") as emulator:
         emulator.network.add_host("echo.example", EchoPeer())
         assert await run("at", 'AT+QIOPEN=0,2,"TCP","echo.example",7,40000', "--port", emulator.url) == 0
@@ -121,7 +121,7 @@ async def test_a_look_changes_nothing_in_the_module(capsys: pytest.CaptureFixtur
         assert (emulator.nvram.writes, emulator.nvram.send_format) == (0, PayloadFormat.TEXT)
 
 
-async def test_a_module_without_a_network_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_unregistered_module_is_shown_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     told = await show(capsys, "--port", "emulator://?registration_delay=60")
 
     assert (told["registration"], told["addresses"]) == ("searching for a network", "none")

@@ -65,7 +65,7 @@ async def test_a_file_is_sent_and_acknowledged_before_the_end(give: Give) -> Non
         assert emulator.module.sleep.mode == 1
 
 
-async def test_what_comes_after_the_end_of_input_is_waited_for(give: Give) -> None:
+async def test_wait_receives_data_after_the_end_of_input(give: Give) -> None:
     async def answer_late(connection: PeerConnection) -> None:
         await connection.receive()
         await asyncio.sleep(0.1)
@@ -80,7 +80,7 @@ async def test_what_comes_after_the_end_of_input_is_waited_for(give: Give) -> No
     assert printed.read_bytes() == b"late"
 
 
-async def test_it_ends_when_the_peer_closes_though_input_goes_on(
+async def test_nc_ends_when_the_peer_closes_while_input_continues(
     give: Give, endless_input: TextIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Emulator(line="tcp") as emulator:
@@ -113,7 +113,7 @@ async def test_a_slow_reader_loses_nothing(give: Give, monkeypatch: pytest.Monke
 # Datagrams
 
 
-async def test_each_piece_of_input_is_a_datagram(give: Give) -> None:
+async def test_each_read_of_input_is_a_datagram(give: Give) -> None:
     async with Emulator(line="tcp") as emulator:
         emulator.network.add_host("a.example", EchoPeer())
         printed = give(BINARY[:1300])
@@ -149,7 +149,7 @@ async def test_only_the_last_piece_of_input_carries_the_rai(service: tuple[str, 
         assert [sent.rai for sent in emulator.module.rai_log] == [0, 0, 2]
 
 
-async def test_without_being_asked_for_there_is_none(give: Give) -> None:
+async def test_there_is_no_rai_by_default(give: Give) -> None:
     async with Emulator(line="tcp") as emulator:
         emulator.network.add_host("a.example", SinkPeer())
         give(b"hello")
@@ -184,7 +184,7 @@ def test_a_service_has_a_name() -> None:
     assert cli.build_parser().parse_args(["nc", "--port", PORT, "a.example", "http"]).remote_port == 80
 
 
-async def test_what_text_cannot_carry_is_refused(give: Give, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_binary_data_with_the_text_format_is_refused(give: Give, capsys: pytest.CaptureFixture[str]) -> None:
     async with serving(echo) as port:
         give(b"a line\n")
         assert await run("nc", "--data-format", "text", "a.example", port, "--port", PORT) == 2
@@ -245,7 +245,7 @@ async def test_both_directions_go_on_at_once_until_ctrl_c_closes_everything() ->
         assert await process.stderr.read() == b""
 
 
-async def test_a_reader_that_leaves_is_no_traceback(
+async def test_a_closed_pipe_prints_no_traceback(
     give: Give, broken_output: TextIO, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with Emulator(line="tcp") as emulator:

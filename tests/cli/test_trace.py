@@ -30,7 +30,7 @@ async def test_the_demo_shows_five_sockets_and_the_line(tmp_path: Path, capsys: 
     assert counters == {"turns", *(f"connectID {number} queues" for number in range(5))}
 
 
-async def test_no_number_of_the_module_and_no_payload_stands_in_a_trace(tmp_path: Path) -> None:
+async def test_a_trace_holds_no_identity_and_no_payload(tmp_path: Path) -> None:
     path = tmp_path / "it.json"
     assert await run("info", "--unmasked", "--trace", str(path), "--port", "emulator://") == 0
     text = path.read_text()
@@ -39,7 +39,7 @@ async def test_no_number_of_the_module_and_no_payload_stands_in_a_trace(tmp_path
 
 
 @pytest.mark.parametrize(("option", "is_shown"), [([], False), (["--trace-payload"], True)])
-async def test_payload_stands_in_it_when_asked_for(option: list[str], is_shown: bool, tmp_path: Path) -> None:
+async def test_a_trace_holds_payload_on_request(option: list[str], is_shown: bool, tmp_path: Path) -> None:
     async def echo_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await reader.readexactly(10))
         writer.close()

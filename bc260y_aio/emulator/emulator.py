@@ -1,4 +1,4 @@
-"""The emulator: a module, a line to it, and a network behind it, made of options."""
+"""The emulator: a module, its serial line and its network, built from options."""
 
 import asyncio
 import os
@@ -33,19 +33,19 @@ class Emulator:
     Everything happens on the running loop, by its clock, and from random sequences that begin at the seed.
 
     Args:
-        options: how it is; by default, all defaults.
-        network: what it reaches; several emulators may share one. By default it has a network of its own, with the
+        options: its options; by default, all defaults.
+        network: its network; several emulators may share one. By default it has a network of its own, with the
             conditions and names of its options; where these are named here, a network that is given takes them over. A
             name is a coverage, for a network of its own: ``"good"``, ``"average"`` or ``"edge"``.
-        nvram: what it remembers: an object, or the file in which that lasts. By default, a factory-new one.
+        nvram: the settings that it keeps: an object, or the file that holds them. By default, a factory-new one.
         **settings: single options by name, with those of the dialect and of the faults: ``baudrate=115200``,
             ``stray_nul=True``, ``send_ok_lost=0.1``. :class:`Options` has the list. They go before ``options``.
 
     Attributes:
-        options: how it is.
-        faults: what goes wrong on purpose; may be changed at any time.
-        network: what it reaches.
-        nvram: what it remembers.
+        options: its options.
+        faults: the faults made on purpose; may be changed at any time.
+        network: the network it reaches.
+        nvram: the settings that it keeps.
         line: the serial line; known once it is started.
         module: the module; known once it is started.
 
@@ -228,7 +228,7 @@ class Emulator:
 
         return end.connect(protocol)
 
-    # What may happen to it
+    # Events
 
     def restart(self) -> None:
         """Make the module restart: every socket is gone, and it boots."""

@@ -1,4 +1,4 @@
-"""What can be set about an emulated module: one frozen dataclass, and the same as the query of a URL."""
+"""The options of an emulated module: one frozen dataclass, and the same as the query of a URL."""
 
 import dataclasses
 import os
@@ -29,13 +29,13 @@ ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(CoverageProfile):
-    """What can be set about an emulated module, and about its network: see :class:`CoverageProfile` for that.
+    """The options of an emulated module and of its network; :class:`CoverageProfile` has those of the network.
 
     :meth:`of` builds them from plain names, with those of the dialect, the variants, the currents and the faults among
     them.
 
     Attributes:
-        line: what the serial line is: ``"pty"``, ``"tcp"`` or ``"memory"``.
+        line: the kind of serial line: ``"pty"``, ``"tcp"`` or ``"memory"``.
         port: the TCP port of a TCP line on 127.0.0.1; 0 lets the system choose.
         link: a symbolic link to a pty, made anew whenever the pty is.
         baudrate: the module's rate in baud, 10 bits a byte; both directions are slowed down to it. None: the line is as
@@ -43,7 +43,7 @@ class Options(CoverageProfile):
         baudrate_strict: bytes of a DTE whose pty is set to another rate than the module's are garbage, both ways.
         chunk: the module's bytes arrive in pieces of this size.
         chunks: they arrive in pieces of random sizes between these two.
-        seed: where every random sequence begins.
+        seed: the seed of every random sequence.
         network: the coverage whose conditions hold where none is named: ``"good"``, ``"average"`` or ``"edge"``.
         blackout: the network is silent between these two moments, in seconds from the start.
         cell_lost: there is no cell between these two moments, in seconds from the start.
@@ -52,7 +52,7 @@ class Options(CoverageProfile):
         any_address: literal addresses lead to the host's 127.0.0.1 or ::1 as well, for programs that hard-code one. No
             packet leaves the loopback interface either way.
         nvram: a file in which the module's NVRAM lasts.
-        boot: the module boots once somebody listens, and says so; otherwise it has been running for a while.
+        boot: the module boots once a program opens the line, and reports it; otherwise it has been running for a while.
         boot_time: how long a boot takes until ``RDY``, in seconds.
         registration_delay: how long the module then takes to register, in seconds.
         model: ``"BC260Y-CN"`` or its sibling ``"BC660K-GL"``.
@@ -74,21 +74,21 @@ class Options(CoverageProfile):
         send_buffer: how much sent data the module keeps for a TCP socket until it is acknowledged, in bytes;
             ``SEND OK`` waits for room.
         send_segments: how many payloads of AT+QISEND it keeps so.
-        send_timeout: how long it waits for that before it says ``SEND FAIL``, in seconds.
+        send_timeout: how long it waits for that before it writes ``SEND FAIL``, in seconds.
         push_window: nothing received is pushed while so much waits on the line; answers come after what is. Bytes.
         answer_delay: how long the module takes for each command, in seconds; real ones take 0.02 to 0.04.
         answer_jitter: up to so much is added to that at random, in seconds.
         completion_delay: how long after an ``OK`` a completion comes at the earliest, in seconds: ``SEND OK``,
             ``CLOSE OK``, ``+QIOPEN`` and so on; URCs may come between.
         sleep_after: how long after the last byte the module falls asleep, where AT+QSCLK allows it, in seconds; a real
-            one takes 10. None: never by itself.
+            one takes 10, and AT+QCFG="slplocktimes" changes it. None: never by itself.
         light_sleep: the sleep is a light one: no socket is lost, and a bare CR LF answers the command that ends it.
         wake_time: how long waking up takes, in seconds.
         echo_ending: what follows an echo: ``"none"``, ``"cr"``, ``"lf"`` or ``"crlf"``.
         dialect: how the responses are spelled.
         variants: what it does otherwise than the manual says.
-        currents: what the radio draws.
-        faults: what goes wrong on purpose.
+        currents: the currents of the radio.
+        faults: the faults made on purpose.
     """
 
     line: str = "pty"

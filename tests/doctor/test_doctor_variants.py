@@ -51,7 +51,8 @@ VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
     ({"quoted_pdp_address": False}, {"quoted_pdp_address"}, {}),
     ({"quoted_imei": True}, {"quoted_imei"}, {}),
     ({"parameter_errors": True}, {"parameter_errors"}, {}),
-    ({"model": "BC660K-GL"}, set(), {}),
+    # It keeps that echo is off over a restart.
+    ({"model": "BC660K-GL"}, {"boot_defaults"}, {}),
     # Echo, sockets
     *(({"echo_ending": ending}, {"echo_ending"}, {}) for ending in ("cr", "lf", "crlf")),
     ({"sockets": 3}, {"sockets"}, {"sockets": 3}),

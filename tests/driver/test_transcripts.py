@@ -197,7 +197,7 @@ async def set_the_dns_servers(scene: Scene) -> None:
 
 async def ping(scene: Scene) -> None:
     scene.begin()
-    result = await scene.modem.ping("iot.quectel.com")
+    result = await scene.modem.ping("iot.quectel.com", timeout=4)
     assert result.replies == [PingReply("47.100.63.174", 32, rtt_ms) for rtt_ms in (369, 479, 484, 260)]
     assert (result.sent, result.received, result.lost) == (4, 4, 0)
     assert (result.min_ms, result.max_ms, result.avg_ms) == (260, 484, 398)

@@ -143,8 +143,15 @@ def may_be_push_as_answer(line: bytes, asked: str) -> bool:
         line: the line.
         asked: the command line under way.
     """
-    name = line.partition(b":")[0].decode("latin-1")
+    head, colon, rest = line.partition(b":")
+    name = head.decode("latin-1")
     is_named = name in asked
+    form = _ANSWER_FORMS.get(name)
+    parameters = rest.strip(b" ").decode("latin-1")
+    if form is not None and is_named and form.fullmatch(parameters):
+        # The commonest answers, in exactly their form.
+        return False
+
     names = _NAME.findall(asked.upper())
     if _BARE_HEX.fullmatch(line) and not _UNNAMED_ANSWERS.isdisjoint(names):
         return False
@@ -152,10 +159,8 @@ def may_be_push_as_answer(line: bytes, asked: str) -> bool:
     if has_loose_ends(line) or (has_traces(line) and not is_named):
         return True
 
-    if is_named and b":" in line:
-        parameters = line.partition(b":")[2].strip(b" ").decode("latin-1")
-        form = _ANSWER_FORMS.get(name)
-        if not parameters or (form is not None and not parameters.startswith("(") and not form.fullmatch(parameters)):
+    if is_named and colon:
+        if not parameters or (form is not None and not parameters.startswith("(")):
             return True
 
         ends_in_hex = name not in _COMMAND_NAMES or name in _ENDS_IN_HEX

@@ -1,5 +1,6 @@
 """The base classes of all commands, and the commands without a name of their own."""
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -182,8 +183,7 @@ class Raw(Command):
 
     @property
     def result_timeout(self) -> float:
-        slowest = max((SLOW_COMMANDS.get(name.upper(), 0.0) for name in _PART.findall(self.line)), default=0.0)
-        return slowest + _MARGIN if slowest else RESULT_TIMEOUT
+        return _result_timeout(self.line)
 
     @property
     def completion_timeout(self) -> float:
@@ -213,3 +213,10 @@ class SetEcho(Command):
 
     def write(self) -> str:
         return f"ATE{self.on:d}"
+
+
+@functools.lru_cache(maxsize=64)
+def _result_timeout(line: str) -> float:
+    """Return how long the final result code of a command line may take, in seconds."""
+    slowest = max((SLOW_COMMANDS.get(name.upper(), 0.0) for name in _PART.findall(line)), default=0.0)
+    return slowest + _MARGIN if slowest else RESULT_TIMEOUT

@@ -30,6 +30,7 @@ NO_NAME.check_hostname = False
         ({"server_hostname": PEER}, ValueError, "server_hostname is only meaningful with ssl"),
         ({"ssl_shutdown_timeout": 1}, ValueError, "ssl_shutdown_timeout is only meaningful with ssl"),
     ],
+    ids=lambda value: "" if isinstance(value, dict) else None,
 )
 async def test_they_are_refused_before_a_socket_is_opened(
     arguments: dict[str, Any], error: type[Exception], message: str

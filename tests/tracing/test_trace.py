@@ -213,9 +213,9 @@ async def test_a_restart_ends_every_socket() -> None:
     ]
 
 
-async def test_sleep_is_told() -> None:
+async def test_sleep_is_reported() -> None:
     listener = Listener()
-    async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
+    async with Emulator(line="memory", dsevent_at_once=True) as emulator, Modem(emulator.url) as modem:
         modem.trace(listener)
         await modem.sleep()
         emulator.sleep()

@@ -288,7 +288,15 @@ class World:
         self.is_text = modem["data_format"] != "hex"
         self.network = Network(latency=latency, now=lambda: NOW)
         self.network.add_host("echo.example", EchoPeer())
-        self.emulator = Emulator(line="memory", network=self.network, faults=DueFaults(), sleep_after=10.0, **module)
+        self.emulator = Emulator(
+            line="memory",
+            network=self.network,
+            faults=DueFaults(),
+            sleep_after=10.0,
+            # Otherwise a connection that sleep has ended is noticed only when it is next used.
+            dsevent_at_once=True,
+            **module,
+        )
         self._modem_options = modem
         self._names = 0
         self._is_hung_up = False

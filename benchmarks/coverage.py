@@ -24,7 +24,7 @@ from bc260y_aio import Modem
 from bc260y_aio.cli import main as command_line
 from bc260y_aio.emulator import Emulator, Options
 from bc260y_aio.emulator.radio import Span
-from bc260y_aio.testing import Forever, virtual_clock
+from bc260y_aio.testing import WaitsForever, virtual_clock
 from tests.docs.snippets import Bench, authority, compile_snippet, snippets, unknown
 
 from .common import ROUNDS, Promise, Table, script
@@ -184,7 +184,7 @@ def run_program(program: Program, coverage: str) -> Run:
                 printed.seek(0)
                 last = (printed.read().strip().splitlines() or [""])[-1]
                 run.error = f"exit status {exc.code}: {last}" if exc.code else ""
-            except Forever:
+            except WaitsForever:
                 run.error = "waits for ever"
             except Exception as exc:
                 run.error = f"{type(exc).__name__}: {exc}"

@@ -97,9 +97,9 @@ def over_raw_pty(count: int) -> float:
         for _ in range(count):
             began = time.perf_counter()
             os.write(fd, line)
-            heard = 0
-            while heard < due:
-                heard += len(os.read(fd, 65536))
+            received = 0
+            while received < due:
+                received += len(os.read(fd, 65536))
 
             times.append(time.perf_counter() - began)
 

@@ -140,12 +140,12 @@ async def _read(modem: Modem, case: Case, line: MemoryLine, pieces: int) -> floa
     frames = itertools.cycle([push(number, record, text=case.as_text) for number in range(case.sockets)])
     line.push_from(lambda: next(frames))
     count = pieces // case.sockets
-    heard: list[float] = []
+    received: list[float] = []
 
     async def read(reader: asyncio.StreamReader) -> None:
         for _ in range(count):
             assert await reader.readexactly(len(record)) == record
-            heard.append(loop.time())
+            received.append(loop.time())
 
     await asyncio.gather(*(read(reader) for reader, _ in streams))
     line.paced.source = None
@@ -153,7 +153,7 @@ async def _read(modem: Modem, case: Case, line: MemoryLine, pieces: int) -> floa
         writer.close()
 
     # The first one has waited for the start.
-    return (len(heard) - 1) * len(record) / (heard[-1] - heard[0])
+    return (len(received) - 1) * len(record) / (received[-1] - received[0])
 
 
 async def measure_case(case: Case, pieces: int) -> float:
@@ -204,7 +204,7 @@ def measure(rounds: int = ROUNDS, *, brief: bool = False) -> Table:
             chart.setdefault(payload.name, []).append((rate, share[writing] * writing.limit))
 
     return Table(
-        "Goodput: of what the wire has room for",
+        "Goodput: of the capacity of the wire",
         ["baud, payload", "to write, B/s", "1 writer", "5 writers", "to read, B/s", "1 reader", "5 readers"],
         cells,
         chart=Chart("baud", "written, bytes a second", chart, logarithmic=True),

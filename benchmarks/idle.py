@@ -71,7 +71,7 @@ async def _stall(path: str) -> float:
 
 
 def stall_when_unread() -> float:
-    """Return the longest turn of the loop, in seconds, while a megabyte is written that nobody reads."""
+    """Return the longest turn of the loop, in seconds, while a megabyte is written and not read."""
     master, slave = os.openpty()
     try:
         return asyncio.run(_stall(os.ttyname(slave)))

@@ -6,7 +6,7 @@ Draws a trace that a command wrote with ``--trace``::
     python -m benchmarks.lanes trace.json lanes.png
 
 A lane for the line, and one for each connectID: its commands in colour, the times in which it waited for its turn in
-grey, data that came as marks. Below, what waits to be sent.
+grey, data that came as marks. Below, the data that waits to be sent.
 """
 
 import argparse

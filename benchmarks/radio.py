@@ -3,7 +3,7 @@
 A meter reports for an hour, as an ordinary asyncio program, over an emulated module with a network of average coverage.
 The clock jumps over the waits. What counts is the emulator's radio ledger: it connects for what is sent, has a rate and
 a latency each way, and the network releases the connection some time after the last traffic, or sooner where a release
-assistance indication (guide 2.2.5) says so. The energy is the radio's share; the ledger tells which currents it takes.
+assistance indication (guide 2.2.5) says so. The energy is the radio's share; the ledger shows which currents it takes.
 """
 
 import asyncio

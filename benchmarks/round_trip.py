@@ -47,14 +47,14 @@ async def raw(path: str) -> AsyncIterator[Ask]:
     loop = asyncio.get_running_loop()
     fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     tty.setraw(fd)
-    heard = bytearray()
+    received = bytearray()
     answered: asyncio.Future[bytes]
 
     def ready() -> None:
-        heard.extend(os.read(fd, 4096))
-        if heard.endswith(b"OK\r\n"):
-            answered.set_result(bytes(heard))
-            heard.clear()
+        received.extend(os.read(fd, 4096))
+        if received.endswith(b"OK\r\n"):
+            answered.set_result(bytes(received))
+            received.clear()
 
     async def ask() -> bytes:
         nonlocal answered

@@ -237,7 +237,7 @@ def measure(rounds: int = ROUNDS, *, brief: bool = False) -> Table:
         f"Busy modems in one process, {BAUDRATE} baud each way",
         ["modems", "CPU", "each", "lag, ms", "up, B/s", "down, B/s", "bytes lost"],
         rows,
-        [f"The wire has room for {limit:.0f} B/s down. Answers wait for the push before them, which slows the way up."],
+        [f"The wire carries {limit:.0f} B/s down. Answers wait for the push before them, which slows the way up."],
         Chart("modems", "CPU, percent of a core", {"bc260y_aio": shares}, logarithmic=True),
         [
             Promise("percent of a core for 128 busy modems", dict(shares)[128], 15.0),

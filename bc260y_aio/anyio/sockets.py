@@ -23,7 +23,7 @@ class ModemAttribute(anyio.TypedAttributeSet):
 
 
 class _ModemSocket(Generic[E]):
-    """What streams and UDP sockets share."""
+    """Code that streams and UDP sockets share."""
 
     def __init__(self, end: E) -> None:
         self._end: E = end

@@ -334,7 +334,7 @@ class DTE:
         )
 
     def _comes_early(self, completion: Completion) -> bool:
-        """Return whether a completion that says whose it is came before the ``OK`` of its command."""
+        """Return whether a completion that names its connectID came before the ``OK`` of its command."""
         command = self._command
         return (
             self.state is State.AWAITING_RESULT

@@ -1,4 +1,4 @@
-"""Private data in lines: who owns a module, where it is, how it logs in, and what it and its peers exchange."""
+"""Private data in lines: the identity of a module and its owner, its place, its passwords, and its payload."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,6 +1,6 @@
 """Showing that the line is in step again: which probe is sent next, and what its answer proves.
 
-AT has no sequence numbers, so an answer cannot be told from a late one of an earlier command. Any ``OK`` shows that the
+AT has no sequence numbers, so an answer looks like a late one of an earlier command. Any ``OK`` shows that the
 module listens. Then a *marker*, the test form of a command, whose answer cannot be that of any earlier command, shows
 that every earlier answer has come. Two kinds of modules cannot show that: one that refuses the markers, and one that
 answers them with a bare ``OK``. When a few markers in a row were answered so, and no earlier command can still have an
@@ -91,7 +91,7 @@ class Probing:
 
         Args:
             text: the line.
-            response: what it says.
+            response: the line.
 
         Returns:
             ProbeAnswered when the next probe is due, Resynchronised when the line is in step, Text for a marker, which

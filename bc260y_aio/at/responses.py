@@ -155,7 +155,7 @@ class Completion(Response):
     """A response after ``OK``, of a command that completes later.
 
     Attributes:
-        has_connect_id: it says which socket it is about, so it may be trusted before the ``OK`` too.
+        has_connect_id: it names its socket, so it may be trusted before the ``OK`` too.
     """
 
     __slots__ = ()

@@ -92,7 +92,7 @@ _UNNAMED_ANSWERS: Final = frozenset(("+CCHO", "+CCID", "+CGMI", "+CGMM", "+CGMR"
 _BARE_HEX: Final = re.compile(rb"[0-9A-Fa-f]+")
 _NAME: Final = re.compile(r"\+[A-Z][A-Z0-9]*")
 _PUSH_NAME: Final = "+QIURC"
-# Damage of so many bytes at most is told from another name.
+# A name with up to so many damaged bytes is taken for a damaged one, not for another name.
 _DAMAGED_BYTES: Final = 3
 
 

@@ -6,10 +6,10 @@
 Both move bytes between a socket of this machine and a connection of the module, with backpressure both ways. The event
 loop does that, so a blocking client belongs in a thread; in the loop's own it waits for itself.
 
-What no bridge can hide:
+Differences that no bridge can hide:
 
 - A module cannot close one direction of a connection only. When a program ends its sending (``shutdown(SHUT_WR)``),
-  everything it wrote is sent, the peer is not told, and what the peer sends is passed on until it closes: nothing is
+  everything it wrote is sent, the peer is not notified, and its data is passed on until it closes: nothing is
   lost, and most protocols work. A peer that waits for the end of input before it answers waits until the program closes
   its socket. Refusing ``shutdown`` would break more programs than that, and closing would lose the answer.
 - The kernel of this machine takes what a program writes before the module does, some 20 kilobytes of it.

@@ -42,7 +42,7 @@ _REJECTED_4: Final = bytes([0, 0x5B, 0, 0, 0, 0, 0, 0])
 
 
 class Code(enum.IntEnum):
-    """What a request is answered (RFC 1928, section 6)."""
+    """The reply to a request (RFC 1928, section 6)."""
 
     SUCCEEDED = 0
     GENERAL_FAILURE = 1
@@ -62,7 +62,7 @@ class NeedData(enum.Enum):
     """More bytes of the client are needed."""
 
 
-#: What :meth:`Negotiation.next_event` returns when more bytes are needed.
+#: Returned by :meth:`Negotiation.next_event` when more bytes are needed.
 NEED_DATA: Final = NeedData.NEED_DATA
 
 
@@ -97,7 +97,7 @@ class Associate:
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """What a client sends, and receives, on the UDP socket of an association (RFC 1928, section 7).
+    """The datagrams that a client sends and receives on the UDP socket of an association (RFC 1928, section 7).
 
     Attributes:
         host: the peer: a name, or an IPv4 or IPv6 address.
@@ -170,7 +170,7 @@ class Negotiation:
 
     @property
     def trailing_data(self) -> bytes:
-        """What the client sent behind its request, for the peer."""
+        """Data that the client sent after its request, for the peer."""
         return self._buffer
 
     def receive_data(self, data: bytes) -> None:

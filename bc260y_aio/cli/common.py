@@ -1,4 +1,4 @@
-"""What the commands share: options, output, and running coroutines concurrently."""
+"""Code that the commands share: options, output, and running coroutines concurrently."""
 
 import argparse
 import asyncio

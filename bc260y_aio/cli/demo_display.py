@@ -1,4 +1,4 @@
-"""What the demo shows: the progress of each socket, and a table of the results."""
+"""The output of the demo: the progress of each socket, and a table of the results."""
 
 import asyncio
 import sys

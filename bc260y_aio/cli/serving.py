@@ -1,4 +1,4 @@
-"""What the commands share that serve a line to another program: its kind, its name, and its end."""
+"""Code shared by the commands that serve a line to another program: its kind, its name, and its end."""
 
 import argparse
 import asyncio

@@ -28,7 +28,7 @@ _MARKER_INTERVAL: Final = 2.0
 
 @dataclass(slots=True)
 class Exchange:
-    """What was received after a command, until the next.
+    """The lines that were received after a command, until the next.
 
     Attributes:
         command: the command; empty for what came unsolicited.

@@ -14,7 +14,7 @@ class Impact(enum.StrEnum):
     DATA = "data"
     """Data goes over the radio."""
     NVRAM = "nvram"
-    """A setting is written to the NVRAM and restored, which wears it."""
+    """A setting is written to the NVRAM and restored. NVRAM withstands a limited number of writes."""
     SLEEP = "sleep"
     """The module is allowed to sleep, and is woken."""
     RESTART = "restart"

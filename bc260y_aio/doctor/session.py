@@ -42,7 +42,7 @@ class Options:
 
 
 class Session:
-    """What the probes work with.
+    """The objects that the probes work with.
 
     Attributes:
         line: the line to the module.

@@ -72,7 +72,7 @@ class Options(CoverageProfile):
         open_timeout: how long opening a socket may take (guide 2.2.2, note 2), in seconds.
         close_after_failure: a connectID whose open failed is blocked until AT+QICLOSE (guide 2.2.2, note 3).
         send_buffer: how much sent data the module keeps for a TCP socket until it is acknowledged, in bytes;
-            ``SEND OK`` waits for room.
+            ``SEND OK`` waits for space.
         send_segments: how many payloads of AT+QISEND it keeps so.
         send_timeout: how long it waits for that before it writes ``SEND FAIL``, in seconds.
         push_window: nothing received is pushed while so much waits on the line; answers come after what is. Bytes.

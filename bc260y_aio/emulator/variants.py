@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variants:
-    """What differs between firmware versions, or between the manual and other sources. By default, as the manual says.
+    """Differences between firmware versions, or between the manual and other sources. By default, as the manual says.
 
     Attributes:
         address_context: the PDP context in AT+CGPADDR?: 0, or 5 as in the guide's example.
@@ -18,8 +18,8 @@ class Variants:
         socket_errors: a refused socket command is ``+CME ERROR: 5xx`` where AT+CMEE allows it. Neither the guide nor
             the manual shows such an answer: both have a plain ERROR.
         dsevent_at_once: AT+QCFG="dsevent" takes effect at once; by the manual, after a restart.
-        saves_reports: AT+CMEE, AT+QCFG and the modes of the URCs are saved, and each such write wears the memory. The
-            guide does not say so.
+        saves_reports: AT+CMEE, AT+QCFG and the modes of the URCs are saved, which costs memory writes. The guide does
+            not say so.
         keeps_omitted: AT+CPSMS keeps the times that it is not given; otherwise they are then not asked for.
         edrx_value_when_off: AT+CEDRXS? shows type and value also while eDRX is off, as the chip's own AT engine does;
             otherwise a 0 in their place. The manual does not say.

@@ -1,4 +1,4 @@
-"""What a fleet is to do: a value that every worker gets."""
+"""The task of a fleet: a value that every worker gets."""
 
 import importlib
 import math
@@ -37,7 +37,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetFaults:
-    """What goes wrong, by a plan that depends on nothing but the seed.
+    """The faults, by a plan that depends on nothing but the seed.
 
     Attributes:
         cells: how many cells the devices are spread over: device n is in cell n modulo this number.
@@ -66,7 +66,7 @@ class FleetFaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a fleet is to do.
+    """The task of a fleet.
 
     Attributes:
         device: the coroutine function that is called as ``device(modem, number)``, or ``"module:function"``.

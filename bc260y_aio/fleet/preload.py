@@ -1,4 +1,4 @@
-"""What each process of a local cluster does first."""
+"""Code that each process of a local cluster runs first."""
 
 import signal
 

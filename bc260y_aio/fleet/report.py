@@ -10,7 +10,7 @@ from .tally import Tally, percentiles
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetReport:
-    """What came of a fleet.
+    """The results of a fleet.
 
     Attributes:
         devices: how many devices were to run.

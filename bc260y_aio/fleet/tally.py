@@ -1,4 +1,4 @@
-"""What is counted of a fleet: values that workers send and that add up exactly, in any order."""
+"""The counts of a fleet: values that workers send and that add up exactly, in any order."""
 
 import traceback
 from collections import Counter
@@ -26,7 +26,7 @@ def _histogram() -> HdrHistogram:
 
 @dataclass(slots=True)
 class Tally:
-    """What was counted.
+    """The counts.
 
     Attributes:
         devices: how many devices are counted here.

@@ -1,1 +1,1 @@
-"""The dialogue on one serial port: who may send a command, who gets which answer, and how the line recovers."""
+"""The dialogue on one serial port: the turns of the callers, their answers, and the recovery of the line."""

@@ -363,7 +363,7 @@ class Channel:
         self.turns.grant_next()
 
     def _react(self, event: Unsolicited) -> None:
-        self.trace.heard(event)
+        self.trace.urc_received(event)
         self.inboxes.handle(event)
         self.recovery.handle(event)
         if isinstance(event, Restarted):

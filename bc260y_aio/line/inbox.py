@@ -175,7 +175,7 @@ class Inbox:
         self._report_size()
 
     def discard(self) -> None:
-        """Throw away what waits and all that comes; the end still comes."""
+        """Drop the data that waits and all later data; the end is still reported."""
         self._is_discarding = True
         self.clear()
 
@@ -187,12 +187,12 @@ class Inbox:
 
 
 class Inboxes(dict[Hashable, Inbox]):
-    """The inboxes of one channel, by connectID; those that are only told of the end have other keys.
+    """The inboxes of one channel, by connectID; those that are only notified of the end have other keys.
 
     Attributes:
         sockets: how many sockets the module has. A line about any other socket is damaged: it was about one of these.
-        strays: how many payloads came for a connectID that nobody has.
-        damaged: how many lines were damaged that may have held anybody's data.
+        strays: how many payloads came for a connectID without an inbox.
+        damaged: how many lines were damaged that may have held data of any socket.
     """
 
     def __init__(self) -> None:
@@ -204,7 +204,7 @@ class Inboxes(dict[Hashable, Inbox]):
         self._opening: tuple[int, Inbox] | None = None
 
     def attach(self, key: Hashable, inbox: Inbox) -> None:
-        """Let payload for a connectID go into an inbox; with any other key it is only told of the end.
+        """Let payload for a connectID go into an inbox; with any other key it is only notified of the end.
 
         What came while the connectID was being opened goes first.
         """

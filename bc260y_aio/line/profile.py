@@ -17,7 +17,7 @@ from ..errors import CommandFailed
 # The name of a command, as a profile writes it.
 _NAME: Final = re.compile(r"\+[A-Z][A-Z0-9]*")
 
-# The limits of each number: what the guide says, and what the driver can do.
+# The limits of each number: those of the guide, and those of the driver.
 _RANGES: Final = {
     "sockets": (1, 256),
     "largest_ping": (32, 1500),

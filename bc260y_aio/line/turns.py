@@ -138,7 +138,7 @@ class Waiter(Protocol):
 
 
 class TurnQueue:
-    """The holder of the line, and those who wait for it.
+    """The holder of the line, and the callers that wait for it.
 
     Unlike a lock, the line is granted to the next only when it is idle: a cancelled caller loses the answer, but its
     command still holds the line until it ends.
@@ -149,7 +149,7 @@ class TurnQueue:
 
         Args:
             is_idle: returns whether no dialogue is under way. When one ends, :meth:`grant_next` must be called.
-            trace: gets an event for everybody who waits.
+            trace: gets an event for each caller that waits.
         """
         self._is_idle = is_idle
         self._trace = trace
@@ -193,7 +193,7 @@ class TurnQueue:
                 waiter.fail(exc)
 
     def end(self, error: Exception) -> None:
-        """Report to everybody who waits, now or later, that no turn will come."""
+        """Report to each caller that waits, now or later, that no turn will come."""
         self._error = error
         while self._waiting:
             self._waiting.popleft().fail(error)

@@ -255,7 +255,7 @@ class Connections(SocketOpening):
         It belongs to a thread, for the loop moves its bytes: ``await asyncio.to_thread(client, sock)``. From another
         thread: ``asyncio.run_coroutine_threadsafe(modem.open_socket(host, port), loop).result()``.
 
-        Unlike with a kernel socket, the peer is not told of ``shutdown(SHUT_WR)``; what it sends is received until it
+        Unlike with a kernel socket, the peer is not notified of ``shutdown(SHUT_WR)``; its data is received until it
         closes. Closing the socket sends what was written, and then closes the connection.
 
         Args:

@@ -83,7 +83,7 @@ class Lifecycle(Connections, PowerManagement):
             await port.close()
             raise
 
-        # Until the sockets left open are closed, nobody can know which connectIDs are free.
+        # Until the sockets left open are closed, it is unknown which connectIDs are free.
         self._is_opening = True
         try:
             await self._begin(port)

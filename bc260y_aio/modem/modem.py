@@ -1,4 +1,4 @@
-"""The modem: its options, and the public face of its lifecycle, connections and services."""
+"""The modem: its options, and the public API of its lifecycle, connections and services."""
 
 import asyncio
 import inspect
@@ -80,7 +80,7 @@ class Modem(Lifecycle, Services, RadioStatus):
                 says, 0.
             nvram_gap: the same after a command that writes NVRAM; by default what the profile says, 0.05.
             wait_for_local_port: wait for a local port that was closed less than 70 s ago, rather than fail.
-            restore_data_format: at close, set the payload formats back to what was found. It wears the NVRAM.
+            restore_data_format: at close, set the payload formats back to what was found. This writes the NVRAM.
             rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`.
             adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
                 peer adopts one. All others are closed.
@@ -121,7 +121,7 @@ class Modem(Lifecycle, Services, RadioStatus):
 
     @property
     def name(self) -> str:
-        """What its tasks and log lines call it: the end of the port's name."""
+        """The name in its tasks and log lines: the end of the port's name."""
         return _line_name(self._port_url)
 
     @property

@@ -1,4 +1,4 @@
-"""What the module reports of its radio and of itself: signal, cell, operator, PDP contexts, battery voltage."""
+"""Reports of the module about its radio and itself: signal, cell, operator, PDP contexts, battery voltage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -122,7 +122,7 @@ class PdpContext:
 
 
 class RadioStatus(ModemCore):
-    """What the module reports of its radio and of itself."""
+    """Reports of the module about its radio and itself."""
 
     async def signal(self) -> Signal:
         """Return how well the module receives its cell (AT manual 4.1, 4.2).

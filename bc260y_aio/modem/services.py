@@ -253,7 +253,7 @@ class Services(ModemCore):
     # The module's state
 
     async def sockets(self, *, connect_id: int | None = None, context_id: int | None = None) -> list[SocketInfo]:
-        """Return the sockets that are open in the module, whoever opened them (guide 2.2.4).
+        """Return the sockets that are open in the module, also those that another program opened (guide 2.2.4).
 
         Args:
             connect_id: only that one.
@@ -291,8 +291,8 @@ class Services(ModemCore):
 
         Raises:
             ValueError: the line does not begin with AT, or holds anything but printable ASCII.
-            CommandFailed: the module said ERROR.
-            CommandTimeout: it said nothing in time, or more lines than any answer has.
+            CommandFailed: the module answered ERROR.
+            CommandTimeout: it did not answer in time, or wrote more lines than any answer has.
         """
         command = read_verbatim(line)
         try:

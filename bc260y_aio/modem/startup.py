@@ -99,7 +99,7 @@ async def _is_answered(port: Port) -> bool:
 class StartupSettings:
     """The settings that this package relies on: found in the module, set where they differ, and restored at the end.
 
-    Settings that the module keeps in NVRAM are read first, and written only when they differ: each write wears it.
+    Settings that the module keeps in NVRAM are read first, and written only when they differ, to save NVRAM writes.
 
     Attributes:
         registration: the last registration that the module reported.

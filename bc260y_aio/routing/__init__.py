@@ -1,6 +1,6 @@
 """asyncio's own calls, sent over a modem: ``with modem.route():``.
 
-What is routed: ``loop.create_connection`` (and with it ``asyncio.open_connection``), ``create_datagram_endpoint``,
+The routed calls are ``loop.create_connection`` (and with it ``asyncio.open_connection``), ``create_datagram_endpoint``,
 ``getaddrinfo``, ``getnameinfo``, ``sock_connect`` and what a client then does with its socket, and ``start_tls`` and
 ``sendfile`` on their transports. ``sock_sendto`` from a socket that is not connected is refused, for a module has no
 such sockets. Everything else the loop does by itself, as always.

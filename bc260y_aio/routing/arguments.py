@@ -1,4 +1,4 @@
-"""What the arguments of an event loop's methods are, and which of them fit."""
+"""The arguments of an event loop's methods, and which of them fit."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What programs pass as destinations, and which of them are on this machine."""
+"""Destinations as programs pass them, and which of them are on this machine."""
 
 import ipaddress
 import socket

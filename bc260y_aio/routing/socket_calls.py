@@ -26,7 +26,7 @@ _c_module: Any = _socket
 
 
 class Policy(Protocol):
-    """What decides about calls that would leave this machine."""
+    """The interface that decides about calls that would leave this machine."""
 
     def applies(self) -> bool:
         """Return whether it holds for the code that runs."""
@@ -320,7 +320,7 @@ def _gethostbyaddr(own: Callable[..., Any]) -> Callable[..., Any]:
             return (own_address and name_of(own_address)) or text, [], found
 
         if (name := name_of(address)) is None:
-            # Nobody can be asked for the name of another machine's address: HOST_NOT_FOUND of netdb.h.
+            # No server can be asked for the name of another machine's address: HOST_NOT_FOUND of netdb.h.
             raise socket.herror(1, "Unknown host")
 
         return name, [], [text]

@@ -33,7 +33,7 @@ _SHARING_SOCKETS: Final = 5
 
 
 class AckCounters:
-    """What a socket sent, and how much of that its peer acknowledged.
+    """The data that a socket sent, and how much of it its peer acknowledged.
 
     Attributes:
         connect_id: its connectID.

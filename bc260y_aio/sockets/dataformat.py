@@ -1,7 +1,7 @@
 """Hex or text for the next payload, and when a switch is worth an NVRAM write (guide 2.2.1).
 
 Hex takes any bytes and costs two wire bytes for each. Text costs one, and cannot carry every byte. The setting belongs
-to the module, for both directions and all its sockets, and every change of it wears the NVRAM:
+to the module, for both directions and all its sockets, and every change of it writes the NVRAM:
 
 - ``hex`` and ``text`` are set once, if need be, and stay;
 - ``auto`` receives hex, and sends hex until a run of printable payload has cost more than a switch may cost. Each time
@@ -89,7 +89,7 @@ class PayloadFormats:
 
     async def _set(self, turn: Turn, wanted: DataFormat) -> None:
         if wanted != self._current:
-            # Not known until the module has said OK: a cancelled or lost command leaves it open.
+            # Not known until the module has answered OK: a cancelled or lost command leaves it open.
             self._current = None
             await turn.execute(SetDataFormat(wanted.send, wanted.receive))
             self._current = wanted

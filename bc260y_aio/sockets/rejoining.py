@@ -1,7 +1,7 @@
 """Datagrams that the module split: it pushes at most 1024 bytes at once (guide 2.3, note 4), and marks nothing.
 
 A push of exactly 1024 bytes that another one of the same socket follows at once is probably one datagram in two parts.
-It may also be two datagrams, of which the first has just that length: nothing tells them apart. So they are counted,
+It may also be two datagrams, of which the first has just that length: there is no difference. So they are counted,
 and joined only if the program asks for that.
 """
 

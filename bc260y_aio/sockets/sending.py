@@ -10,7 +10,7 @@ from .outbox import Outbox
 
 
 class Sendable(Protocol):
-    """What :class:`Sending` needs of its socket."""
+    """The interface of a socket that :class:`Sending` uses."""
 
     channel: Channel
 

@@ -1,4 +1,4 @@
-"""What tests of programs for this package need: a clock that jumps.
+"""Tools for tests of programs that use this package: an event loop with a virtual clock.
 
 With an :class:`~bc260y_aio.emulator.Emulator` on a line in memory, a test of a day of keepalives is over in a moment,
 is exact, and comes out the same each time. The program under test is the one that will run on a real module::
@@ -11,9 +11,9 @@ import importlib
 import typing
 
 if typing.TYPE_CHECKING:
-    from .clock import ControlledClockLoop, Forever, virtual_clock
+    from .clock import ControlledClockLoop, WaitsForever, virtual_clock
 
-__all__ = ["ControlledClockLoop", "Forever", "virtual_clock"]
+__all__ = ["ControlledClockLoop", "WaitsForever", "virtual_clock"]
 
 if not typing.TYPE_CHECKING:
 

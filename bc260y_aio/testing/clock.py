@@ -1,17 +1,17 @@
-"""An event loop whose clock jumps: what takes an hour takes no time, and takes it exactly."""
+"""An event loop with a virtual clock: a test of an hour takes no real time, and its times are exact."""
 
-# As long as anything is ready to run, or to be read or written, the clock stands still. When everything waits, it jumps
-# to the next timer. So delays are exact, and things happen in the order in which they would have happened.
+# As long as anything is ready to run, or to be read or written, the clock stands still. When everything waits, it is
+# advanced to the next timer. So delays are exact, and callbacks run in the order of real time.
 #
-# What happens outside of the loop has no part in that. Three kinds of it are told apart:
+# The clock does not control events outside of the loop. There are three kinds of them:
 #
-# - Both ends of a real socket are in this process: what one end sends, the system has for the other at once. Nothing is
-#   needed; the bytes come before any jump. Between the ends of a pty they take some microseconds, which are waited for.
+# - Both ends of a real socket are in this process: the system has the bytes for the other end at once. Nothing is
+#   needed; the bytes come before the clock advances. A pty takes some microseconds, and the loop waits for them.
 # - A thread of the loop's executor works (`asyncio.to_thread`, `loop.getaddrinfo`): the clock stands still until it is
 #   done, however long the timers are.
-# - Another process, or a thread of one's own, is at the far end of a socket or a pty: nobody can know whether it is
-#   about to say something. The loop gives it a moment, the grace, before each jump, if it watches a descriptor. What
-#   comes later than that comes too late by the loop's clock: a timeout of a minute may have expired meanwhile.
+# - Another process, or a thread of one's own, is at the far end of a socket or a pty: the loop cannot know
+#   whether it is about to send something. If the loop watches a descriptor, it waits for a moment, the grace, before
+#   each advance. Bytes that come later are late by the loop's clock: a timeout of a minute may have expired meanwhile.
 
 import asyncio
 import concurrent.futures
@@ -24,15 +24,15 @@ from typing import Any, Final, Self, TypeVar
 
 T = TypeVar("T")
 
-# A loop that has no timer and hears nothing for so long will wait forever, in real seconds.
+# In real seconds: a loop that has no timer and receives no event for so long will wait forever.
 PATIENCE: Final = 20.0
 
 # The system passes bytes from one end of a pty to the other in this time, in real seconds.
 _PTY_DELAY: Final = 0.0002
 
 
-class Forever(AssertionError):
-    """Nothing was ready, no timer was set, and nothing came from outside: the program would wait for ever."""
+class WaitsForever(AssertionError):
+    """No callback was ready, no timer was set, and no event came from outside: the program would wait forever."""
 
 
 class ControlledClockLoop(asyncio.SelectorEventLoop):
@@ -42,21 +42,21 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
     everything in memory, as an emulator's ``line="memory"`` and its scripted peers are, a run is exact and repeatable.
     With descriptors whose far end is outside of this process it is neither: see ``grace``.
 
-    ``time.time()``, ``time.monotonic()`` and ``datetime.now()`` go on telling the real time; of a program under test,
-    only what goes by the loop's clock (``asyncio.sleep``, ``asyncio.timeout``, ``loop.call_later``) is sped up.
+    ``time.time()``, ``time.monotonic()`` and ``datetime.now()`` return the real time; of a program under test, only
+    what goes by the loop's clock (``asyncio.sleep``, ``asyncio.timeout``, ``loop.call_later``) is sped up.
 
     Args:
         start: what the clock shows at first, in seconds.
-        grace: how long to wait for real events before each jump, in real seconds, while a descriptor other than the
-            loop's own is watched. 0 where both ends of everything are in this process.
-        patience: how long to wait, in real seconds, for real events when there is no timer to jump to, and for work in
-            the loop's threads.
+        grace: how long to wait for real events before each advance, in real seconds, while a descriptor other
+            than the loop's own is watched. 0 where both ends of everything are in this process.
+        patience: how long to wait, in real seconds, for real events when there is no timer to advance to, and for work
+            in the loop's threads.
 
     Attributes:
-        jumps: how often the clock has jumped.
+        jumps: how often the clock has advanced.
 
     Raises:
-        Forever: from the running loop, when nothing was ready, no timer was set and nothing came for ``patience``
+        WaitsForever: from the running loop, when nothing was ready, no timer was set and nothing came for ``patience``
             seconds.
     """
 
@@ -68,16 +68,16 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
         self._in_threads: set[asyncio.Future[Any]] = set()
         self._timers_set = 0
         self.jumps = 0
-        super().__init__(_JumpingSelector(self))
-        # Debug mode would report a callback in which the clock jumped as a slow one.
+        super().__init__(_AdvancingSelector(self))
+        # Debug mode would report a callback in which the clock advanced as a slow one.
         self.slow_callback_duration = float("inf")
 
     def time(self) -> float:
-        """Tell the time, in seconds."""
+        """Return the time, in seconds."""
         return self._now
 
-    def jump(self, seconds: float) -> None:
-        """Move the clock forward. What is due by then runs on the loop's next turn.
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward. Timers that are due by then run on the loop's next turn.
 
         Raises:
             ValueError: backward.
@@ -91,7 +91,7 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        """Call back at a time; what is due at the same time is called in the order in which it was asked for."""
+        """Call back at a time; timers of the same time are called in the order in which they were set."""
         self._timers_set += 1
         return super().call_at(_Due(when, self._timers_set), callback, *args, context=context)
 
@@ -106,7 +106,7 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
         """Wait for the threads to end; the clock stands still until they have."""
-        # From Python 3.12 on this has a deadline, which would be jumped to.
+        # From Python 3.12 on this has a deadline, to which the clock would advance.
         ending: asyncio.Future[Any] = self.create_future()
         self._in_threads.add(ending)
         try:
@@ -118,7 +118,7 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
 def virtual_clock(
     start: float = 0.0, *, grace: float = 0.0, patience: float = PATIENCE
 ) -> Callable[[], ControlledClockLoop]:
-    """Return what makes such loops, for ``asyncio.Runner(loop_factory=...)``; each of them starts anew.
+    """Return a factory of such loops, for ``asyncio.Runner(loop_factory=...)``; each of them starts anew.
 
     Args:
         start: see :class:`ControlledClockLoop`.
@@ -149,7 +149,7 @@ class _Due(float):
         return super().__lt__(other)
 
 
-class _JumpingSelector(selectors.BaseSelector):
+class _AdvancingSelector(selectors.BaseSelector):
     """A selector that moves its loop's clock where it would have to wait."""
 
     # How many descriptors a loop watches on its own behalf: the end of the pipe that wakes it.
@@ -165,7 +165,7 @@ class _JumpingSelector(selectors.BaseSelector):
         if timeout is None:
             events = self._real.select(self._loop._patience)
             if not events:
-                raise Forever(f"nothing to do, no timer, and nothing came for {self._loop._patience:g} s")
+                raise WaitsForever(f"nothing to do, no timer, and nothing came for {self._loop._patience:g} s")
 
             return events
 
@@ -174,12 +174,12 @@ class _JumpingSelector(selectors.BaseSelector):
             events = self._wait()
 
         if not events and timeout > 0:
-            self._loop.jump(timeout)
+            self._loop.advance(timeout)
 
         return events
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait for what happens outside of the loop, as far as there may be any."""
+        """Wait for events from outside of the loop, where there may be any."""
         loop = self._loop
         # The end of such work wakes the loop, by the pipe.
         if loop._in_threads and (events := self._real.select(loop._patience)):
@@ -195,7 +195,7 @@ class _JumpingSelector(selectors.BaseSelector):
 
         return []
 
-    # The rest is the real one's
+    # The rest is forwarded to the real selector
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = self._real.register(fileobj, events, data)

@@ -179,9 +179,9 @@ async def _session_modem(request: pytest.FixtureRequest) -> AsyncIterator["Modem
 
 @contextlib.asynccontextmanager
 async def _served(request: pytest.FixtureRequest) -> AsyncIterator["Directory"]:
-    from .served import ServedNetwork
+    from .local_servers import LocalServers
 
-    async with ServedNetwork(request.config.getoption("--bc260y-server")) as network:
+    async with LocalServers(request.config.getoption("--bc260y-server")) as network:
         yield network
 
 

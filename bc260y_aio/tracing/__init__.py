@@ -1,4 +1,4 @@
-"""What a modem does, as events: for a program, for a log, and for a picture.
+"""The activity of a modem, as events: for a program, for a log, and for a picture.
 
 :meth:`bc260y_aio.Modem.trace` calls back with each event. The logger ``bc260y_aio.trace`` has each at level DEBUG; its
 records carry ``modem``, ``event`` (the name of the class), ``connect_id`` and ``trace`` (the event itself).

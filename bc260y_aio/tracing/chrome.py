@@ -2,7 +2,7 @@
 
 One lane is the line, with every command on it and the times in which it was out of step. Each connectID has a lane of
 its own: the life of its socket, and in it the commands about it, each behind the time that its turn was waited for.
-What comes by itself is an instant; what waits in queues is a counter. Times are whole microseconds since the first
+A URC or data is an instant; the amount of data in queues is a counter. Times are whole microseconds since the first
 event.
 """
 

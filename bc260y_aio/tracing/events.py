@@ -1,4 +1,4 @@
-"""What can be told of a modem at work: one frozen dataclass an event.
+"""Events of a modem at work: one frozen dataclass for each.
 
 No event shows an IMEI, IMSI or ICCID in full, and none shows payload, unless that was asked for.
 """
@@ -181,11 +181,11 @@ class Retried(TraceEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrcHeard(TraceEvent):
-    """The module said something by itself; or something that nobody awaits, or that is damaged.
+    """The module wrote a URC, or a line that no caller awaits, or one that is damaged.
 
     Attributes:
         kind: the name of its class in :mod:`bc260y_aio.at.urcs`.
-        text: what it said.
+        text: the line.
         connect_id: the connectID that it is about; None for none.
     """
 
@@ -204,7 +204,7 @@ class DataArrived(TraceEvent):
     Attributes:
         connect_id: the connectID.
         size: how much, in bytes.
-        is_stray: nobody has this connectID, and the data is dropped.
+        is_stray: no socket has this connectID, and the data is dropped.
         payload: the data, where that was asked for.
     """
 
@@ -214,8 +214,8 @@ class DataArrived(TraceEvent):
     payload: bytes | None = None
 
     def __str__(self) -> str:
-        nobody = ", which nobody has" if self.is_stray else ""
-        return f"< {self.size} bytes for connectID {self.connect_id}{nobody}"
+        unused = ", which no socket has" if self.is_stray else ""
+        return f"< {self.size} bytes for connectID {self.connect_id}{unused}"
 
 
 # Sockets
@@ -259,12 +259,12 @@ class SocketEnded(TraceEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDepth(TraceEvent):
-    """Other amounts wait in a socket's queues; looked at whenever a command is written or over, and data comes.
+    """Other amounts wait in a socket's queues; measured when a command is written or ends, and when data comes.
 
     Attributes:
         connect_id: its connectID.
-        sending: what waits to be sent, in bytes.
-        receiving: what waits to be read, in bytes.
+        sending: the data that waits to be sent, in bytes.
+        receiving: the data that waits to be read, in bytes.
     """
 
     connect_id: int

@@ -1,7 +1,7 @@
-"""The hooks: what the parts of a modem call when something happens, and who is told."""
+"""The hooks: what the parts of a modem call when something happens, and the callbacks that get it."""
 
-# A hook that nobody listens to costs a call and a test, and what it is given is at hand where it is called. Whether the
-# logger listens is asked once a command, and at what is rare.
+# A hook without a callback costs a call and a test, and its arguments are at hand where it is called. Whether the
+# logger is enabled is asked once a command, and at rare events.
 
 import asyncio
 import dataclasses
@@ -48,7 +48,7 @@ def _now() -> float:
 
 
 class Brought(Protocol):
-    """What a command brought."""
+    """The answer to a command."""
 
     @property
     def information(self) -> Sequence[Response]:
@@ -56,24 +56,25 @@ class Brought(Protocol):
 
     @property
     def completions(self) -> Sequence[Response]:
-        """What followed ``OK``."""
+        """The responses after ``OK``."""
 
 
 class Held(Protocol):
-    """What has a size in bytes."""
+    """A queue with a size in bytes."""
 
     size: int
 
 
 class Trace:
-    """Tells whoever listens what a modem does.
+    """Passes events of a modem to its callbacks and to the logger.
 
     Attributes:
-        is_on: somebody listened when it was last looked. While nobody does, who stands in line need not be told.
+        is_on: whether there was a callback, or the logger was enabled, at the last check. Otherwise waiting turns
+            are not reported.
     """
 
     def __init__(self, name: str) -> None:
-        """Make one that nobody listens to.
+        """Make one without callbacks.
 
         Args:
             name: what log lines call the modem.
@@ -222,7 +223,7 @@ class Trace:
         elif isinstance(command, SetSleep) and is_ok:
             self._publish(SleepChanged(time=now, state="allowed" if command.mode else "not allowed"))
 
-        # What the module took leaves its queue when whoever sent it has been told.
+        # Data that the module took leaves its queue after the sender has its result.
         asyncio.get_running_loop().call_soon(self._look)
 
     def _end(
@@ -248,10 +249,10 @@ class Trace:
         if self._callbacks or _is_logged(logging.DEBUG):
             self._publish(Retried(time=_now(), connect_id=connect_id, reason=masked(reason)))
 
-    # What comes by itself
+    # URCs and data
 
-    def heard(self, event: Response) -> None:
-        """The module said something by itself."""
+    def urc_received(self, event: Response) -> None:
+        """The module wrote a URC."""
         if not (self._callbacks or _is_logged(logging.DEBUG)):
             return
 
@@ -325,7 +326,7 @@ def _text(response: Response) -> str:
 
 
 def _urc(event: Response) -> str | None:
-    """Return what was said, as it may be shown to anybody; None for what nobody said."""
+    """Return the line, without private data; None for an event that is no line."""
     match event:
         case LateAnswer(response=response):
             return f"(late) {_text(response)}"

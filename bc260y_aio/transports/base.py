@@ -1,4 +1,4 @@
-"""What the stream and the datagram transport share: delivery, sending, closing."""
+"""Code that the stream and the datagram transport share: delivery, sending, closing."""
 
 import asyncio
 import contextvars
@@ -60,7 +60,7 @@ class Closing:
 
 
 class SocketTransport(FlowControl):
-    """What the stream and the datagram transport share."""
+    """Code that the stream and the datagram transport share."""
 
     _outbox: StreamOutbox | DatagramOutbox
 

@@ -39,7 +39,7 @@ class Opener(Protocol):
 
 
 class End(asyncio.BaseProtocol):
-    """What the ends of streams and of datagrams share. One task at a time may receive, and one may send.
+    """Code that the ends of streams and of datagrams share. One task at a time may receive, and one may send.
 
     Attributes:
         transport: the transport.

@@ -82,7 +82,7 @@ class _ResumingProtocol(_LibraryProtocol):  # type: ignore[misc]
 class TlsProtocol(_ResumingProtocol):
     """The standard library's protocol, with a closing that suits a link with seconds of latency.
 
-    The library's own hands what the peer sent before it heard of the close to a protocol that has closed, or ends in an
+    The library's own hands what the peer sent before it received the close to a protocol that has closed, or ends in an
     error over it; here it is thrown away, as uvloop does it. It never closes when the application closes instead of
     reading what came before the peer's end. And what it may not write yet, when it closes, it never writes.
     """
@@ -124,8 +124,8 @@ class TlsProtocol(_ResumingProtocol):
         super()._do_shutdown()
 
     def _process_outgoing(self) -> None:
-        # The library leaves behind what it could not write when it closes the transport: the alert that tells the peer
-        # that nothing is missing, and perhaps data.
+        # The library leaves behind what it could not write when it closes the transport: the alert that shows the
+        # peer that nothing is missing, and perhaps data.
         if self._state is SSLProtocolState.SHUTDOWN and (data := self._outgoing.read()):
             self._transport.write(data)
 

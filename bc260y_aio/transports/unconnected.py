@@ -52,8 +52,8 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
     connectID when it is first sent to, and keeps it while there are enough. When none is free, the connectID
     of the peer that has been quiet longest is recycled, once nothing waits to be sent to it and it has answered, or
     has had three seconds for that; what it sends later is lost. Datagrams come only from peers that were sent to.
-    A datagram of more than 1024 bytes arrives as several, for the module splits it (guide 2.3, note 4), and nothing in
-    them tells.
+    A datagram of more than 1024 bytes arrives as several, for the module splits it (guide 2.3, note 4) and does
+    not mark the parts.
     """
 
     def __init__(

@@ -61,4 +61,4 @@ class Meter:
             except TimeoutError:
                 continue
 
-        raise TimeoutError(f"nobody confirmed {len(batch)} readings")
+        raise TimeoutError(f"the server did not confirm {len(batch)} readings")

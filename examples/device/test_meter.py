@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Server:
-    """The server: it records what is reported, and confirms it unless it is told not to."""
+    """The server: it records what is reported, and confirms it unless a test switches that off."""
 
     def __init__(self) -> None:
         self.readings: dict[int, int] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.testing import ControlledClockLoop, Forever, virtual_clock
+from bc260y_aio.testing import ControlledClockLoop, WaitsForever, virtual_clock
 
 
 def run(main: Coroutine[Any, Any, None], loop: ControlledClockLoop | None = None) -> None:
@@ -158,11 +158,11 @@ def test_the_clock_can_be_moved_by_hand_and_only_forward() -> None:
         assert isinstance(loop, ControlledClockLoop)
         due = loop.create_future()
         loop.call_later(70, due.set_result, None)
-        loop.jump(70)
+        loop.advance(70)
         await due
         assert (loop.time(), loop.jumps) == (70.0, 1)
         with pytest.raises(ValueError, match="backward"):
-            loop.jump(-1)
+            loop.advance(-1)
 
     run(main())
 
@@ -185,7 +185,7 @@ def test_a_loop_that_would_wait_forever_says_so() -> None:
     loop = ControlledClockLoop(patience=0.01)
     forever = main()
     try:
-        with pytest.raises(Forever):
+        with pytest.raises(WaitsForever):
             loop.run_until_complete(forever)
     finally:
         for task in asyncio.all_tasks(loop):

@@ -357,8 +357,8 @@ async def test_nothing_that_is_logged_tells_whose_module_it_is_nor_what_was_said
 async def test_whatever_is_heard_is_told_in_words(event: Any, told: str) -> None:
     listener, trace = Listener(), Trace("it")
     trace.add(listener)
-    trace.heard(event)
-    assert [heard.text for heard in listener.of(UrcHeard)] == [told]
+    trace.urc_received(event)
+    assert [urc.text for urc in listener.of(UrcHeard)] == [told]
 
 
 # The clock

@@ -2,8 +2,8 @@
 
 Received payload of a socket has a length, so nothing in it can be taken for a line. Other texts have none: the body of
 an SMS or a cell broadcast, USSD, the payload of an MQTT, HTTP, CoAP, FTP or LwM2M client inside the module, and data
-over the control plane. Such a text can hold whole lines, ``+QIURC: "recv",...`` and ``OK`` among them, and nothing
-tells them from the module's own. So the package does not switch such output on; the sockets of the module do the same
+over the control plane. Such a text can hold whole lines, ``+QIURC: "recv",...`` and ``OK`` among them, and they
+look like the module's own. So the package does not switch such output on; the sockets of the module do the same
 without it. The test forms, the queries, and the forms that switch it off are harmless.
 """
 

@@ -1,4 +1,4 @@
-"""A name server that asks nobody: each name gets an address of its own, and is opened by its name.
+"""A name server that asks no other server: each name gets an address of its own, and is opened by its name.
 
 The addresses are of 198.18.0.0/15, which no host of the Internet has (RFC 2544). So a look-up costs no radio, and the
 module resolves each name when it opens a connection to it.
@@ -30,7 +30,7 @@ _FIRST: Final = 256
 _TTL: Final = 60
 # A module takes names of up to so many bytes (guide 2.2.2).
 _LONGEST: Final = 150
-# What can be told of a name that nobody is asked about: that it has none of these.
+# Record types that a name never has here, as no other server is asked.
 _WITHOUT: Final = (dns.rdatatype.AAAA, dns.rdatatype.HTTPS, dns.rdatatype.SVCB)
 
 

@@ -189,7 +189,7 @@ class _Inside:
             task.cancel()
 
         await asyncio.gather(upload, download, return_exceptions=True)
-        # What the other process said before it closed the socket.
+        # Data that the other process sent before it closed the socket.
         self._read_control()
         if number in self._lost:
             with contextlib.suppress(OSError):
@@ -260,7 +260,7 @@ class _Source:
         self._loop.add_reader(ours, self._receive)
 
     def send(self, datagram: Datagram, stream: Any) -> None:
-        """Send a datagram; one for which there is no room is lost."""
+        """Send a datagram; it is lost if the buffer is full."""
         self.used_at = self._loop.time()
         self._streams[datagram.host, datagram.port] = stream
         with contextlib.suppress(OSError):

@@ -182,7 +182,7 @@ class MemoryTransport(asyncio.Transport):
         return True
 
     def _join_pieces(self) -> None:
-        # A system, too, has one buffer for what was received while nobody read.
+        # A system, too, has one buffer for bytes that were received and not read.
         if len(self._pieces) > 1:
             self._pieces = deque([b"".join(self._pieces)])
 
@@ -213,7 +213,7 @@ class MemoryTransport(asyncio.Transport):
         self.host_bytes_taken()
 
     def host_bytes_taken(self) -> None:
-        """The module has received bytes: there may be room, or nothing left to wait for."""
+        """The module has received bytes: there may be space again, or no data left."""
         size = self.get_write_buffer_size()
         if self._is_writing_paused and size <= self._limits[0]:
             self._loop.call_soon(self._resume_writing, context=self._context)

@@ -30,7 +30,7 @@ def check_link(link: str) -> None:
     """Check that a symbolic link can be made.
 
     Raises:
-        FileExistsError: the name is taken; the message says by what.
+        FileExistsError: the name is taken; the message names the file.
     """
     if os.path.islink(link):
         reason = f"there is a link to {os.readlink(link)} already, which this program did not make; remove it first"
@@ -44,7 +44,7 @@ class PtyEndpoint(LineEndpoint):
     """The host's endpoint of a line that is a pseudo-terminal.
 
     The emulator keeps the host's side open as well, so that a host may come and go without a hang-up, as on a real
-    port. Bytes that nobody reads are kept by the system, and then here.
+    port. Unread bytes are kept by the system, and then here.
 
     Args:
         link: a symbolic link to make to the terminal, whose own name is another one each time; None for none. Whatever

@@ -50,7 +50,7 @@ class Nvram:
         time_zone: the zone set by AT+CCLK, in quarters of an hour; empty: the network's.
         clock_offset: how far the clock is ahead of the network's, in seconds.
         file: where they are kept; None for nowhere.
-        writes: how often something was written: each write wears the memory.
+        writes: how often something was written: the memory withstands a limited number of writes.
         saves_reports: the error level, the modes of the URCs and the configuration are saved.
     """
 

@@ -9,7 +9,7 @@ from .nvram import Nvram
 
 
 class RadioLink:
-    """What joins a module's radio to its network and to its settings.
+    """The link from a module's radio to its network and to its settings.
 
     Args:
         options: what the radio draws.

@@ -85,7 +85,7 @@ class Registration:
 
     @property
     def can_register(self) -> bool:
-        """Whether the module tries to: it is on the air, has a SIM, and was not told to stay away."""
+        """Whether the module tries to: it is on the air, has a SIM, and no command detached it."""
         stays_away = self.is_detached or self._nvram.operator[0] == 2
         return self._nvram.function == 1 and self._sim.is_ready and not stays_away
 

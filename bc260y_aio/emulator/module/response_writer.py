@@ -1,4 +1,4 @@
-"""What the module writes to its line: answers, completions and URCs."""
+"""The module's output to its line: answers, completions and URCs."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -16,7 +16,7 @@ EF_IMSI: Final = 0x6F07
 
 
 class SimState(enum.StrEnum):
-    """What AT+CPIN? reports, and an empty slot."""
+    """The states that AT+CPIN? reports, and an empty slot."""
 
     READY = "READY"
     PIN = "SIM PIN"

@@ -20,7 +20,7 @@ LARGEST_PUSH: Final = 1024
 
 
 class SocketOwner(Protocol):
-    """What a socket reports to."""
+    """The receiver of a socket's reports."""
 
     def adopt(self, path: NetworkPath) -> None:
         """Keep a path until nothing is left of it."""
@@ -52,7 +52,7 @@ class ModuleSocket:
         holds_port: the local port that was asked for is this socket's.
         sent: bytes sent since the socket was opened.
         acked_bytes: how many of them the peer has acknowledged.
-        on_room: called whenever there may be room for more, and at the end.
+        on_room: called whenever there may be space for more, and at the end.
         is_cut: the network has silently dropped this connection: nothing goes through any more, either way, and the
             module does not know.
     """

@@ -3,7 +3,7 @@
 # Received data is pushed as URCs while the line keeps up. Data that it cannot take yet waits here, a bounded amount for
 # each socket: a TCP peer is held back, a datagram is lost.
 #
-# `SEND OK` and `CLOSE OK` do not name their socket. So while an AT+QISEND waits for room, the next one, and an
+# `SEND OK` and `CLOSE OK` do not name their socket. So while an AT+QISEND waits for space, the next one, and an
 # AT+QICLOSE, wait for their turn, and everything behind them (see CommandInterpreter).
 
 import asyncio
@@ -270,7 +270,7 @@ class TcpIp:
     # Receiving
 
     def push(self, socket: ModuleSocket, data: bytes | None) -> None:
-        """Push data that has come, or (None) report that the peer has closed, as soon as the line has room."""
+        """Push data that has come, or (None) report that the peer has closed, as soon as the line has space."""
         if data is not None and self._sleep.state is Power.DEEP_SLEEP:
             self.datagrams_missed += 1
             socket.consumed(len(data))
@@ -280,7 +280,7 @@ class TcpIp:
         self.pump()
 
     def pump(self) -> None:
-        """Write the URCs that wait, as far as the line has room."""
+        """Write the URCs that wait, as far as the line has space."""
         if self._is_pumping or not self._sleep.can_write:
             return
 

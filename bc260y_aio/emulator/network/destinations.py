@@ -75,7 +75,7 @@ def is_loopback(address: str) -> bool:
 
 
 def loopback_of(address: str) -> str:
-    """Return the address of the loopback interface that an address leads to where nothing else is said."""
+    """Return the address of the loopback interface that an address leads to by default."""
     if is_loopback(address):
         return address
 

@@ -26,7 +26,7 @@ async def connect_to_loopback(kind: socket.SocketKind, host: str, port: int, lin
     """Connect to a port of this machine; the link is notified by ``peer_reached``.
 
     Raises:
-        OSError: nobody listens there.
+        OSError: no program listens there.
         ValueError: the host is not on the loopback interface.
     """
     if not ipaddress.ip_address(host).is_loopback:
@@ -173,7 +173,7 @@ class LoopbackDatagrams(asyncio.DatagramProtocol):
         self._link.peer_sent(data)
 
     def error_received(self, exc: Exception) -> None:
-        # Nobody listens there; on a real network nothing would come back.
+        # No program listens there; on a real network nothing would come back.
         pass
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -158,7 +158,7 @@ class NetworkPath(abc.ABC):
             self._endpoint.finish()
 
     def abort(self) -> None:
-        """Close now: data under way is lost, and the peer is told. The owner is notified of nothing more."""
+        """Close now: data under way is lost, and the peer is notified. The owner is notified of nothing more."""
         self._is_over = True
         self._owner = None
         self._up.clear()
@@ -351,7 +351,7 @@ class UdpPath(NetworkPath):
         return QUESTION
 
     def open(self, destination: Destination | ErrorCode) -> None:
-        # The question to the name server takes time; the peer is not told of an open.
+        # The question to the name server takes time; the peer is not notified of an open.
         self._asks = isinstance(destination, ErrorCode) or destination.is_named
         if self._asks:
             # It is no datagram of the socket's: it is not counted, and the module asks again if it is lost.
@@ -413,7 +413,7 @@ class UdpPath(NetworkPath):
             self.consumed(len(data))
 
     def _reach_silent_peer(self, peer: SilentPeer, destination: Destination) -> None:
-        # A UDP socket cannot tell that nobody is there.
+        # A UDP socket cannot detect that no host is there.
         self._start_peer(peer, destination)
 
     def peer_acknowledged(self, size: int) -> None:

@@ -325,7 +325,7 @@ class StalledPeer:
 
 
 class SourcePeer:
-    """A peer that sends its data to whoever connects, and then closes.
+    """A peer that sends its data to each connection, and then closes.
 
     Args:
         data: what it sends.

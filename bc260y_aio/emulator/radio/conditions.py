@@ -1,4 +1,4 @@
-"""What a radio needs to know of its network."""
+"""The properties of a network that a radio uses."""
 
 from typing import Protocol
 

@@ -2,7 +2,7 @@
 
 import math
 
-# What a clock cannot tell apart, in seconds.
+# Times that differ by less are equal, in seconds.
 _EPSILON = 1e-6
 
 

@@ -6,7 +6,7 @@
 #   waits until the radio is connected: an idle radio is paged when it listens next; one in PSM is left alone until it
 #   connects by itself.
 # - Connected, the radio sends or receives, at the rates of the network (`air_interface`). All sockets share it.
-# - After the last traffic the network keeps the connection for a while. Release assistance (RAI) tells it not to: after
+# - After the last traffic the network keeps the connection for a while. Release assistance (RAI) asks it not to: after
 #   the data that was sent, or after one reply; the network takes the next data that it passes on for that reply, even
 #   an acknowledgement of TCP. Data that comes after such a release needs another connection.
 # - With PSM the radio is idle for the active time (T3324) after a release, and then unreachable, until it has data to

@@ -76,7 +76,7 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
         self._call(self._send, data, addr, rai)
 
     def close(self) -> None:
-        """Send what waits, and close."""
+        """Send the data that waits, and close."""
         self._call(self.transport.close)
 
     def abort(self) -> None:
@@ -164,7 +164,7 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
         return self._is_closing
 
     def close(self) -> None:
-        """Send what waits, and close."""
+        """Send the data that waits, and close."""
         if not self._is_closing:
             self._is_closing = True
             self._remote.close()

@@ -1,4 +1,4 @@
-"""Who the module is (manual 2)."""
+"""The commands of the module's identity (manual 2)."""
 
 import hashlib
 from collections.abc import Sequence

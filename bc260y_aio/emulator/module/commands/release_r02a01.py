@@ -1,4 +1,4 @@
-"""What the firmware BC260YCNAAR02A01 has besides: prompts for data, and a look at the network's features."""
+"""Commands that only the firmware BC260YCNAAR02A01 has: prompts for data, and a query of the network's features."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -42,7 +42,7 @@ def _hex(parameters: Parameters, index: int, longest: int = 522) -> str:
     return text
 
 
-# Who the subscriber is
+# The subscriber
 
 
 @COMMANDS.execute("+CIMI")

@@ -13,11 +13,11 @@ from ..emulator.network.peers import Peer, PeerConnection, PeerLink, SilentPeer
 # How much may wait for a scripted peer before the far end is held back, in bytes.
 _WINDOW: Final = 64 * 1024
 _BACKLOG: Final = 16
-# Nobody is at this address (RFC 5737), wherever the module is.
+# No host has this address (RFC 5737), wherever the module is.
 _NOWHERE: Final = "192.0.2.1"
 
 
-class ServedNetwork(Directory):
+class LocalServers(Directory):
     """Hosts that listen on this machine: the network of an emulated module, as far as a real one can reach it.
 
     A host that is asked for by :meth:`address` begins to listen, for TCP and UDP, on a port that the system chooses. It
@@ -74,7 +74,7 @@ class ServedNetwork(Directory):
         streams, datagrams = _bound(self._interface)
         bound: int = streams.getsockname()[1]
         if isinstance(peer, SilentPeer):
-            # The port is left with nobody behind it.
+            # The port is left unused: a connection to it is refused.
             streams.close()
             datagrams.close()
         else:
@@ -120,7 +120,7 @@ class _Serving:
         self._connections: set[PeerConnection] = set()
 
     def start(self, loop: asyncio.AbstractEventLoop, streams: socket.socket, datagrams: socket.socket) -> None:
-        """Begin to listen; who connects before the loop has come to it waits in the backlog."""
+        """Begin to listen; a connection that comes before the loop accepts it waits in the backlog."""
 
         async def start() -> tuple[asyncio.Server, asyncio.BaseTransport]:
             server = await loop.create_server(lambda: _Stream(self), sock=streams)
@@ -190,21 +190,21 @@ class _Stream(asyncio.Protocol):
     # What the peer's side calls
 
     def peer_sent(self, data: bytes) -> None:
-        """Send what the peer says."""
+        """Send data of the peer."""
         self._transport.write(data)
 
     def peer_acknowledged(self, size: int) -> None:
-        """Hear that so many bytes do not wait any more."""
+        """Resume reading once few enough bytes wait for the peer."""
         self._unread -= size
         if self._unread <= _WINDOW and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def peer_closed(self) -> None:
-        """Close, after what was said."""
+        """Close, after the data that was written."""
         self._transport.close()
 
     def peer_gone(self) -> None:
-        """Hear that the peer is done."""
+        """Do nothing: the peer is done."""
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -234,14 +234,14 @@ class _Answers:
         self._address = address
 
     def peer_sent(self, data: bytes) -> None:
-        """Send a datagram that the peer sends."""
+        """Send a datagram of the peer."""
         self._transport.sendto(data, self._address)
 
     def peer_acknowledged(self, size: int) -> None:
-        """Hear that a datagram does not wait any more."""
+        """Do nothing: datagrams have no flow control."""
 
     def peer_closed(self) -> None:
-        """Hear that the peer says nothing more."""
+        """Do nothing: UDP has no end of data."""
 
     def peer_gone(self) -> None:
-        """Hear that the peer is done."""
+        """Do nothing: the peer is done."""

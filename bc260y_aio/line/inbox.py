@@ -276,6 +276,11 @@ class Inboxes(dict[Hashable, Inbox]):
         self.damaged += 1
         self.end_streams(PayloadDamaged(f"a line was damaged that may have held data of this connection{_NOISE}"))
 
+    @property
+    def has_streams(self) -> bool:
+        """Whether a stream may receive more."""
+        return any(inbox.keeps_order and not inbox.is_ended for inbox in self.values())
+
     def end_all(self, error: Exception) -> None:
         """Report to all of them that nothing more will come."""
         for inbox in self._all():

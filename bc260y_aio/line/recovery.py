@@ -44,6 +44,8 @@ class Recovery:
     Attributes:
         timeout: how long to wait for any answer before the module is considered lost, in seconds.
         task: the task that probes, while it does.
+        on_lost_probe: called at the end when the line is in step again, but a probe had no answer: the module may have
+            slept, for the probe that wakes it is lost.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Recovery:
         """
         self.timeout = timeout
         self.task: asyncio.Task[Exception | None] | None = None
+        self.on_lost_probe: Callable[[], None] | None = None
         self._dte = dte
         self._write = write
         self._name = name
@@ -79,6 +82,7 @@ class Recovery:
         self._lost_at = 0.0
         self._has_restarted = False
         self._must_pause = False
+        self._lost_probe = False
 
     def begin(self, task_name: str, busy_until: float = 0.0) -> None:
         """Begin to probe, unless that is under way.
@@ -93,7 +97,7 @@ class Recovery:
             loop = asyncio.get_running_loop()
             self._began_at = loop.time()
             self._lost_at = max(self._began_at, busy_until) + self.timeout
-            self._has_restarted = self._must_pause = False
+            self._has_restarted = self._must_pause = self._lost_probe = False
             self._is_due.clear()
             self.task = loop.create_task(self._probe(), name=task_name)
             self.task.add_done_callback(self._over)
@@ -154,6 +158,7 @@ class Recovery:
                     async with asyncio.timeout(min(_interval(probe, unanswered), left)) as self._waiting:
                         await self._is_due.wait()
 
+                self._lost_probe |= not self._is_due.is_set()
                 if self._dte.state is State.IDLE:
                     return None
 
@@ -177,6 +182,9 @@ class Recovery:
         if task.cancelled():
             self._on_end(None)
         elif (failure := task.exception()) is None:
+            if self._lost_probe and task.result() is None and self.on_lost_probe is not None:
+                self.on_lost_probe()
+
             self._on_end(task.result())
         else:
             context = {"message": f"{self._name}: bringing the line into step failed", "exception": failure}

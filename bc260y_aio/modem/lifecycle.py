@@ -126,6 +126,7 @@ class Lifecycle(Connections, PowerManagement):
             raise
 
         channel.recovery.timeout = options.recovery_timeout
+        channel.recovery.on_lost_probe = lambda: self._check_streams(channel)
 
     async def _give_up(self, channel: Channel) -> None:
         try:

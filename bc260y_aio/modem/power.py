@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..at.commands import Command, QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
 from ..at.information import SocketInfo
@@ -27,6 +27,9 @@ from ..line.turns import Turn
 from ..sockets.dataformat import PayloadFormats
 from ..sockets.tasks import uninterrupted
 from .core import ModemCore, Options
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger("bc260y_aio")
 
@@ -80,6 +83,7 @@ class PowerManagement(ModemCore):
         self._awake = 0
         # The channel on which reports of sleep have been switched on.
         self._sleep_prepared_on: Channel | None = None
+        self._streams_check: asyncio.Task[None] | None = None
 
     # Sleep
 
@@ -88,7 +92,7 @@ class PowerManagement(ModemCore):
 
         UDP sockets survive it, and the next datagram wakes the module by itself. TCP connections do not, and end with
         ModuleSlept, a ConnectionResetError: at once where the module reports that it slept, which it does after a
-        restart once the setting was written; otherwise when they are next used, or at :meth:`wake`.
+        restart once the setting was written; otherwise at the next command of the modem.
 
         Raises:
             CommandFailed: the module refused.
@@ -115,7 +119,7 @@ class PowerManagement(ModemCore):
         if not await settings.write_if_different(turn, _QUERY_REPORTS, ["1"], SetDeepSleepReports(on=True)):
             logger.info(
                 "%s: the module reports deep sleep only after its next restart (AT+QRST=1); until then a TCP "
-                "connection that sleep ended is noticed when it is next used",
+                "connection that sleep ended is noticed at the next command",
                 channel.name,
             )
 
@@ -146,6 +150,18 @@ class PowerManagement(ModemCore):
                 await self._find_lost_streams(channel, turn)
 
             channel.may_sleep = False
+
+    def _check_streams(self, channel: Channel) -> None:
+        """Find the streams that the module lost if it slept and has just been woken."""
+        is_checked = self._streams_check is not None and not self._streams_check.done()
+        if channel.may_sleep and channel.inboxes.has_streams and self._opened is channel and not is_checked:
+            self._streams_check = self._tasks.spawn(self._check_lost_streams(channel), "lost_streams")
+
+    async def _check_lost_streams(self, channel: Channel) -> None:
+        # If this is not answered, the next command that finds the module asleep is followed by another query.
+        with contextlib.suppress(BC260YError):
+            async with channel.turn(urgent=True) as turn:
+                await self._find_lost_streams(channel, turn)
 
     async def _find_lost_streams(self, channel: Channel, turn: Turn) -> None:
         """End the streams that the module has no more: not all firmware reports that it slept."""

@@ -469,3 +469,47 @@ async def test_a_stream_that_was_lost_in_unreported_sleep_ends_with_that(clock: 
         writer.close()
         with pytest.raises(ModuleSlept):
             await fast_forward(clock, writer.wait_closed())
+
+
+class SleepyModule(Module):
+    """A module that may be asleep; the line that wakes it is lost, and it reports neither."""
+
+    is_asleep = False
+
+    def receive(self, data: bytes) -> None:
+        if not self.is_asleep:
+            super().receive(data)
+
+        self.is_asleep = False
+
+
+async def test_a_stream_that_only_reads_hears_of_unreported_sleep_after_any_command(clock: Clock) -> None:
+    module = SleepyModule()
+    async with open_modem(module) as modem:
+        reader, writer = await modem.open_connection("a.b", 7)
+        await modem.sleep()
+        await clock.advance(60.0)
+        module.sockets.clear()
+        module.is_asleep = True
+        await fast_forward(clock, modem.execute("AT+CSQ"))
+        with pytest.raises(ModuleSlept):
+            await fast_forward(clock, reader.read())
+
+        writer.close()
+        with pytest.raises(ModuleSlept):
+            await fast_forward(clock, writer.wait_closed())
+
+
+async def test_a_stream_that_survived_light_sleep_goes_on(clock: Clock) -> None:
+    module = SleepyModule()
+    async with open_modem(module) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        await modem.sleep()
+        await clock.advance(60.0)
+        module.is_asleep = True
+        queries = module.count("AT+QISTATE?")
+        await fast_forward(clock, modem.execute("AT+CSQ"))
+        await clock.advance(1.0)
+        assert module.count("AT+QISTATE?") == queries + 1
+        assert not transport.is_closing()
+        transport.abort()

@@ -526,6 +526,8 @@ class World:
         if took > 5:
             self.complain(f"the line took {took:g} s to answer")
 
+        # If the module was asleep, the connections that it lost end only now, and are closed.
+        await asyncio.sleep(5)
         # A connection that the peer has closed may be gone from the module before it is closed from this side.
         held = {near.transport.get_extra_info("connect_id"): "eof" not in near.events for near in self.up}
         needed = {connect_id for connect_id, is_needed in held.items() if is_needed}

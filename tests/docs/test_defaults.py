@@ -7,6 +7,9 @@ from typing import Any, Final
 import pytest
 
 from bc260y_aio import Modem
+from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.sockets.rejoining import LARGEST_PUSH
+from bc260y_aio.transports.stream import ModemTransport
 from bc260y_aio.transports.tls import HANDSHAKE_TIMEOUT
 from tests.docs.snippets import ROOT
 
@@ -42,3 +45,19 @@ def test_the_timeout_of_a_tls_handshake_is_the_stated_one() -> None:
 def test_the_timeout_of_a_ping_is_the_stated_one() -> None:
     default = inspect.signature(Modem.ping).parameters["timeout"].default
     assert f"| `modem.ping(host)` | {default} s for each packet |" in DELIVERY
+
+
+def test_the_timeout_of_a_check_of_the_session_is_the_stated_one() -> None:
+    default = inspect.signature(ModemTransport.check_alive).parameters["timeout"].default
+    assert f"| `transport.check_alive()` | {default:.0f} s |" in DELIVERY
+
+
+def test_the_readme_states_how_much_is_kept_and_how_long_a_datagram_may_be() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"`receive_limit` ({DEFAULTS['receive_limit'] // 1024} KiB)" in readme
+    most = {form: form.largest_send for form in PayloadFormat}
+    assert DEFAULTS["data_format"] == "hex"
+    assert (
+        f"at most {most[PayloadFormat.HEX]} bytes as hex, the default, and {most[PayloadFormat.TEXT]} as text" in readme
+    )
+    assert f"One of more than {LARGEST_PUSH} bytes that arrives comes in pieces of {LARGEST_PUSH}." in readme

@@ -318,14 +318,14 @@ async def test_there_is_one_reader_at_a_time(line: Line) -> None:
 
 @any_line
 async def test_data_is_delivered_until_the_port_ends(line: Line) -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     async with line() as (port, far):
         await far.send(b"early ")
         await until(lambda: port.in_waiting == 6)
-        delivery = asyncio.create_task(port.deliver(heard.append))
-        await until(lambda: heard == [b"early "])
+        delivery = asyncio.create_task(port.deliver(received.append))
+        await until(lambda: received == [b"early "])
         await far.send(b"late")
-        await until(lambda: b"".join(heard) == b"early late")
+        await until(lambda: b"".join(received) == b"early late")
         assert port.in_waiting == 0
         with pytest.raises(LocalProtocolError):
             await port.read()
@@ -336,29 +336,29 @@ async def test_data_is_delivered_until_the_port_ends(line: Line) -> None:
 
 
 async def test_data_that_arrived_before_a_loss_is_delivered_before_it() -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     async with in_memory() as (port, far):
         far.arrive(b"last")
         far.hang_up()
         with pytest.raises(PortLost, match="was lost"):
-            await port.deliver(heard.append)
+            await port.deliver(received.append)
 
-    assert heard == [b"last"]
+    assert received == [b"last"]
 
 
 async def test_bytes_are_delivered_as_soon_as_they_arrive() -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     async with in_memory() as (port, far):
-        delivery = asyncio.create_task(port.deliver(heard.append))
+        delivery = asyncio.create_task(port.deliver(received.append))
         far.arrive(b"1")
         await turns()
         far.arrive(b"2")
-        assert heard == [b"1", b"2"]
+        assert received == [b"1", b"2"]
         delivery.cancel()
         await asyncio.wait([delivery])
         far.arrive(b"3")
         assert await port.read() == b"3"
-        assert heard == [b"1", b"2"]
+        assert received == [b"1", b"2"]
 
 
 async def test_a_delivery_ends_when_its_callback_fails_and_the_rest_waits_to_be_read() -> None:
@@ -388,23 +388,23 @@ async def test_a_delivery_ends_with_the_close_of_the_port() -> None:
 
 
 async def test_a_write_that_finds_the_other_end_gone_delivers_nothing_before_it_returns() -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with await open_port(f"socket://127.0.0.1:{listener.getsockname()[1]}") as port:
             far, _ = listener.accept()
-            delivery = asyncio.create_task(port.deliver(heard.append))
+            delivery = asyncio.create_task(port.deliver(received.append))
             far.sendall(b"1")
-            await until(lambda: heard == [b"1"])
+            await until(lambda: received == [b"1"])
             # To reset the connection, so that the next write fails.
             far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             far.sendall(b"2")
             far.close()
             port.write(b"AT\r")
-            assert heard == [b"1"]
+            assert received == [b"1"]
             with pytest.raises(PortLost):
                 await delivery
 
-    assert heard == [b"1", b"2"]
+    assert received == [b"1", b"2"]
 
 
 @any_line
@@ -528,7 +528,7 @@ async def test_writes_keep_their_order_however_slowly_they_are_taken(line: Line)
 
 
 @with_descriptor
-async def test_what_was_written_before_a_close_arrives(line: Line) -> None:
+async def test_data_written_before_a_close_arrives(line: Line) -> None:
     async with line() as (port, far):
         port.write(b"AT+QICLOSE=0\r")
         await port.close()
@@ -596,7 +596,7 @@ async def test_closing_drops_what_a_far_end_that_does_not_read_leaves(
         assert repr(port).endswith(" closing>")
         await closing
 
-    # A callback left behind would disturb whoever has the descriptor next.
+    # A callback left behind would disturb the next owner of the descriptor.
     await test_bytes_go_both_ways(line)
 
 
@@ -697,7 +697,7 @@ async def test_a_slow_device_does_not_block_the_loop() -> None:
 
 
 @pytest.mark.usefixtures("devices")
-async def test_a_port_that_opens_after_its_caller_has_gone_is_closed() -> None:
+async def test_a_port_that_opens_after_its_caller_was_cancelled_is_closed() -> None:
     with pty() as (_, path):
         opening = asyncio.create_task(open_port(f"alt://{path}?class=SlowSerial"))
         await turns()
@@ -749,7 +749,7 @@ async def read_to_end(port: Port) -> None:
         (b"You are not welcome\r\n", PortLost),
     ],
 )
-async def test_the_words_of_a_server_that_hangs_up_are_in_the_error(text: bytes, kind: type[PortError]) -> None:
+async def test_the_text_of_a_server_that_hangs_up_is_in_the_error(text: bytes, kind: type[PortError]) -> None:
     async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(text)
         writer.close()
@@ -840,7 +840,7 @@ async def test_a_url_that_cannot_work_is_refused(url: str) -> None:
         await open_port(url)
 
 
-async def test_a_rate_that_is_none_is_refused() -> None:
+async def test_an_invalid_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="not a rate"):
         await open_port("/dev/null", 0)
 

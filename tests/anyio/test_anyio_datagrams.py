@@ -40,7 +40,7 @@ async def test_an_unconnected_socket_talks_to_many_peers() -> None:
             assert udp.extra(SocketAttribute.remote_address, None) is None
 
 
-async def test_datagrams_that_nobody_receives_are_dropped_from_the_oldest() -> None:
+async def test_unreceived_datagrams_are_dropped_from_the_oldest() -> None:
     async with open_bench() as bench, await create_udp_socket(modem=bench.modem) as udp:
         for number in range(120):
             await udp.sendto(b"%d" % number, "echo.example", 7)
@@ -68,7 +68,7 @@ async def test_one_datagram_that_cannot_be_sent_does_not_end_the_socket() -> Non
             assert (await many.receive())[0] == b"hello"
 
 
-async def test_a_closed_socket_says_so_and_wakes_who_receives() -> None:
+async def test_a_closed_socket_raises_closed_and_wakes_its_receivers() -> None:
     async with open_bench() as bench, anyio.create_task_group() as group:
         udp = await create_connected_udp_socket("echo.example", 7, modem=bench.modem)
 
@@ -83,7 +83,7 @@ async def test_a_closed_socket_says_so_and_wakes_who_receives() -> None:
             await udp.send(b"hello")
 
 
-async def test_a_restart_breaks_the_socket_and_its_cause_tells_how() -> None:
+async def test_a_restart_breaks_the_socket_and_is_named_as_the_cause() -> None:
     async with open_bench() as bench, await create_connected_udp_socket("echo.example", 7, modem=bench.modem) as udp:
         bench.emulator.restart()
 
@@ -104,7 +104,7 @@ async def test_a_receive_that_is_cancelled_loses_nothing() -> None:
         assert await udp.receive() == b"hello"
 
 
-def test_under_another_event_loop_than_asyncios_it_says_so() -> None:
+def test_another_event_loop_than_asyncios_is_refused() -> None:
     for opening in (
         create_udp_socket(modem=None),  # type: ignore[arg-type]
         create_connected_udp_socket("echo.example", 7, modem=None),  # type: ignore[arg-type]

@@ -70,7 +70,7 @@ async def test_a_send_returns_when_the_module_has_taken_the_data() -> None:
         assert stream.extra(ModemAttribute.transport).traffic.sent == 5000
 
 
-async def test_what_nobody_receives_waits_in_the_transport() -> None:
+async def test_unreceived_data_waits_in_the_transport() -> None:
     data = bytes(50_000)
 
     async with open_bench() as bench:
@@ -103,7 +103,7 @@ async def test_a_stream_has_anyios_attributes_and_some_of_its_own() -> None:
 # Exceptions
 
 
-async def test_a_closed_stream_says_so() -> None:
+async def test_a_closed_stream_raises_closed() -> None:
     async with open_bench() as bench:
         stream = await connect(bench)
         await stream.aclose()
@@ -116,7 +116,7 @@ async def test_a_closed_stream_says_so() -> None:
             await stream.send(b"hello")
 
 
-async def test_closing_a_stream_wakes_who_receives_from_it() -> None:
+async def test_closing_a_stream_wakes_its_receiver() -> None:
     async with open_bench() as bench, await connect(bench) as stream, anyio.create_task_group() as group:
 
         async def receive() -> None:
@@ -128,7 +128,7 @@ async def test_closing_a_stream_wakes_who_receives_from_it() -> None:
         await stream.aclose()
 
 
-async def test_a_lost_connection_breaks_the_stream_and_its_cause_tells_how() -> None:
+async def test_a_lost_connection_breaks_the_stream_and_is_named_as_the_cause() -> None:
     async with open_bench() as bench, await connect(bench) as stream:
         bench.emulator.restart()
 
@@ -194,7 +194,7 @@ async def test_one_direction_cannot_be_closed_alone() -> None:
             await stream.send_eof()
 
 
-async def test_data_that_is_not_acknowledged_is_told_when_the_stream_is_closed() -> None:
+async def test_unacknowledged_data_is_reported_when_the_stream_is_closed() -> None:
     async with open_bench({"close_timeout": 0.1}) as bench:
         stream = await connect(bench, "sink.example")
         bench.network.outage = True
@@ -295,7 +295,7 @@ async def test_a_local_port_is_asked_for() -> None:
         assert caught.value.errno == errno.EADDRNOTAVAIL
 
 
-def test_under_another_event_loop_than_asyncios_it_says_so() -> None:
+def test_another_event_loop_than_asyncios_is_refused() -> None:
     connecting = connect_tcp("echo.example", 7, modem=None)  # type: ignore[call-overload]
 
     with pytest.raises(RuntimeError, match="does not run on trio"):

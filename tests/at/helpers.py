@@ -1,4 +1,4 @@
-"""What the tests of `at` share: bytes in, events out, whole or in chunks."""
+"""Code that the tests of `at` share: bytes in, events out, whole or in chunks."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -99,7 +99,7 @@ def push(connect_id: int, data: bytes, form: PayloadFormat, *, quoted: bool = Tr
 
 
 def healthy(line: bytes) -> bytes:
-    """Return what a healthy module answers to a probe."""
+    """Return the answer of a healthy module to a probe."""
     if line == Attention().encode() + b"\r":
         return OK
 

@@ -62,7 +62,7 @@ areas = st.one_of(
     st.tuples(tracking_areas, cells, st.just("9"), st.just(""), st.just(""), timer_bits, timer_bits),
 )
 
-# What a peer would send that means to be mistaken for the module, or just happens to.
+# Payload that looks like a line of the module, by intent or by chance.
 SPELLINGS = (
     b"\r\nOK\r\n",
     b"OK\r\n",
@@ -105,7 +105,7 @@ def _sends() -> st.SearchStrategy[Command]:
     )
 
 
-# What no command of this package spells.
+# Lines of no command of this package.
 raw_lines = st.text(PRINTABLE, max_size=60).map(lambda rest: f"AT#{rest}".rstrip(" "))
 
 COMMANDS: dict[type[Command], st.SearchStrategy[Command]] = {
@@ -229,7 +229,7 @@ dialects = st.builds(
 
 
 def as_spelled(response: Response, dialect: Dialect) -> Response:
-    """Return what is left of a response once a dialect has spelled it."""
+    """Return a response as it is read back after a dialect has spelled it."""
     match response:
         case PingReply() if not dialect.ping_ttl:
             return dataclasses.replace(response, ttl=None)

@@ -4,7 +4,7 @@
 sample of the rest (`test_silent_holes.py`).
 
 A hole is silent when a stream is delivered otherwise than it was sent, and no event reports that. Damage of which the
-remains are again lines that a module may write cannot be told from those lines without a checksum: `is_well_formed`
+remains are again lines that a module may write cannot be received from those lines without a checksum: `is_well_formed`
 says what such lines are, and the sweep counts them apart.
 """
 
@@ -109,33 +109,33 @@ SCENES: Final = (
 
 
 def streams(events: list[Response]) -> tuple[dict[int, list[object]], bool]:
-    """Return what each open socket was told until its stream was ended, and whether one was ended by damage."""
-    told: dict[int, list[object]] = {connect_id: [] for connect_id in OPEN}
+    """Return the events of each open socket until its stream was ended, and whether one was ended by damage."""
+    received: dict[int, list[object]] = {connect_id: [] for connect_id in OPEN}
     ended: set[int] = set()
     is_damaged = False
     for event in events:
         match event:
-            case DataReceived(connect_id=connect_id, data=data) if connect_id in told and connect_id not in ended:
-                told[connect_id].append(data)
+            case DataReceived(connect_id=connect_id, data=data) if connect_id in received and connect_id not in ended:
+                received[connect_id].append(data)
             case DataReceived(connect_id=connect_id) | PeerClosed(connect_id=connect_id) if connect_id >= SOCKETS:
                 # The driver takes a line about a socket that the module does not have for a damaged one.
                 ended.update(OPEN)
                 is_damaged = True
-            case PeerClosed(connect_id=connect_id) if connect_id in told:
-                told[connect_id].append("end")
+            case PeerClosed(connect_id=connect_id) if connect_id in received:
+                received[connect_id].append("end")
                 ended.add(connect_id)
             case DamagedPayload(connect_id=connect_id):
                 is_damaged = True
-                ended.update({connect_id} if connect_id in told else OPEN)
+                ended.update({connect_id} if connect_id in received else OPEN)
             case DamagedLine() | Restarted():
                 is_damaged = True
                 ended.update(OPEN)
 
-    return told, is_damaged
+    return received, is_damaged
 
 
 def is_well_formed(wire: bytes) -> bool:
-    """Return whether these are lines that a module may write, so that nothing can tell them from what it wrote."""
+    """Return whether these are lines that a module may write, so that damage in them cannot be detected."""
     for line in re.split(rb"\n", wire):
         line = line.strip(b"\r\n\0 ")
         if (match := _PUSH.fullmatch(line)) is not None:
@@ -148,18 +148,18 @@ def is_well_formed(wire: bytes) -> bool:
 
 
 def judge(scene: Scene, wire: bytes) -> str:
-    """Return what the DTE makes of damaged lines: "told", "unharmed", "undetectable" or "silent"."""
+    """Return the reaction of the DTE to damaged lines: "reported", "unharmed", "undetectable" or "silent"."""
     dte = DTE(quoted_data=scene.quoted)
     dte.send(SetDataFormat(HEX, HEX))
     feed(dte, OK)
     if scene.command is not None:
         dte.send(scene.command)
 
-    told, is_damaged = streams(feed(dte, wire, b"\r\n"))
+    received, is_damaged = streams(feed(dte, wire, b"\r\n"))
     if is_damaged:
-        return "told"
+        return "reported"
 
-    if told == _truth(scene):
+    if received == _truth(scene):
         return "unharmed"
 
     return "undetectable" if is_well_formed(wire) else "silent"
@@ -222,7 +222,7 @@ SINGLE_BITS: Final = tuple(1 << bit for bit in range(8))
 def main() -> int:
     """Run everything and print a table; return 1 when there was a silent hole."""
     silent = 0
-    print("| damage | lines | trials | told | unharmed | undetectable | silent |")
+    print("| damage | lines | trials | received | unharmed | undetectable | silent |")
     print("|---|---|---|---|---|---|---|")
     for scene in SCENES:
         kinds = {
@@ -242,7 +242,7 @@ def main() -> int:
         for name, wires in kinds.items():
             counts = Counter(judge(scene, wire) for wire in wires)
             silent += counts["silent"]
-            row = (sum(counts.values()), *(counts[key] for key in ("told", "unharmed", "undetectable", "silent")))
+            row = (sum(counts.values()), *(counts[key] for key in ("reported", "unharmed", "undetectable", "silent")))
             print(f"| {name} | {scene.name} | {' | '.join(map(str, row))} |", flush=True)
 
     return int(silent > 0)

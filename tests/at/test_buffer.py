@@ -52,7 +52,7 @@ def test_a_buffer_is_short_until_as_much_is_there_as_is_required() -> None:
     assert buffer.require(4)
 
 
-def test_what_is_dropped_is_counted() -> None:
+def test_dropped_bytes_are_counted() -> None:
     buffer = ReceiveBuffer(LF, 100)
     buffer.feed(b"abcdef")
     buffer.drop(2)
@@ -77,7 +77,7 @@ def test_a_line_that_has_just_the_longest_length_is_whole() -> None:
     assert lines(ReceiveBuffer(LF, 5), b"abcde", b"\n") == [b"abcde"]
 
 
-def test_what_is_left_of_a_long_line_is_not_kept() -> None:
+def test_the_rest_of_a_long_line_is_not_kept() -> None:
     buffer = ReceiveBuffer(LF, 5)
     for _ in range(100):
         lines(buffer, b"abc")

@@ -1,4 +1,4 @@
-"""What a DTE may ask: the bytes of each command, what is refused before there are any, and what belongs to it."""
+"""Commands of a DTE: the bytes of each, values that are refused before the wire, and the lines of its answer."""
 
 from typing import Any
 
@@ -103,7 +103,7 @@ def kinds(value: object) -> str:
     return type(value).__name__ if isinstance(value, Command) else ""
 
 
-# What is written, and read back
+# Written and read back
 
 
 @pytest.mark.parametrize(("command", "line"), LINES, ids=kinds)
@@ -121,7 +121,7 @@ def test_every_command_of_the_package_is_in_these_tests() -> None:
 
 @pytest.mark.parametrize("kind", COMMANDS, ids=lambda kind: kind.__name__)
 @given(st.data())
-def test_what_a_dte_writes_a_dce_reads_back(kind: type[Command], data: st.DataObject) -> None:
+def test_a_dce_reads_back_the_commands_of_a_dte(kind: type[Command], data: st.DataObject) -> None:
     command = data.draw(COMMANDS[kind])
     dce = DCE()
     dce.send_format = command.form if isinstance(command, SendData) else data.draw(st.sampled_from(PayloadFormat))
@@ -246,7 +246,7 @@ def test_a_send_knows_its_size_on_the_wire_and_masks_its_payload(command: SendDa
     assert str(command) == f"AT+QISEND={command.connect_id},{len(command.data)},..."
 
 
-# What is refused before there are any bytes
+# Refused before the wire
 
 BAD_NAMES = ["", 'a"b', "a\rb", "a\nAT", "a\0b", "a\x1ab", "\x7f", "b\xfccher.example", "x" * 151]
 
@@ -313,7 +313,7 @@ def test_a_dns_server_has_at_most_64_bytes() -> None:
         (Raw, ("AT+CS\xc0Q",)),
     ],
 )
-def test_what_the_guide_does_not_allow_is_a_value_error(make: Any, arguments: tuple[object, ...]) -> None:
+def test_a_value_outside_the_guide_is_a_value_error(make: Any, arguments: tuple[object, ...]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         make(*arguments)
 
@@ -327,12 +327,12 @@ def test_a_text_payload_outside_0x20_to_0x7e_is_a_value_error(byte: int) -> None
 @pytest.mark.parametrize(
     ("make", "arguments"), [(CloseSocket, ("0",)), (OpenSocket, (0, "TCP", b"a", 7)), (Ping, ("a", True))]
 )
-def test_what_is_of_another_type_is_a_type_error(make: Any, arguments: tuple[object, ...]) -> None:
+def test_a_value_of_another_type_is_a_type_error(make: Any, arguments: tuple[object, ...]) -> None:
     with pytest.raises(TypeError):
         make(*arguments)
 
 
-# What follows
+# Answers
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_an_open_is_answered_for_its_own_connect_id_only() -> None:
     assert not command.is_answered_by(SocketOpened(0))
 
 
-def test_a_line_as_somebody_wrote_it_knows_what_follows_if_it_is_a_known_one() -> None:
+def test_a_raw_line_of_a_known_command_awaits_its_completion() -> None:
     known, unknown = read_verbatim('at+qiopen=0,1,"TCP","a",7'), read_verbatim("AT+CSQ")
     assert known == Raw('at+qiopen=0,1,"TCP","a",7', OpenSocket(1, "TCP", "a", 7))
     assert known.awaited == (SocketOpened,)
@@ -408,7 +408,7 @@ def test_the_counters_may_end_in_send_ok() -> None:
         "AT+CSQ;+CMGR=1",
     ],
 )
-def test_a_command_that_makes_the_module_print_text_of_strangers_is_refused(line: str) -> None:
+def test_a_command_that_makes_the_module_print_foreign_text_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"text that a stranger wrote\..*Use a client library over the modem's"):
         read_verbatim(line)
 
@@ -426,5 +426,5 @@ def test_a_command_that_makes_the_module_print_text_of_strangers_is_refused(line
         "AT+CMGF=1",
     ],
 )
-def test_a_query_of_such_a_command_and_what_switches_it_off_are_not_refused(line: str) -> None:
+def test_the_query_and_the_off_form_of_such_a_command_are_not_refused(line: str) -> None:
     assert read_verbatim(line).line == line

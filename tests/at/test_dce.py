@@ -29,7 +29,7 @@ def test_blank_lines_and_nuls_are_no_commands() -> None:
     assert read(DCE(), b"\r\r\n\0\r \rAT\r") == [Attention()]
 
 
-def test_a_dce_has_nothing_to_tell_until_a_line_is_complete() -> None:
+def test_a_dce_has_no_events_until_a_line_is_complete() -> None:
     dce = DCE()
     assert dce.next_event() is NEED_DATA
     dce.receive_data(b"AT")
@@ -45,7 +45,7 @@ def test_a_payload_is_read_as_the_module_is_set() -> None:
     assert read(dce, b'AT+QISEND=0,2,"4142"\r') == [SendData(0, b"AB", 0, HEX)]
 
 
-def test_what_is_no_command_is_refused_and_the_next_one_is_read() -> None:
+def test_a_line_that_is_no_command_is_refused_and_the_next_one_is_read() -> None:
     refused, command = read(DCE(), b"+++ATH0\rAT\r")
     assert (refused, command) == (Refused("+++ATH0", "a command line begins with AT"), Attention())
 

@@ -1,4 +1,4 @@
-"""Our side of the line: dialogues, and what may stand between their lines."""
+"""The DTE's side of the line: dialogues, and the lines that may come between theirs."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -69,7 +69,7 @@ CLOSED = b'\r\n+QIURC: "closed",1\r\n'
 # Dialogues
 
 
-def test_a_dte_has_nothing_to_tell_until_it_is_fed() -> None:
+def test_a_dte_has_no_events_until_it_is_fed() -> None:
     assert DTE().next_event() is NEED_DATA
 
 
@@ -204,7 +204,7 @@ def test_a_urc_is_no_answer_to_a_command_of_another_name(asked: str, line: str) 
         ("AT+CFUN?", "+CFUN: 1", True),
     ],
 )
-def test_a_urc_that_has_the_name_of_a_query_is_told_from_its_answer(asked: str, line: str, is_answer: bool) -> None:
+def test_a_urc_with_the_name_of_a_query_is_not_its_answer(asked: str, line: str, is_answer: bool) -> None:
     dte = dte_with(PayloadFormat.HEX, Raw(asked))
     assert feed(dte, b"\r\n" + line.encode() + b"\r\n") == [Text(line) if is_answer else Unrecognised(line)]
 
@@ -348,7 +348,7 @@ def test_send_ok_before_the_counters_is_late() -> None:
     assert feed(dte, b"\r\n+QISEND: 94,94,0\r\n", OK) == [AckStatus(94, 94, 0), Success()]
 
 
-def test_send_ok_after_the_counters_is_late_when_it_is_owed() -> None:
+def test_send_ok_after_the_counters_is_late_when_it_is_overdue() -> None:
     dte = dte_with(command=SEND, accepted=True)
     dte.give_up()
     bring_into_step(dte, 2)
@@ -420,7 +420,7 @@ def test_the_echo_of_a_longer_line_is_not_that_of_its_beginning() -> None:
     ],
 )
 @pytest.mark.parametrize("state", [State.IDLE, State.ASLEEP, State.CLOSED], ids=lambda state: state.name)
-def test_an_answer_that_nobody_awaits_is_late(state: State, line: bytes, response: Response) -> None:
+def test_an_unexpected_answer_is_late(state: State, line: bytes, response: Response) -> None:
     dte = dte_in(state)
     assert feed(dte, line) == [LateAnswer(response)]
     assert state_of(dte) is state

@@ -55,7 +55,7 @@ def damage(data: bytes, edits: Edits) -> bytes:
 
 
 def forged(events: list[Response]) -> list[Response]:
-    """Return the events that payloads spell here, and no test says."""
+    """Return events that only payloads spell here, and no test line."""
     kinds = (Failure, PeerClosed, Restarted, PowerChanged)
     return [event for event in answers(events) if isinstance(event, kinds) or event == SendResult(ok=False)]
 
@@ -114,7 +114,7 @@ def test_whichever_byte_of_a_push_is_damaged_it_is_reported_and_nothing_is_forge
         events += bring_into_step(dte, 8)
         assert forged(events) == [], wire
         damaged = any(isinstance(event, DamagedPayload | DamagedLine) for event in events)
-        # Nothing tells when another byte of the payload, or another connectID, stands where one should.
+        # A changed byte of the payload, or of the connectID, cannot be detected.
         arrived = [event for event in events if isinstance(event, DataReceived) and len(event.data) == len(payload)]
         assert damaged or arrived, wire
 
@@ -125,7 +125,7 @@ def test_after_a_damaged_push_of_hex_the_next_is_received(kind: str) -> None:
         assert DataReceived(1, b"hi") in feed(dte_with(HEX), wire, b"\r\n", push(1, b"hi", HEX)), wire
 
 
-# What is left of lines
+# Rests of lines
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_another_line_that_is_not_known_is_just_that(line: str) -> None:
     assert feed(DTE(), b"\r\n" + line.encode() + b"\r\n") == [Unrecognised(line)]
 
 
-def test_after_a_damaged_header_of_text_nothing_is_believed() -> None:
+def test_after_a_damaged_header_of_text_no_line_is_trusted() -> None:
     dte = dte_with(TEXT)
     assert feed(dte, b'\r\n+QIURC: "rexv",0,50,"abc\r\n\r\nERROR\r\n' + OK) == [DamagedLine('+QIURC: "rexv",0,50,"abc')]
     assert dte.state is State.UNSYNCHRONISED
@@ -191,7 +191,7 @@ def test_any_cut_of_anything_gives_the_same_events(
 def test_after_any_garbage_a_restart_is_reported_when_payload_is_hex(parts: list[bytes]) -> None:
     dte = dte_with(HEX)
     feed(dte, *parts)
-    # What it heard may have been a restart; then it knows the format no more.
+    # The garbage may have held a restart; then the format is unknown.
     if dte.receive_format is HEX:
         assert feed(dte, b"\r\n" + RDY)[-1] == Restarted()
 
@@ -229,7 +229,7 @@ def test_whatever_is_received_in_whatever_order_nothing_is_raised(
     feed(dte, RDY)
 
 
-def test_what_is_left_of_a_push_is_no_answer_to_a_line_that_somebody_wrote() -> None:
+def test_the_rest_of_a_push_is_no_answer_to_a_raw_line() -> None:
     dte = dte_with(HEX, Raw('AT+QCFG="recv"'))
     lines = b'\r\n+QIURC: "rexv",0,3,"414243"\r\n', b'\r\n+QCFG: "recv",1\r\n', OK
     assert feed(dte, *lines) == [DamagedLine('+QIURC: "rexv",0,3,"414243"'), Text('+QCFG: "recv",1'), Success()]

@@ -28,7 +28,7 @@ def test_the_middle_of_a_number_is_hidden(number: str, shown: str) -> None:
         ("abcdef0123456789abcdef", "abcdef0123456789abcdef"),
     ],
 )
-def test_what_identifies_somebody_is_masked_and_nothing_else(text: str, shown: str) -> None:
+def test_identities_are_masked_and_nothing_else(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 

@@ -1,4 +1,4 @@
-"""A peer's payload between the lines: it arrives whole, or its damage is told, and it is never taken for a line."""
+"""A peer's payload between the lines: it arrives whole, or its damage is reported, and it is never taken for a line."""
 
 import pytest
 from hypothesis import given
@@ -206,11 +206,11 @@ def test_digits_and_blanks_without_an_end_are_no_payload() -> None:
         assert (type(damaged), restarted) == (DamagedPayload, Restarted())
 
 
-# Damaged text: nothing tells where it ends
+# Damaged text: its end is unknown
 
 
 @pytest.mark.parametrize("payload", [b"abc\r\nOK\r\n", b"abcdabcdefg\r\nOK\r\n"], ids=["bytes lost", "bytes doubled"])
-def test_what_follows_damaged_text_is_not_believed(payload: bytes) -> None:
+def test_lines_after_damaged_text_are_not_trusted(payload: bytes) -> None:
     dte = dte_with(TEXT, SEND)
     assert feed(dte, b'\r\n+QIURC: "recv",0,12,"' + payload + b'"\r\n', OK, SEND_OK) == [
         DamagedPayload(0, 12, "its end is not where it was announced")
@@ -255,7 +255,7 @@ def test_discarded_bytes_are_reported_when_they_may_have_been_of_another_socket(
         assert told == [DamagedLine(line.decode().removesuffix("\n"))]
 
 
-def test_the_line_is_believed_again_when_it_was_quiet_between_two_probes() -> None:
+def test_the_line_is_trusted_again_when_it_was_quiet_between_two_probes() -> None:
     dte = dte_with(TEXT, SEND)
     feed(dte, b'\r\n+QIURC: "recv",0,6,"abc"\r\n', OK)
     dte.give_up()
@@ -263,7 +263,7 @@ def test_the_line_is_believed_again_when_it_was_quiet_between_two_probes() -> No
     assert bring_into_step(dte, 2)[-1] == Resynchronised()
 
 
-def test_the_line_is_not_believed_while_a_payload_comes_in() -> None:
+def test_the_line_is_not_trusted_while_a_payload_comes_in() -> None:
     dte = dte_with(TEXT, SEND)
     feed(dte, b'\r\n+QIURC: "recv",0,1000,"abc', b"\r\nOK\r\n" * 40)
     dte.give_up()

@@ -1,4 +1,4 @@
-"""What a DCE may say: every line, in every spelling, in the light of the command that asks for it."""
+"""Lines of a DCE: each one, in every spelling, under the command that it answers."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -90,7 +90,7 @@ AREA = ("1A2B", "0C2F7A12", "9")
 DENIED = RegistrationChanged(RegistrationStatus.DENIED, ("", "", "", "0", "11"))
 BEIJING = timezone(timedelta(hours=8))
 
-# Who asks for what; a URC is asked for by nobody.
+# The command of each answer; a URC has none.
 ASKED_BY: dict[type[Response], Command] = {
     Success: Attention(),
     Failure: Attention(),
@@ -154,7 +154,7 @@ LINES: list[tuple[Response, str]] = [
     (Unrecognised("+CFUN: 1"), "+CFUN: 1"),
 ]
 
-# What a DTE tells, and no DCE says.
+# Events of a DTE that are no lines of a DCE.
 ITS_OWN = {DamagedLine, DamagedPayload, LateAnswer, ProbeAnswered, Resynchronised}
 KINDS = {Line, Information, Completion, Unsolicited}
 
@@ -186,7 +186,7 @@ def test_a_response_is_this_line(response: Response, line: str) -> None:
 
 @pytest.mark.parametrize("kind", RESPONSES, ids=lambda kind: kind.__name__)
 @given(st.data())
-def test_what_a_dce_writes_in_any_dialect_a_dte_reads_back(kind: type[Response], data: st.DataObject) -> None:
+def test_a_dte_reads_back_the_lines_of_a_dce_in_any_spelling(kind: type[Response], data: st.DataObject) -> None:
     response, dialect = data.draw(RESPONSES[kind]), data.draw(dialects)
     command = ASKED_BY.get(kind)
     if isinstance(response, SocketOpened):
@@ -202,7 +202,7 @@ def test_what_a_dce_writes_in_any_dialect_a_dte_reads_back(kind: type[Response],
     assert feed(dte, *cut(wire, data.draw(st.lists(st.integers(0, 99), max_size=3)))) == [as_spelled(response, dialect)]
 
 
-def test_a_dialect_spells_these_lines_otherwise() -> None:
+def test_a_variant_spells_these_lines_otherwise() -> None:
     reply, time = PingReply("10.0.0.1", 32, 260, 64), datetime(2026, 7, 1, 9, 5, 3, tzinfo=UTC)
     assert PeerClosed(0).write(Dialect(space_after_colon=False)) == '+QIURC:"closed",0'
     assert reply.write(Dialect(ping_ttl=False, quoted_addresses=True)) == '+QPING: 0,"10.0.0.1",32,260'
@@ -226,11 +226,11 @@ def test_a_dialect_spells_these_lines_otherwise() -> None:
         (Failure(), CmeLevel.NUMBER, "ERROR"),
     ],
 )
-def test_an_error_is_as_detailed_as_was_asked_for(failure: Failure, level: CmeLevel, line: str) -> None:
+def test_an_error_is_as_detailed_as_set(failure: Failure, level: CmeLevel, line: str) -> None:
     assert failure.write(Dialect(cme=level)) == line
 
 
-# What is read in more than one way
+# Lines with more than one reading
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_an_error_is_read_in_every_form(line: str, failure: Failure) -> None:
         ),
         ("+CEREG: 0,7", Registration(0, RegistrationStatus.UNKNOWN), Unrecognised("+CEREG: 0,7")),
         ("+CEREG: 3,,,,0,11", DENIED, DENIED),
-        # What is left of two lines is neither.
+        # The rest of two lines is neither of them.
         ("+CEREG: 0,17", Unrecognised("+CEREG: 0,17"), Unrecognised("+CEREG: 0,17")),
         ('+CEREG: 1,"1A2B"', Unrecognised('+CEREG: 1,"1A2B"'), Unrecognised('+CEREG: 1,"1A2B"')),
         ('+CEREG: 1,"1A2B",0', Unrecognised('+CEREG: 1,"1A2B",0'), Unrecognised('+CEREG: 1,"1A2B",0')),
@@ -319,7 +319,7 @@ def test_a_line_that_nobody_asked_for(line: str, response: Response) -> None:
         "19/06/11,11:08:20+x",
     ],
 )
-def test_what_is_no_time_is_not_recognised(time: str) -> None:
+def test_a_malformed_time_is_not_recognised(time: str) -> None:
     for line in (f'+QNTP: 0,"{time}"', f'+CCLK: "{time}"'):
         assert isinstance(read_response(line, QueryClock()), Unrecognised)
 
@@ -339,11 +339,11 @@ def test_what_is_no_time_is_not_recognised(time: str) -> None:
         ("+CPIN: READY", Unrecognised("+CPIN: READY")),
     ],
 )
-def test_a_line_as_somebody_wrote_it_gets_what_is_not_known_to_be_another_s(line: str, response: Response) -> None:
+def test_a_raw_line_gets_lines_that_belong_to_no_other(line: str, response: Response) -> None:
     assert read_response(line, Raw("AT+CSQ")) == response
 
 
-def test_what_belongs_to_a_command_is_text_to_one_who_wrote_it_out() -> None:
+def test_the_answer_to_a_raw_line_is_text() -> None:
     assert read_response("+CEREG: 0,1", read_verbatim("AT+CEREG?")) == Text("+CEREG: 0,1")
     assert read_response("+CEREG: 5", read_verbatim("AT+CEREG?")) == RegistrationChanged(ROAMING)
     assert read_response("+CEREG: 0,1", Raw("AT+CEREG?;+CSQ")) == Text("+CEREG: 0,1")
@@ -359,6 +359,6 @@ def test_the_answer_to_a_test_is_text_and_a_completion_of_that_name_is_not() -> 
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=60), st.sampled_from([None, *ASKED_BY.values()]))
-def test_whatever_a_line_is_it_is_read(line: str, command: Command | None) -> None:
+def test_any_line_is_read(line: str, command: Command | None) -> None:
     for start in ("", "+QNTP: ", "+CCLK: ", "+QPING: 0,", "+QIDNSGIP: ", '+QIURC: "', "+CEREG: 0,", "+QISTATE: 0,"):
         assert isinstance(read_response(start + line, command), Response)

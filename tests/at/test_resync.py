@@ -63,7 +63,7 @@ def in_step_after_giving_up(*commands: Command) -> DTE:
     return dte
 
 
-def test_a_completion_that_may_be_owed_by_an_earlier_command_is_doubtful() -> None:
+def test_a_completion_that_may_belong_to_an_earlier_command_is_doubtful() -> None:
     dte = in_step_after_giving_up(SEND)
     dte.send(SEND)
     assert feed(dte, OK, b"\r\nSEND OK\r\n") == [Success(), SendResult(ok=True)]
@@ -75,7 +75,7 @@ def test_a_completion_that_may_be_owed_by_an_earlier_command_is_doubtful() -> No
     assert not dte.is_doubtful
 
 
-def test_what_is_owed_twice_is_doubtful_until_it_has_come_twice() -> None:
+def test_a_completion_overdue_twice_is_doubtful_until_it_has_come_twice() -> None:
     dte = in_step_after_giving_up(SEND, SEND)
     doubts = []
     for late in (b"\r\nSEND OK\r\n", b"\r\nSEND OK\r\n", b""):
@@ -87,7 +87,7 @@ def test_what_is_owed_twice_is_doubtful_until_it_has_come_twice() -> None:
     assert doubts == [True, False, False]
 
 
-def test_what_is_owed_is_forgiven() -> None:
+def test_overdue_completions_are_dropped() -> None:
     dte = in_step_after_giving_up(SEND)
     dte.forget_overdue()
     dte.send(SEND)
@@ -107,7 +107,7 @@ def test_a_completion_of_another_kind_or_connect_id_is_not_doubtful() -> None:
     assert dte.is_doubtful
 
 
-def test_nothing_is_owed_after_a_restart() -> None:
+def test_no_completion_is_overdue_after_a_restart() -> None:
     dte = in_step_after_giving_up(SEND)
     feed(dte, RDY)
     dte.send(SEND)
@@ -156,7 +156,7 @@ def test_the_line_is_in_step_after_at_and_a_marker() -> None:
     assert state_of(dte) is State.IDLE
 
 
-def test_at_is_repeated_until_somebody_listens() -> None:
+def test_at_is_repeated_until_the_module_answers() -> None:
     dte = given_up()
     assert [dte.probe() for _ in range(3)] == [b"AT\r"] * 3
     assert feed(dte, b"\r\n", OK) == [ProbeAnswered()]
@@ -250,7 +250,7 @@ def test_a_urc_between_a_marker_and_its_ok_is_reported() -> None:
 
 
 @pytest.mark.parametrize("refusal", [ERROR, b"\r\n+CME ERROR: 58\r\n", b"\r\n+CME ERROR: unknown\r\n"], ids=ascii)
-def test_a_module_that_refuses_three_markers_is_believed(refusal: bytes) -> None:
+def test_three_refusals_of_markers_are_accepted_as_proof(refusal: bytes) -> None:
     dte = listening()
     events = []
     for _ in range(3):
@@ -284,7 +284,7 @@ def test_after_refusals_and_a_marker_that_was_lost_an_at_closes_the_row() -> Non
     assert feed(dte, OK) == [Resynchronised()]
 
 
-def test_an_error_before_anybody_listens_is_late() -> None:
+def test_an_error_before_the_first_answer_is_late() -> None:
     dte = given_up()
     dte.probe()
     assert feed(dte, ERROR) == [LateAnswer(Failure())]

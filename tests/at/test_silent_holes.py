@@ -25,29 +25,29 @@ def silent(scene: Scene, wires: Iterable[bytes]) -> list[bytes]:
 
 @scenes
 @pytest.mark.parametrize("count", [1, 2])
-def test_no_one_or_two_bytes_of_header_or_tail_are_lost_in_silence(scene: Scene, count: int) -> None:
+def test_the_loss_of_one_or_two_bytes_of_header_or_tail_is_reported(scene: Scene, count: int) -> None:
     assert silent(scene, sweep.lost(scene, count)) == []
 
 
 @scenes
 @pytest.mark.parametrize("count", [1, 2])
-def test_no_one_or_two_bytes_of_header_or_tail_are_doubled_in_silence(scene: Scene, count: int) -> None:
+def test_one_or_two_doubled_bytes_of_header_or_tail_are_reported(scene: Scene, count: int) -> None:
     assert silent(scene, sweep.doubled(scene, count)) == []
 
 
 @scenes
-def test_no_byte_of_header_or_tail_is_changed_in_silence(scene: Scene) -> None:
+def test_a_changed_byte_of_header_or_tail_is_reported(scene: Scene) -> None:
     assert silent(scene, sweep.flipped(scene, 1, (*SINGLE_BITS, 0xFF, 0x5A, 0x0F, 0x11))) == []
 
 
 @scenes
-def test_no_burst_of_lost_bytes_is_silent(scene: Scene) -> None:
+def test_any_burst_of_lost_bytes_is_reported(scene: Scene) -> None:
     every = list(sweep.bursts(scene))
     assert silent(scene, every if scene in SCENES[:2] else every[::3]) == []
 
 
 @scenes
-def test_in_a_sample_no_three_bytes_are_damaged_in_silence(scene: Scene) -> None:
+def test_three_damaged_bytes_are_reported_in_a_sample(scene: Scene) -> None:
     rng = random.Random(27)
     for kind in (sweep.lost, sweep.doubled):
         assert silent(scene, rng.sample(list(kind(scene, 3)), 150)) == []
@@ -63,14 +63,14 @@ def test_in_a_sample_no_three_bytes_are_damaged_in_silence(scene: Scene) -> None
 
 def test_the_sweep_can_fail() -> None:
     scene = SCENES[0]
-    # What nobody reads as damage: the payload of another push of the same length.
+    # Undetectable damage: the payload of another push of the same length.
     assert judge(scene, scene.wire.replace(b'"6C6F7374"', b'"6C6F7375"')) == "undetectable"
     assert judge(scene, scene.wire) == "unharmed"
-    assert judge(scene, scene.wire.replace(b"recv", b"rcv", 1)) == "told"
+    assert judge(scene, scene.wire.replace(b"recv", b"rcv", 1)) == "reported"
     assert not sweep.is_well_formed(b'\r\n+QIURC: "rv",0,1,"41"\r\n')
 
 
-# What is known to be harmless, and what is not
+# Harmless lines, and others
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_probes_may_be_sent_whenever_no_dialogue_is_under_way() -> None:
 @pytest.mark.parametrize(
     "trigger", [Trigger.RESTARTED, Trigger.FELL_ASLEEP, Trigger.WOKE, Trigger.DISTRUSTED, Trigger.CLOSED]
 )
-def test_what_the_module_does_of_its_own_accord_may_come_in_any_state(trigger: Trigger) -> None:
+def test_unsolicited_events_may_come_in_any_state(trigger: Trigger) -> None:
     assert states_with(trigger) == set(State)
 
 

@@ -1,4 +1,4 @@
-"""V.250 parameters, quotes and hex; and what a text payload may hold."""
+"""V.250 parameters, quotes and hex; and the characters of a text payload."""
 
 import contextlib
 
@@ -39,7 +39,7 @@ def test_hex_is_written_in_upper_case_and_read_in_any() -> None:
 
 
 @pytest.mark.parametrize("digits", [b"4", b"4g", b"41 42", b"41\r\n42", b'"4142"', b"\xff\xff"])
-def test_what_is_not_hex_is_malformed(digits: bytes) -> None:
+def test_invalid_hex_is_malformed(digits: bytes) -> None:
     with pytest.raises(Malformed):
         decode_payload(digits, HEX)
 
@@ -49,7 +49,7 @@ def test_payload_is_read_back_as_it_was_written(payload: bytes, form: PayloadFor
     assert decode_payload(encode_payload(payload, form), form) == payload
 
 
-# What may stand on a command line
+# Characters of a command line
 
 
 @pytest.mark.parametrize("name", ["example.com", "2001:db8::1", "a,b;c", " ", "x" * LONGEST_NAME])
@@ -127,7 +127,7 @@ def test_quotes_that_do_not_match_are_malformed(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "+1", "1.0", "1_0", "²", "256", "9" * 5000, '"a"'])
-def test_what_is_no_number_in_its_bounds_is_malformed(text: str) -> None:
+def test_a_number_outside_its_bounds_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         Parameters(text).integer(0, 0, 255)
 
@@ -144,7 +144,7 @@ def test_a_surplus_parameter_is_malformed() -> None:
 
 
 @given(st.text(st.characters(max_codepoint=255), max_size=40))
-def test_whatever_the_text_is_it_is_read_or_malformed(text: str) -> None:
+def test_any_text_is_read_or_malformed(text: str) -> None:
     parameters = Parameters(text)
     for index in range(len(parameters) + 1):
         for read in (parameters.string, parameters.integer):

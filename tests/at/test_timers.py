@@ -63,7 +63,7 @@ def test_an_active_time_is_never_rounded_down(duration: timedelta) -> None:
     assert written >= duration
 
 
-def test_a_timer_that_no_bits_can_tell_is_a_value_error() -> None:
+def test_a_timer_that_no_bits_can_express_is_a_value_error() -> None:
     for write, longest in ((write_periodic, LONGEST_PERIODIC), (write_active, LONGEST_ACTIVE)):
         for duration in (timedelta(seconds=-1), longest + timedelta(seconds=1)):
             with pytest.raises(ValueError, match="is 0 to"):
@@ -85,7 +85,7 @@ def test_a_paging_time_window_has_steps_of_2_56_seconds() -> None:
 
 
 @pytest.mark.parametrize("bits", ["", "0", "0000010", "000001010", "0000010x", " 0000101"])
-def test_what_are_not_that_many_bits_is_malformed(bits: str) -> None:
+def test_a_wrong_number_of_bits_is_malformed(bits: str) -> None:
     for read in (read_periodic, read_active, read_cycle, read_window):
         with pytest.raises(Malformed):
             read(bits)

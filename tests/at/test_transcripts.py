@@ -94,7 +94,7 @@ COMMANDS: dict[str, Command] = {
     'AT+QISEND=0,3,"ACK"': SendData(0, b"ACK", 0, TEXT),
     'AT+QISEND=0,3,"313233"': SendData(0, b"123", 0, HEX),
     "AT+QISEND=0,0": QueryAcks(0),
-    # What the guide prints for AT+QIDNSGIP; a DCE takes it for that, and a DTE can say it as it stands.
+    # The guide's misprint of AT+QIDNSGIP: a DCE reads it as that, and a DTE can write it as a raw line.
     'AT+QDNSGIP=0,"baidu.com"': Resolve("baidu.com"),
     'AT+QIDNSCFG=0,"218.2.2.2","8.8.8.8"': SetDnsServers("218.2.2.2", "8.8.8.8"),
     "AT+QIDNSCFG=0": QueryDnsServers(),
@@ -191,8 +191,8 @@ def test_every_transcript_has_a_title_and_no_line_is_left_over() -> None:
 # Against the DTE
 
 
-def events_of(said: Said, command: str | None) -> list[Response]:
-    events = [RESPONSES[line] for line in said.lines if line != command]
+def events_of(step: Said, command: str | None) -> list[Response]:
+    events = [RESPONSES[line] for line in step.lines if line != command]
     # These counters end in SEND OK, which then is their result.
     return [Success() if command == "AT+QISEND=0,0" and event == SendResult(ok=True) else event for event in events]
 
@@ -203,13 +203,13 @@ def test_a_dte_writes_these_lines_and_reads_the_answers(
     transcript: Transcript, pieces: Callable[[bytes], list[bytes]]
 ) -> None:
     dte = DTE()
-    for line, heard in transcript.exchanges():
+    for line, steps in transcript.exchanges():
         if line is not None:
             asked = COMMANDS[line] if line != MISPRINTED else Raw(line, parsed=COMMANDS[line])
             assert dte.send(asked) == line.encode() + b"\r"
 
-        for said in heard:
-            assert feed(dte, *pieces(said.wire)) == events_of(said, line)
+        for step in steps:
+            assert feed(dte, *pieces(step.wire)) == events_of(step, line)
 
         assert dte.state in (State.IDLE, State.ASLEEP)
 
@@ -232,14 +232,14 @@ def test_a_dce_reads_these_lines_as_commands(transcript: Transcript) -> None:
 def test_a_dce_writes_these_lines_byte_for_byte(transcript: Transcript) -> None:
     dialect = OF_THE_GUIDE if transcript.section else DIALECTS.get(transcript.name, Dialect())
     dce = DCE(dialect)
-    for line, heard in transcript.exchanges():
+    for line, steps in transcript.exchanges():
         if line is not None:
             dce.send_format = HEX if line == 'AT+QISEND=0,3,"313233"' else TEXT
             read(dce, line.encode() + b"\r")
 
-        for said in heard:
-            dce.echo_ending = ECHO_ENDINGS[line] if said.lines[0] == line else None
-            assert dce.echo() + dce.send(*(RESPONSES[text] for text in said.lines if text != line)) == said.wire
+        for step in steps:
+            dce.echo_ending = ECHO_ENDINGS[line] if step.lines[0] == line else None
+            assert dce.echo() + dce.send(*(RESPONSES[text] for text in step.lines if text != line)) == step.wire
 
 
 def test_a_dce_writes_each_kind_of_error() -> None:

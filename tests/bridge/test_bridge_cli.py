@@ -22,7 +22,7 @@ def get(proxy: tuple[str, int], host: str, port: int) -> bytes:
         return sock.recv(100)
 
 
-async def test_the_proxy_says_where_it_listens_and_ends_by_a_signal() -> None:
+async def test_the_proxy_prints_its_address_and_ends_by_a_signal() -> None:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"welcome")
         writer.close()

@@ -115,7 +115,7 @@ async def test_every_byte_arrives_once_and_in_order_both_ways() -> None:
         assert received == data
 
 
-async def test_it_is_a_socket_in_every_respect_and_tells_the_modules_names() -> None:
+async def test_it_is_a_socket_in_every_respect_and_has_the_modules_addresses() -> None:
     async with open_bench() as bench, opened(bench, "echo.example") as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -165,7 +165,7 @@ async def test_a_program_that_closes_while_the_peer_sends_ends_the_connection() 
         await until(lambda: not bench.emulator.module.sockets)
 
 
-async def test_a_program_that_goes_on_writing_after_the_peer_has_closed_is_told(
+async def test_a_program_that_writes_after_the_close_of_the_peer_gets_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("bc260y_aio.bridge.local._PATIENCE", 0.02)
@@ -252,7 +252,7 @@ async def test_a_program_that_closes_after_it_has_ended_its_sending_frees_its_co
 
 
 @pytest.mark.parametrize("is_bare", [False, True], ids=["the socket", "its descriptor"])
-async def test_a_lost_connection_is_a_reset_whoever_holds_the_descriptor(
+async def test_a_lost_connection_is_a_reset_for_any_owner_of_the_descriptor(
     is_bare: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with open_bench() as bench, opened(bench, "echo.example") as sock:
@@ -358,7 +358,7 @@ async def test_a_thread_may_ask_the_loop_for_a_socket() -> None:
         assert await in_thread(program, bench.modem, asyncio.get_running_loop()) == b"hello"
 
 
-def test_a_stranger_who_connects_to_the_pairs_port_is_shown_out() -> None:
+def test_a_foreign_connection_to_the_pairs_port_is_closed() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as stranger,
@@ -386,7 +386,7 @@ async def test_datagrams_keep_their_bounds() -> None:
         assert buffer[:5] == b"three"
 
 
-async def test_a_datagram_socket_tells_that_it_is_one() -> None:
+async def test_a_datagram_socket_has_its_socket_type() -> None:
     async with open_bench() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x10)
         with sock.dup() as copy:
@@ -410,7 +410,7 @@ async def test_a_datagram_that_is_too_long_is_lost_and_the_next_is_not(caplog: p
     assert "5000 bytes from a program cannot be sent" in caplog.text
 
 
-async def test_a_lost_datagram_socket_ends_who_receives_from_it() -> None:
+async def test_a_lost_datagram_socket_ends_its_receivers() -> None:
     async with open_bench() as bench, opened(bench, "echo.example", kind=socket.SOCK_DGRAM) as sock:
         receiving = await begun(sock.recv, 512)
         bench.emulator.restart()

@@ -20,7 +20,7 @@ SERVER = ("127.0.0.1", 8080)
 
 
 @pytest.mark.skipif(sys.byteorder != "little", reason="the table is in the machine's byte order")
-def test_a_table_tells_who_has_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_shows_the_owners_of_a_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tmp_path / "tcp"
     table.write_text(TABLE)
     monkeypatch.setattr(held, "TABLES", (str(table), str(tmp_path / "none")))
@@ -42,7 +42,7 @@ def test_without_a_table_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the table is Linux's")
 @pytest.mark.parametrize("ends_first", [False, True])
-def test_a_program_that_closes_is_told_from_one_that_ends_its_sending(ends_first: bool) -> None:
+def test_a_close_differs_from_the_end_of_sending(ends_first: bool) -> None:
     ours, theirs = stream_pair()
     with ours, theirs:
         assert held.is_held(ours) is True

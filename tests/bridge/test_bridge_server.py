@@ -112,7 +112,7 @@ async def test_curl_gets_a_page() -> None:
         assert (await curl.communicate())[0] == b"x" * 5000
 
 
-async def test_what_a_client_says_too_early_reaches_the_peer() -> None:
+async def test_early_data_of_a_client_reaches_the_peer() -> None:
     async with open_bench(latency=0.02) as bench, front(bench) as server, client_of(server) as (reader, writer):
         writer.write(HELLO + connect_to("echo.example") + b"early ")
         assert await reader.readexactly(12) == WELCOME + GRANTED
@@ -121,7 +121,7 @@ async def test_what_a_client_says_too_early_reaches_the_peer() -> None:
         assert await reader.readexactly(10) == b"early bird"
 
 
-async def test_what_a_client_says_while_it_is_connected_reaches_the_peer() -> None:
+async def test_data_of_a_client_during_the_connect_reaches_the_peer() -> None:
     async with open_bench(latency=0.1) as bench, front(bench) as server, client_of(server) as (reader, writer):
         writer.write(HELLO + connect_to("echo.example"))
         assert await reader.readexactly(2) == WELCOME
@@ -282,7 +282,7 @@ async def test_a_lost_connection_is_a_reset() -> None:
     ],
     ids=["no such name", "nobody there", "IPv6", "quote", "too long", "port 0", "BIND", "address type"],
 )
-async def test_what_cannot_be_had_is_refused_with_the_code_that_tells_why(request_: bytes, answer: bytes) -> None:
+async def test_an_impossible_request_is_refused_with_the_code_of_its_cause(request_: bytes, answer: bytes) -> None:
     async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         assert await ask((reader, writer), request_) == answer
         assert await reader.read() == b""
@@ -293,7 +293,7 @@ async def test_what_cannot_be_had_is_refused_with_the_code_that_tells_why(reques
     [(b"\x05\x01\x02", b"\x05\xff"), (b"\x04\x01\x00\x50", b"\x00\x5b" + bytes(6)), (b"GET / HTTP/1.1\r\n\r\n", b"")],
     ids=["password", "SOCKS4", "HTTP"],
 )
-async def test_who_does_not_speak_our_socks_is_shown_out(said: bytes, answer: bytes) -> None:
+async def test_a_client_of_another_protocol_is_disconnected(said: bytes, answer: bytes) -> None:
     async with open_bench() as bench, front(bench) as server, client_of(server) as (reader, writer):
         writer.write(said)
 
@@ -323,7 +323,7 @@ def test_every_error_has_its_code(error: Exception, code: Code) -> None:
 # Clients that keep others waiting, or do not wait themselves
 
 
-async def test_a_client_that_says_nothing_is_shown_out_in_time() -> None:
+async def test_a_client_that_sends_nothing_is_disconnected_in_time() -> None:
     async with (
         open_bench() as bench,
         front(bench, handshake_timeout=0.1) as server,

@@ -141,14 +141,14 @@ def test_what_comes_behind_the_request_is_left_for_the_peer(behind: bytes, place
     assert events_of(*cut(said, places)) == ([Greeting(), Connect("example.com", 80)], behind)
 
 
-def test_the_last_event_is_told_again() -> None:
+def test_the_last_event_is_returned_again() -> None:
     negotiation = Negotiation()
     negotiation.receive_data(b"GET")
 
     assert negotiation.next_event() == negotiation.next_event() == Refusal(b"", "it does not speak SOCKS")
 
 
-def test_answers_are_spelled_as_the_rfc_says() -> None:
+def test_answers_have_the_bytes_of_the_rfc() -> None:
     assert NO_AUTHENTICATION_REPLY == b"\x05\x00"
     assert reply(Code.SUCCEEDED, ("0.0.0.0", 4000)) == b"\x05\x00\x00\x01\x00\x00\x00\x00\x0f\xa0"
     assert reply(Code.CONNECTION_REFUSED) == b"\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00"

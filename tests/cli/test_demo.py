@@ -30,7 +30,7 @@ def column(table: dict[str, list[str]], index: int) -> list[str]:
     return [table[name][index] for name in NAMES]
 
 
-async def test_without_a_port_the_emulator_serves_and_says_so() -> None:
+async def test_without_a_port_the_emulator_is_used_and_named() -> None:
     status, printed, complained = await finished("demo", "--size", "300")
 
     lines = printed.decode().splitlines()
@@ -65,7 +65,7 @@ async def test_a_line_without_a_rate_has_no_share_of_it(capsys: pytest.CaptureFi
     assert column(read_table(capsys.readouterr().out), 4) == ["-"] * 6
 
 
-async def test_without_rich_the_demo_says_what_to_install(
+async def test_without_rich_the_demo_names_the_package_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(extras, "is_installed", lambda module: False)

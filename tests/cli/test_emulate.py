@@ -49,7 +49,7 @@ async def test_another_program_finds_the_module_at_the_link(tmp_path: Path) -> N
     assert not link.is_symlink()
 
 
-async def test_a_tcp_port_is_served_as_the_url_says() -> None:
+async def test_a_tcp_port_is_served_by_its_url() -> None:
     async with started("emulate", "emulator://?line=tcp") as process:
         port = await read_port(process)
         assert port.startswith("socket://127.0.0.1:")

@@ -164,7 +164,7 @@ async def test_an_unplugged_port_ends_the_prompt() -> None:
         assert await process.wait() == 1
 
 
-async def test_without_prompt_toolkit_the_prompt_says_what_to_install(
+async def test_without_prompt_toolkit_the_prompt_names_the_package_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(extras, "is_installed", lambda module: False)

@@ -69,7 +69,7 @@ async def test_a_program_that_ends_its_sending_receives_the_late_answer(way: str
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_socket_tells_the_peer_and_the_modules_local_address(way: str, tmp_path: Path) -> None:
+async def test_a_socket_returns_the_peer_and_the_modules_local_address(way: str, tmp_path: Path) -> None:
     async def stay(connection: PeerConnection) -> None:
         await connection.receive()
 

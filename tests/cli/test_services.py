@@ -31,7 +31,7 @@ async def test_a_line_for_each_packet_and_the_statistics(capsys: pytest.CaptureF
     assert statistics == "echo.example: 3 sent, 3 received, 0% lost; round trip min/avg/max 10/10/10 ms"
 
 
-async def test_firmware_that_tells_no_ttl(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_firmware_without_a_ttl_is_supported(capsys: pytest.CaptureFixture[str]) -> None:
     assert await run("ping", "echo.example", "--count", "1", "--port", f"{PORT}&firmware=R01A02") == 0
     assert "1: 32 bytes from 198.51.100.1 in 10 ms\n" in capsys.readouterr().out
 
@@ -152,7 +152,7 @@ async def test_dns_does_one_thing_at_a_time(arguments: tuple[str, ...]) -> None:
 MORNING = datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
 
 
-async def test_the_time_is_told_and_the_clock_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_time_is_printed_and_the_clock_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
     async with Emulator(line="tcp") as emulator:
         emulator.network.ntp_time = lambda server, port: MORNING + timedelta(seconds=port)
         assert await run("ntp", "time.example", "--port", emulator.url) == 0

@@ -76,7 +76,7 @@ async def test_a_read_that_is_cancelled_takes_nothing() -> None:
         assert await source.read(1000) == b"kept"
 
 
-def test_a_pause_is_told_from_more_and_from_the_end() -> None:
+def test_a_pause_differs_from_more_data_and_from_the_end() -> None:
     with pipe() as (reading, writing):
         source = Input(reading)
         assert not source.is_ready()
@@ -116,7 +116,7 @@ async def test_a_slow_reader_holds_up_the_writer_and_not_the_loop() -> None:
     assert found == data
 
 
-async def test_descriptors_stay_blocking_for_whoever_shares_them() -> None:
+async def test_descriptors_stay_blocking_for_other_programs() -> None:
     with pipe() as (reading, writing):
         await Output(writing).write(b"data")
         await Input(reading).read(1000)
@@ -132,7 +132,7 @@ async def test_a_regular_file_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "output").read_bytes() == bytes(range(256)) * 100
 
 
-async def test_a_reader_that_left_is_told() -> None:
+async def test_a_closed_reader_is_reported() -> None:
     with pipe() as (reading, writing):
         os.close(reading)
 

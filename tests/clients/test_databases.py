@@ -31,7 +31,7 @@ def redis_server() -> Iterator[int]:
         server.server_close()
 
 
-async def test_redis_sets_gets_and_hears_what_it_publishes() -> None:
+async def test_redis_sets_gets_and_receives_its_own_messages() -> None:
     async def client() -> None:
         async with redis.asyncio.Redis(host=HOST, port=port) as session:
             assert await session.set("meter:7", b"\x00\xff 21.5")

@@ -43,7 +43,7 @@ async def test_aiohttp_gets_over_tls() -> None:
         await play_twice(client)
 
 
-async def test_aiohttp_speaks_websocket() -> None:
+async def test_aiohttp_uses_websocket() -> None:
     async def client() -> None:
         async with (
             aiohttp.ClientSession(f"http://{HOST}:{port}") as session,
@@ -76,7 +76,7 @@ async def test_httpx_gets_over_tls() -> None:
         await play_twice(client)
 
 
-async def test_httpx_speaks_http_2() -> None:
+async def test_httpx_uses_http_2() -> None:
     async def client() -> None:
         async with httpx.AsyncClient(http1=False, http2=True, trust_env=False) as session:
             responses = await asyncio.gather(

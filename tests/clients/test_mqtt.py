@@ -28,7 +28,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
         yield ports
 
 
-async def test_gmqtt_hears_what_it_publishes(broker: Ports) -> None:
+async def test_gmqtt_receives_its_own_messages(broker: Ports) -> None:
     async def client() -> None:
         heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         subscribed = asyncio.Event()
@@ -45,7 +45,7 @@ async def test_gmqtt_hears_what_it_publishes(broker: Ports) -> None:
     await play_twice(client)
 
 
-async def test_aiomqtt_hears_what_it_publishes(broker: Ports) -> None:
+async def test_aiomqtt_receives_its_own_messages(broker: Ports) -> None:
     async def client(front: int) -> None:
         proxy = aiomqtt.ProxySettings(proxy_type=socks.SOCKS5, proxy_addr=LOCAL, proxy_port=front)
         async with aiomqtt.Client(HOST, broker.v4, proxy=proxy, bind_address=LOCAL) as session:
@@ -60,7 +60,7 @@ async def test_aiomqtt_hears_what_it_publishes(broker: Ports) -> None:
                 await client(front.port)
 
 
-async def test_paho_hears_what_it_publishes_in_its_own_thread(broker: Ports) -> None:
+async def test_paho_receives_its_own_messages_in_its_own_thread(broker: Ports) -> None:
     async def client(front: int) -> None:
         loop = asyncio.get_running_loop()
         heard: asyncio.Future[tuple[str, bytes]] = loop.create_future()

@@ -136,7 +136,7 @@ class WellKnown(Modem):
         return addresses + [f"203.0.113.{number}" for number in range(4)]
 
 
-async def test_of_a_name_with_five_addresses_one_is_told_so_that_there_is_nothing_to_race() -> None:
+async def test_one_of_five_addresses_is_returned_so_that_no_connections_race() -> None:
     async with elsewhere(web_server()) as port, on_stage(modem=WellKnown, latency=0.05) as stage:
         assert len(await stage.modem.getaddrinfo(HOST, port, type=socket.SOCK_STREAM)) == 5
         async with stage.routed(), await anyio.connect_tcp(HOST, port, happy_eyeballs_delay=0.001) as stream:

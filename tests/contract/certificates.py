@@ -7,7 +7,7 @@ from typing import Final
 
 import trustme
 
-# What the servers of tests are called.
+# The names of the servers of the tests.
 NAMES: Final = ("peer.example", "127.0.0.1")
 
 
@@ -29,7 +29,7 @@ def server_context(
 
 
 def write_server_files(folder: Path) -> tuple[Path, Path]:
-    """Write what such a server needs that takes files: its certificate with the chain, and its key."""
+    """Write the files of a server: its certificate with the chain, and its key."""
     issued = _authority().issue_cert(*NAMES)
     certificate, key = folder / "server.pem", folder / "server.key"
     certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))

@@ -36,7 +36,7 @@ Event: TypeAlias = str | bytes | tuple[str, BaseException | None]
 
 
 class Recorder(asyncio.Protocol):
-    """A protocol that writes down what it is told; data that comes in chunks is written down as one."""
+    """A protocol that records its callbacks; chunks of data are joined to one record."""
 
     transport: Any
 

@@ -1,4 +1,4 @@
-"""What stands in for a socket where there is none: `get_extra_info("socket")`."""
+"""The socket facade of a connection without a kernel socket: `get_extra_info("socket")`."""
 
 import asyncio
 import errno
@@ -30,14 +30,14 @@ def is_readable(sock: SocketFacade) -> bool:
     return select.select([sock], [], [], 0)[0] == [sock]
 
 
-# What it tells
+# Properties
 
 
 @pytest.mark.parametrize(
     ("service_type", "kind", "proto"),
     [("TCP", socket.SOCK_STREAM, socket.IPPROTO_TCP), ("UDP", socket.SOCK_DGRAM, socket.IPPROTO_UDP)],
 )
-def test_it_reports_what_it_stands_for(service_type: str, kind: int, proto: int) -> None:
+def test_it_reports_family_type_and_addresses(service_type: str, kind: int, proto: int) -> None:
     sock = facade(service_type)
 
     assert (sock.family, sock.type, sock.proto) == (socket.AF_INET, kind, proto)
@@ -95,7 +95,7 @@ def test_options_are_as_wide_as_an_int_of_c() -> None:
         facade().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, -1)
 
 
-# What it does not do
+# Refused calls
 
 
 def test_it_never_blocks() -> None:
@@ -127,7 +127,7 @@ def test_it_can_neither_be_shut_down_nor_copied() -> None:
 
 
 @pytest.mark.parametrize("has_eventfd", [True, False])
-def test_it_is_readable_exactly_while_something_waits(has_eventfd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_readable_exactly_while_data_or_the_end_waits(has_eventfd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not has_eventfd:
         monkeypatch.delattr(os, "eventfd", raising=False)
 

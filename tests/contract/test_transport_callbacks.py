@@ -1,4 +1,4 @@
-"""What becomes of a transport when its protocol's callbacks fail, and in which context they run."""
+"""The state of a transport after its protocol's callbacks fail, and the context in which they run."""
 
 import contextvars
 from typing import Any, Final
@@ -12,7 +12,7 @@ pytestmark = each_kind
 tenant: Final = contextvars.ContextVar("tenant", default="nobody")
 
 
-async def test_callbacks_run_in_the_context_of_who_connected(kind: str) -> None:
+async def test_callbacks_run_in_the_context_of_the_connecting_caller(kind: str) -> None:
     class Aware(Recorder):
         def note(self, event: Any) -> None:
             super().note(event)
@@ -33,9 +33,9 @@ async def test_callbacks_run_in_the_context_of_who_connected(kind: str) -> None:
         writer.transport.abort()
         await protocol.lost
 
-        told = {what for what, _ in seen}
-        assert {"made", "b'hello'", "pause"} <= told
-        # A pause is told inside `write`, to whoever writes.
+        called = {what for what, _ in seen}
+        assert {"made", "b'hello'", "pause"} <= called
+        # `pause_writing` is called inside `write`, in the context of the writer.
         assert {who for what, who in seen if what != "pause"} == {"somebody"}
 
 

@@ -1,4 +1,4 @@
-"""What any TCP transport owes its protocol: one set of tests, on the kernel's transports and on the modem's.
+"""The contract of TCP transports with their protocols: one set of tests, on the kernel's transports and on the modem's.
 
 Failing callbacks are in test_transport_callbacks.py, TLS is in test_transport_tls.py, and where a modem's transport is
 not a kernel's in test_transport_differences.py.
@@ -33,7 +33,7 @@ async def test_it_is_made_then_gets_data_then_the_end_and_then_is_lost(kind: str
         assert protocol.events == ["made", b"hello", "eof", ("lost", None)]
 
 
-async def test_a_peer_that_speaks_first_is_received_after_connection_made(kind: str) -> None:
+async def test_data_that_a_peer_sends_first_is_received_after_connection_made(kind: str) -> None:
     async with ends(kind) as both:
         connecting = asyncio.create_task(both.connect())
         _, writer = await both.accept()
@@ -81,7 +81,7 @@ async def test_while_reading_is_paused_neither_data_nor_the_end_comes(kind: str)
         assert protocol.events == ["made", b"late", "eof", ("lost", None)]
 
 
-async def test_a_pause_inside_data_received_holds_back_what_comes_next(kind: str) -> None:
+async def test_a_pause_inside_data_received_holds_back_later_data(kind: str) -> None:
     class Slow(Recorder):
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -148,7 +148,7 @@ async def test_a_buffered_protocol_is_given_its_own_buffer_filled(kind: str) -> 
         assert protocol.received == MUCH[:4000]
 
 
-async def test_another_protocol_can_take_over_in_flight(kind: str) -> None:
+async def test_the_protocol_can_be_changed_in_mid_stream(kind: str) -> None:
     async with ends(kind) as both:
         transport, first = await both.connect()
         _, writer = await both.accept()
@@ -171,7 +171,7 @@ async def test_another_protocol_can_take_over_in_flight(kind: str) -> None:
 # Sending
 
 
-async def test_what_is_written_arrives_in_order(kind: str) -> None:
+async def test_written_data_arrives_in_order(kind: str) -> None:
     async with ends(kind) as both:
         transport, _ = await both.connect()
         reader, _ = await both.accept()
@@ -318,7 +318,7 @@ async def test_close_lets_everything_go_out_first(kind: str) -> None:
         assert protocol.events[-1] == ("lost", None)
 
 
-async def test_abort_throws_away_what_waits(kind: str) -> None:
+async def test_abort_drops_data_that_waits(kind: str) -> None:
     async with ends(kind) as both:
         transport, protocol = await both.connect()
         reader, _ = await both.accept()
@@ -372,7 +372,7 @@ async def test_connection_lost_is_called_once_however_often_it_is_closed(kind: s
         assert protocol.events == ["made", ("lost", None)]
 
 
-async def test_what_is_written_after_the_close_is_dropped(kind: str) -> None:
+async def test_data_written_after_the_close_is_dropped(kind: str) -> None:
     async with ends(kind) as both:
         transport, protocol = await both.connect()
         reader, writer = await both.accept()

@@ -63,7 +63,7 @@ async def test_a_protocol_factory_that_fails_leaves_nothing_open() -> None:
         assert await both.modem.sockets() == []
 
 
-async def test_what_a_tls_peer_sends_while_it_is_closed_is_thrown_away() -> None:
+async def test_data_of_a_tls_peer_during_the_close_is_dropped() -> None:
     """asyncio's own TLS ends in APPLICATION_DATA_AFTER_CLOSE_NOTIFY, or delivers it after the close."""
     async with ends("modem", tls=True) as both:
         transport, protocol = await both.connect()
@@ -81,7 +81,7 @@ async def test_what_a_tls_peer_sends_while_it_is_closed_is_thrown_away() -> None
 
 
 @pytest.mark.parametrize("is_cut_off", [False, True])
-async def test_a_tls_transport_closes_though_the_peers_last_words_were_not_read(is_cut_off: bool) -> None:
+async def test_a_tls_transport_closes_although_the_last_data_of_the_peer_was_not_read(is_cut_off: bool) -> None:
     """asyncio's own TLS waits for them to be read, for ever, and keeps the connection."""
     async with ends("modem", tls=True) as both:
         transport, protocol = await both.connect()
@@ -104,7 +104,7 @@ async def test_a_tls_transport_closes_though_the_peers_last_words_were_not_read(
         assert protocol.events == ["made", ("lost", None)]
 
 
-async def test_a_peer_that_stops_speaking_tls_is_an_error_also_while_it_is_closed() -> None:
+async def test_plain_bytes_of_a_tls_peer_are_an_error_also_during_the_close() -> None:
     async with ends("modem", tls=True) as both:
         transport, protocol = await both.connect()
         _, writer = await both.accept()

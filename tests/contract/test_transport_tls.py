@@ -1,4 +1,4 @@
-"""What a TLS connection owes its protocol, over the kernel's transports and over the modem's."""
+"""The contract of a TLS connection with its protocol, over the kernel's transports and over the modem's."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from .ends import MUCH, Recorder, each_kind, ends, read, twin_of
 pytestmark = each_kind
 
 
-async def test_tls_is_one_argument_away(kind: str) -> None:
+async def test_tls_is_switched_on_by_one_argument(kind: str) -> None:
     async with ends(kind, tls=True) as both:
         transport, protocol = await both.connect()
         reader, writer = await both.accept()
@@ -30,7 +30,7 @@ async def test_tls_is_one_argument_away(kind: str) -> None:
         assert transport.get_extra_info("peername")[1] == both.port
 
 
-async def test_a_tls_server_that_speaks_first_is_received_after_connection_made(kind: str) -> None:
+async def test_data_that_a_tls_server_sends_first_is_received_after_connection_made(kind: str) -> None:
     async with ends(kind, tls=True) as both:
         connecting = asyncio.create_task(both.connect())
         _, writer = await both.accept()
@@ -59,7 +59,7 @@ async def test_a_tls_connection_that_is_cut_off_ends_without_losing_what_came(ki
         _, writer = await both.accept()
         writer.write(b"half a sen")
         await protocol.has(b"half a sen")
-        # The peer's TCP ends, but TLS was not told.
+        # The peer's TCP ends without a close of TLS.
         with twin_of(writer) as twin:
             twin.shutdown(socket.SHUT_WR)
 

@@ -11,7 +11,7 @@ SERVER: Final = ("echo.example", 7)
 EVERYTHING: Final = Options(allowed=frozenset(Impact), server=SERVER, time_server=("ntp.example", 123))
 
 
-# What a doctor that has not been told of the AT manual takes for granted: reports begin at once, and are not saved.
+# The assumptions of a doctor without the AT manual: reports begin at once, and are not saved.
 MANNERS: Final = {"dsevent_at_once": True, "saves_reports": False}
 
 
@@ -37,6 +37,6 @@ def unchecked(report: Report) -> set[str]:
 
 
 def seen(report: Report, key: str) -> str:
-    """Return what a check observed."""
+    """Return the observation of a check."""
     (finding,) = (one for one in report.findings if one.check.key == key)
     return finding.verdict.seen

@@ -40,11 +40,11 @@ class Script:
         return await self._received.get()
 
 
-async def judge(key: str, **said: tuple[Command, bytes]) -> Finding:
-    """Return what a check makes of what was said, after which command, under which name."""
-    line = Line(cast("Any", Script(*(answer for _, answer in said.values()))))
+async def judge(key: str, **answers: tuple[Command, bytes]) -> Finding:
+    """Return the finding of a check for answers, by name, each with its command."""
+    line = Line(cast("Any", Script(*(answer for _, answer in answers.values()))))
     observations = Observations(line.exchanges)
-    for name, (command, _) in said.items():
+    for name, (command, _) in answers.items():
         observations.exchanges[name.replace("_", ".").replace("QQ", "+Q").replace("CC", "+C")] = await line.ask(command)
 
     await line.listen(1.0)
@@ -118,7 +118,7 @@ async def test_a_check_decides_by_the_received_bytes(
     assert bool(verdict.note) is (outcome is DIFFERS)
 
 
-# A payload may hold what looks like a difference.
+# A payload may look like a difference.
 @pytest.mark.parametrize("payload", [b"\0", b"+QIURC:", b"+CCLK:1\r\n", b"\r\n+QISEND:1,2,3\r\n", b"\0\0+A:1"])
 async def test_payload_is_not_taken_for_the_format_of_the_module(payload: bytes) -> None:
     pushed = b'\r\nSEND OK\r\n\r\n+QIURC: "recv",0,%d,"%b"\r\n' % (len(payload), payload)

@@ -15,7 +15,7 @@ from bc260y_aio.emulator import Emulator
 from bc260y_aio.emulator.module.parts import DNS_SERVERS
 from tests.doctor.inspecting import EVERYTHING, SERVER, module, unchecked
 
-# What needs consent, as it stands on the line.
+# Commands that need consent, as they stand on the line.
 IMPACTS: Final = {
     Impact.DATA: rb"AT\+(QIOPEN|QISEND|QIDNSGIP|QPING|QNTP)=[^?]",
     Impact.NVRAM: rb'AT\+QICFG="dataformat",|AT\+QCFG="dsevent",|AT\+IPR=|AT\+CPSMS=|AT\+CEDRXS=|AT&W',
@@ -150,7 +150,7 @@ async def tell(emulator: Emulator, *lines: bytes) -> None:
     await asyncio.sleep(1.0)
 
 
-# What stays
+# Unchanged state
 
 
 @pytest.mark.parametrize("kind", [{}, {"sleep_after": 10.0}, {"firmware": "R01A02", "echo_ending": "crlf"}], ids=str)

@@ -16,28 +16,28 @@ from tests.doctor.inspecting import EVERYTHING, SERVER, module, seen
 def forget(emulator: Emulator, pattern: bytes) -> None:
     """Let a module not know the commands that a pattern matches."""
 
-    def hear(data: bytes) -> bytes:
+    def rename(data: bytes) -> bytes:
         return re.sub(rb"(?m)(^|(?<=\r))AT(?=" + pattern + b")", b"AT+X", data)
 
-    emulator.line.receive_filter = hear
+    emulator.line.receive_filter = rename
 
 
-def be_deaf(emulator: Emulator, seconds: float, after: bytes = b"OK\r\n") -> None:
-    """Let a module be deaf for a while after it has said something."""
+def ignore_input(emulator: Emulator, seconds: float, after: bytes = b"OK\r\n") -> None:
+    """Let a module ignore its input for a while after a line of output."""
     loop = asyncio.get_running_loop()
-    said_at = -1.0
+    wrote_at = -1.0
 
-    def say(data: bytes) -> bytes:
-        nonlocal said_at
-        said_at = loop.time() if data.endswith(after) else said_at
+    def note_output(data: bytes) -> bytes:
+        nonlocal wrote_at
+        wrote_at = loop.time() if data.endswith(after) else wrote_at
         return data
 
-    emulator.line.transmit_filter = say
-    emulator.line.receive_filter = lambda data: b"" if loop.time() < said_at + seconds else data
+    emulator.line.transmit_filter = note_output
+    emulator.line.receive_filter = lambda data: b"" if loop.time() < wrote_at + seconds else data
 
 
 def respell(emulator: Emulator, pattern: bytes, spelled: bytes) -> None:
-    """Let a module say something otherwise."""
+    """Let a module write matching lines otherwise."""
     emulator.line.transmit_filter = lambda data: re.sub(pattern, spelled, data)
 
 
@@ -78,7 +78,7 @@ async def test_a_module_without_test_forms_is_inspected_too() -> None:
 
 @pytest.mark.parametrize(("seconds", "gap"), [(0.01, 0.02), (0.03, 0.05), (0.09, 0.1)])
 async def test_the_pause_that_a_module_needs_is_found(seconds: float, gap: float) -> None:
-    report = await inspect(be_deaf, seconds)
+    report = await inspect(ignore_input, seconds)
 
     assert report.profile.command_gap == gap
     assert "command_gap" in report.differences

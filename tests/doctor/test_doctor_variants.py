@@ -30,7 +30,7 @@ def other(name: str) -> Any:
 
 SPELLINGS: Final = [one.name for one in dataclasses.fields(Dialect)]
 
-# Settings of the emulator, the checks that differ then, and what the profile says besides that data is quoted.
+# Settings of the emulator, the checks that differ then, and the profile's entries besides quoted data.
 VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
     ({}, set(), {}),
     *(
@@ -109,7 +109,7 @@ async def test_the_report_names_exactly_the_differences(
     assert report.profile == Profile(**{"quoted_data": True} | quirks)
 
 
-# What ends so early that other checks have nothing to look at.
+# Faults that end a check so early that other checks have no observation.
 CUT_SHORT: Final = [
     ({"send_fail_dropped": 1.0}, {"send"}, "payload"),
     ({"open_lost": 1.0}, {"open"}, "stream"),

@@ -109,7 +109,7 @@ async def test_a_local_port_is_not_used_again_for_seventy_seconds(clock: Clock) 
     await waiting
 
 
-async def test_who_does_not_want_to_wait_gets_local_port_busy(clock: Clock) -> None:
+async def test_a_caller_that_does_not_wait_gets_local_port_busy(clock: Clock) -> None:
     ports = LocalPorts()
     await ports.reserve("TCP", 50000, wait=False)
     ports.release("TCP", 50000)
@@ -171,7 +171,7 @@ async def test_the_protocols_have_ports_of_their_own_and_the_modules_choice_is_a
     ports.release("TCP", 0)
 
 
-async def test_who_waits_for_a_connect_id_outlasts_a_close_that_makes_progress(clock: Clock) -> None:
+async def test_a_wait_for_a_connect_id_outlasts_a_close_that_makes_progress(clock: Clock) -> None:
     ids = ConnectIDs(1)
     await ids.acquire(0)
     waiting = asyncio.ensure_future(ids.acquire(10.0))
@@ -185,7 +185,7 @@ async def test_who_waits_for_a_connect_id_outlasts_a_close_that_makes_progress(c
     assert await waiting == 0
 
 
-async def test_who_waits_for_a_connect_id_is_refused_when_the_progress_ends(clock: Clock) -> None:
+async def test_a_wait_for_a_connect_id_fails_when_the_progress_ends(clock: Clock) -> None:
     ids = ConnectIDs(1)
     await ids.acquire(0)
     waiting = asyncio.ensure_future(ids.acquire(10.0))

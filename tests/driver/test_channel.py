@@ -487,7 +487,7 @@ async def test_firmware_that_refuses_markers_with_a_number_is_believed_after_thr
         await other
 
 
-async def test_a_late_send_ok_is_nobodys_answer(clock: Clock) -> None:
+async def test_a_late_send_ok_is_no_answer(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         heard: list[Response] = []
@@ -783,7 +783,7 @@ async def test_a_subscriber_may_unsubscribe_twice_and_during_its_callback() -> N
         assert told == ["once", "other", "other"]
 
 
-async def test_a_subscriber_that_fails_disturbs_nobody(loop_errors: Contexts) -> None:
+async def test_a_subscriber_that_fails_disturbs_no_other(loop_errors: Contexts) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         told: list[Response] = []
@@ -814,7 +814,7 @@ async def test_a_urc_in_the_same_read_as_a_result_is_handled_in_its_order() -> N
         assert (inbox.take(), inbox.is_exhausted, inbox.error) == (b"hi", True, None)
 
 
-async def test_payload_for_a_connect_id_that_nobody_has_disturbs_nobody() -> None:
+async def test_payload_for_an_unused_connect_id_disturbs_no_socket() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         asked = start(channel, Attention())

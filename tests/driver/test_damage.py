@@ -22,7 +22,7 @@ async def test_a_damaged_header_ends_every_stream_for_it_may_have_been_anybodys(
         assert not datagrams.is_ended
 
 
-async def test_a_line_of_noise_that_looks_like_nobodys_data_ends_nothing() -> None:
+async def test_a_line_of_noise_that_looks_like_no_data_ends_nothing() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         inbox = Inbox(2048, keeps_order=True)
@@ -50,7 +50,7 @@ async def test_a_line_about_a_socket_that_the_module_does_not_have_ends_the_stre
             await writer.wait_closed()
 
 
-async def test_a_line_about_a_socket_that_nobody_has_ends_nothing() -> None:
+async def test_a_line_about_an_unused_socket_ends_nothing() -> None:
     far = Module()
     async with open_modem(far) as modem:
         reader, writer = await modem.open_connection("a.b", 7)

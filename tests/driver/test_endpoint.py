@@ -77,7 +77,7 @@ async def test_a_cancelled_receiver_takes_no_datagram_along() -> None:
             assert await endpoint.receive() == b"b"
 
 
-async def test_what_no_one_asks_for_waits_in_a_bounded_queue() -> None:
+async def test_unread_datagrams_wait_in_a_bounded_queue() -> None:
     module = Module()
     async with open_endpoint(module, receive_limit=1024) as endpoint:
         for number in range(10):
@@ -205,7 +205,7 @@ async def test_a_sender_that_waits_receives_the_end() -> None:
             await sending
 
 
-async def test_an_endpoint_says_what_it_is() -> None:
+async def test_an_endpoint_shows_its_kind_and_addresses() -> None:
     module = Module()
     async with open_endpoint(module) as endpoint:
         transport = "<ModemDatagramTransport connectID=0 udp a.b:7 write=<idle, bufsize=0>>"

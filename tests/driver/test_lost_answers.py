@@ -227,7 +227,7 @@ async def test_an_end_or_damage_before_the_outcome_of_its_own_open_ends_the_stre
                 await reader.read(10)
 
 
-async def test_data_of_an_open_that_failed_is_nobodys() -> None:
+async def test_data_of_an_open_that_failed_is_dropped() -> None:
     module = Module()
     async with open_modem(module) as modem:
         module.override = lambda command: (
@@ -243,7 +243,7 @@ async def test_data_of_an_open_that_failed_is_nobodys() -> None:
         writer.close()
 
 
-async def test_data_after_an_open_that_nobody_took_is_nobodys() -> None:
+async def test_data_after_an_open_without_a_caller_is_dropped() -> None:
     far = FarEnd()
     push = b'\r\n+QIURC: "recv",0,2,"6869"\r\n'
     async with open_channel(far) as channel:

@@ -115,7 +115,7 @@ async def test_the_sixth_packet_for_five_busy_sockets_is_kept_like_the_first_fiv
         ]
 
 
-async def test_what_happens_to_one_socket_wakes_nobody_who_reads_from_another() -> None:
+async def test_an_event_of_one_socket_wakes_no_reader_of_another() -> None:
     module = Module()
     async with open_modem(module) as modem:
         (one, first), (other, second) = [await modem.open_connection("a.b", 7) for _ in range(2)]
@@ -130,7 +130,7 @@ async def test_what_happens_to_one_socket_wakes_nobody_who_reads_from_another() 
         second.close()
 
 
-async def test_news_of_a_socket_that_nobody_has_swallows_nothing_that_follows() -> None:
+async def test_a_urc_of_an_unused_socket_swallows_no_later_line() -> None:
     module = Module()
     async with open_modem(module) as modem:
         _, recorder = await connect(modem)
@@ -241,7 +241,7 @@ async def test_a_registration_is_the_answer_when_it_was_asked_for_and_news_other
         assert [change.status.name for change in news] == ["ROAMING", "SEARCHING", "HOME"]
 
 
-async def test_counters_are_the_answer_when_they_were_asked_for_and_nobodys_otherwise() -> None:
+async def test_counters_are_the_answer_when_they_were_asked_for_and_late_otherwise() -> None:
     module = Module()
     async with open_modem(module) as modem:
         transport, _ = await connect(modem)

@@ -341,7 +341,7 @@ async def test_a_local_port_goes_out_and_is_kept_for_seventy_seconds_after_its_c
         assert module.count("AT+QIOPEN") == 2
 
 
-async def test_who_would_rather_not_wait_for_a_local_port_is_refused(clock: Clock) -> None:
+async def test_a_caller_that_does_not_wait_for_a_local_port_is_refused(clock: Clock) -> None:
     module = Module()
     async with open_modem(module, wait_for_local_port=False) as modem:
         transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
@@ -524,7 +524,7 @@ async def test_a_module_that_falls_silent_while_one_waits_for_it_is_not_respondi
 # Life
 
 
-async def test_a_closed_modem_says_that_it_is_closed_and_can_be_opened_again() -> None:
+async def test_a_closed_modem_reports_that_and_can_be_opened_again() -> None:
     module = Module()
     async with open_modem(module) as modem:
         assert repr(modem) == "<Modem script://module open sockets=0/5>"
@@ -691,7 +691,7 @@ async def test_tasks_are_named_after_the_modem() -> None:
         await settle()
 
 
-async def test_a_subscriber_receives_what_the_module_says(loop_errors: Contexts) -> None:
+async def test_a_subscriber_receives_the_urcs_of_the_module(loop_errors: Contexts) -> None:
     module = Module()
     async with open_modem(module) as modem:
         told: list[Any] = []

@@ -152,7 +152,7 @@ DENIED = RegistrationStatus.DENIED
         (DENIED, {"AT+CEER": answer("+CEER: 15")}, "denied the registration \\(15\\)"),
     ],
 )
-async def test_a_failed_registration_says_what_the_module_said(
+async def test_a_failed_registration_reports_the_state_of_the_module(
     status: RegistrationStatus, reports: dict[str, bytes], expected: str, clock: Clock
 ) -> None:
     module = Reporting({"AT+CSQ": answer("+CSQ: 10,0"), "AT+CFUN?": answer("+CFUN: 1")} | reports)

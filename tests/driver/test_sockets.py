@@ -270,7 +270,7 @@ async def test_a_socket_that_the_module_does_not_know_any_more_has_failed(clock:
             await fast_forward(clock, socket.send_next(filled(b"a")))
 
 
-async def test_a_socket_that_the_peer_closed_meanwhile_says_that_it_did() -> None:
+async def test_a_send_to_a_socket_closed_by_its_peer_names_that_cause() -> None:
     far = FarEnd()
     async with open_socket(far) as socket:
         sending = asyncio.ensure_future(socket.send_next(filled(b"a")))
@@ -518,7 +518,7 @@ async def test_datagrams_are_sent_once_each_and_whole_whatever_goes_wrong(
 # Acknowledgements
 
 
-async def test_the_counters_tell_what_was_sent_and_acknowledged() -> None:
+async def test_the_counters_show_sent_and_acknowledged_bytes() -> None:
     far = FarEnd()
     async with open_socket(far) as socket:
         asking = asyncio.ensure_future(socket.ack_status())
@@ -631,7 +631,7 @@ async def test_after_the_peer_has_closed_the_check_before_a_close_reports_nothin
         assert await socket.check_acks(5.0) is None
 
 
-async def test_what_the_module_does_not_tell_is_not_acknowledged(clock: Clock) -> None:
+async def test_bytes_without_counters_are_not_acknowledged(clock: Clock) -> None:
     module = Module()
     async with open_socket(module) as socket:
         await send_all(socket, filled(b"abc"))

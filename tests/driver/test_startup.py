@@ -304,7 +304,7 @@ async def test_a_module_that_boots_while_the_port_is_opened_is_waited_for(clock:
     await manager.__aexit__(None, None, None)
 
 
-async def test_a_module_that_says_nothing_is_not_responding(clock: Clock) -> None:
+async def test_a_module_without_an_answer_is_not_responding(clock: Clock) -> None:
     far = FarEnd()
     with pytest.raises(ModemNotResponding, match=r"^script://module: no answer for 15 s; nothing was received: "):
         await fast_forward(clock, open_modem(far).__aenter__())

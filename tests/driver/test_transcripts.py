@@ -288,7 +288,7 @@ async def test_urcs_between_ok_and_the_outcome_reach_their_own() -> None:
         transport.abort()
 
 
-async def test_errors_are_told_at_every_level_of_detail() -> None:
+async def test_errors_are_read_at_every_level_of_detail() -> None:
     (script,) = (script for script in transcript.ALL if script.name == "variant-errors")
     player = Player()
     async with open_modem(player) as modem:

@@ -897,7 +897,7 @@ async def test_a_keepalive_checks_whenever_nothing_was_sent_for_a_while(clock: C
 # About it
 
 
-async def test_a_transport_says_how_it_stands() -> None:
+async def test_a_transport_shows_its_state() -> None:
     module = Module()
     async with connected(module) as (_, transport, recorder):
         assert repr(transport) == "<ModemTransport connectID=0 tcp a.b:7 write=<idle, bufsize=0>>"
@@ -909,7 +909,7 @@ async def test_a_transport_says_how_it_stands() -> None:
         assert repr(transport) == "<ModemTransport connectID=0 tcp a.b:7 closed write=<idle, bufsize=0>>"
 
 
-async def test_a_transport_reports_whom_it_talks_to() -> None:
+async def test_a_transport_reports_its_peer() -> None:
     module = Module()
     async with connected(module) as (modem, transport, _):
         assert transport.get_extra_info("peername") == ("a.b", 7)

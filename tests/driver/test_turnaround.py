@@ -118,7 +118,7 @@ async def test_a_gap_between_commands_is_kept(clock: Clock) -> None:
         await asyncio.wait([first, second])
 
 
-async def test_a_cancelled_caller_leaves_no_future_with_an_exception_that_nobody_retrieved() -> None:
+async def test_a_cancelled_caller_leaves_no_future_with_an_unretrieved_exception() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         async with channel.turn():
@@ -143,7 +143,7 @@ class Unwritable(Command):
         raise ValueError("unwritable")
 
 
-async def test_a_command_that_cannot_be_written_down_fails_its_caller_and_nobody_else() -> None:
+async def test_a_command_that_cannot_be_formatted_fails_only_its_caller() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         first, clumsy, last = (
@@ -157,7 +157,7 @@ async def test_a_command_that_cannot_be_written_down_fails_its_caller_and_nobody
             await clumsy
 
 
-async def test_what_a_command_brings_is_shown_as_it_comes_and_to_nobody_who_has_gone() -> None:
+async def test_responses_of_a_command_are_passed_on_as_they_come_but_not_to_a_cancelled_caller() -> None:
     far = FarEnd()
     shown: list[object] = []
     async with open_channel(far) as channel:

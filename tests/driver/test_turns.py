@@ -104,7 +104,7 @@ async def test_a_waiter_cancelled_after_its_turn_was_granted_passes_it_on() -> N
     assert (line.order, tasks[0].cancelled()) == (["b"], True)
 
 
-async def test_the_end_is_reported_to_all_who_wait_and_to_all_who_come_later() -> None:
+async def test_the_end_is_reported_to_all_waiting_and_later_callers() -> None:
     line = Line()
     async with line.turn():
         waiting = [asyncio.ensure_future(line.take(name)) for name in "ab"]
@@ -141,7 +141,7 @@ class Clumsy:
         self.refused.append(error)
 
 
-async def test_an_entry_that_fails_to_take_its_turn_gets_the_error_and_blocks_nobody() -> None:
+async def test_an_entry_that_fails_to_take_its_turn_gets_the_error_and_blocks_no_other() -> None:
     line, clumsy = Line(), Clumsy()
     async with line.turn():
         line.turns.enqueue(clumsy)

@@ -1,4 +1,4 @@
-"""The emulator's own tests run by a clock that jumps, unless a module says otherwise."""
+"""The emulator's own tests run on a virtual clock, unless a module overrides it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A person at a terminal: lines are typed, and what comes back is read as it comes."""
+"""A terminal on the emulator's line: it writes lines, and collects the output of the module."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ class Terminal(asyncio.Protocol):
         self._changed = asyncio.Event()
         self.transport: asyncio.Transport
 
-    # What a transport calls
+    # Callbacks of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -43,18 +43,18 @@ class Terminal(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.is_writing_paused = False
 
-    # What a person does
+    # Input and output
 
     @property
-    def heard(self) -> bytes:
-        """Everything that has come so far."""
+    def received(self) -> bytes:
+        """All output so far."""
         return b"".join(piece.data for piece in self.pieces)
 
     def type(self, *lines: bytes) -> None:
         self.transport.write(b"".join(line + b"\r" for line in lines))
 
     async def until(self, ending: bytes, timeout: float = 200.0) -> bytes:
-        """Return what came up to an ending, and with it."""
+        """Return the unread output up to and with an ending."""
         async with asyncio.timeout(timeout):
             while (end := self.unread.find(ending)) < 0:
                 self._changed.clear()
@@ -66,12 +66,12 @@ class Terminal(asyncio.Protocol):
         return found
 
     async def ask(self, line: bytes, ending: bytes = b"\r\nOK\r\n") -> bytes:
-        """Type a line and return what comes back."""
+        """Write a line and return the output up to an ending."""
         self.type(line)
         return await self.until(ending)
 
-    async def hear(self, seconds: float = 1.0) -> bytes:
-        """Return what comes within a time, and what had come before."""
+    async def read(self, seconds: float = 1.0) -> bytes:
+        """Return the unread output after some time."""
         await asyncio.sleep(seconds)
         found = bytes(self.unread)
         self.unread.clear()

@@ -106,7 +106,7 @@ async def test_a_rate_that_changes_applies_from_the_next_run_of_blocks() -> None
     assert air.through == [("a", 1.0), ("b", 3.0)]
 
 
-async def test_what_was_stopped_begins_again_and_the_time_on_the_air_counts() -> None:
+async def test_a_stopped_transfer_begins_again_and_the_time_on_the_air_counts() -> None:
     air = Air()
     air.interface.start()
     air.add(UP, 250, "a")
@@ -197,7 +197,7 @@ async def test_energy_counts_each_byte_on_the_air_once_whatever_the_order() -> N
             for _ in range(6):
                 await terminal.ask(b'AT+QISEND=0,500,"%b"' % (b"x" * 500), b"SEND OK\r\n")
 
-            assert (await terminal.hear(60)).count(b"x" * 500) == 6
+            assert (await terminal.read(60)).count(b"x" * 500) == 6
 
         assert (span.bytes_sent, span.bytes_received) == (6 * 540, 6 * 540 + 6 * 40)
         assert span.transmit_seconds == pytest.approx(6 * 540 * 8 / 2500)

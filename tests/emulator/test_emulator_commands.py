@@ -22,7 +22,7 @@ async def test_the_emulator_answers_as_the_manual_shows(row: Row) -> None:
         for line in row.before:
             await terminal.ask(line.encode())
 
-        await terminal.hear()
+        await terminal.read()
         assert await terminal.ask(row.line.encode(), row.wire) == row.wire
 
 

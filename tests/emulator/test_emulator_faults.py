@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: each kind, how often, and always alike for a seed."""
+"""Injected faults: each kind, its frequency, and the same run for the same seed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def opened(sink: SinkPeer, **settings: Any) -> AsyncIterator[Bench]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "heard", "taken"),
+    ("kind", "received", "taken"),
     [
         ("send_fail_taken", b"\r\nOK\r\n\r\nSEND FAIL\r\n", b"abc"),
         ("send_fail_dropped", b"\r\nOK\r\n\r\nSEND FAIL\r\n", b""),
@@ -31,12 +31,12 @@ async def opened(sink: SinkPeer, **settings: Any) -> AsyncIterator[Bench]:
         ("ok_lost", b"\r\nSEND OK\r\n", b"abc"),
     ],
 )
-async def test_a_send_may_go_wrong(kind: str, heard: bytes, taken: bytes) -> None:
+async def test_a_send_may_go_wrong(kind: str, received: bytes, taken: bytes) -> None:
     sink = SinkPeer()
     async with opened(sink) as (emulator, terminal):
         setattr(emulator.faults, kind, 1.0)
         terminal.type(SEND)
-        assert await terminal.hear() == heard
+        assert await terminal.read() == received
         setattr(emulator.faults, kind, 0.0)
         size = len(taken)
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: %d,%d,0\r\n\r\nOK\r\n" % (size, size)
@@ -49,7 +49,7 @@ async def test_a_lost_result_leaves_the_information() -> None:
     async with on_line() as (emulator, terminal):
         emulator.faults.ok_lost = 1.0
         terminal.type(b"AT+CSQ", b"AT+FOO")
-        assert await terminal.hear() == b"\r\n+CSQ: 23,0\r\n"
+        assert await terminal.read() == b"\r\n+CSQ: 23,0\r\n"
         assert emulator.faults.counts == {"ok_lost": 2}
 
 
@@ -58,7 +58,7 @@ async def test_the_outcome_of_an_open_may_be_lost() -> None:
         emulator.network.add_host("echo.example", EchoPeer())
         emulator.faults.open_lost = 1.0
         terminal.type(b'AT+QIOPEN=0,0,"TCP","echo.example",7')
-        assert await terminal.hear(100) == b"\r\nOK\r\n"
+        assert await terminal.read(100) == b"\r\nOK\r\n"
         assert b",2,0,1\r\n" in await terminal.ask(b"AT+QISTATE=1,0")
 
 
@@ -70,7 +70,7 @@ async def test_an_answer_may_be_late_and_holds_up_the_next() -> None:
         await asyncio.sleep(1)
         emulator.faults.answer_late = 0.0
         terminal.type(b"AT+CSQ")
-        assert await terminal.hear(60) == b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
+        assert await terminal.read(60) == b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
         assert [piece.time - began for piece in terminal.pieces[-2:]] == pytest.approx([30, 30])
 
 
@@ -81,28 +81,28 @@ async def test_a_urc_may_be_late_and_those_behind_it_wait() -> None:
         emulator.faults.urc_late = 0.0
         emulator.send_urc("+SECOND: 1")
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
-        assert await terminal.hear(4) == b""
-        assert await terminal.hear(2) == b"\r\n+FIRST: 1\r\n\r\n+SECOND: 1\r\n"
+        assert await terminal.read(4) == b""
+        assert await terminal.read(2) == b"\r\n+FIRST: 1\r\n\r\n+SECOND: 1\r\n"
 
 
-async def test_what_is_late_about_a_socket_is_not_told_once_that_is_closed() -> None:
+async def test_late_urcs_of_a_socket_are_not_written_after_its_close() -> None:
     async with on_line() as (emulator, terminal):
         emulator.network.add_host("echo.example", EchoPeer())
         await terminal.open(0, "echo.example")
         emulator.faults.urc_late, emulator.faults.urc_late_by = 1.0, 5.0
         await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
-        assert await terminal.hear(6) == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
+        assert await terminal.read(6) == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
         await terminal.ask(b'AT+QISEND=0,3,"def"', b"SEND OK\r\n")
         await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
-        assert await terminal.hear(60) == b""
+        assert await terminal.read(60) == b""
 
 
-async def test_a_connection_may_break_with_the_data_that_came() -> None:
+async def test_a_connection_may_break_together_with_received_data() -> None:
     async with on_line() as (emulator, terminal):
         emulator.network.add_host("source.example", SourcePeer(b"abc", stays_open=True))
         emulator.faults.closed = 1.0
         await terminal.open(0, "source.example")
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n\r\n+QIURC: "closed",0\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n\r\n+QIURC: "closed",0\r\n'
         assert await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
 
 
@@ -110,7 +110,7 @@ async def test_a_whole_answer_may_be_lost() -> None:
     async with on_line() as (emulator, terminal):
         emulator.faults.answer_lost = 1.0
         terminal.type(b"AT+CSQ", b"AT+FOO")
-        assert await terminal.hear() == b""
+        assert await terminal.read() == b""
         assert emulator.faults.counts == {"answer_lost": 2}
 
 
@@ -119,7 +119,7 @@ async def test_the_outcome_of_a_close_may_be_lost(delay: float) -> None:
     async with opened(SinkPeer(), completion_delay=delay) as (emulator, terminal):
         emulator.faults.close_ok_lost = 1.0
         terminal.type(b"AT+QICLOSE=0")
-        assert await terminal.hear() == b"\r\nOK\r\n"
+        assert await terminal.read() == b"\r\nOK\r\n"
         assert emulator.module.sockets == {}
         assert emulator.faults.counts == {"close_ok_lost": 1}
 
@@ -140,8 +140,8 @@ async def test_a_connection_may_break_between_two_bytes_that_come() -> None:
         async with on_line(seed=seed, broken_receiving=1.0) as (emulator, terminal):
             emulator.network.add_host("source.example", SourcePeer(b"abc", stays_open=True))
             await terminal.open(0, "source.example")
-            heard = await terminal.hear()
-            pushed, closed, _ = heard.partition(b'\r\n+QIURC: "closed",0\r\n')
+            received = await terminal.read()
+            pushed, closed, _ = received.partition(b'\r\n+QIURC: "closed",0\r\n')
             assert closed
             lengths.add(pushed)
 
@@ -155,32 +155,32 @@ async def test_a_connection_may_break_between_two_bytes_that_are_sent() -> None:
         sink = SinkPeer()
         async with opened(sink, seed=seed, broken_sending=1.0) as (_, terminal):
             terminal.type(SEND)
-            assert await terminal.hear() == b'\r\nOK\r\n\r\nSEND OK\r\n\r\n+QIURC: "closed",0\r\n'
+            assert await terminal.read() == b'\r\nOK\r\n\r\nSEND OK\r\n\r\n+QIURC: "closed",0\r\n'
             arrived.add(sink.data)
 
     assert arrived == {b"", b"a", b"ab", b"abc"}
 
 
-async def test_a_session_may_be_forgotten_without_a_word() -> None:
+async def test_a_session_may_be_forgotten_without_a_report() -> None:
     sink = SinkPeer()
     async with opened(sink) as (emulator, terminal):
         emulator.faults.session_lost = 1.0
         terminal.type(SEND)
-        assert await terminal.hear(1000) == b"\r\nOK\r\n\r\nSEND OK\r\n"
+        assert await terminal.read(1000) == b"\r\nOK\r\n\r\nSEND OK\r\n"
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 3,0,3\r\n\r\nOK\r\n"
         assert emulator.faults.counts == {"session_lost": 1}
 
     assert sink.data == b""
 
 
-async def test_the_network_may_fall_silent_for_a_while() -> None:
+async def test_the_network_may_stop_for_a_while() -> None:
     sink = SinkPeer()
     async with opened(sink, outage_for=40.0) as (emulator, terminal):
         emulator.faults.outage = 1.0
         terminal.type(SEND)
-        await terminal.hear(39)
+        await terminal.read(39)
         assert (emulator.network.outage, sink.data) == (True, b"")
-        await terminal.hear(2)
+        await terminal.read(2)
         assert (emulator.network.outage, sink.data) == (False, b"abc")
         assert emulator.faults.counts == {"outage": 1}
 
@@ -188,21 +188,21 @@ async def test_the_network_may_fall_silent_for_a_while() -> None:
 async def test_an_outage_ends_with_the_emulator() -> None:
     async with opened(SinkPeer(), outage=1.0) as (emulator, terminal):
         terminal.type(SEND)
-        await terminal.hear()
+        await terminal.read()
         assert emulator.network.outage
 
     assert not emulator.network.outage
 
 
-async def test_the_module_may_restart_between_two_bytes_that_it_says() -> None:
+async def test_the_module_may_restart_between_two_bytes_of_output() -> None:
     told = set()
     for seed in range(30):
         async with on_line(seed=seed, boot_time=1.0) as (emulator, terminal):
             emulator.faults.restart = 1.0
             terminal.type(b"AT")
-            told.add(await terminal.hear(0.5))
+            told.add(await terminal.read(0.5))
             emulator.faults.restart = 0.0
-            assert (await terminal.hear()).startswith(b"\r\nRDY\r\n\r\n+CFUN: 1\r\n")
+            assert (await terminal.read()).startswith(b"\r\nRDY\r\n\r\n+CFUN: 1\r\n")
             assert emulator.faults.counts == {"restart": 1}
 
     assert told == {b"\r\nOK\r\n"[:size] for size in range(7)}
@@ -214,17 +214,17 @@ async def test_the_module_may_fall_asleep_between_two_bytes_where_it_is_allowed_
         emulator.faults.deep_sleep = 1.0
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
         terminal.type(b"AT+QSCLK=1")
-        assert b"\r\nOK\r\n".startswith(await terminal.hear())
+        assert b"\r\nOK\r\n".startswith(await terminal.read())
         assert emulator.faults.counts == {"deep_sleep": 1}
         assert emulator.module.sleep.state is Power.DEEP_SLEEP
 
 
-async def test_a_module_that_starts_says_so_at_once_and_whole_and_only_then_may_sleep() -> None:
+async def test_a_module_that_starts_reports_it_at_once_and_whole_and_only_then_may_sleep() -> None:
     for seed in range(10):
         async with on_line(seed=seed, boot_time=1.0) as (emulator, terminal):
             emulator.faults.deep_sleep = emulator.faults.urc_late = 1.0
             emulator.restart()
-            assert (await terminal.hear(1.5)).startswith(b"\r\nRDY\r\n")
+            assert (await terminal.read(1.5)).startswith(b"\r\nRDY\r\n")
             assert emulator.faults.counts["deep_sleep"] == 1
 
 
@@ -233,7 +233,7 @@ async def test_the_line_may_be_gone_for_a_while() -> None:
         emulator.faults.unplugged = 1.0
         terminal.type(b"AT")
         assert isinstance(await terminal.lost, PortLost)
-        assert b"\r\nOK\r\n".startswith(terminal.heard[-6:]) or terminal.heard.endswith(b"OK\r\n")
+        assert b"\r\nOK\r\n".startswith(terminal.received[-6:]) or terminal.received.endswith(b"OK\r\n")
         emulator.faults.unplugged = 0.0
         with pytest.raises(PortNotFound):
             await emulator.connect(Terminal())
@@ -259,15 +259,15 @@ async def test_a_host_that_does_not_read_gets_everything_later() -> None:
         await asyncio.sleep(1)
         emulator.faults.stalled = 0.0
         terminal.type(b"AT+CSQ")
-        assert await terminal.hear(6) == b""
+        assert await terminal.read(6) == b""
         assert emulator.line.backlog == 6 + 20
-        assert await terminal.hear(2) == b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
+        assert await terminal.read(2) == b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
 
 
 async def test_faults_can_be_options() -> None:
     async with on_line(ok_lost=1.0, echo=True) as (_, terminal):
         terminal.type(b"AT")
-        assert await terminal.hear() == b"AT"
+        assert await terminal.read() == b"AT"
 
 
 async def run(seed: int, **settings: float) -> tuple[bytes, bytes]:
@@ -279,9 +279,9 @@ async def run(seed: int, **settings: float) -> tuple[bytes, bytes]:
         for number in range(100):
             terminal.type(b'AT+QISEND=0,2,"%02d"' % number)
 
-        heard = await terminal.hear()
+        received = await terminal.read()
 
-    return heard, sink.data
+    return received, sink.data
 
 
 async def test_the_same_seed_brings_the_same_faults() -> None:
@@ -304,7 +304,7 @@ def test_a_probability_is_between_0_and_1() -> None:
         Faults(ok_lost=1.5)
 
 
-def test_faults_strike_as_often_as_they_are_likely() -> None:
+def test_faults_happen_as_often_as_their_probability() -> None:
     faults = Faults(closed=0.25)
     strikes = sum(faults.occurs("closed") for _ in range(10_000))
 

@@ -109,7 +109,7 @@ async def test_a_host_may_come_and_go_and_the_sockets_stay() -> None:
             assert b'+QISTATE: 0,"TCP","echo.example",7,0,2,0,1\r\n' in await host.ask(b"AT+QISTATE?")
 
 
-async def test_an_emulator_with_nobody_there_uses_no_processor_time() -> None:
+async def test_an_emulator_without_a_host_uses_no_processor_time() -> None:
     async with Emulator() as emulator:
         with opened(emulator.url):
             pass
@@ -207,7 +207,7 @@ async def test_a_pulled_cable_can_be_plugged_in_again(tmp_path: Path) -> None:
             assert b"+CMEE: 2\r\n" in await host.ask(b"AT+CMEE?")
 
 
-async def test_a_booting_module_says_so_on_a_pty() -> None:
+async def test_a_booting_module_reports_it_on_a_pty() -> None:
     async with Emulator(boot=True) as emulator:
         with opened(emulator.url) as host:
             assert await host.until(b"102\r\n") == (
@@ -219,10 +219,10 @@ async def test_a_strict_line_turns_other_rates_into_garbage() -> None:
     async with Emulator(baudrate_strict=True) as emulator:
         set_rate(emulator.url, termios.B115200)
         with opened(emulator.url) as host:
-            heard = bytearray()
+            output = bytearray()
 
             def note(data: bytes) -> bytes:
-                heard.extend(data)
+                output.extend(data)
                 return data
 
             emulator.line.receive_filter = note
@@ -231,9 +231,9 @@ async def test_a_strict_line_turns_other_rates_into_garbage() -> None:
             garbage = await host._read()
             assert len(garbage) == len(b"\r\n+HELLO: 1\r\n")
             await asyncio.sleep(0.1)
-            # What the module makes of garbage without a line end is nothing.
-            assert len(heard) == 3
-            assert all(byte >= 0x80 for byte in garbage + heard)
+            # The module ignores garbage without a line end.
+            assert len(output) == 3
+            assert all(byte >= 0x80 for byte in garbage + output)
 
             set_rate(emulator.url, termios.B9600)
             host.write(b"\r")
@@ -263,7 +263,7 @@ async def test_a_host_that_does_not_read_makes_the_module_hold_its_peers_back() 
             assert emulator.line.bytes_lost == 0
 
 
-async def test_real_time_passes_as_the_rate_says() -> None:
+async def test_real_time_passes_at_the_rate() -> None:
     async with Emulator(baudrate=115200) as emulator:
         with opened(emulator.url) as host:
             await host.ask(b"ATE0")
@@ -276,7 +276,7 @@ async def test_real_time_passes_as_the_rate_says() -> None:
             assert size / 11520 <= time.monotonic() - began < size / 11520 + 2.0
 
 
-async def test_a_pty_host_that_writes_too_fast_is_held_back_and_heard_in_full() -> None:
+async def test_a_pty_host_that_writes_too_fast_is_held_back_and_loses_nothing() -> None:
     async with Emulator(baudrate=460800) as emulator:
         with opened(emulator.url) as host:
             await host.ask(b"ATE0")
@@ -298,7 +298,7 @@ async def test_a_pty_host_that_writes_too_fast_is_held_back_and_heard_in_full() 
         assert emulator.module.commands["AT"] == 10_000
 
 
-# What is behind the module, on every loop
+# Real servers behind the module, on every loop
 
 
 async def test_real_servers_are_reached_from_every_loop() -> None:

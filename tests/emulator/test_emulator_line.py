@@ -112,7 +112,7 @@ async def test_a_line_is_read_at_its_rate_and_answered_at_its_rate() -> None:
     assert terminal.pieces[-1].time - before == pytest.approx((3 + 6) / 960)
 
 
-async def test_commands_typed_together_are_each_heard_no_earlier_than_their_end() -> None:
+async def test_commands_typed_together_are_each_received_no_earlier_than_their_end() -> None:
     async with on_line(baudrate=9600) as (emulator, terminal):
         before = emulator.module.bytes_in
         terminal.type(*[b"AT"] * 100)
@@ -128,7 +128,7 @@ async def test_downlink_at_9600_baud_takes_its_ten_bits_a_byte() -> None:
         await terminal.open(0, "source.example")
         began = terminal.pieces[-1].time
         said = emulator.module.bytes_out
-        await terminal.hear(30)
+        await terminal.read(30)
 
         assert terminal.pieces[-1].time - began == pytest.approx((emulator.module.bytes_out - said) / 960, rel=1e-3)
         assert emulator.module.bytes_out - said == len(b'\r\n+QIURC: "recv",0,1024,""\r\n') * 8 + 8192
@@ -153,7 +153,7 @@ async def test_an_idle_line_has_no_timer() -> None:
         before = loop.jumps  # type: ignore[attr-defined]
         await asyncio.sleep(0.5)
 
-        # The test's own sleep, and perhaps the second hand of what supervises it.
+        # The test's own sleep, and perhaps the once-a-second timer of a supervisor.
         assert loop.jumps - before <= 2  # type: ignore[attr-defined]
 
 
@@ -190,7 +190,7 @@ async def test_random_pieces_keep_within_their_sizes_and_follow_the_seed() -> No
     assert sum(size == 1 for size in first) <= 6
 
 
-async def test_a_filter_may_damage_what_the_host_hears() -> None:
+async def test_a_filter_may_damage_data_for_the_host() -> None:
     async with on_line() as (emulator, terminal):
         emulator.line.transmit_filter = lambda data: data.replace(b"K", b"?")
         assert await terminal.ask(b"AT", b"\r\nO?\r\n") == b"\r\nO?\r\n"
@@ -255,10 +255,10 @@ async def test_a_paused_reader_is_given_nothing_and_then_everything() -> None:
         terminal.transport.pause_reading()
         assert not terminal.transport.is_reading()
         terminal.type(b"AT", b"AT")
-        assert await terminal.hear() == b""
+        assert await terminal.read() == b""
 
         terminal.transport.resume_reading()
-        assert await terminal.hear() == b"\r\nOK\r\n" * 2
+        assert await terminal.read() == b"\r\nOK\r\n" * 2
 
 
 async def test_a_writer_faster_than_the_line_is_asked_to_pause() -> None:
@@ -283,7 +283,7 @@ async def test_a_host_that_does_not_read_loses_what_is_beyond_a_mebibyte() -> No
         assert emulator.line.bytes_lost == 200_000
 
 
-async def test_so_does_a_line_that_is_too_slow() -> None:
+async def test_a_line_that_is_too_slow_loses_what_is_beyond_a_mebibyte() -> None:
     async with on_line(baudrate=9600) as (emulator, _):
         for _ in range(12):
             emulator.line.write(bytes(100_000))
@@ -292,7 +292,7 @@ async def test_so_does_a_line_that_is_too_slow() -> None:
         assert emulator.line.bytes_lost == 200_000
 
 
-async def test_a_rate_changes_even_if_its_ok_is_never_heard() -> None:
+async def test_a_rate_changes_even_if_its_ok_is_never_received() -> None:
     async with on_line(baudrate=9600) as (emulator, terminal):
         terminal.type(b"AT+IPR=115200")
         await asyncio.sleep(15 / 960)
@@ -306,13 +306,13 @@ async def test_a_rate_changes_even_if_its_ok_is_never_heard() -> None:
         second.transport.abort()
 
 
-async def test_what_nobody_listens_to_is_lost_and_counted() -> None:
+async def test_output_without_a_listener_is_lost_and_counted() -> None:
     async with Emulator(line="memory") as emulator:
         emulator.send_urc("+HELLO: 1")
         assert emulator.line.bytes_lost == len(b"\r\n+HELLO: 1\r\n")
 
 
-async def test_a_hang_up_is_a_loss_and_the_module_lives_on() -> None:
+async def test_a_hang_up_is_a_loss_and_the_module_keeps_running() -> None:
     async with on_line() as (emulator, terminal):
         await terminal.ask(b"AT+CMEE=2")
         emulator.hang_up()
@@ -337,20 +337,20 @@ async def test_a_closed_emulator_hangs_up() -> None:
         _ = emulator.url
 
 
-async def test_a_transport_tells_its_state() -> None:
+async def test_a_transport_reports_its_state() -> None:
     async with on_line() as (emulator, terminal):
         assert repr(terminal.transport) == f"<MemoryTransport {emulator.url} open write=0 read=0>"
         terminal.transport.abort()
         assert " closed " in repr(terminal.transport)
 
 
-async def test_any_cut_of_what_is_typed_is_understood_alike() -> None:
+async def test_any_cut_of_the_input_has_the_same_result() -> None:
     dice = random.Random(5)
     script = b'ATE0\rAT+QICFG="dataformat",1,1\rAT+QICFG="dataformat"\rAT+CEREG?\rAT+FOO\r' * 5
 
     async with on_line() as (_, terminal):
         terminal.transport.write(script)
-        whole = await terminal.hear()
+        whole = await terminal.read()
 
     async with on_line() as (_, terminal):
         position = 0
@@ -360,4 +360,4 @@ async def test_any_cut_of_what_is_typed_is_understood_alike() -> None:
             position += size
             await asyncio.sleep(0.001)
 
-        assert await terminal.hear() == whole
+        assert await terminal.read() == whole

@@ -76,7 +76,7 @@ async def test_a_query_is_answered(line: bytes, answer: bytes) -> None:
         b"AT" + b"a" * 4000,
     ],
 )
-async def test_what_is_wrong_or_unknown_is_an_error(line: bytes) -> None:
+async def test_a_wrong_or_unknown_command_is_an_error(line: bytes) -> None:
     async with on_line(network()) as (_, terminal):
         assert await terminal.ask(line, b"ERROR\r\n") == b"\r\nERROR\r\n"
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
@@ -96,7 +96,7 @@ async def test_a_variant_numbers_unknown_commands_and_wrong_parameters(
     async with on_line(parameter_errors=True) as (_, terminal):
         await terminal.ask(b"AT+CMEE=%d" % level)
         terminal.type(b"AT+FOO", b"AT+IPR=1")
-        assert await terminal.hear() == b"\r\n" + unknown + b"\r\n\r\n" + wrong + b"\r\n"
+        assert await terminal.read() == b"\r\n" + unknown + b"\r\n\r\n" + wrong + b"\r\n"
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ async def test_only_errors_of_the_modules_function_are_numbered(level: int, refu
     async with on_line() as (_, terminal):
         await terminal.ask(b"AT+CMEE=%d" % level)
         terminal.type(b"AT+FOO", b"AT+IPR=1", b"AT+QICLOSE=0", b"AT+QPLMNS")
-        assert await terminal.hear() == b"\r\nERROR\r\n" * 3 + b"\r\n" + refused + b"\r\n"
+        assert await terminal.read() == b"\r\nERROR\r\n" * 3 + b"\r\n" + refused + b"\r\n"
 
 
 async def test_commands_are_counted_by_name() -> None:
     async with on_line() as (emulator, terminal):
         terminal.type(b"AT", b"ATI", b"AT+CSQ", b"AT+CSQ", b"AT+QIOPEN=?", b"AT+QICLOSE=0", b"?")
-        await terminal.hear()
+        await terminal.read()
         counts = {"ATE": 1, "AT": 1, "ATI": 1, "+CSQ": 2, "+QIOPEN": 1, "+QICLOSE": 1, "?": 1}
         assert dict(emulator.module.commands) == counts
 
@@ -191,12 +191,12 @@ async def test_two_emulators_may_share_an_nvram_one_after_the_other() -> None:
 # Starting
 
 
-async def test_a_module_that_has_been_running_says_nothing() -> None:
+async def test_a_module_that_has_been_running_writes_nothing() -> None:
     async with on_line() as (_, terminal):
-        assert await terminal.hear(10) == b""
+        assert await terminal.read(10) == b""
 
 
-async def test_a_module_that_boots_says_so_to_the_first_who_listens() -> None:
+async def test_a_module_that_boots_reports_it_to_the_first_host() -> None:
     async with Emulator(line="memory", boot=True, boot_time=3.0, registration_delay=5.0) as emulator:
         await asyncio.sleep(60)
         terminal = Terminal()
@@ -224,12 +224,12 @@ async def test_a_restart_brings_back_the_settings_of_a_start() -> None:
         assert emulator.module.nvram_writes == 2
 
 
-async def test_a_booting_module_hears_nothing() -> None:
+async def test_a_booting_module_ignores_its_input() -> None:
     async with on_line(boot_time=5.0) as (emulator, terminal):
         emulator.restart()
         terminal.type(b"AT")
-        assert await terminal.hear(4) == b""
-        assert await terminal.hear(2) == BOOT + ADDRESS
+        assert await terminal.read(4) == b""
+        assert await terminal.read(2) == BOOT + ADDRESS
 
 
 async def test_a_second_restart_during_the_first_begins_anew() -> None:
@@ -237,25 +237,25 @@ async def test_a_second_restart_during_the_first_begins_anew() -> None:
         emulator.restart()
         await asyncio.sleep(3)
         emulator.restart()
-        assert await terminal.hear(4) == b""
-        assert await terminal.hear(2) == BOOT + ADDRESS
+        assert await terminal.read(4) == b""
+        assert await terminal.read(2) == BOOT + ADDRESS
 
 
 # Registration
 
 
-async def test_registration_is_told_as_cereg_says() -> None:
+async def test_registration_is_reported_as_set_by_cereg() -> None:
     async with on_line(registration_delay=10.0) as (emulator, terminal):
         assert b"+CEREG: 0,2\r\n" in await terminal.ask(b"AT+CEREG?")
         assert await terminal.ask(b"AT+CGPADDR?") == b"\r\n+CGPADDR: 0\r\n\r\nOK\r\n"
         await terminal.ask(b"AT+CEREG=1")
-        assert await terminal.hear(15) == b"\r\n+CEREG: 1\r\n" + ADDRESS
+        assert await terminal.read(15) == b"\r\n+CEREG: 1\r\n" + ADDRESS
 
         await terminal.ask(b"AT+CEREG=2")
         assert b'+CEREG: 2,1,"5A31","0C2F7A12",9\r\n' in await terminal.ask(b"AT+CEREG?")
         emulator.module.registration.change(RegistrationStatus.SEARCHING)
         emulator.module.registration.change(RegistrationStatus.HOME)
-        assert await terminal.hear() == b'\r\n+CEREG: 2\r\n\r\n+CEREG: 1,"5A31","0C2F7A12",9\r\n'
+        assert await terminal.read() == b'\r\n+CEREG: 2\r\n\r\n+CEREG: 1,"5A31","0C2F7A12",9\r\n'
 
 
 async def test_a_module_off_the_air_has_no_connections() -> None:
@@ -263,18 +263,18 @@ async def test_a_module_off_the_air_has_no_connections() -> None:
         await terminal.open(0, "echo.example")
         await terminal.ask(b"AT+CEREG=1")
         assert await terminal.ask(b"AT+CFUN=0") == b"\r\nOK\r\n"
-        assert await terminal.hear() == b'\r\n+CEREG: 0\r\n\r\n+QIURC: "closed",0\r\n'
+        assert await terminal.read() == b'\r\n+CEREG: 0\r\n\r\n+QIURC: "closed",0\r\n'
         await terminal.ask(b"AT+CFUN=1")
-        assert await terminal.hear() == b"\r\n+CEREG: 1\r\n" + ADDRESS
+        assert await terminal.read() == b"\r\n+CEREG: 1\r\n" + ADDRESS
 
 
 async def test_a_module_off_the_air_does_not_register() -> None:
     async with on_line(registration_delay=10.0) as (_, terminal):
         await terminal.ask(b"AT+CFUN=0")
-        assert await terminal.hear(60) == b""
+        assert await terminal.read(60) == b""
         assert b"+CEREG: 0,0\r\n" in await terminal.ask(b"AT+CEREG?")
         await terminal.ask(b"AT+CFUN=1")
-        assert await terminal.hear(60) == ADDRESS
+        assert await terminal.read(60) == ADDRESS
 
 
 async def test_cfun_can_restart() -> None:
@@ -294,14 +294,14 @@ REPORTS: dict[str, Any] = {"nvram": Nvram(configuration={"dsevent": 1})}
 
 async def test_a_module_sleeps_when_the_line_has_been_quiet() -> None:
     async with on_line(network(), sleep_after=10.0, **REPORTS) as (emulator, terminal):
-        assert await terminal.hear(9.9) == b""
+        assert await terminal.read(9.9) == b""
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
-        assert await terminal.hear(9.9) == b""
-        assert await terminal.hear(0.2) == ENTER
+        assert await terminal.read(9.9) == b""
+        assert await terminal.read(0.2) == ENTER
         assert state(emulator) is Power.DEEP_SLEEP
 
 
-async def test_a_module_that_may_not_sleep_does_not() -> None:
+async def test_a_module_that_may_not_sleep_stays_awake() -> None:
     async with on_line(sleep_after=10.0) as (emulator, terminal):
         await terminal.ask(b"AT+QSCLK=0")
         await asyncio.sleep(100)
@@ -315,23 +315,23 @@ async def test_a_module_that_may_not_sleep_does_not() -> None:
 async def test_the_command_that_wakes_the_module_is_lost() -> None:
     async with on_line(network(), wake_time=0.3, **REPORTS) as (emulator, terminal):
         emulator.sleep()
-        assert await terminal.hear() == ENTER
+        assert await terminal.read() == ENTER
 
         began = asyncio.get_running_loop().time()
         terminal.type(b"AT")
         assert await terminal.until(b'SLEEP"\r\n') == EXIT
         assert terminal.pieces[-1].time - began == pytest.approx(0.3)
-        assert await terminal.hear() == b""
+        assert await terminal.read() == b""
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
 
 
-async def test_what_wakes_the_module_is_lost_up_to_its_end() -> None:
+async def test_a_line_that_wakes_the_module_is_lost_up_to_its_end() -> None:
     async with on_line(wake_time=0.3) as (emulator, terminal):
         emulator.sleep()
         terminal.transport.write(b'AT+QISEND=0,1000,"aaaa')
         await asyncio.sleep(0.5)
         terminal.transport.write(b'aaaa"\rAT\r')
-        assert await terminal.hear() == b"\r\nOK\r\n"
+        assert await terminal.read() == b"\r\nOK\r\n"
 
 
 async def test_deep_sleep_takes_tcp_sockets_and_leaves_udp_ones() -> None:
@@ -340,10 +340,10 @@ async def test_deep_sleep_takes_tcp_sockets_and_leaves_udp_ones() -> None:
         await terminal.open(1, "echo.example", kind="UDP")
         emulator.sleep()
         emulator.wake()
-        assert await terminal.hear() == b""
+        assert await terminal.read() == b""
         assert await terminal.ask(b"AT+QISTATE?") == (b'\r\n+QISTATE: 1,"UDP","echo.example",7,0,2,0,1\r\n\r\nOK\r\n')
         await terminal.ask(b'AT+QISEND=1,3,"abc"', b"SEND OK\r\n")
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",1,3,"abc"\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",1,3,"abc"\r\n'
 
 
 async def test_datagrams_for_a_sleeping_module_are_missed() -> None:
@@ -352,17 +352,17 @@ async def test_datagrams_for_a_sleeping_module_are_missed() -> None:
         await terminal.open(0, "echo.example", kind="UDP")
         await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
         emulator.sleep()
-        assert await terminal.hear(10) == b""
+        assert await terminal.read(10) == b""
         assert emulator.module.tcpip.datagrams_missed == 1
 
 
-async def test_commands_under_way_do_not_live_through_deep_sleep() -> None:
+async def test_commands_under_way_do_not_survive_deep_sleep() -> None:
     async with on_line(network(), answer_delay=1.0) as (emulator, terminal):
         terminal.type(b"AT", b"AT", b"AT")
         await asyncio.sleep(0.5)
         emulator.sleep()
         emulator.wake()
-        assert await terminal.hear(10) == b""
+        assert await terminal.read(10) == b""
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
 
 
@@ -374,10 +374,10 @@ async def test_light_sleep_answers_the_lost_command_by_an_empty_line() -> None:
         assert await terminal.ask(b"AT", b"\r\n") == b"\r\n"
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
         await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
 
 
-async def test_settings_live_through_deep_sleep() -> None:
+async def test_settings_survive_deep_sleep() -> None:
     async with on_line() as (emulator, terminal):
         await terminal.ask(b"AT+CMEE=1")
         await terminal.ask(b'AT+QICFG="dataformat",1,1')
@@ -391,7 +391,7 @@ async def test_a_restart_ends_sleep() -> None:
     async with on_line() as (emulator, terminal):
         emulator.sleep()
         emulator.restart()
-        assert await terminal.hear() == BOOT + ADDRESS
+        assert await terminal.read() == BOOT + ADDRESS
 
 
 # Dialects
@@ -417,42 +417,42 @@ async def test_a_restart_ends_sleep() -> None:
         ({"firmware": "R01A02"}, b"AT+QPING=?", b"\r\n+QPING: (0-11),<host>,(1-255),(1-10),(32-200)\r\n\r\nOK\r\n"),
     ],
 )
-async def test_the_module_speaks_its_dialect(settings: dict[str, Any], line: bytes, answer: bytes) -> None:
+async def test_the_module_follows_its_variants(settings: dict[str, Any], line: bytes, answer: bytes) -> None:
     async with on_line(network(), **settings) as (_, terminal):
         assert await terminal.ask(line) == answer
 
 
-async def test_early_firmware_says_a_stray_nul_after_results_of_sockets() -> None:
+async def test_early_firmware_writes_a_stray_nul_after_results_of_sockets() -> None:
     async with on_line(network(), firmware="R01A03") as (_, terminal):
         await terminal.open(0, "echo.example")
         terminal.type(b'AT+QISEND=0,3,"abc"')
-        assert await terminal.hear() == (b'\r\nOK\r\n\x00\r\nSEND OK\r\n\x00\r\n+QIURC: "recv",0,3,"abc"\r\n')
+        assert await terminal.read() == (b'\r\nOK\r\n\x00\r\nSEND OK\r\n\x00\r\n+QIURC: "recv",0,3,"abc"\r\n')
         terminal.type(b"AT+QICLOSE=0", b"AT")
-        assert await terminal.hear() == b"\r\nOK\r\n\x00\r\nCLOSE OK\r\n\x00\r\nOK\r\n"
+        assert await terminal.read() == b"\r\nOK\r\n\x00\r\nCLOSE OK\r\n\x00\r\nOK\r\n"
 
 
 async def test_a_stray_nul_comes_late_where_the_result_does() -> None:
     async with on_line(network(), firmware="R01A03", completion_delay=0.1) as (_, terminal):
         await terminal.open(0, "echo.example")
         terminal.type(b"AT+QICLOSE=0", b"AT")
-        assert await terminal.hear() == b"\r\nOK\r\n\x00\r\nOK\r\n\r\nCLOSE OK\r\n\x00"
+        assert await terminal.read() == b"\r\nOK\r\n\x00\r\nOK\r\n\r\nCLOSE OK\r\n\x00"
 
 
-async def test_answers_take_the_time_that_the_module_thinks() -> None:
+async def test_answers_take_the_response_time() -> None:
     async with on_line(answer_delay=0.03) as (_, terminal):
         began = asyncio.get_running_loop().time()
         terminal.type(b"AT", b"AT")
-        await terminal.hear()
+        await terminal.read()
         assert [piece.time - began for piece in terminal.pieces[-2:]] == pytest.approx([0.03, 0.06])
 
 
 # The emulator
 
 
-async def test_any_line_can_be_said() -> None:
+async def test_any_urc_can_be_sent() -> None:
     async with on_line() as (emulator, terminal):
         emulator.send_urc('+QIURC: "closed",3')
-        assert await terminal.hear() == b'\r\n+QIURC: "closed",3\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "closed",3\r\n'
 
 
 async def test_an_emulator_can_be_started_again_and_not_twice() -> None:

@@ -22,7 +22,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def loop_factory() -> LoopFactory:
-    """Real sockets are in play here: give them a moment before each jump."""
+    """Real sockets are in play here: wait for a moment before each advance of the clock."""
     return lambda: ControlledClockLoop(grace=0.002)
 
 
@@ -80,17 +80,17 @@ async def test_the_module_resolves_names() -> None:
     async with on_line(Network(latency=0.2)) as (_, terminal):
         assert await terminal.ask(b'AT+QIDNSGIP=0,"a.example"') == b"\r\nOK\r\n"
         asked = asyncio.get_running_loop().time()
-        assert await terminal.hear() == b"\r\n+QIDNSGIP: 0,1,0\r\n\r\n+QIDNSGIP: 198.51.100.1\r\n"
+        assert await terminal.read() == b"\r\n+QIDNSGIP: 0,1,0\r\n\r\n+QIDNSGIP: 198.51.100.1\r\n"
         assert terminal.pieces[-1].time - asked == pytest.approx(0.4)
         await terminal.ask(b'AT+QIDNSGIP=0,"a.invalid"')
-        assert await terminal.hear() == b"\r\n+QIDNSGIP: 565\r\n"
+        assert await terminal.read() == b"\r\n+QIDNSGIP: 565\r\n"
 
 
 async def test_questions_into_an_outage_time_out() -> None:
     async with on_line(Network()) as (emulator, terminal):
         emulator.network.outage = True
         terminal.type(b'AT+QIDNSGIP=0,"a.example"', b'AT+QNTP=0,"a.example"', b'AT+QPING=0,"a.example",4,2')
-        assert await terminal.hear(60) == (
+        assert await terminal.read(60) == (
             b"\r\nOK\r\n" * 3
             + b"\r\n+QPING: 569\r\n" * 2
             + b"\r\n+QPING: 0,2,0,2,0,0,0\r\n"
@@ -101,7 +101,7 @@ async def test_questions_into_an_outage_time_out() -> None:
 async def test_questions_before_registration_fail() -> None:
     async with on_line(Network(), registration_delay=100.0) as (_, terminal):
         terminal.type(b'AT+QIDNSGIP=0,"a.example"', b'AT+QNTP=0,"a.example"', b'AT+QPING=0,"a.example"')
-        assert await terminal.hear() == (
+        assert await terminal.read() == (
             b"\r\nOK\r\n" * 3 + b"\r\n+QIDNSGIP: 561\r\n\r\n+QNTP: 561\r\n\r\n+QPING: 561\r\n"
         )
 
@@ -109,35 +109,35 @@ async def test_questions_before_registration_fail() -> None:
 # Ping
 
 
-async def test_replies_to_a_ping_are_told_as_they_come() -> None:
+async def test_replies_to_a_ping_are_reported_as_they_come() -> None:
     async with on_line(Network(latency=0.25)) as (emulator, terminal):
         emulator.network.add_host("echo.example", EchoPeer())
         await terminal.ask(b'AT+QPING=0,"echo.example",4,2,100')
         asked = asyncio.get_running_loop().time()
         reply = b"\r\n+QPING: 0,198.51.100.1,100,500,52\r\n"
-        assert await terminal.hear(5) == reply * 2 + b"\r\n+QPING: 0,2,2,0,500,500,500\r\n"
+        assert await terminal.read(5) == reply * 2 + b"\r\n+QPING: 0,2,2,0,500,500,500\r\n"
         assert [piece.time - asked for piece in terminal.pieces[-3:]] == pytest.approx([0.5, 1.0, 1.0])
 
 
-async def test_a_ping_that_nothing_answers_tells_each_loss() -> None:
+async def test_an_unanswered_ping_reports_each_loss() -> None:
     async with on_line(Network()) as (_, terminal):
         await terminal.ask(b'AT+QPING=0,"203.0.113.9",3,2')
         asked = asyncio.get_running_loop().time()
-        assert await terminal.hear(10) == b"\r\n+QPING: 569\r\n" * 2 + b"\r\n+QPING: 0,2,0,2,0,0,0\r\n"
+        assert await terminal.read(10) == b"\r\n+QPING: 569\r\n" * 2 + b"\r\n+QPING: 0,2,0,2,0,0,0\r\n"
         assert [piece.time - asked for piece in terminal.pieces[-3:]] == pytest.approx([3, 6, 6])
 
 
-async def test_a_ping_to_no_name_tells_so_once() -> None:
+async def test_a_ping_to_an_unknown_name_is_reported_once() -> None:
     async with on_line(Network()) as (_, terminal):
         await terminal.ask(b'AT+QPING=0,"nobody.invalid"')
-        assert await terminal.hear(60) == b"\r\n+QPING: 565\r\n"
+        assert await terminal.read(60) == b"\r\n+QPING: 565\r\n"
 
 
 async def test_lost_packets_follow_the_seed() -> None:
     async def run(seed: int) -> bytes:
         async with on_line(latency=0.1, jitter=0.1, loss=0.3, seed=seed) as (_, terminal):
             await terminal.ask(b'AT+QPING=0,"a.example",1,10')
-            return await terminal.hear(60)
+            return await terminal.read(60)
 
     first, again, other = await run(1), await run(1), await run(2)
 
@@ -152,10 +152,10 @@ async def test_lost_packets_follow_the_seed() -> None:
         ({"quoted_addresses": True}, b'+QPING: 0,"198.51.100.1",32,200,52\r\n'),
     ],
 )
-async def test_pings_in_dialects(settings: dict[str, Any], line: bytes) -> None:
+async def test_pings_follow_the_variants(settings: dict[str, Any], line: bytes) -> None:
     async with on_line(latency=0.1, **settings) as (_, terminal):
         await terminal.ask(b'AT+QPING=0,"a.example",1,1')
-        assert line in await terminal.hear(10)
+        assert line in await terminal.read(10)
 
 
 async def test_a_large_ping_is_refused_by_early_firmware() -> None:
@@ -166,15 +166,15 @@ async def test_a_large_ping_is_refused_by_early_firmware() -> None:
 # Time
 
 
-async def test_the_module_asks_for_the_time_and_sets_its_clock_unless_told_not_to() -> None:
+async def test_the_module_asks_for_the_time_and_sets_its_clock_unless_switched_off() -> None:
     network = Network(latency=0.5, now=lambda: NOON)
     network.ntp_time = lambda server, port: datetime(2030, 1, 2, 3, 4, port % 60, tzinfo=UTC)
     async with on_line(network) as (_, terminal):
         await terminal.ask(b'AT+QNTP=0,"ntp.example",123,0')
-        assert await terminal.hear(5) == b'\r\n+QNTP: 0,"30/01/02,03:04:03+00"\r\n'
+        assert await terminal.read(5) == b'\r\n+QNTP: 0,"30/01/02,03:04:03+00"\r\n'
         assert b'"2026/03/01,12:00:00+00"' in await terminal.ask(b"AT+CCLK?")
         await terminal.ask(b'AT+QNTP=0,"ntp.example",130,1')
-        assert await terminal.hear(5) == b'\r\n+QNTP: 0,"30/01/02,03:04:10+00"\r\n'
+        assert await terminal.read(5) == b'\r\n+QNTP: 0,"30/01/02,03:04:10+00"\r\n'
         assert b'"2030/01/02,03:04:10+00"' in await terminal.ask(b"AT+CCLK?")
 
 
@@ -183,9 +183,9 @@ async def test_a_time_server_may_not_answer_or_not_be() -> None:
     network.ntp_time = lambda server, port: None
     async with on_line(network, ntp_prefix="+QNTIP") as (_, terminal):
         await terminal.ask(b'AT+QNTP=0,"ntp.example"')
-        assert await terminal.hear(30) == b"\r\n+QNTIP: 569\r\n"
+        assert await terminal.read(30) == b"\r\n+QNTIP: 569\r\n"
         await terminal.ask(b'AT+QNTP=0,"ntp.invalid"')
-        assert await terminal.hear() == b"\r\n+QNTIP: 565\r\n"
+        assert await terminal.read() == b"\r\n+QNTIP: 565\r\n"
 
 
 # Real servers
@@ -193,7 +193,7 @@ async def test_a_time_server_may_not_answer_or_not_be() -> None:
 
 @asynccontextmanager
 async def server(name: str = "127.0.0.1") -> AsyncIterator[tuple[int, asyncio.Queue[bytes]]]:
-    """Serve what echoes, and says at the end what it got."""
+    """Serve an echo, and send at the end all that was received."""
     got: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -246,7 +246,7 @@ async def test_the_loopback_of_version_6_is_reached_too() -> None:
         await terminal.open(0, "::1", port)
 
 
-async def test_a_port_that_nobody_listens_on_is_refused() -> None:
+async def test_a_port_without_a_listener_is_refused() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -269,7 +269,7 @@ async def test_everything_accepted_reaches_a_real_server_after_a_close() -> None
         assert await got.get() == payload
 
 
-async def test_a_real_server_that_closes_is_told_after_its_data() -> None:
+async def test_the_close_of_a_real_server_is_reported_after_its_data() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"bye")
         writer.close()
@@ -282,7 +282,7 @@ async def test_a_real_server_that_closes_is_told_after_its_data() -> None:
         await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
 
 
-async def test_a_real_server_that_resets_is_told_as_closed() -> None:
+async def test_the_reset_of_a_real_server_is_reported_as_closed() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.transport.abort()
@@ -313,7 +313,7 @@ async def test_a_real_server_is_held_back_by_a_slow_line() -> None:
         await asyncio.sleep(1)
         before = written
         await asyncio.sleep(2)
-        # What lies in the system's buffers is the system's; from here on the line sets the pace.
+        # The system's buffers have taken some data; from here on the line sets the pace.
         assert written - before <= 3 * 4096 + 2 * 960
         await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
         await asyncio.sleep(2)
@@ -339,7 +339,7 @@ async def test_datagrams_go_to_real_servers_and_back() -> None:
         transport.close()
 
 
-async def test_a_datagram_to_nobody_is_silence() -> None:
+async def test_a_datagram_to_an_unused_port_gets_no_reply() -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -349,7 +349,7 @@ async def test_a_datagram_to_nobody_is_silence() -> None:
         for _ in range(3):
             await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
 
-        assert await terminal.hear() == b""
+        assert await terminal.read() == b""
 
 
 async def test_a_loop_whose_connections_are_redirected_redirects_none_of_the_emulator(
@@ -400,17 +400,17 @@ async def test_a_script_reads_and_writes_as_it_likes() -> None:
         await terminal.open(0, "greeter.example", 99)
         await terminal.ask(b'AT+QISEND=0,3,"Ann"', b"SEND OK\r\n")
         await terminal.ask(b'AT+QISEND=0,3,"eXY"', b"SEND OK\r\n")
-        assert await terminal.hear() == (b'\r\n+QIURC: "recv",0,13,"hello Anne/XY"\r\n\r\n+QIURC: "closed",0\r\n')
+        assert await terminal.read() == (b'\r\n+QIURC: "recv",0,13,"hello Anne/XY"\r\n\r\n+QIURC: "closed",0\r\n')
 
 
-async def test_a_script_hears_the_end() -> None:
-    heard = []
+async def test_a_script_receives_the_end() -> None:
+    output = []
 
     async def peer(connection: PeerConnection) -> None:
         while data := await connection.receive():
-            heard.append(data)
+            output.append(data)
 
-        heard.append(b"the end")
+        output.append(b"the end")
         with pytest.raises(EOFError):
             await connection.receive_exactly(1)
 
@@ -421,7 +421,7 @@ async def test_a_script_hears_the_end() -> None:
         await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
         await asyncio.sleep(1)
 
-    assert heard == [b"abc", b"the end"]
+    assert output == [b"abc", b"the end"]
 
 
 @pytest.mark.parametrize("host", ["peer.example", "198.51.100.7"])
@@ -455,7 +455,7 @@ async def test_a_script_that_fails_is_reported_and_closes(loop_errors: Contexts)
     async with on_line() as (emulator, terminal):
         emulator.network.add_host("peer.example", peer)
         terminal.type(b'AT+QIOPEN=0,0,"TCP","peer.example",7')
-        assert b'"closed",0' in await terminal.hear()
+        assert b'"closed",0' in await terminal.read()
 
     assert [type(context["exception"]) for context in loop_errors] == [ZeroDivisionError]
 
@@ -485,9 +485,9 @@ async def test_jitter_keeps_the_order_of_a_stream() -> None:
     async with on_line(latency=0.1, jitter=0.5) as (emulator, terminal):
         emulator.network.add_host("source.example", SourcePeer(data, chunk=50, stays_open=True))
         await terminal.open(0, "source.example")
-        heard = await terminal.hear(10)
+        output = await terminal.read(10)
 
-    pieces = heard.split(b'\r\n+QIURC: "recv",0,50,"')[1:]
+    pieces = output.split(b'\r\n+QIURC: "recv",0,50,"')[1:]
     assert b"".join(piece[:50] for piece in pieces) == data
 
 
@@ -500,7 +500,7 @@ async def test_datagrams_are_lost_by_the_seed() -> None:
                 await terminal.ask(b'AT+QISEND=0,1,"x"', b"SEND OK\r\n")
 
             await asyncio.sleep(1)
-            received = terminal.heard.count(b"recv")
+            received = terminal.received.count(b"recv")
             assert emulator.network.datagrams_lost == 100 - received
             return received
 

@@ -254,7 +254,7 @@ def test_options_read_back_from_their_url_are_the_same(settings: dict[str, Any])
         ("socket://127.0.0.1:1", "an emulator's URL is emulator://"),
     ],
 )
-def test_a_url_that_cannot_be_is_refused_with_what_is_wrong(url: str, message: str) -> None:
+def test_a_wrong_url_is_refused_with_the_cause(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         Emulator.from_url(url)
 
@@ -266,7 +266,7 @@ def test_an_unknown_argument_is_refused() -> None:
         Emulator(colour="blue")
 
 
-def test_a_given_network_takes_over_what_is_named_and_nothing_else() -> None:
+def test_a_given_network_adopts_named_options_and_no_others() -> None:
     network = Network(jitter=0.2)
     emulator = Emulator(Options.of(jitter=0.5), network=network, latency=0.3)
 
@@ -274,7 +274,7 @@ def test_a_given_network_takes_over_what_is_named_and_nothing_else() -> None:
     assert (network.latency, network.jitter) == (0.3, 0.2)
 
 
-def test_a_firmware_brings_its_dialect_along_and_what_is_named_goes_before_it() -> None:
+def test_a_firmware_sets_its_variants_and_named_options_override_them() -> None:
     old = dataclasses.replace(MANUAL_DIALECT, stray_nul=True, ping_ttl=False)
     assert Options.of(firmware="R01A02").dialect == old
     assert Options.of(firmware="R01A02", stray_nul=False).dialect == dataclasses.replace(old, stray_nul=False)
@@ -284,7 +284,7 @@ def test_a_firmware_brings_its_dialect_along_and_what_is_named_goes_before_it() 
     assert Options.of(dialect=STANDARD, firmware="R01A02").dialect == STANDARD
 
 
-def test_a_network_brings_its_conditions_along_and_what_is_named_goes_before_them() -> None:
+def test_a_network_sets_its_conditions_and_named_options_override_them() -> None:
     edge = Options.of(network="edge")
     assert (edge.rate_up, edge.loss, edge.drx) == (250, 0.05, 2.56)
     assert Options.from_url("emulator://?loss=0&network=edge") == Options.of(line="memory", network="edge", loss=0.0)

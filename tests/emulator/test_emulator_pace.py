@@ -75,7 +75,7 @@ def test_an_emulator_with_all_defaults_works_on_a_virtual_clock() -> None:
         assert runner.run(echo()) == bytes(4000)
 
 
-# What was received in memory while nobody read
+# Data received in memory while reading is paused
 
 
 async def test_pieces_that_arrive_while_reading_is_paused_are_passed_on_together() -> None:
@@ -90,7 +90,7 @@ async def test_pieces_that_arrive_while_reading_is_paused_are_passed_on_together
         assert [piece.data for piece in terminal.pieces] == [b"abc", b"d", b"e"]
 
 
-async def test_what_was_received_can_be_fetched_while_reading_is_paused() -> None:
+async def test_received_data_can_be_fetched_while_reading_is_paused() -> None:
     async with on_line(chunk=1) as (emulator, terminal):
         transport = terminal.transport
         assert isinstance(transport, MemoryTransport)
@@ -124,5 +124,5 @@ async def test_fetching_may_pause_reading_again_and_loses_nothing() -> None:
 
         transport.resume_reading()
         await asyncio.sleep(1)
-        assert terminal.heard == bytes(range(50))
+        assert terminal.received == bytes(range(50))
         transport.abort()

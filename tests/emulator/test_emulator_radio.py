@@ -36,7 +36,7 @@ def now() -> float:
 
 @asynccontextmanager
 async def with_socket(kind: str = "UDP", **settings: Any) -> AsyncIterator[tuple[Bench, PeerConnection]]:
-    """Open a socket to a peer that says what the test lets it say, and wait until the radio is idle again."""
+    """Open a socket to a peer that the test controls, and wait until the radio is idle again."""
     connections: asyncio.Queue[PeerConnection] = asyncio.Queue()
 
     async def peer(connection: PeerConnection) -> None:
@@ -59,7 +59,7 @@ def state_of(bench: Bench) -> tuple[str, str]:
 async def wake(bench: Bench) -> None:
     """Wake a module that fell asleep while the radio was waited for."""
     bench.terminal.type(b"AT")
-    await bench.terminal.hear(1)
+    await bench.terminal.read(1)
 
 
 async def send(bench: Bench, rai: int = 0) -> None:
@@ -69,9 +69,9 @@ async def send(bench: Bench, rai: int = 0) -> None:
 # The states
 
 
-async def test_a_radio_that_nobody_uses_is_idle() -> None:
+async def test_an_unused_radio_is_idle() -> None:
     async with on_line() as (emulator, terminal):
-        await terminal.hear(100)
+        await terminal.read(100)
         assert emulator.radio.state is RadioState.IDLE
         assert emulator.radio.idle_seconds == 100
         assert (emulator.radio.connections, emulator.radio.bytes_sent) == (0, 0)
@@ -83,9 +83,9 @@ async def test_a_datagram_keeps_the_radio_connected_until_the_network_finds_it_i
         with radio.measure() as span:
             await send(bench)
             assert state_of(bench)[1] == "CONNECTED"
-            await bench.terminal.hear(19.9)
+            await bench.terminal.read(19.9)
             assert state_of(bench)[1] == "CONNECTED"
-            await bench.terminal.hear(0.2)
+            await bench.terminal.read(0.2)
             assert state_of(bench)[1] == "IDLE"
 
         assert (span.connections, span.bytes_sent) == (1, TEN)
@@ -96,9 +96,9 @@ async def test_traffic_of_either_direction_begins_the_inactivity_anew() -> None:
     async with with_socket(rrc_inactivity=10.0) as (bench, connection):
         with bench.emulator.radio.measure() as span:
             await send(bench)
-            await bench.terminal.hear(8)
+            await bench.terminal.read(8)
             connection.send(b"reply")
-            await bench.terminal.hear(8)
+            await bench.terminal.read(8)
             await send(bench)
 
         assert span.connections == 1
@@ -110,7 +110,7 @@ async def test_release_assistance_one_releases_the_radio_at_once() -> None:
         radio = bench.emulator.radio
         with radio.measure() as span:
             await send(bench, rai=1)
-            await bench.terminal.hear(0.01)
+            await bench.terminal.read(0.01)
             assert state_of(bench)[1] == "IDLE"
 
         assert span.connections == 1
@@ -122,10 +122,10 @@ async def test_release_assistance_two_releases_the_radio_after_one_reply() -> No
         radio = bench.emulator.radio
         with radio.measure() as span:
             await send(bench, rai=2)
-            await bench.terminal.hear(3)
+            await bench.terminal.read(3)
             assert state_of(bench)[1] == "CONNECTED"
             connection.send(b"reply")
-            await bench.terminal.hear(0.01)
+            await bench.terminal.read(0.01)
             assert state_of(bench)[1] == "IDLE"
 
         assert span.connections == 1
@@ -140,11 +140,11 @@ async def test_a_reply_that_does_not_come_is_waited_for_as_long_as_any_traffic()
         assert span.connected_seconds == pytest.approx(20.0)
 
 
-async def test_the_next_send_takes_back_what_release_assistance_told() -> None:
+async def test_the_next_send_withdraws_release_assistance() -> None:
     async with with_socket(rrc_release=5.0) as (bench, _):
         with bench.emulator.radio.measure() as span:
             await send(bench, rai=1)
-            await bench.terminal.hear(2)
+            await bench.terminal.read(2)
             await send(bench)
 
         assert span.connections == 1
@@ -164,7 +164,7 @@ async def test_over_tcp_an_acknowledgement_is_the_one_reply_and_needs_a_connecti
         for rai, connections, seconds in ((2, 1, 2.0), (1, 2, 20.0)):
             with bench.emulator.radio.measure() as span:
                 await send(bench, rai)
-                await bench.terminal.hear(30)
+                await bench.terminal.read(30)
 
             assert span.connections == connections
             assert span.connected_seconds == pytest.approx(seconds)
@@ -177,7 +177,7 @@ async def test_several_things_that_wait_at_the_base_station_are_one_reply() -> N
             for _ in range(3):
                 connection.send(bytes(1000 - 28))
 
-            await bench.terminal.hear(30)
+            await bench.terminal.read(30)
 
         assert span.connections == 1
         assert span.connected_seconds == pytest.approx(3.0)
@@ -194,7 +194,7 @@ async def test_connecting_takes_its_time_and_counts_as_connected() -> None:
             await send(bench, rai=1)
             await connection.receive()
             assert now() - began == pytest.approx(2.0)
-            await bench.terminal.hear(1)
+            await bench.terminal.read(1)
 
         assert span.connected_seconds == pytest.approx(2.0)
         await send(bench)
@@ -205,7 +205,7 @@ async def test_connecting_takes_its_time_and_counts_as_connected() -> None:
         assert now() == began
 
 
-async def test_sending_takes_as_long_as_the_rate_says_and_the_sockets_share_it() -> None:
+async def test_sending_takes_its_time_at_the_rate_and_the_sockets_share_it() -> None:
     sinks = [SinkPeer(), SinkPeer()]
     network = Network(rate_up=1000)
     for number, sink in enumerate(sinks):
@@ -230,7 +230,7 @@ async def test_sending_takes_as_long_as_the_rate_says_and_the_sockets_share_it()
         assert span.connected_seconds == pytest.approx(22.0)
 
 
-async def test_receiving_takes_as_long_as_the_rate_says() -> None:
+async def test_receiving_takes_its_time_at_the_rate() -> None:
     async with with_socket(rate_down=1000, latency=0.5) as (bench, connection):
         await send(bench)
         await connection.receive()
@@ -250,8 +250,8 @@ async def test_a_stream_of_many_segments_comes_in_order_at_the_rate() -> None:
         for number in range(4):
             await terminal.ask(b'AT+QISEND=0,1000,"%b"' % (b"%d" % number * 1000), b"SEND OK\r\n")
 
-        heard = await terminal.hear(60)
-        assert [heard.count(b"%d" % number * 500) for number in range(4)] == [2] * 4
+        received = await terminal.read(60)
+        assert [received.count(b"%d" % number * 500) for number in range(4)] == [2] * 4
         seconds = 1 + 4 * 2 * (1040 * 8 / 16_000) + 4 * BARE * 8 / 16_000
         assert terminal.pieces[-1].time - began == pytest.approx(seconds)
 
@@ -260,7 +260,7 @@ async def test_questions_of_the_module_go_over_the_radio_too() -> None:
     async with on_line(Network(rrc_setup=1.0, latency=0.1)) as (emulator, terminal):
         emulator.network.add_echo("echo.example")
         await terminal.ask(b'AT+QPING=0,"echo.example",4,2')
-        assert await terminal.hear(5) == (
+        assert await terminal.read(5) == (
             b"\r\n+QPING: 0,198.51.100.1,32,1200,52\r\n\r\n+QPING: 0,198.51.100.1,32,200,52\r\n"
             b"\r\n+QPING: 0,2,2,0,200,1200,700\r\n"
         )
@@ -275,7 +275,7 @@ async def test_questions_of_the_module_go_over_the_radio_too() -> None:
 async def test_a_ping_that_the_radio_makes_too_slow_is_lost() -> None:
     async with on_line(Network(rrc_setup=3.0, latency=0.6)) as (_, terminal):
         await terminal.ask(b'AT+QPING=0,"a.example",4,2')
-        assert await terminal.hear(30) == (
+        assert await terminal.read(30) == (
             b"\r\n+QPING: 569\r\n\r\n+QPING: 0,198.51.100.1,32,1200,52\r\n\r\n+QPING: 0,2,1,1,1200,1200,1200\r\n"
         )
 
@@ -300,15 +300,17 @@ async def test_a_ping_that_the_radio_makes_too_slow_is_lost() -> None:
         (92.0, (2.56, 81.92, 10.24), 163.84),
     ],
 )
-def test_a_radio_listens_at_its_occasions(now: float, cycles: tuple[float, float, float], occasion: float) -> None:
+def test_a_radio_listens_at_its_paging_occasions(
+    now: float, cycles: tuple[float, float, float], occasion: float
+) -> None:
     expected = max(now, occasion) if occasion != pytest.approx(89.6) else 163.84
     assert next_occasion(now, *cycles) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("drx", [1.28, 2.56, 5.12, 10.24])
-async def test_an_idle_radio_hears_when_it_listens_next(drx: float) -> None:
+async def test_an_idle_radio_receives_at_its_next_paging_occasion(drx: float) -> None:
     async with with_socket(drx=drx) as (bench, connection):
-        await bench.terminal.hear(0.1)
+        await bench.terminal.read(0.1)
         began = now()
         connection.send(b"hello")
         await bench.terminal.until(b'"hello"\r\n')
@@ -319,11 +321,11 @@ async def test_an_idle_radio_hears_when_it_listens_next(drx: float) -> None:
         assert now() / drx == pytest.approx(round(now() / drx))
 
 
-async def test_what_the_module_sends_meanwhile_brings_what_waits_for_paging() -> None:
+async def test_an_uplink_brings_the_downlink_that_waits_for_paging() -> None:
     async with with_socket(drx=10.24) as (bench, connection):
-        await bench.terminal.hear(1)
+        await bench.terminal.read(1)
         connection.send(b"hello")
-        assert await bench.terminal.hear(1) == b""
+        assert await bench.terminal.read(1) == b""
         began = now()
         await send(bench)
         await bench.terminal.until(b'"hello"\r\n')
@@ -331,14 +333,14 @@ async def test_what_the_module_sends_meanwhile_brings_what_waits_for_paging() ->
 
 
 @pytest.mark.parametrize("asks", [True, False])
-async def test_with_edrx_what_comes_waits_for_the_extended_cycle(asks: bool) -> None:
+async def test_with_edrx_downlink_waits_for_the_extended_cycle(asks: bool) -> None:
     settings: dict[str, Any] = {} if asks else {"edrx": 81.92}
     async with with_socket(drx=2.56, **settings) as (bench, connection):
         if asks:
             await bench.terminal.ask(b'AT+CEDRXS=1,5,"0101"')
             await bench.emulator.radio.released()
 
-        await bench.terminal.hear(81.92 - now() + 5)
+        await bench.terminal.read(81.92 - now() + 5)
         connection.send(b"hello")
         await bench.terminal.until(b'"hello"\r\n')
         assert now() == pytest.approx(2 * 81.92)
@@ -347,7 +349,7 @@ async def test_with_edrx_what_comes_waits_for_the_extended_cycle(asks: bool) -> 
 # PSM
 
 
-async def test_after_the_active_time_the_radio_sleeps_and_what_comes_is_held_back_until_the_module_sends() -> None:
+async def test_after_the_active_time_the_radio_sleeps_and_downlink_is_held_back_until_the_module_sends() -> None:
     async with with_socket() as (bench, connection):
         radio = bench.emulator.radio
         await bench.terminal.ask(b"AT+QNBIOTEVENT=1,1")
@@ -359,34 +361,34 @@ async def test_after_the_active_time_the_radio_sleeps_and_what_comes_is_held_bac
         assert now() - began == pytest.approx(10.0)
         assert state_of(bench)[1] == "PSM"
         connection.send(b"hello")
-        assert await bench.terminal.hear(3600) == b""
+        assert await bench.terminal.read(3600) == b""
         assert radio.psm_seconds == pytest.approx(3600.0)
         await bench.terminal.ask(b'AT+QISEND=0,1,"x"')
-        assert await bench.terminal.hear(1) == (
+        assert await bench.terminal.read(1) == (
             b'\r\nSEND OK\r\n\r\n+QNBIOTEVENT: "EXIT PSM"\r\n\r\n+QIURC: "recv",0,5,"hello"\r\n'
         )
         assert state_of(bench)[1] == "CONNECTED"
 
 
-async def test_the_periodic_update_brings_what_was_held_back_and_wakes_a_module_in_deep_sleep() -> None:
+async def test_the_periodic_update_brings_held_back_data_and_wakes_a_module_in_deep_sleep() -> None:
     async with with_socket(sleep_after=5.0, dsevent_at_once=True) as (bench, connection):
         radio, module = bench.emulator.radio, bench.emulator.module
         await wake(bench)
         for line in (b"AT+QNBIOTEVENT=1,1", b'AT+QCFG="dsevent",1', PSM):
             await bench.terminal.ask(line)
 
-        assert b'"ENTER DEEPSLEEP"' in await bench.terminal.hear(100)
+        assert b'"ENTER DEEPSLEEP"' in await bench.terminal.read(100)
         assert state_of(bench) == ("DEEP_SLEEP", "PSM")
         began = now()
         connection.send(b"hello")
-        heard = await bench.terminal.until(b'"hello"\r\n', HALF_A_DAY)
-        assert heard == (
+        received = await bench.terminal.until(b'"hello"\r\n', HALF_A_DAY)
+        assert received == (
             b'\r\n+QNBIOTEVENT: "EXIT DEEPSLEEP"\r\n\r\n+QNBIOTEVENT: "EXIT PSM"\r\n\r\n+QIURC: "recv",0,5,"hello"\r\n'
         )
         assert HALF_A_DAY - 100 < now() - began < HALF_A_DAY
         assert radio.psm_seconds == pytest.approx(HALF_A_DAY, abs=120)
         assert module.tcpip.datagrams_missed == 0
-        assert b'"ENTER DEEPSLEEP"' in await bench.terminal.hear(100)
+        assert b'"ENTER DEEPSLEEP"' in await bench.terminal.read(100)
 
 
 async def test_with_psm_the_module_does_not_sleep_deeply_before_the_radio_does() -> None:
@@ -394,18 +396,18 @@ async def test_with_psm_the_module_does_not_sleep_deeply_before_the_radio_does()
         await wake(bench)
         await bench.terminal.ask(PSM)
         await bench.emulator.radio.released()
-        await bench.terminal.hear(9)
+        await bench.terminal.read(9)
         connection.send(b"hello")
         assert await bench.terminal.until(b'"hello"\r\n')
         assert state_of(bench)[0] == "AWAKE"
-        await bench.terminal.hear(20 + 10.1)
+        await bench.terminal.read(20 + 10.1)
         assert state_of(bench)[0] == "DEEP_SLEEP"
 
 
 async def test_a_network_may_refuse_psm() -> None:
     async with with_socket(psm=False) as (bench, connection):
         await bench.terminal.ask(PSM)
-        await bench.terminal.hear(100)
+        await bench.terminal.read(100)
         assert state_of(bench)[1] == "IDLE"
         connection.send(b"hello")
         assert await bench.terminal.until(b'"hello"\r\n')
@@ -414,7 +416,7 @@ async def test_a_network_may_refuse_psm() -> None:
 async def test_psm_without_an_active_time_is_not_asked_for_and_one_of_no_time_begins_at_once() -> None:
     async with with_socket(keeps_omitted=False) as (bench, _):
         await bench.terminal.ask(b'AT+CPSMS=1,,,"00101100"')
-        await bench.terminal.hear(1000)
+        await bench.terminal.read(1000)
         assert state_of(bench)[1] == "IDLE"
         await bench.terminal.ask(b'AT+CPSMS=1,,,"00101100","00000000"')
         await bench.emulator.radio.released()
@@ -434,18 +436,18 @@ async def test_times_that_cannot_be_are_refused(line: bytes) -> None:
 # Off, and asleep without PSM
 
 
-async def test_a_radio_off_the_air_hears_nothing_and_sends_nothing() -> None:
+async def test_a_radio_that_is_off_receives_nothing_and_sends_nothing() -> None:
     async with with_socket(drx=10.24) as (bench, connection):
         radio = bench.emulator.radio
-        await bench.terminal.hear(1)
+        await bench.terminal.read(1)
         connection.send(b"paged in vain")
-        await bench.terminal.hear(1)
+        await bench.terminal.read(1)
         await bench.terminal.ask(b"AT+CFUN=0")
-        await bench.terminal.hear(100)
+        await bench.terminal.read(100)
         with radio.measure() as span:
             connection.send(b"lost")
             await send(bench)
-            assert await bench.terminal.hear(100) == b""
+            assert await bench.terminal.read(100) == b""
 
         assert span.seconds[RadioState.OFF] == pytest.approx(100.0)
         assert (connection.received, span.connections) == (0, 0)
@@ -454,15 +456,15 @@ async def test_a_radio_off_the_air_hears_nothing_and_sends_nothing() -> None:
         assert state_of(bench)[1] == "CONNECTED"
 
 
-async def test_a_module_asleep_without_psm_misses_what_comes_once_its_connection_is_over() -> None:
+async def test_a_sleeping_module_without_psm_misses_downlink_after_its_connection() -> None:
     async with with_socket(sleep_after=10.0) as (bench, connection):
         radio = bench.emulator.radio
         await wake(bench)
         with radio.measure() as span:
             await send(bench)
-            await bench.terminal.hear(60)
+            await bench.terminal.read(60)
             connection.send(b"lost")
-            await bench.terminal.hear(60)
+            await bench.terminal.read(60)
 
         assert span.seconds[RadioState.DEEP_SLEEP] == pytest.approx(100.0)
         assert span.connections == 1
@@ -531,14 +533,14 @@ async def test_other_currents_can_be_put_in() -> None:
         Currents(receive_ma=-1)
 
 
-async def test_a_span_tells_what_was_so_far_and_in_the_end_what_it_leaves_behind() -> None:
+async def test_a_span_reports_the_use_so_far_and_at_its_end_the_remaining_costs() -> None:
     async with with_socket() as (bench, _):
         radio = bench.emulator.radio
         with radio.measure() as span:
             await send(bench)
-            await bench.terminal.hear(5)
+            await bench.terminal.read(5)
             assert span.connected_seconds == pytest.approx(5.0)
 
         assert span.connected_seconds == pytest.approx(20.0)
-        await bench.terminal.hear(100)
+        await bench.terminal.read(100)
         assert span.connected_seconds == pytest.approx(20.0)

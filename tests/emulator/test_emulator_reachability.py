@@ -1,4 +1,4 @@
-"""Who can be reached: IPv6 hosts, literal addresses, datagrams to nobody, no cell, and a network that rejects."""
+"""Reachability: IPv6 hosts, literal addresses, datagrams to unused addresses, no cell, and a network that rejects."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ from tests.loops import LoopFactory
 
 @pytest.fixture(autouse=True)
 def loop_factory() -> LoopFactory:
-    """Make loops for real sockets, which get a moment before each jump."""
+    """Make loops for real sockets, which wait for a moment before each advance of the clock."""
     return lambda: ControlledClockLoop(grace=0.002)
 
 
@@ -61,7 +61,7 @@ async def test_the_module_reports_all_addresses_of_a_name() -> None:
     async with on_line() as (emulator, terminal):
         emulator.network.add_host("both.example", address="198.51.100.7", ipv6=SIX)
         await terminal.ask(b'AT+QIDNSGIP=0,"both.example"')
-        assert await terminal.hear() == (
+        assert await terminal.read() == (
             b"\r\n+QIDNSGIP: 0,2,0\r\n\r\n+QIDNSGIP: 198.51.100.7\r\n\r\n+QIDNSGIP: " + OCTETS.encode() + b"\r\n"
         )
 
@@ -73,7 +73,7 @@ async def test_a_socket_reaches_an_ipv6_host(host: str) -> None:
         emulator.network.add_host("six.example", emulator.network.peer_at("six.example", 7), address=SIX)  # type: ignore[arg-type]
         await terminal.open(0, host)
         await terminal.ask(b'AT+QISEND=0,5,"hello"', b"SEND OK\r\n")
-        assert b'"recv",0,5,"hello"' in await terminal.hear()
+        assert b'"recv",0,5,"hello"' in await terminal.read()
 
 
 async def test_an_ipv6_address_leads_to_the_loopback_of_version_6() -> None:
@@ -95,17 +95,17 @@ async def test_an_ipv6_address_leads_to_the_loopback_of_version_6() -> None:
 # Literal addresses
 
 
-async def test_an_address_that_nobody_has_is_refused_over_tcp_and_not_over_udp() -> None:
+async def test_an_unused_address_is_refused_over_tcp_and_not_over_udp() -> None:
     async with on_line(Network(latency=1.0)) as (emulator, terminal):
         await terminal.ask(b'AT+QIOPEN=0,0,"TCP","203.0.113.5",7')
-        assert await terminal.hear(3) == b"\r\n+QIOPEN: 0,566\r\n"
+        assert await terminal.read(3) == b"\r\n+QIOPEN: 0,566\r\n"
         began = asyncio.get_running_loop().time()
         await terminal.open(1, "203.0.113.5", 7, "UDP")
         # Nobody is asked, and nothing is sent.
         assert asyncio.get_running_loop().time() == began
         sent = emulator.radio.bytes_sent
         await terminal.ask(b'AT+QISEND=1,5,"hello"', b"SEND OK\r\n")
-        assert await terminal.hear(60) == b""
+        assert await terminal.read(60) == b""
         assert emulator.radio.bytes_sent - sent == 5 + 28
         assert not emulator.network.reaches("203.0.113.5")
 
@@ -120,9 +120,9 @@ async def test_any_address_leads_to_the_loopback_interface_where_that_is_asked_f
     port = server.sockets[0].getsockname()[1]
     async with server, on_line(any_address=True) as (_, terminal):
         await terminal.open(0, host, port)
-        assert b'"recv",0,7,"welcome"' in await terminal.hear()
+        assert b'"recv",0,7,"welcome"' in await terminal.read()
         await terminal.ask(b'AT+QPING=0,"%b",4,1' % host.encode())
-        assert b"+QPING: 0,1,1,0," in await terminal.hear()
+        assert b"+QPING: 0,1,1,0," in await terminal.read()
 
 
 async def test_a_datagram_to_any_address_stays_on_the_loopback_interface() -> None:
@@ -132,7 +132,7 @@ async def test_a_datagram_to_any_address_stays_on_the_loopback_interface() -> No
         async with on_line(any_address=True) as (_, terminal):
             await terminal.open(0, "203.0.113.5", server.getsockname()[1], "UDP")
             await terminal.ask(b'AT+QISEND=0,5,"hello"', b"SEND OK\r\n")
-            await terminal.hear()
+            await terminal.read()
             assert server.recv(100) == b"hello"
 
 
@@ -186,7 +186,7 @@ async def test_without_a_cell_nothing_gets_through_and_tcp_goes_on_where_it_stop
         assert (tcp.data, udp.data, network.datagrams_lost) == (b"hello", b"", 1)
 
 
-async def test_the_cell_is_lost_and_found_again_as_the_options_say() -> None:
+async def test_the_cell_is_lost_and_found_again_by_the_options() -> None:
     async with Emulator(line="memory", cell_lost=(10.0, 40.0)) as emulator:
         for moment, has_cell in ((9, True), (11, False), (39, False), (41, True)):
             await asyncio.sleep(moment - asyncio.get_running_loop().time())

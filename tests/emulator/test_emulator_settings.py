@@ -37,12 +37,12 @@ async def restart(bench: Bench) -> None:
         (b'AT+QCFG="rohc",1', b'AT+QCFG="rohc"', b'+QCFG: "rohc",1\r\n'),
     ],
 )
-async def test_a_setting_that_is_saved_survives_a_restart_and_wears_the_memory_once(
+async def test_a_setting_that_is_saved_survives_a_restart_and_is_written_once(
     line: bytes, query: bytes, kept: bytes
 ) -> None:
     async with on_line() as bench:
         await bench.terminal.ask(line)
-        await bench.terminal.hear(5)
+        await bench.terminal.read(5)
         assert bench.emulator.module.nvram_writes == 1
         await restart(bench)
         assert kept in await bench.terminal.ask(query)
@@ -69,7 +69,7 @@ async def test_the_function_survives_a_restart_and_the_module_stays_off_the_air(
     async with on_line() as (emulator, terminal):
         await terminal.ask(b"AT+CFUN=4")
         emulator.restart()
-        assert await terminal.hear(60) == b"\r\nRDY\r\n\r\n+CFUN: 4\r\n\r\n+CPIN: READY\r\n"
+        assert await terminal.read(60) == b"\r\nRDY\r\n\r\n+CFUN: 4\r\n\r\n+CPIN: READY\r\n"
         await terminal.ask(b"ATE0")
         assert b"+CEREG: 0,0\r\n" in await terminal.ask(b"AT+CEREG?")
         assert await terminal.ask(b"AT+CFUN=1", ADDRESS) == b"\r\nOK\r\n" + ADDRESS
@@ -83,12 +83,12 @@ async def test_dsevent_takes_effect_after_a_restart_without_any_help_from_qnbiot
         await bench.terminal.ask(b'AT+QCFG="dsevent",1')
         assert b'"dsevent",1\r\n' in await bench.terminal.ask(b'AT+QCFG="dsevent"')
         bench.emulator.sleep()
-        assert await bench.terminal.hear() == b""
+        assert await bench.terminal.read() == b""
         bench.emulator.wake()
-        await bench.terminal.hear()
+        await bench.terminal.read()
         await restart(bench)
         bench.emulator.sleep()
-        assert await bench.terminal.hear() == ENTER
+        assert await bench.terminal.read() == ENTER
 
 
 async def test_qnbiotevent_does_not_report_deep_sleep() -> None:
@@ -96,7 +96,7 @@ async def test_qnbiotevent_does_not_report_deep_sleep() -> None:
         await bench.terminal.ask(b"AT+QNBIOTEVENT=1,1")
         await restart(bench)
         bench.emulator.sleep()
-        assert await bench.terminal.hear() == b""
+        assert await bench.terminal.read() == b""
 
 
 def is_awake(bench: Bench) -> bool:
@@ -119,9 +119,9 @@ async def test_a_line_that_may_not_wake_the_module_does_not() -> None:
     async with on_line(nvram=Nvram(configuration={"wakeupRXD": 0})) as (emulator, terminal):
         emulator.sleep()
         terminal.type(b"AT", b"AT")
-        assert await terminal.hear(5) == b""
+        assert await terminal.read(5) == b""
         emulator.wake()
-        await terminal.hear()
+        await terminal.read()
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
 
 
@@ -141,8 +141,8 @@ async def test_the_radio_connection_is_reported_as_it_comes_and_goes() -> None:
     async with on_line(network) as (_, terminal):
         await terminal.ask(b"AT+CSCON=1")
         terminal.type(b'AT+QIOPEN=0,0,"TCP","sink.example",7')
-        assert b"\r\n+CSCON: 1\r\n" in await terminal.hear(1)
-        assert await terminal.hear(10) == b"\r\n+CSCON: 0\r\n"
+        assert b"\r\n+CSCON: 1\r\n" in await terminal.read(1)
+        assert await terminal.read(10) == b"\r\n+CSCON: 0\r\n"
 
 
 @pytest.mark.parametrize(
@@ -156,19 +156,19 @@ async def test_the_radio_connection_is_reported_as_it_comes_and_goes() -> None:
         (b"AT+CCIOTOPT=1", b"\r\n+CCIOTOPTI: 1\r\n"),
     ],
 )
-async def test_a_registration_is_reported_as_the_settings_say(line: bytes, urc: bytes) -> None:
+async def test_a_registration_is_reported_by_the_settings(line: bytes, urc: bytes) -> None:
     async with on_line() as (_, terminal):
         await terminal.ask(line)
         await terminal.ask(b"AT+CFUN=0")
-        await terminal.hear()
+        await terminal.read()
         await terminal.ask(b"AT+CFUN=1")
-        assert urc in await terminal.hear()
+        assert urc in await terminal.read()
 
 
 async def test_the_granted_edrx_is_reported() -> None:
     async with on_line() as (_, terminal):
         await terminal.ask(b'AT+CEDRXS=2,5,"0101"')
-        assert await terminal.hear() == b'\r\n+CEDRXP: 5,"0101","0101","0011"\r\n'
+        assert await terminal.read() == b'\r\n+CEDRXP: 5,"0101","0101","0011"\r\n'
 
 
 # SIM
@@ -189,10 +189,10 @@ async def test_a_pin_unlocks_the_sim_and_the_module_registers() -> None:
         assert await terminal.ask(b'AT+CPIN="1111"', b"16\r\n") == b"\r\n+CME ERROR: 16\r\n"
         assert b'+CPINR: "SIM PIN",2,3\r\n' in await terminal.ask(b"AT+CPINR")
         assert await terminal.ask(b'AT+CPIN="4321"') == b"\r\nOK\r\n"
-        assert await terminal.hear() == b"\r\n+CPIN: READY\r\n" + ADDRESS
+        assert await terminal.read() == b"\r\n+CPIN: READY\r\n" + ADDRESS
         assert await terminal.ask(b"AT+CPIN=4321", b"3\r\n") == b"\r\n+CME ERROR: 3\r\n"
         bench.emulator.restart()
-        assert b"+CPIN: SIM PIN\r\n" in await terminal.hear()
+        assert b"+CPIN: SIM PIN\r\n" in await terminal.read()
 
 
 async def test_three_wrong_pins_ask_for_the_puk_and_it_sets_a_new_pin() -> None:
@@ -202,7 +202,7 @@ async def test_three_wrong_pins_ask_for_the_puk_and_it_sets_a_new_pin() -> None:
 
         assert await terminal.ask(b"AT+CPIN?") == b"\r\n+CPIN: SIM PUK\r\n\r\nOK\r\n"
         assert await terminal.ask(b'AT+CPIN="12345678","5555"') == b"\r\nOK\r\n"
-        assert ADDRESS in await terminal.hear()
+        assert ADDRESS in await terminal.read()
 
 
 # Registration
@@ -218,33 +218,33 @@ async def test_a_rejection_is_an_error_of_cgatt_and_its_cause_is_reported(
         assert b"+CGATT: 0\r\n" in await terminal.ask(b"AT+CGATT?")
         assert await terminal.ask(b"AT+CGATT=1", b"%d\r\n" % error) == b"\r\n+CME ERROR: %d\r\n" % error
         emulator.network.reject_cause = None
-        assert ADDRESS in await terminal.hear()
+        assert ADDRESS in await terminal.read()
 
 
 async def test_a_module_searches_for_ever_where_there_is_no_cell_and_finds_one_later() -> None:
     async with on_line(has_cell=False, cme=1) as (emulator, terminal):
-        assert await terminal.hear(3600) == b""
+        assert await terminal.read(3600) == b""
         assert b"+CEREG: 0,2\r\n" in await terminal.ask(b"AT+CEREG?")
         assert b"+CSQ: 99,99\r\n" in await terminal.ask(b"AT+CSQ")
         assert await terminal.ask(b"AT+CGATT=1", b"30\r\n") == b"\r\n+CME ERROR: 30\r\n"
         emulator.network.has_cell = True
-        assert ADDRESS in await terminal.hear()
+        assert ADDRESS in await terminal.read()
 
 
 async def test_a_network_that_is_lost_is_found_again() -> None:
     async with on_line(cell_lost=(10.0, 30.0)) as (_, terminal):
         await terminal.ask(b"AT+CEREG=1")
-        assert await terminal.hear(15) == b"\r\n+CEREG: 2\r\n"
-        assert await terminal.hear(30) == b"\r\n+CEREG: 1\r\n" + ADDRESS
+        assert await terminal.read(15) == b"\r\n+CEREG: 2\r\n"
+        assert await terminal.read(30) == b"\r\n+CEREG: 1\r\n" + ADDRESS
 
 
 async def test_attaching_takes_its_time_and_holds_up_what_comes_behind_it() -> None:
     async with on_line(registration_delay=20.0) as (_, terminal):
-        await terminal.hear(30)
+        await terminal.read(30)
         await terminal.ask(b"AT+CGATT=0")
         terminal.type(b"AT+CGATT=1", b"AT+CSQ")
-        assert await terminal.hear(19) == b""
-        assert await terminal.hear(2) == ADDRESS + b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
+        assert await terminal.read(19) == b""
+        assert await terminal.read(2) == ADDRESS + b"\r\nOK\r\n\r\n+CSQ: 23,0\r\n\r\nOK\r\n"
 
 
 async def test_detaching_takes_the_contexts_and_the_connections() -> None:
@@ -274,7 +274,7 @@ async def test_detaching_takes_the_contexts_and_the_connections() -> None:
 async def test_a_line_may_hold_several_commands_and_spaces(line: bytes, answer: bytes) -> None:
     async with on_line() as (_, terminal):
         terminal.type(line)
-        assert await terminal.hear() == answer
+        assert await terminal.read() == answer
 
 
 async def test_a_line_with_several_commands_is_echoed_once() -> None:
@@ -288,14 +288,14 @@ async def test_too_much_input_behind_a_command_is_thrown_away_with_one_error(pen
         terminal.type(b"AT")
         await asyncio.sleep(0.1)
         terminal.transport.write(pending)
-        assert await terminal.hear(10) == b"\r\nERROR\r\n\r\nOK\r\n"
+        assert await terminal.read(10) == b"\r\nERROR\r\n\r\nOK\r\n"
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
 
 
 async def test_64_commands_behind_a_command_are_carried_out() -> None:
     async with on_line(answer_delay=0.1) as (_, terminal):
         terminal.type(b"AT", *[b"AT"] * 64)
-        assert await terminal.hear(10) == b"\r\nOK\r\n" * 65
+        assert await terminal.read(10) == b"\r\nOK\r\n" * 65
 
 
 async def test_a_send_buffer_holds_twelve_segments() -> None:
@@ -307,8 +307,8 @@ async def test_a_send_buffer_holds_twelve_segments() -> None:
             assert await terminal.ask(b'AT+QISEND=0,1,"a"', b"SEND OK\r\n") == b"\r\nOK\r\n\r\nSEND OK\r\n"
 
         terminal.type(b'AT+QISEND=0,1,"a"')
-        assert await terminal.hear(1) == b"\r\nOK\r\n"
-        assert await terminal.hear(20) == b"\r\nSEND OK\r\n"
+        assert await terminal.read(1) == b"\r\nOK\r\n"
+        assert await terminal.read(20) == b"\r\nSEND OK\r\n"
 
 
 # The sibling BC660K-GL
@@ -331,7 +331,7 @@ async def test_the_sibling_names_itself_and_saves_its_rate_and_its_echo() -> Non
 # Time
 
 
-async def test_no_completion_comes_sooner_behind_its_ok_than_the_option_says() -> None:
+async def test_no_completion_follows_its_ok_sooner_than_by_the_option() -> None:
     network = Network()
     network.add_host("echo.example", EchoPeer())
     async with on_line(network, answer_delay=0.02, answer_jitter=0.02, completion_delay=0.05) as (_, terminal):
@@ -348,7 +348,7 @@ async def test_no_completion_comes_sooner_behind_its_ok_than_the_option_says() -
             assert 0.02 <= answered - began <= 0.04
             await terminal.until(outcome)
             assert terminal.pieces[-1].time - answered >= 0.05 - 1e-6
-            await terminal.hear()
+            await terminal.read()
 
 
 # Data after a prompt
@@ -373,12 +373,12 @@ async def test_data_follows_a_prompt(line: bytes, data: bytes, payload: bytes, c
     async with prompting() as (_, terminal):
         await terminal.open(0, "echo.example")
         terminal.transport.write(line if line.endswith(b"\n") else line + b"\r")
-        assert await terminal.hear() == b"\r\n> "
+        assert await terminal.read() == b"\r\n> "
         for start in range(0, len(data), cut):
             terminal.transport.write(data[start : start + cut])
 
         pushed = b'\r\n+QIURC: "recv",0,%d,"%b"\r\n' % (len(payload), payload)
-        assert await terminal.hear() == b"\r\nOK\r\n\r\nSEND OK\r\n" + pushed
+        assert await terminal.read() == b"\r\nOK\r\n\r\nSEND OK\r\n" + pushed
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
 
 
@@ -387,7 +387,7 @@ async def test_escape_cancels_prompted_data() -> None:
         await terminal.open(0, "echo.example")
         await terminal.ask(b"AT+QISEND=0", b"> ")
         terminal.transport.write(b"never\x1b")
-        assert await terminal.hear() == b"\r\nOK\r\n"
+        assert await terminal.read() == b"\r\nOK\r\n"
         assert emulator.module.qisends == 0
 
 

@@ -19,7 +19,7 @@ def network(**settings: float) -> Network:
 # Opening
 
 
-async def test_an_open_is_answered_and_then_told() -> None:
+async def test_an_open_is_answered_and_then_reported() -> None:
     async with on_line(network(latency=0.3)) as (_, terminal):
         assert await terminal.ask(b'AT+QIOPEN=0,0,"TCP","echo.example",7') == b"\r\nOK\r\n"
         began = asyncio.get_running_loop().time()
@@ -32,7 +32,7 @@ async def test_other_commands_are_answered_while_an_open_is_under_way() -> None:
         await terminal.ask(b'AT+QIOPEN=0,0,"TCP","echo.example",7')
         assert await terminal.ask(b"AT+QISTATE?") == (b'\r\n+QISTATE: 0,"TCP","echo.example",7,0,1,0,1\r\n\r\nOK\r\n')
         assert await terminal.ask(b'AT+QISEND=0,2,"no"', b"FAIL\r\n") == b"\r\nOK\r\n\r\nSEND FAIL\r\n"
-        assert await terminal.hear(20) == b"\r\n+QIOPEN: 0,0\r\n"
+        assert await terminal.read(20) == b"\r\n+QIOPEN: 0,0\r\n"
 
 
 async def test_a_module_has_five_sockets() -> None:
@@ -49,7 +49,7 @@ async def test_a_module_has_five_sockets() -> None:
         for connect_id in range(5):
             payload = b"%d" % connect_id * 3
             await terminal.ask(b'AT+QISEND=%d,3,"%b"' % (connect_id, payload), b"SEND OK\r\n")
-            assert await terminal.hear() == b'\r\n+QIURC: "recv",%d,3,"%b"\r\n' % (connect_id, payload)
+            assert await terminal.read() == b'\r\n+QIURC: "recv",%d,3,"%b"\r\n' % (connect_id, payload)
 
 
 async def test_a_module_may_be_given_more_sockets() -> None:
@@ -88,21 +88,21 @@ async def test_a_failed_open_may_leave_its_connect_id_free() -> None:
         await terminal.open(0, "echo.example")
 
 
-async def test_an_open_that_nobody_answers_is_given_up_after_60_seconds() -> None:
+async def test_an_unanswered_open_fails_after_60_seconds() -> None:
     async with on_line(network()) as (emulator, terminal):
         emulator.network.outage = True
         began = asyncio.get_running_loop().time()
         await terminal.ask(b'AT+QIOPEN=0,0,"TCP","echo.example",7', b"569\r\n")
         assert terminal.pieces[-1].time - began == pytest.approx(60)
         emulator.network.outage = False
-        assert await terminal.hear() == b""
+        assert await terminal.read() == b""
 
 
-async def test_a_socket_closed_while_it_is_opened_is_not_heard_of_again() -> None:
+async def test_a_socket_closed_while_it_is_opened_is_not_reported_again() -> None:
     async with on_line(network(latency=1.0)) as (_, terminal):
         await terminal.ask(b'AT+QIOPEN=0,0,"TCP","echo.example",7')
         assert await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n") == b"\r\nOK\r\n\r\nCLOSE OK\r\n"
-        assert await terminal.hear(10) == b""
+        assert await terminal.read(10) == b""
 
 
 async def test_a_socket_cannot_be_opened_before_the_module_is_registered() -> None:
@@ -158,13 +158,13 @@ async def test_tcp_and_udp_have_local_ports_of_their_own() -> None:
 # Sending
 
 
-async def test_what_is_sent_is_echoed_by_the_peer_after_a_round_trip() -> None:
+async def test_sent_data_is_echoed_by_the_peer_after_a_round_trip() -> None:
     async with on_line(network(latency=0.3)) as (_, terminal):
         await terminal.open(0, "echo.example")
         reply = await terminal.ask(b'AT+QISEND=0,10,"1234567890"', b"SEND OK\r\n")
         assert reply == b"\r\nOK\r\n\r\nSEND OK\r\n"
         sent = terminal.pieces[-1].time
-        assert await terminal.hear(2) == b'\r\n+QIURC: "recv",0,10,"1234567890"\r\n'
+        assert await terminal.read(2) == b'\r\n+QIURC: "recv",0,10,"1234567890"\r\n'
         assert terminal.pieces[-1].time - sent == pytest.approx(0.6)
 
 
@@ -172,7 +172,7 @@ async def test_a_payload_may_hold_quotes_and_commas() -> None:
     async with on_line(network()) as (_, terminal):
         await terminal.open(0, "echo.example")
         await terminal.ask(b'AT+QISEND=0,17,"{"a":"b","b":"b"}"', b"SEND OK\r\n")
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,17,"{"a":"b","b":"b"}"\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",0,17,"{"a":"b","b":"b"}"\r\n'
 
 
 async def test_payload_is_written_in_the_formats_that_the_nvram_holds() -> None:
@@ -181,10 +181,10 @@ async def test_payload_is_written_in_the_formats_that_the_nvram_holds() -> None:
         assert await terminal.ask(b'AT+QICFG="dataformat"') == b'\r\n+QICFG: "dataformat",0,0\r\n\r\nOK\r\n'
         await terminal.ask(b'AT+QICFG="dataformat",1,0')
         await terminal.ask(b'AT+QISEND=0,3,"313233"', b"SEND OK\r\n")
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"123"\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",0,3,"123"\r\n'
         await terminal.ask(b'AT+QICFG="dataformat",0,1')
         await terminal.ask(b'AT+QISEND=0,3,"123"', b"SEND OK\r\n")
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"313233"\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",0,3,"313233"\r\n'
         assert emulator.module.nvram_writes == 2
 
 
@@ -226,7 +226,7 @@ async def test_the_largest_payloads_get_through() -> None:
         await terminal.ask(b'AT+QISEND=0,1024,"%b"' % (b"a" * 1024), b"SEND OK\r\n")
         await terminal.ask(HEX)
         await terminal.ask(b'AT+QISEND=0,512,"%b"' % (b"00FF" * 256), b"SEND OK\r\n")
-        await terminal.hear()
+        await terminal.read()
 
     assert sink.data == b"a" * 1024 + b"\x00\xff" * 256
 
@@ -247,24 +247,24 @@ async def test_an_outage_stops_acks_and_data_until_it_is_over() -> None:
         await terminal.open(0, "echo.example")
         emulator.network.outage = True
         await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
-        assert await terminal.hear(100) == b""
+        assert await terminal.read(100) == b""
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 3,0,3\r\n\r\nOK\r\n"
 
         emulator.network.outage = False
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 3,3,0\r\n\r\nOK\r\n"
 
 
-async def test_a_connection_that_the_network_forgot_goes_silent() -> None:
+async def test_a_connection_that_the_network_forgot_receives_nothing() -> None:
     async with on_line(network()) as (emulator, terminal):
         await terminal.open(0, "echo.example")
         emulator.module.sockets[0].is_cut = True
         await terminal.ask(b'AT+QISEND=0,3,"ACK"', b"SEND OK\r\n")
-        assert await terminal.hear(100) == b""
+        assert await terminal.read(100) == b""
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 3,0,3\r\n\r\nOK\r\n"
 
 
-async def test_send_ok_waits_for_room() -> None:
+async def test_send_ok_waits_for_space() -> None:
     async with on_line(network(), send_buffer=2048) as (emulator, terminal):
         await terminal.open(0, "echo.example")
         emulator.network.outage = True
@@ -272,15 +272,15 @@ async def test_send_ok_waits_for_room() -> None:
         await terminal.ask(payload, b"SEND OK\r\n")
         await terminal.ask(payload, b"SEND OK\r\n")
         terminal.type(payload)
-        assert await terminal.hear(5) == b"\r\nOK\r\n"
+        assert await terminal.read(5) == b"\r\nOK\r\n"
 
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
         emulator.network.outage = False
-        assert (await terminal.hear()).startswith(b"\r\nSEND OK\r\n")
+        assert (await terminal.read()).startswith(b"\r\nSEND OK\r\n")
         assert emulator.module.sockets[0].sent == 3072
 
 
-async def test_a_send_that_finds_no_room_fails_and_nothing_of_it_is_taken() -> None:
+async def test_a_send_without_space_fails_and_nothing_of_it_is_taken() -> None:
     async with on_line(network(), send_buffer=1024, send_timeout=10.0) as (emulator, terminal):
         await terminal.open(0, "echo.example")
         emulator.network.outage = True
@@ -300,9 +300,9 @@ async def test_a_send_and_a_close_wait_for_the_send_before_them() -> None:
         payload = b'AT+QISEND=0,1024,"%b"' % (b"a" * 1024)
         await terminal.ask(payload, b"SEND OK\r\n")
         terminal.type(payload, b"AT+QICLOSE=1", b"ATI")
-        assert await terminal.hear(9) == b"\r\nOK\r\n"
-        heard = await terminal.hear(2)
-        assert heard.startswith(b"\r\nSEND FAIL\r\n\r\nOK\r\n\r\nCLOSE OK\r\n\r\nQuectel")
+        assert await terminal.read(9) == b"\r\nOK\r\n"
+        received = await terminal.read(2)
+        assert received.startswith(b"\r\nSEND FAIL\r\n\r\nOK\r\n\r\nCLOSE OK\r\n\r\nQuectel")
 
 
 async def test_urcs_may_come_between_ok_and_the_outcome() -> None:
@@ -312,17 +312,17 @@ async def test_urcs_may_come_between_ok_and_the_outcome() -> None:
         terminal.type(b'AT+QISEND=0,3,"abc"', b"AT+QICLOSE=0")
         await asyncio.sleep(0.05)
         emulator.send_urc("+HELLO: 1")
-        assert await terminal.hear() == (b"\r\nOK\r\n\r\n+HELLO: 1\r\n\r\nSEND OK\r\n\r\nOK\r\n\r\nCLOSE OK\r\n")
+        assert await terminal.read() == (b"\r\nOK\r\n\r\n+HELLO: 1\r\n\r\nSEND OK\r\n\r\nOK\r\n\r\nCLOSE OK\r\n")
         assert terminal.pieces[-1].time - began == pytest.approx(0.2)
 
 
-async def test_a_socket_that_ends_before_its_send_is_told_fails_it() -> None:
+async def test_a_socket_that_ends_before_the_result_of_its_send_fails_the_send() -> None:
     async with on_line(network(), completion_delay=1.0) as (emulator, terminal):
         await terminal.open(0, "echo.example")
         terminal.type(b'AT+QISEND=0,3,"abc"')
         await asyncio.sleep(0.5)
         emulator.module.tcpip.break_connections()
-        assert await terminal.hear(2) == b'\r\nOK\r\n\r\n+QIURC: "closed",0\r\n\r\nSEND FAIL\r\n'
+        assert await terminal.read(2) == b'\r\nOK\r\n\r\n+QIURC: "closed",0\r\n\r\nSEND FAIL\r\n'
 
 
 async def test_release_assistance_is_written_down() -> None:
@@ -339,12 +339,12 @@ async def test_release_assistance_is_written_down() -> None:
 # Receiving
 
 
-async def test_what_comes_is_pushed_1024_bytes_at_a_time() -> None:
+async def test_received_data_is_pushed_1024_bytes_at_a_time() -> None:
     data = bytes(range(0x20, 0x7F)) * 30
     async with on_line(network()) as (emulator, terminal):
         emulator.network.add_host("source.example", SourcePeer(data[:2500], chunk=2500, stays_open=True))
         await terminal.open(0, "source.example")
-        assert await terminal.hear() == b"".join(
+        assert await terminal.read() == b"".join(
             b'\r\n+QIURC: "recv",0,%d,"%b"\r\n' % (len(piece), piece)
             for piece in (data[:1024], data[1024:2048], data[2048:2500])
         )
@@ -360,7 +360,7 @@ async def test_a_large_datagram_is_pushed_in_pieces_and_an_empty_one_as_such() -
         emulator.network.add_host("peer.example", peer)
         await terminal.open(0, "peer.example", kind="UDP")
         await terminal.ask(b'AT+QISEND=0,2,"go"', b"SEND OK\r\n")
-        assert await terminal.hear() == (
+        assert await terminal.read() == (
             b'\r\n+QIURC: "recv",0,1024,"' + b"x" * 1024 + b'"\r\n'
             b'\r\n+QIURC: "recv",0,476,"' + b"x" * 476 + b'"\r\n'
             b'\r\n+QIURC: "recv",0,0,""\r\n'
@@ -387,7 +387,7 @@ async def test_a_slow_line_holds_a_tcp_peer_back() -> None:
         assert emulator.line.backlog < 3200
 
 
-async def test_an_answer_comes_soon_after_what_was_pushed_before_it() -> None:
+async def test_an_answer_comes_soon_after_the_push_before_it() -> None:
     async with on_line(baudrate=9600) as (emulator, terminal):
         emulator.network.add_host("source.example", SourcePeer(bytes(100_000)))
         await terminal.open(0, "source.example")
@@ -406,19 +406,19 @@ async def test_a_slow_line_loses_datagrams() -> None:
     async with on_line(baudrate=115200) as (emulator, terminal):
         emulator.network.add_host("source.example", peer)
         await terminal.open(0, "source.example", kind="UDP")
-        heard = await terminal.hear(60)
+        received = await terminal.read(60)
 
-        assert heard.count(b"recv") + emulator.network.datagrams_lost == 100
-        assert 16 <= heard.count(b"recv") <= 34
+        assert received.count(b"recv") + emulator.network.datagrams_lost == 100
+        assert 16 <= received.count(b"recv") <= 34
 
 
 async def test_two_busy_peers_share_the_line() -> None:
     async with on_line(baudrate=115200) as (emulator, terminal):
         emulator.network.add_host("source.example", SourcePeer(bytes(500_000)))
         terminal.type(b'AT+QIOPEN=0,0,"TCP","source.example",7', b'AT+QIOPEN=0,1,"TCP","source.example",7')
-        heard = await terminal.hear(20)
+        received = await terminal.read(20)
 
-        assert heard.count(b'"recv",0') == pytest.approx(heard.count(b'"recv",1'), rel=0.25)
+        assert received.count(b'"recv",0') == pytest.approx(received.count(b'"recv",1'), rel=0.25)
 
 
 # The end
@@ -428,7 +428,7 @@ async def test_closed_comes_after_all_data_and_the_connect_id_stays_blocked() ->
     async with on_line(network(latency=0.2)) as (emulator, terminal):
         emulator.network.add_host("source.example", SourcePeer(b"bye"))
         await terminal.open(0, "source.example")
-        assert await terminal.hear() == b'\r\n+QIURC: "recv",0,3,"bye"\r\n\r\n+QIURC: "closed",0\r\n'
+        assert await terminal.read() == b'\r\n+QIURC: "recv",0,3,"bye"\r\n\r\n+QIURC: "closed",0\r\n'
 
         assert b",4,0,1\r\n" in await terminal.ask(b"AT+QISTATE=1,0")
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 0,0,0\r\n\r\nOK\r\n"
@@ -443,7 +443,7 @@ async def test_closing_a_connect_id_that_is_not_in_use_is_an_error() -> None:
         assert await terminal.ask(b"AT+QICLOSE=0", b"ERROR\r\n") == b"\r\nERROR\r\n"
 
 
-async def test_what_was_sent_before_a_close_still_arrives() -> None:
+async def test_data_sent_before_a_close_still_arrives() -> None:
     sink = SinkPeer()
     async with on_line(network(latency=1.0)) as (emulator, terminal):
         emulator.network.add_host("sink.example", sink)
@@ -464,10 +464,10 @@ async def test_nothing_is_pushed_for_a_socket_after_its_close() -> None:
         await asyncio.sleep(3)
         reply = await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
         assert reply.endswith(b"\r\nOK\r\n\r\nCLOSE OK\r\n")
-        assert await terminal.hear(60) == b""
+        assert await terminal.read(60) == b""
 
 
-async def test_qistate_tells_by_context_and_by_socket() -> None:
+async def test_qistate_reports_by_context_and_by_socket() -> None:
     async with on_line(network()) as (_, terminal):
         await terminal.open(2, "echo.example")
         line = b'\r\n+QISTATE: 2,"TCP","echo.example",7,0,2,0,1\r\n'

@@ -1,4 +1,4 @@
-"""Hosts that a test sets up in a line: sinks, scripts, HTTP servers, and hosts that do not do what they should."""
+"""Hosts that a test sets up in a line: sinks, scripts, HTTP servers, and failing hosts."""
 
 import asyncio
 import json
@@ -87,7 +87,7 @@ async def test_a_script_ends_the_connection_at_its_end() -> None:
         writer.close()
 
 
-async def test_what_does_not_go_by_the_script_is_told(loop_errors: Contexts) -> None:
+async def test_a_difference_from_the_script_is_reported(loop_errors: Contexts) -> None:
     hosts, network = alone()
     login = network.add_script("login.example", Expect(b"hello"), Send(b"welcome"))
     async with on_air(hosts=hosts) as bench:
@@ -160,7 +160,7 @@ async def test_a_body_may_come_in_chunks_and_after_a_question() -> None:
     assert api.requests[0].body == b"abcde"
 
 
-async def test_what_is_no_request_is_answered_so_and_ends_the_connection() -> None:
+async def test_a_malformed_request_is_answered_400_and_ends_the_connection() -> None:
     hosts, network = alone()
     api = network.add_http("api.example", {})
     async with on_air(hosts=hosts) as bench:
@@ -187,16 +187,16 @@ async def test_a_head_that_is_too_large_is_answered_431() -> None:
         assert (await ask(bench, request)).startswith(b"HTTP/1.1 431 ")
 
 
-def test_an_http_server_without_h11_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_http_server_without_h11_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h11", None)
     with pytest.raises(ModuleNotFoundError, match=r"needs h11: pip install 'bc260y-aio\[testing\]'"):
         Network().add_http("api.example", {})
 
 
-# Hosts that do not do what they should
+# Failing hosts
 
 
-async def test_a_host_that_refuses_does_so_as_soon_as_it_hears() -> None:
+async def test_a_host_that_refuses_does_so_as_soon_as_the_open_arrives() -> None:
     hosts, network = alone()
     network.add_refusing("closed.example")
     network.latency = 1.0
@@ -222,7 +222,7 @@ async def test_a_host_that_is_not_there_is_given_up_after_the_modules_own_time()
 
 
 @pytest.mark.parametrize("kind", ["refusing", "silent"])
-async def test_datagrams_to_nobody_vanish(kind: str) -> None:
+async def test_datagrams_to_an_unused_address_are_lost(kind: str) -> None:
     hosts, network = alone()
     getattr(network, f"add_{kind}")("nobody.example")
     async with on_air(hosts=hosts) as bench:
@@ -249,7 +249,7 @@ async def test_a_host_that_stops_reading_acknowledges_nothing_more() -> None:
         transport.abort()
 
 
-async def test_the_network_can_be_silent_for_a_while() -> None:
+async def test_the_network_can_stop_for_a_while() -> None:
     async with on_air(blackout=(60.0, 90.0)) as bench:
         transport, protocol = await stream(bench.modem, "echo.example")
         await quiet(70 - now())

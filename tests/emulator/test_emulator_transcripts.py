@@ -10,7 +10,7 @@ from bc260y_aio.emulator import Network, PeerConnection
 from tests import transcript
 from tests.emulator.terminal import Bench, on_line
 
-# What the guide's module was told before each example, where it matters.
+# The commands that the guide's module got before each example, where they matter.
 BEFORE: dict[str, list[bytes]] = {
     "4.2.5": [b'AT+QICFG="dataformat",1,0'],
     "4.3.5": [b'AT+QICFG="dataformat",1,0'],
@@ -28,7 +28,7 @@ CLOSED = '+QIURC: "closed",0'
 
 
 class Server:
-    """The guide's server: it says what it is told to say."""
+    """The guide's server: it sends the data that a test passes."""
 
     connection: PeerConnection
 
@@ -73,7 +73,7 @@ async def prepare(bench: Bench, section: str) -> None:
 
 
 def provoke(bench: Bench, network: GuideNetwork, line: str) -> None:
-    """Let happen what the module tells by itself."""
+    """Cause the event of a URC."""
     match line:
         case '+QIURC: "recv",0,10,"hi,quectel"':
             network.server.connection.send(b"hi,quectel")
@@ -86,11 +86,11 @@ def provoke(bench: Bench, network: GuideNetwork, line: str) -> None:
         case '+QIURC: "closed",0':
             bench.emulator.module.tcpip.break_connections()
         case _:
-            raise AssertionError(f"nobody provokes {line}")
+            raise AssertionError(f"no event provokes {line}")
 
 
 async def play(script: transcript.Transcript, *, until: str | None = None, without: str | None = None) -> None:
-    """Type what the guide's DTE said, and hear what its module did, to the byte."""
+    """Write the lines of the guide's DTE, and compare the output with that of its module, to the byte."""
     network = GuideNetwork()
     settings: dict[str, Any] = {
         "firmware": "guide",
@@ -120,7 +120,7 @@ async def play(script: transcript.Transcript, *, until: str | None = None, witho
             if line == until:
                 return
 
-        assert await bench.terminal.hear(0.1) == b""
+        assert await bench.terminal.read(0.1) == b""
 
 
 def test_every_example_is_played() -> None:
@@ -128,7 +128,7 @@ def test_every_example_is_played() -> None:
 
 
 @pytest.mark.parametrize("script", transcript.GUIDE, ids=str)
-async def test_the_emulator_says_what_the_guide_shows(script: transcript.Transcript) -> None:
+async def test_the_emulator_writes_the_answers_of_the_guide(script: transcript.Transcript) -> None:
     if script.section == TWO_WAYS:
         await play(script, until=CLOSED)
         await play(script, without=CLOSED)

@@ -108,7 +108,7 @@ async def test_opens_beyond_the_five_wait_for_a_bounded_time_however_many_they_a
             transport.abort()
 
 
-async def test_who_receives_urcs_holds_none_of_them_and_who_fails_harms_no_one(loop_errors: list[object]) -> None:
+async def test_a_subscriber_holds_back_no_urcs_and_a_failing_one_disturbs_no_other(loop_errors: list[object]) -> None:
     async with on_air() as bench:
         heard: list[Response] = []
 

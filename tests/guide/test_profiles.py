@@ -11,7 +11,7 @@ from bc260y_aio import RAI, CommandFailed, Modem, ModemNotResponding, NoFreeConn
 from tests.guide.bench import now, on_air, powered, quiet, stream
 
 
-async def test_there_are_as_many_sockets_as_it_says() -> None:
+async def test_there_are_as_many_sockets_as_in_the_profile() -> None:
     async with on_air({"profile": Profile(sockets=2), "connect_id_timeout": 1.0}, sockets=2) as bench:
         for _ in range(2):
             await stream(bench.modem, "echo.example")
@@ -163,7 +163,7 @@ async def test_a_payload_format_that_cannot_be_changed_is_neither_asked_for_nor_
             Modem("/dev/null", profile=profile, data_format=data_format)
 
 
-async def test_commands_are_as_far_apart_as_it_says() -> None:
+async def test_commands_are_as_far_apart_as_in_the_profile() -> None:
     profile = Profile(command_gap=0.5, nvram_gap=3.0)
     async with on_air({"profile": profile}) as bench:
         for line, gap in (("AT", 0.5), ('AT+QICFG="dataformat",1,1', 0.5)):

@@ -14,7 +14,7 @@ def sent(bench: Bench) -> list[tuple[int, int]]:
     return [(one.size, one.rai) for one in bench.emulator.module.rai_log]
 
 
-async def test_a_packet_carries_what_its_call_says() -> None:
+async def test_a_packet_carries_the_option_of_its_call() -> None:
     async with on_air() as bench:
         transport, _ = await datagrams(bench.modem, "report.example")
         for indication in RAI:
@@ -76,7 +76,7 @@ async def write_within_a_task(writer: asyncio.StreamWriter) -> None:
     writer.write(b"a task")
 
 
-async def test_what_a_call_says_goes_before_what_the_block_says() -> None:
+async def test_the_option_of_a_call_overrides_that_of_the_block() -> None:
     async with on_air() as bench:
         transport, _ = await datagrams(bench.modem, "report.example")
         many, _ = await unconnected(bench.modem)
@@ -92,7 +92,7 @@ async def test_what_a_call_says_goes_before_what_the_block_says() -> None:
 
 
 @pytest.mark.parametrize("rai_on_close", [False, True])
-async def test_the_last_send_before_a_close_can_say_that_it_is_the_last(rai_on_close: bool) -> None:
+async def test_the_last_send_before_a_close_can_announce_the_end(rai_on_close: bool) -> None:
     async with on_air({"rai_on_close": rai_on_close}) as bench:
         transport, protocol = await stream(bench.modem, "sink.example")
         transport.write(bytes(1000))

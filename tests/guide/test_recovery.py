@@ -158,12 +158,12 @@ def mute(bench: Bench, line: bytes) -> None:
     note, faults = bench.emulator.line.receive_filter, bench.emulator.faults
     assert note is not None
 
-    def hear(data: bytes) -> bytes:
+    def damage(data: bytes) -> bytes:
         faults.ok_lost = 1.0 if line in data and not bench.wire.commands.count(line) - before else 0.0
         return note(data)
 
     before = bench.wire.commands.count(line)
-    bench.emulator.line.receive_filter = hear
+    bench.emulator.line.receive_filter = damage
 
 
 # What an earlier program left
@@ -193,14 +193,14 @@ async def test_a_module_that_restarts_while_sockets_left_open_are_closed_gets_al
         emulator, note = bench.emulator, bench.emulator.line.receive_filter
         assert note is not None
 
-        def hear(data: bytes) -> bytes:
+        def damage(data: bytes) -> bytes:
             if b"AT+QICLOSE=1" in data:
                 emulator.line.receive_filter = note
                 emulator.restart()
 
             return note(data)
 
-        emulator.line.receive_filter = hear
+        emulator.line.receive_filter = damage
         await bench.modem.open()
         assert await bench.modem.execute("AT+CSQ") == ["+CSQ: 23,0"]
         assert emulator.module.sleep.mode == 0

@@ -161,7 +161,7 @@ async def test_the_servers_that_the_network_gave_are_reported() -> None:
         assert servers.primary_ipv4 == "218.2.2.2"
 
 
-async def test_what_needs_the_network_says_so_when_there_is_none() -> None:
+async def test_a_service_that_needs_the_network_reports_a_missing_one() -> None:
     async with on_air({"registration_timeout": 5.0}, registration_delay=1000.0) as bench:
         modem = bench.modem
         for call in (modem.resolve("a.example"), modem.ntp_time("a.example"), modem.set_dns_servers("192.0.2.53")):

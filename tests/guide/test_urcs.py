@@ -34,7 +34,7 @@ class Talker:
 # When
 
 
-async def test_a_module_in_deep_sleep_says_nothing_of_what_its_peers_send() -> None:
+async def test_a_module_in_deep_sleep_does_not_report_received_data() -> None:
     async with on_air() as bench:
         talker = Talker(bench)
         _, protocol = await datagrams(bench.modem, "talker.example")

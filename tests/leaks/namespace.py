@@ -1,4 +1,4 @@
-"""Whether this machine lets a process have namespaces, and what a program sends on a wire that leads nowhere."""
+"""Whether this machine lets a process have namespaces, and the packets of a program on an unconnected interface."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def reason_to_skip() -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """What a program did.
+    """The result of a program.
 
     Attributes:
         status: its exit status.

@@ -1,4 +1,4 @@
-"""Run a command in a network namespace with one interface that leads nowhere, and report what was sent on it.
+"""Run a command in a network namespace with one unconnected interface, and report the packets sent on it.
 
     python -m tests.leaks.sniffed REPORT COMMAND ...
 

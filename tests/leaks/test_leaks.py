@@ -50,14 +50,14 @@ def outcomes(found: Sniffed) -> set[str]:
 @pytest.mark.parametrize(
     ("form", "packet"), [("gethostbyname", "UDP 203.0.113.53:53"), ("original_sendto_address", "UDP 198.51.100.7:")]
 )
-async def test_without_the_package_each_form_is_seen_on_the_wire(form: str, packet: str, tmp_path: Path) -> None:
+async def test_without_the_package_each_form_sends_packets(form: str, packet: str, tmp_path: Path) -> None:
     found = await sniffed(tmp_path, *_PYTHON, "asyncio", form)
 
     assert found.packets
     assert found.packets[0].startswith(packet)
 
 
-async def test_under_run_the_socket_module_leaves_by_the_modem_or_not_at_all(tmp_path: Path) -> None:
+async def test_under_run_sockets_use_the_modem_or_fail(tmp_path: Path) -> None:
     found = await sniffed(tmp_path, *_RUN, "asyncio", "blocking")
 
     assert found.packets == []
@@ -65,7 +65,7 @@ async def test_under_run_the_socket_module_leaves_by_the_modem_or_not_at_all(tmp
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-async def test_under_run_an_event_loop_leaves_by_the_modem_or_not_at_all(loop: str, tmp_path: Path) -> None:
+async def test_under_run_event_loops_use_the_modem_or_fail(loop: str, tmp_path: Path) -> None:
     found = await sniffed(tmp_path, *_RUN, loop, "coroutines")
 
     assert found.packets == []
@@ -78,7 +78,7 @@ async def test_under_run_an_event_loop_leaves_by_the_modem_or_not_at_all(loop: s
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-async def test_an_exclusive_route_that_takes_nothing_lets_nothing_out(loop: str, tmp_path: Path) -> None:
+async def test_an_exclusive_route_without_rules_sends_nothing(loop: str, tmp_path: Path) -> None:
     found = await sniffed(tmp_path, *_PYTHON, loop, "exclusive")
 
     assert found.packets == []

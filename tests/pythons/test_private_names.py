@@ -64,7 +64,7 @@ async def test_this_python_has_every_private_name_that_is_used_as_it_is_used() -
     assert complaints() == []
 
 
-async def test_a_python_that_lacks_one_or_has_it_otherwise_is_told_in_a_sentence(
+async def test_a_python_that_lacks_one_or_has_it_otherwise_is_named_in_the_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def made() -> Any:
@@ -114,7 +114,7 @@ def test_no_other_file_uses_a_private_name_of_another_library(file: str) -> None
     assert used_in(file) - defined() - listed - PUBLIC == set()
 
 
-def test_what_asyncio_looks_for_is_defined_where_the_list_says() -> None:
+def test_attributes_that_asyncio_probes_are_defined_where_the_list_names_them() -> None:
     for expected in EXPECTED:
         assert expected.name in (PACKAGE / expected.file).read_text(), expected
 

@@ -185,7 +185,7 @@ async def test_a_masked_line_is_not_written_before_it_is_complete(
     assert file.getvalue().endswith("<< \\r\\n000000000\n")
 
 
-# What cannot be
+# Errors
 
 
 async def test_a_file_that_cannot_be_created_leaves_no_port_open(tmp_path: Path) -> None:

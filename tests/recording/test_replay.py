@@ -21,7 +21,7 @@ async def replay(session: Session, transcript: Transcript | Path, *, match: Matc
 
 
 def line_of(path: Path, start: str) -> int:
-    """Return which line of a transcript is the first that says this."""
+    """Return the number of the first line of a transcript with a text."""
     return next(number for number, line in enumerate(path.read_text().split("\n"), 1) if start in line)
 
 
@@ -174,7 +174,7 @@ def test_by_socket_an_additional_command_is_a_mismatch() -> None:
         player.answer(b"AT+QICLOSE=3\r")
 
 
-# What is written
+# Input
 
 
 async def opened(module: Replay) -> Port:
@@ -355,7 +355,7 @@ async def test_an_example_of_the_guide_can_be_replayed_leniently() -> None:
         assert b"+QPING: 0,47.100.63.174,32,369" in await read_until(port, b"+QPING: 0,4,4,0,260,484,398\r\n")
 
 
-# What cannot be
+# Errors
 
 
 @pytest.mark.parametrize(

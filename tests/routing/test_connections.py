@@ -279,7 +279,7 @@ async def test_a_client_that_gives_up_connecting_leaves_no_socket_behind() -> No
 # TLS
 
 
-async def test_tls_is_one_argument_away() -> None:
+async def test_tls_is_switched_on_by_one_argument() -> None:
     async with routable() as modem, serving(greet, context=server_context()) as port:
         with modem.route():
             reader, writer = await asyncio.open_connection(PEER, port, ssl=client_context())

@@ -61,7 +61,7 @@ async def test_an_endpoint_without_a_peer_goes_over_the_modem(options: dict[str,
         await free(modem)
 
 
-async def test_what_goes_wrong_with_one_datagram_is_told_to_the_protocol() -> None:
+async def test_the_error_of_one_datagram_is_reported_to_the_protocol() -> None:
     loop = asyncio.get_running_loop()
     async with routable() as modem:
         with modem.route():

@@ -41,7 +41,7 @@ async def test_a_socket_can_be_handed_over_for_a_transport_with_which_it_is_clos
         await free(modem)
 
 
-async def test_a_server_that_speaks_first_is_heard_by_whoever_the_socket_is_handed_to() -> None:
+async def test_early_data_of_a_server_is_received_by_the_new_owner_of_the_socket() -> None:
     async with routable() as modem, serving(greet) as port:
         with modem.route():
             async with connected(port) as sock:
@@ -65,7 +65,7 @@ async def test_what_was_written_raw_goes_before_what_the_transport_writes() -> N
                 await writer.wait_closed()
 
 
-async def test_an_end_that_came_before_the_handover_is_told_after_it() -> None:
+async def test_an_end_that_came_before_the_handover_is_reported_after_it() -> None:
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"goodbye")
 

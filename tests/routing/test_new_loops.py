@@ -13,7 +13,7 @@ from .servers import PEER, ask, serving
 
 
 @pytest.mark.loops("asyncio", "uvloop")
-def test_a_loop_is_born_routed_and_tells_when_it_is_closed(loop_factory: LoopFactory) -> None:
+def test_a_new_loop_is_routed_and_reports_its_close(loop_factory: LoopFactory) -> None:
     modem = Modem("emulator://", close_timeout=2.0, nvram_gap=0.0)
     closed: list[asyncio.AbstractEventLoop] = []
     end = route_new_loops(lambda _: modem, on_close=closed.append)

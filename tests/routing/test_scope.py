@@ -480,7 +480,7 @@ async def test_the_functions_of_the_package_use_the_routed_modem() -> None:
                     opened.close()
 
 
-async def test_without_a_route_the_functions_of_the_package_want_to_be_told_the_modem() -> None:
+async def test_without_a_route_the_functions_of_the_package_require_a_modem() -> None:
     with pytest.raises(LookupError, match="pass modem="):
         await bc260y_aio.open_connection(PEER, 80)
 

@@ -91,7 +91,7 @@ async def test_a_datagram_socket_on_this_machines_loopback_interface_stays_there
             await asyncio.sleep(0)
 
 
-async def test_an_exclusive_route_says_what_it_refuses() -> None:
+async def test_an_exclusive_route_names_the_calls_it_refuses() -> None:
     async with routable() as modem:
         with modem.route(exclusive=True), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             with pytest.raises(OSError, match=rf"not allowed .* {ADDRESS}:7") as caught:

@@ -79,7 +79,7 @@ def test_a_timeout_expires_at_its_time() -> None:
     run(main())
 
 
-def test_the_clock_starts_where_it_is_told_to() -> None:
+def test_the_clock_starts_at_the_given_time() -> None:
     loop = ControlledClockLoop(1000.0)
 
     async def main() -> None:
@@ -178,7 +178,7 @@ def test_a_factory_makes_loops_that_start_anew() -> None:
             assert runner.run(main()) == 1070.0
 
 
-def test_a_loop_that_would_wait_forever_says_so() -> None:
+def test_a_loop_that_would_wait_forever_raises() -> None:
     async def main() -> None:
         await asyncio.Event().wait()
 

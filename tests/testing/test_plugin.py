@@ -128,7 +128,7 @@ def test_a_day_passes_in_a_moment_on_a_controlled_clock(pytester: pytest.Pyteste
     assert "1 passed" in said
 
 
-def test_who_names_no_runner_is_told_to(pytester: pytest.Pytester) -> None:
+def test_a_missing_runner_option_is_reported(pytester: pytest.Pytester) -> None:
     said = run(pytester, "def test_it(bc260y_modem): pass")
     assert "bc260y_modem is for coroutine tests" in said
     said = run(pytester, "async def test_it(bc260y_modem): pass")

@@ -96,7 +96,7 @@ async def test_tls_1_2_resumes_too() -> None:
         assert [(await this.exchange())[0] for _ in range(3)][1:] == [Resumption.RESUMED, Resumption.RESUMED]
 
 
-async def test_a_server_that_forgot_the_session_makes_a_full_handshake_and_that_is_told() -> None:
+async def test_a_server_that_forgot_the_session_makes_a_full_handshake_and_that_is_reported() -> None:
     async with bench() as this:
         await this.exchange()
         await this.serve_anew(server_context(num_tickets=1))

@@ -140,7 +140,7 @@ def test_a_session_is_not_offered_once_the_verification_settings_have_changed(
     assert (sessions.take(client, NAME, 443)[0] is not None) is is_offered
 
 
-def test_a_ticket_lives_as_long_as_the_server_says(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
+def test_a_ticket_lives_as_long_as_the_server_set(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
     calendar = Calendar()
     sessions = TlsSessions(clock=calendar)
     handshake = kept(sessions, client, server)
@@ -203,7 +203,7 @@ def test_what_is_kept_can_be_shown_and_cleared(client: ssl.SSLContext, older_ser
     assert len(sessions) == 0
 
 
-def test_a_context_that_nobody_uses_any_more_is_not_kept_alive_by_its_sessions(server: ssl.SSLContext) -> None:
+def test_an_unused_context_is_not_kept_alive_by_its_sessions(server: ssl.SSLContext) -> None:
     sessions = TlsSessions()
     client = trusting_context()
     kept(sessions, client, server)

@@ -1,4 +1,4 @@
-"""What a file in the Trace Event Format must be, so that a viewer shows what is meant."""
+"""The rules of the Trace Event Format that a viewer relies on."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 Entry = dict[str, Any]
 
-# What every entry of a phase must have, beside `ph`, `pid` and `tid`.
+# The fields of every entry of a phase, beside `ph`, `pid` and `tid`.
 REQUIRED = {
     "M": {"name", "args"},
     "X": {"name", "ts", "dur"},
@@ -51,7 +51,7 @@ def lanes(entries: list[Entry]) -> dict[int, str]:
 
 def check_nesting(entries: list[Entry]) -> None:
     """Check that spans of a lane either lie within each other or do not meet, as a viewer reads them: in order of time,
-    and what begins at the same time in the order of the file."""
+    and spans that begin at the same time in the order of the file."""
     ends: list[float] = []
     spans = [entry for entry in entries if entry["ph"] in "XBE"]
     for entry in sorted(spans, key=lambda entry: (entry["ts"], entry["ph"] != "E")):

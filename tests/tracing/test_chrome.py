@@ -84,7 +84,7 @@ def test_each_socket_has_a_lane_and_the_line_has_one(tmp_path: Path) -> None:
     assert sorted(order, key=lambda tid: order[tid]) == [1, 2, 5]
 
 
-def test_the_life_of_a_socket_is_around_all_that_is_about_it(tmp_path: Path) -> None:
+def test_the_span_of_a_socket_encloses_all_its_events(tmp_path: Path) -> None:
     opening, opened = command(1, 11.0, 1.0, 0, waited=0.5, name="+QIOPEN")
     closing, closed = command(2, 14.0, 1.0, 0, waited=0.25, name="+QICLOSE")
     entries = written(
@@ -102,7 +102,7 @@ def test_the_life_of_a_socket_is_around_all_that_is_about_it(tmp_path: Path) -> 
     assert [name for name, _, _ in spans(entries, 2)] == ["waiting", "AT+QIOPEN", "waiting", "AT+QICLOSE"]
 
 
-def test_two_who_wait_for_the_same_socket_are_shown_one_after_the_other(tmp_path: Path) -> None:
+def test_two_waiting_callers_of_the_same_socket_are_shown_one_after_the_other(tmp_path: Path) -> None:
     entries = written(
         tmp_path / "it.json",
         *command(1, 10.0, 1.0),
@@ -129,7 +129,7 @@ def test_a_line_that_falls_out_of_step_within_a_command_is_shown_after_it(tmp_pa
     assert spans(entries, 1) == [("AT+QISEND", 0, 5_000_000), ("out of step", 5_000_000, 6_000_000)]
 
 
-def test_what_comes_by_itself_is_an_instant_in_its_lane(tmp_path: Path) -> None:
+def test_a_urc_is_an_instant_in_its_lane(tmp_path: Path) -> None:
     entries = written(
         tmp_path / "it.json",
         LineOpened(time=1.0, port="memory://it", baudrate=None),
@@ -151,7 +151,7 @@ def test_what_comes_by_itself_is_an_instant_in_its_lane(tmp_path: Path) -> None:
     ]
 
 
-def test_what_waits_is_a_counter(tmp_path: Path) -> None:
+def test_waiting_data_is_a_counter(tmp_path: Path) -> None:
     entries = written(
         tmp_path / "it.json",
         TurnsWaiting(time=1.0, waiting=4),
@@ -163,7 +163,7 @@ def test_what_waits_is_a_counter(tmp_path: Path) -> None:
     ]
 
 
-def test_payload_is_shown_where_it_was_asked_for(tmp_path: Path) -> None:
+def test_payload_is_shown_where_it_is_switched_on(tmp_path: Path) -> None:
     entries = written(tmp_path / "it.json", DataArrived(time=1.0, connect_id=0, size=3, payload=b"abc"))
     assert [entry["args"] for entry in entries if entry["ph"] == "i"] == [{"payload": "616263"}]
 
@@ -171,7 +171,7 @@ def test_payload_is_shown_where_it_was_asked_for(tmp_path: Path) -> None:
 # The file
 
 
-def test_what_is_under_way_at_the_end_is_ended(tmp_path: Path) -> None:
+def test_commands_and_sockets_under_way_at_the_end_are_ended(tmp_path: Path) -> None:
     opening, opened = command(1, 1.0, 1.0, 4, name="+QIOPEN")
     entries = written(tmp_path / "it.json", opening, socket(2.0, 4), opened)
     assert [entry["ts"] for entry in entries if entry["ph"] == "E"] == [1_000_000]
@@ -195,7 +195,7 @@ def test_a_file_that_was_not_closed_lacks_no_more_than_its_end(tmp_path: Path) -
     assert len(load(path)) == 5
 
 
-def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_raises_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ChromeTrace(tmp_path / "no" / "it.json")
 

@@ -67,7 +67,7 @@ async def echo_once(modem: Modem) -> None:
 # A session
 
 
-async def test_a_session_is_told_from_the_opening_of_the_line_to_its_end() -> None:
+async def test_a_session_is_reported_from_the_opening_of_the_line_to_its_end() -> None:
     listener, began = Listener(), time.monotonic()
     async with Emulator(line="memory", network=network()) as emulator:
         modem = Modem(emulator.url)
@@ -110,7 +110,7 @@ def emulator_url(opened: TraceEvent) -> str:
     return opened.port
 
 
-async def test_who_waits_for_a_turn_is_told_for_how_long() -> None:
+async def test_the_wait_for_a_turn_is_reported_with_its_duration() -> None:
     listener = Listener()
     async with Emulator(line="memory", answer_delay=0.05) as emulator, Modem(emulator.url) as modem:
         modem.trace(listener)
@@ -121,7 +121,7 @@ async def test_who_waits_for_a_turn_is_told_for_how_long() -> None:
     assert [event.waiting for event in listener.of(TurnsWaiting)] == [1, 0]
 
 
-async def test_queues_are_told_when_they_have_changed() -> None:
+async def test_queues_are_reported_when_they_have_changed() -> None:
     listener = Listener()
     async with open_modem(module := Module()) as modem:
         modem.trace(listener)
@@ -142,10 +142,10 @@ async def test_queues_are_told_when_they_have_changed() -> None:
     ]
 
 
-# What goes wrong
+# Errors
 
 
-async def test_a_send_that_fails_is_told_and_tried_again() -> None:
+async def test_a_send_that_fails_is_reported_and_repeated() -> None:
     listener = Listener()
     async with open_modem(module := Module()) as modem:
         transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)
@@ -186,7 +186,7 @@ async def test_a_command_without_an_answer_puts_the_line_out_of_step(clock: Cloc
     assert not ended.is_ok
 
 
-async def test_a_refusal_is_told_as_the_module_put_it() -> None:
+async def test_a_refusal_is_reported_with_the_text_of_the_module() -> None:
     listener = Listener()
     async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
         modem.trace(listener)
@@ -224,7 +224,7 @@ async def test_sleep_is_reported() -> None:
     assert [event.state for event in listener.of(SleepChanged)][:4] == ["allowed", "asleep", "awake", "not allowed"]
 
 
-async def test_what_is_under_way_when_the_line_goes_away_is_ended() -> None:
+async def test_a_command_under_way_is_ended_with_the_line() -> None:
     listener = Listener()
     async with open_modem(module := Module()) as modem:
         modem.trace(listener)
@@ -240,10 +240,10 @@ async def test_what_is_under_way_when_the_line_goes_away_is_ended() -> None:
     assert "was lost" in closed.reason
 
 
-# Who listens
+# Callbacks
 
 
-async def test_payload_is_shown_to_who_asked_for_it_and_to_nobody_else() -> None:
+async def test_payload_is_shown_only_to_callbacks_that_asked_for_it() -> None:
     discreet, curious = Listener(), Listener()
     async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
         modem.trace(discreet)
@@ -256,7 +256,7 @@ async def test_payload_is_shown_to_who_asked_for_it_and_to_nobody_else() -> None
     assert not [event for event in discreet for secret in SECRETS if secret in repr(event)]
 
 
-async def test_who_stops_listening_hears_no_more() -> None:
+async def test_a_removed_callback_gets_no_more_events() -> None:
     listener = Listener()
     async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
         stop = modem.trace(listener)
@@ -268,7 +268,7 @@ async def test_who_stops_listening_hears_no_more() -> None:
     assert len(listener.of(CommandEnded)) == 1
 
 
-async def test_a_listener_that_fails_is_told_to_the_loop_and_harms_nobody(loop_errors: Contexts) -> None:
+async def test_a_callback_that_fails_is_reported_to_the_loop_and_disturbs_no_other(loop_errors: Contexts) -> None:
     def fail(event: TraceEvent) -> None:
         raise ZeroDivisionError
 
@@ -284,7 +284,7 @@ async def test_a_listener_that_fails_is_told_to_the_loop_and_harms_nobody(loop_e
     assert loop_errors
 
 
-async def test_what_nobody_listens_to_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_trace_without_callbacks_keeps_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
         await echo_once(modem)
@@ -317,7 +317,7 @@ async def test_the_log_has_every_event_with_its_fields(caplog: pytest.LogCapture
     assert f"{modem.name}: < 18 bytes for connectID 0" in messages
 
 
-async def test_nothing_that_is_logged_tells_whose_module_it_is_nor_what_was_said(
+async def test_the_log_shows_neither_identities_nor_payload(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -354,7 +354,7 @@ async def test_nothing_that_is_logged_tells_whose_module_it_is_nor_what_was_said
         (Unrecognised(f'x+QIURC: "recv",1,18,{PAYLOAD.decode()}'), 'x+QIURC: "recv",1,18,...'),
     ],
 )
-async def test_whatever_is_heard_is_told_in_words(event: Any, told: str) -> None:
+async def test_each_urc_is_written_as_text(event: Any, told: str) -> None:
     listener, trace = Listener(), Trace("it")
     trace.add(listener)
     trace.urc_received(event)

@@ -128,10 +128,14 @@ class Recovery:
 
     def _shorten_wait(self) -> None:
         """Wait no longer than is useful for the rest of an answer that may have no more than ``OK``."""
-        due = None if self._waiting is None else self._waiting.when()
-        soon = asyncio.get_running_loop().time() + _REST_OF_ANSWER
-        if self._waiting is not None and due is not None and due > soon and self._dte.got_bare_ok:
-            self._waiting.reschedule(soon)
+        waiting = self._waiting
+        # One that has just expired cannot be changed any more.
+        if waiting is None or waiting.expired() or not self._dte.got_bare_ok:
+            return
+
+        due, soon = waiting.when(), asyncio.get_running_loop().time() + _REST_OF_ANSWER
+        if due is not None and due > soon:
+            waiting.reschedule(soon)
 
     def cancel(self) -> None:
         """Stop probing."""
@@ -158,6 +162,7 @@ class Recovery:
                     async with asyncio.timeout(min(_interval(probe, unanswered), left)) as self._waiting:
                         await self._is_due.wait()
 
+                self._waiting = None
                 self._lost_probe |= not self._is_due.is_set()
                 if self._dte.state is State.IDLE:
                     return None

@@ -474,6 +474,23 @@ async def test_firmware_that_refuses_markers_is_believed_after_three() -> None:
         await other
 
 
+async def test_an_ok_that_comes_late_between_two_probes_ends_nothing(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far, command_gap=0.5) as channel:
+        channel.recover()
+        other = start(channel, Attention())
+        await clock.advance(0.6)
+        await far.answer(b"AT\r", OK)
+        await clock.advance(0.6)
+        await far.answer(MARKER, ERROR)
+        far.send(OK)
+        await clock.advance(0.6)
+        await far.answer(b"AT+QIOPEN=?\r", b"\r\n+QIOPEN: (0),(0-4)\r\n", OK)
+        await clock.advance(0.6)
+        await far.answer(b"AT\r", OK)
+        await other
+
+
 async def test_firmware_that_refuses_markers_with_a_number_is_believed_after_three() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:

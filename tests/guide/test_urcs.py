@@ -90,6 +90,60 @@ async def test_a_datagram_of_three_thousand_bytes_arrives_split_at_1024(mode: st
         assert bench.wire.said.count(b'+QIURC: "recv",0,1024,') == 2
 
 
+@pytest.mark.parametrize("mode", ["hex", "text"])
+@pytest.mark.parametrize("size", [1025, 2048, 3000])
+async def test_a_split_datagram_is_joined_if_that_is_asked_for(mode: str, size: int) -> None:
+    async with on_air({"data_format": mode, "datagram_rejoin": True}) as bench:
+        talker = Talker(bench)
+        transport, protocol = await datagrams(bench.modem, "talker.example")
+        data = random.Random(size).randbytes(size) if mode == "hex" else b"x" * size
+        talker.send(data)
+        assert await protocol.until_datagrams(1) == [data]
+        assert transport.split_datagrams == (size - 1) // 1024
+        talker.send(b"next")
+        assert await protocol.until_datagrams(2) == [data, b"next"]
+
+
+@pytest.mark.parametrize("first", [b"a" * 1000, b"a" * 1023, b""])
+async def test_datagrams_that_the_module_did_not_split_are_not_joined(first: bytes) -> None:
+    async with on_air({"datagram_rejoin": True}) as bench:
+        talker = Talker(bench)
+        transport, protocol = await datagrams(bench.modem, "talker.example")
+        for data in (first, b"b" * 1000, b"c"):
+            talker.send(data)
+
+        assert await protocol.until_datagrams(3) == [first, b"b" * 1000, b"c"]
+        assert transport.split_datagrams == 0
+
+
+async def test_a_datagram_of_1024_bytes_is_not_joined_with_a_later_one_or_with_that_of_another_socket() -> None:
+    full = bytes(1024)
+    async with on_air({"datagram_rejoin": True}) as bench:
+        talker = Talker(bench)
+        transport, protocol = await datagrams(bench.modem, "talker.example")
+        other, other_protocol = await datagrams(bench.modem, "talker.example", 8)
+        one, two = talker.connections
+        one.send(full)
+        two.send(b"of the other")
+        assert await other_protocol.until_datagrams(1) == [b"of the other"]
+        assert await protocol.until_datagrams(1) == [full]
+        one.send(b"later")
+        assert await protocol.until_datagrams(2) == [full, b"later"]
+        assert transport.split_datagrams == other.split_datagrams == 0
+
+
+async def test_two_datagrams_at_once_of_which_the_first_has_1024_bytes_are_joined_for_nothing_tells_them_apart() -> (
+    None
+):
+    async with on_air({"datagram_rejoin": True}) as bench:
+        talker = Talker(bench)
+        transport, protocol = await datagrams(bench.modem, "talker.example")
+        talker.send(bytes(1024))
+        talker.send(b"another")
+        assert await protocol.until_datagrams(1) == [bytes(1024) + b"another"]
+        assert transport.split_datagrams == 1
+
+
 async def test_a_stream_is_not_the_worse_for_being_pushed_in_pieces_of_1024() -> None:
     async with on_air() as bench:
         talker = Talker(bench)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from bc260y_aio import (
     BC260YError,
+    CommandTimeout,
     ConnectionLost,
     Modem,
     ModemClosed,
@@ -47,6 +48,7 @@ REFUSALS: Final = (*LOSSES, NotRegistered, SocketError)
 FAULTS: Final = tuple(kind for kind in KINDS if kind not in NOISES)
 # After these, some of what either end said may never come.
 CUTS: Final = ("closed", "broken_receiving", "broken_sending", "session_lost")
+_ASLEEP: Final = (Power.LIGHT_SLEEP, Power.DEEP_SLEEP)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -517,6 +519,12 @@ class World:
                 self.complain(f"{near!r}: was not told that the modem is gone")
 
     async def _check_line(self) -> None:
+        if self.emulator.module.sleep.state in _ASLEEP and not self.modem._channel.may_sleep:
+            # It restarted, its RDY was lost in the middle of a push, and by its own settings it sleeps. Nobody can know
+            # that before it loses a command.
+            with contextlib.suppress(CommandTimeout):
+                await self.modem.execute("AT+CSQ")
+
         began = asyncio.get_running_loop().time()
         answer = await self.modem.execute("AT+CSQ")
         took = asyncio.get_running_loop().time() - began

@@ -86,7 +86,7 @@ class _Transport(asyncio.Transport):
 
 
 class Count:
-    """What one operation cost.
+    """The cost of one operation.
 
     Attributes:
         calls: calls of Python functions and built-ins, by file; "" is what the package calls outside of itself.

@@ -1,4 +1,4 @@
-"""What does the usual operation of a client cost on the line, and does it end well on a slow network?
+"""The cost of the usual operation of a client on the line, and its result on a slow network.
 
 Each client, as its authors made it, does its usual operation once over an emulated module: with a real server, and with
 the settings that ``examples/README.md`` advises. Counted are the AT+QISENDs with their payload, and the bytes over the
@@ -330,7 +330,7 @@ def processes() -> Any:
 
 @dataclass
 class Cost:
-    """What an operation cost.
+    """The cost of an operation.
 
     Attributes:
         sends: the AT+QISENDs with payload.
@@ -365,7 +365,7 @@ async def _operate(operation: Operation, coverage: str | None, seed: int, proces
                 cost.error = f"{type(exc).__name__}: {exc}"
 
             cost.seconds = asyncio.get_running_loop().time() - began
-            # What a close still sends belongs to it.
+            # Bytes that the close sends belong to the operation.
             await asyncio.sleep(_REAL_TAIL if operation in _THREADED else _TAIL)
             log = list(emulator.module.rai_log)[sends:]
             cost.sends, cost.sent = len(log), sum(one.size for one in log)

@@ -36,7 +36,7 @@ BAUDRATE: Final = 115200
 # The examples that run on a module with conditions of their own: fleet.py is many modules of average coverage.
 _OWN_CONDITIONS: Final = {"fleet.py"}
 
-# What is uploaded over five sockets at once, in bytes each.
+# The upload of each of five concurrent sockets, in bytes.
 UPLOADS: Final = {"average": 2500, "edge": 1000}
 OUTAGE: Final = (20.0, 50.0)
 

@@ -1,4 +1,4 @@
-"""What share of the line rate is payload?
+"""The share of the line rate that is payload.
 
 A TCP connection's writer, or five of them, write without pause; or a peer sends without pause to one, or to five. The
 wire is paced exactly, in memory, and the driver's CPU time is time that the wire waits (see ``memory.py``): so a ratio

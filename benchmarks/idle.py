@@ -1,4 +1,4 @@
-"""What does an idle modem cost, and a module that has stopped reading?
+"""The cost of an idle modem, and of a module that has stopped reading.
 
 Three promises: an open modem with an idle connection never wakes the loop; a module that stops reading, with much to
 be written, does not block the loop; and descriptors above 1024 work.

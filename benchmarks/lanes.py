@@ -1,4 +1,4 @@
-"""What does each socket do, and what does the line, while five of them upload at once?
+"""The activity of each socket and of the line while five sockets upload at once.
 
 Draws a trace that a command wrote with ``--trace``::
 

@@ -133,7 +133,7 @@ class MemoryLine:
             self.paced.add(data, self._loop.time())
             self._watch()
 
-    # What the port's transport calls
+    # Callbacks of the port's transport
 
     def hear(self, data: bytes) -> None:
         with self._loop.stopped():

@@ -1,4 +1,4 @@
-"""What does an AT command cost, from the call to its answer, compared with the bare descriptor and other libraries?
+"""The cost of an AT command, from the call to its answer, compared with the bare descriptor and other libraries.
 
 ``AT+CSQ`` goes out, ``+CSQ: 23,0`` and ``OK`` come back, over a pty from a process that answers at memory speed. The
 physical limit is the raw descriptor watched with ``add_reader``: one write, one read, no parsing. The streams of the

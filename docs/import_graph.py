@@ -16,7 +16,7 @@ from typing import Final
 PACKAGE: Final = Path(__file__).parents[1] / "bc260y_aio"
 PAGES: Final = Path(__file__).parent / "pages"
 
-# What shows names of all the others, and what starts the command line.
+# Modules that export names of all the others, and that start the command line.
 ENTRY_POINTS: Final = {"__init__", "__main__"}
 
 Graph = Mapping[str, set[str]]

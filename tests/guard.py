@@ -14,7 +14,7 @@ import sys
 from typing import Any, Final
 
 REFUSED: Final[list[str]] = []
-"""What was refused since the last test ended, one sentence each."""
+"""The refused calls since the last test ended, one sentence each."""
 
 
 class LeftLoopback(AssertionError):

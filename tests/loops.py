@@ -19,7 +19,7 @@ Contexts: TypeAlias = list[dict[str, Any]]
 # A coroutine test is cancelled, and fails, after this long.
 BOUND: Final = 30.0
 
-# What a test closes at its end may take this long, in seconds.
+# The close of a test's resources may take this long, in seconds.
 GRACE: Final = 0.5
 
 # The kinds of event loop that the marker `loops` may name, whether or not this machine has them.

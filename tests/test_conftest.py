@@ -173,7 +173,7 @@ def test_an_unknown_loop_is_an_error(run: Run) -> None:
     result.stdout.fnmatch_lines("*no such event loop: asyncoi")
 
 
-# What a test leaves open
+# Open resources at the end of a test
 
 
 def test_a_task_left_pending_fails_the_test(run: Run) -> None:

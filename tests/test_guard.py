@@ -97,7 +97,7 @@ def test_an_address_is_not_looked_up() -> None:
 
 
 @pytest.mark.parametrize("host", [None, "localhost", "127.0.0.1", "::1", "::ffff:127.0.0.1", ELSEWHERE])
-def test_what_a_resolver_answers_without_a_query_is_allowed(host: str | None) -> None:
+def test_resolver_answers_without_a_query_are_allowed(host: str | None) -> None:
     assert socket.getaddrinfo(host, 80, type=socket.SOCK_STREAM)
 
 

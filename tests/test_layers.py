@@ -44,10 +44,10 @@ CONFINED: Final = {"emulator": {"errors", "at"}, "port": {"errors", "emulator"}}
 # at/ is a function of bytes: it has no clock, no line, no logger and no random numbers.
 IMPURE: Final = {"asyncio", "logging", "os", "random", "serial", "serial_asyncio", "socket", "threading", "time"}
 
-# What pyproject.toml requires. The module of the stubs has no code.
+# The requirements of pyproject.toml. The module of the stubs has no code.
 DEPENDENCIES: Final = {"anyio", "serial", "serial_asyncio", "_typeshed"}
 
-# What a package uses where it is installed, and does without elsewhere.
+# Optional packages, by the packages that use them where they are installed.
 OPTIONAL: Final = {
     "bridge": {"dns", "mitmproxy_rs"},
     "cli": {"prompt_toolkit", "rich", "shtab"},

@@ -1,4 +1,4 @@
-"""What an installed package has: its public names, docstrings, types and entry points."""
+"""The contents of an installed package: its public names, docstrings, types and entry points."""
 
 import importlib
 import inspect
@@ -100,7 +100,7 @@ def is_documented(thing: object) -> bool:
     return bool(inspect.getdoc(thing))
 
 
-# What else is installed
+# Other installed files
 
 
 def test_the_package_is_marked_as_typed() -> None:
@@ -108,7 +108,7 @@ def test_the_package_is_marked_as_typed() -> None:
 
 
 @pytest.mark.parametrize("reference", sorted(PROJECT["scripts"].values()))
-def test_what_an_entry_point_names_exists(reference: str) -> None:
+def test_targets_of_entry_points_exist(reference: str) -> None:
     assert pkgutil.resolve_name(reference)
 
 

@@ -33,7 +33,7 @@ class Transcript:
 
     @property
     def title(self) -> str:
-        """What it shows."""
+        """The title of the transcript."""
         return self.recorded.title
 
     @property

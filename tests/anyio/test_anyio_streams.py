@@ -142,7 +142,7 @@ async def test_a_lost_connection_breaks_the_stream_and_is_named_as_the_cause() -
         assert isinstance(sent.value.__cause__, ModuleRestarted)
 
 
-async def test_what_came_before_the_loss_is_received_first() -> None:
+async def test_data_before_the_loss_is_received_first() -> None:
     async with open_bench() as bench, await connect(bench) as stream:
         await stream.send(b"hello")
         await until(lambda: stream.extra(ModemAttribute.transport)._socket.inbox)
@@ -257,7 +257,7 @@ async def test_a_close_that_takes_too_long_can_be_cancelled() -> None:
 # Connecting
 
 
-async def test_what_cannot_be_connected_to_is_anyios_failure_with_its_cause() -> None:
+async def test_a_failed_connect_is_anyios_failure_with_its_cause() -> None:
     async with open_bench() as bench:
         with pytest.raises(anyio.ConnectionFailed, match=r"203\.0\.113\.9:7") as caught:
             await connect(bench, bench.hosts.nowhere)

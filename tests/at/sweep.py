@@ -222,7 +222,7 @@ SINGLE_BITS: Final = tuple(1 << bit for bit in range(8))
 def main() -> int:
     """Run everything and print a table; return 1 when there was a silent hole."""
     silent = 0
-    print("| damage | lines | trials | received | unharmed | undetectable | silent |")
+    print("| damage | lines | trials | reported | unharmed | undetectable | silent |")
     print("|---|---|---|---|---|---|---|")
     for scene in SCENES:
         kinds = {

@@ -20,7 +20,7 @@ from benchmarks.memory import run
 
 ROOT: Final = Path(__file__).parents[2]
 
-# What each of the peers is imported as.
+# The import name of each peer library.
 EXTRA: Final = {
     "pyserial-asyncio-fast": "serial_asyncio_fast",
     "serialx": "serialx",
@@ -138,7 +138,7 @@ def test_the_cost_of_an_operation_is_counted(name: str, sends: int, monkeypatch:
     assert clients.operate(name, None, ports).error == "ConnectionError: no luck"
 
 
-# What the benchmarks use
+# Names that the benchmarks use
 
 
 def test_the_wire_on_paper_is_that_of_the_guide() -> None:

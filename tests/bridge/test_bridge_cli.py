@@ -81,6 +81,6 @@ def test_an_address_to_listen_on_is_read(text: str, wanted: tuple[str, int]) -> 
 @pytest.mark.parametrize(
     "text", ["", "1080", ":1080", "proxy.example:1080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536"]
 )
-def test_what_is_no_address_is_wrong_usage(text: str) -> None:
+def test_an_invalid_address_is_wrong_usage(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="numeric address"):
         address(text)

@@ -320,7 +320,7 @@ async def test_a_program_that_is_slow_to_begin_reading_receives_everything() -> 
 # Opening, and what is left when that fails
 
 
-async def test_what_cannot_be_opened_leaves_nothing() -> None:
+async def test_a_failed_open_leaves_nothing_behind() -> None:
     async with open_bench() as bench:
         with pytest.raises(ConnectRefused):
             await bench.modem.open_socket(bench.hosts.nowhere, 7)

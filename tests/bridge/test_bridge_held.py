@@ -9,7 +9,7 @@ import pytest
 from bc260y_aio.bridge import held
 from bc260y_aio.bridge.descriptor import stream_pair
 
-# What Linux writes: a socket that a process has, one that none has, and one of IPv6.
+# The output of Linux: a socket that a process has, one that none has, and one of IPv6.
 TABLE = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 00000000     0        0 5301 1 0000000000000000 20

@@ -1,4 +1,4 @@
-"""What isolation stands on: names, and the messages between the two processes."""
+"""The parts of isolation: names, and the messages between the two processes."""
 
 import os
 
@@ -48,7 +48,7 @@ def test_a_name_has_nothing_but_an_ipv4_address(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["MX", "TXT", "SRV", "ANY"])
-def test_what_a_module_cannot_ask_for_is_not_implemented(kind: str) -> None:
+def test_query_types_beyond_the_module_are_not_implemented(kind: str) -> None:
     assert ask(Names(), "web.example", kind).rcode() == dns.rcode.NOTIMP
 
 
@@ -58,7 +58,7 @@ def test_names_that_cannot_be(name: str) -> None:
 
 
 @pytest.mark.parametrize("wire", [b"", b"\0" * 5, b"\xff" * 40])
-def test_what_is_no_query_is_not_answered(wire: bytes) -> None:
+def test_a_message_that_is_no_query_is_not_answered(wire: bytes) -> None:
     assert Names().answer(wire) is None
 
 

@@ -445,7 +445,7 @@ async def test_listening_to_others_than_this_machine_is_worth_a_warning(
         ("127.0.0.1", {"handshake_timeout": 0}),
     ],
 )
-async def test_what_makes_no_sense_is_a_value_error(host: str, options: dict[str, Any]) -> None:
+async def test_an_invalid_argument_is_a_value_error(host: str, options: dict[str, Any]) -> None:
     async with open_bench() as bench:
         with pytest.raises(ValueError, match=r"proxy\.example|out of range"):
             SocksServer(bench.modem, host, **options)

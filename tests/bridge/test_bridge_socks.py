@@ -51,7 +51,7 @@ def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
-# What clients say
+# Input of clients
 
 SAID: Final[dict[str, tuple[bytes, list[Event]]]] = {
     "an IPv4 address": (GREETING + request(b"\x01\xc6\x33\x64\x07"), [Greeting(), Connect("198.51.100.7", 80)]),
@@ -107,7 +107,7 @@ SAID: Final[dict[str, tuple[bytes, list[Event]]]] = {
 
 
 @pytest.mark.parametrize(("said", "events"), SAID.values(), ids=SAID)
-def test_what_a_client_says_is_understood_whole_and_byte_by_byte(said: bytes, events: list[Event]) -> None:
+def test_the_input_of_a_client_is_parsed_whole_and_byte_by_byte(said: bytes, events: list[Event]) -> None:
     assert events_of(said)[0] == events
     assert events_of(*(bytes([byte]) for byte in said))[0] == events
 
@@ -135,7 +135,7 @@ def test_garbage_raises_nothing_and_is_held_within_bounds(said: bytes, places: l
 
 
 @given(behind=st.binary(max_size=100), places=st.lists(st.integers(0, 120), max_size=5))
-def test_what_comes_behind_the_request_is_left_for_the_peer(behind: bytes, places: list[int]) -> None:
+def test_data_after_the_request_is_left_for_the_peer(behind: bytes, places: list[int]) -> None:
     said = GREETING + request(named(b"example.com")) + behind
 
     assert events_of(*cut(said, places)) == ([Greeting(), Connect("example.com", 80)], behind)
@@ -183,7 +183,7 @@ def test_the_beginning_of_a_datagrams_head_is_none(host: str, port: int, size: i
     ],
     ids=["a fragment", "reserved", "address type", "port 0", "no name", "no text"],
 )
-def test_what_is_no_datagram_is_none(packet: bytes) -> None:
+def test_a_malformed_datagram_is_none(packet: bytes) -> None:
     assert Datagram.read(packet) is None
 
 

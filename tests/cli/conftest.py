@@ -1,4 +1,4 @@
-"""What several tests of the command line need."""
+"""Fixtures for the tests of the command line."""
 
 import os
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import pytest
 
 @pytest.fixture
 def broken_output() -> Iterator[TextIO]:
-    """Make a pipe that nobody reads any more."""
+    """Make a pipe whose reading end is closed."""
     reading, writing = os.pipe()
     os.close(reading)
-    # A command that meets it leads it elsewhere, so that it can be closed although nobody took what it holds.
+    # A command redirects it after an error, so that it can be closed although its buffer was not written.
     with open(writing, "w") as file:
         yield file
 

@@ -97,7 +97,7 @@ async def test_only_the_given_commands_change_the_module(capsys: pytest.CaptureF
         assert (emulator.module.sleep.mode, emulator.module.nvram_writes) == (0, 1)
 
 
-# What comes by itself
+# URCs
 
 
 async def test_received_data_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

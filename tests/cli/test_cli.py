@@ -254,7 +254,7 @@ def test_a_log_goes_to_standard_error(capsys: pytest.CaptureFixture[str], monkey
     assert " > AT\n" in complained
 
 
-# What the commands share
+# Shared code of the commands
 
 
 @pytest.mark.parametrize("text", ["", "-1", "3", "11", "4.5", "four", "٤"])

@@ -73,7 +73,7 @@ async def test_without_rich_the_demo_names_the_package_to_install(
     assert capsys.readouterr() == ("", "bc260y-aio: the demo needs the package rich: pip install 'bc260y-aio[cli]'\n")
 
 
-# What is uploaded
+# Uploads
 
 
 async def test_an_upload_may_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,7 +125,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert len({*shares("--seed", "7"), *shares("--seed", "8"), *shares()}) == 15
 
 
-# What goes wrong
+# Errors
 
 
 async def test_lost_datagrams_are_sent_again(
@@ -145,7 +145,7 @@ async def test_servers_that_cannot_be_reached_still_make_a_table(
 
     results = column(read_table(capsys.readouterr().out), 5)
     assert all(": the connection failed (566)" in result for result in results[:3])
-    # Opening a UDP socket asks nobody.
+    # Opening a UDP socket sends nothing.
     assert results[3:] == ["the server did not answer"] * 2 + ["0 of 5 ok"]
 
 

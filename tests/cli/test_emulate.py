@@ -12,7 +12,7 @@ from serial import serial_for_url
 
 from tests.cli.running import run, started
 
-# Another program, which has never heard of this package.
+# Another program, without this package.
 STRANGER: Final = """
 import serial, sys
 with serial.serial_for_url(sys.argv[1], baudrate=9600, timeout=5) as port:
@@ -68,7 +68,7 @@ async def test_without_a_link_the_terminal_itself_is_named() -> None:
         assert await process.wait() == 0
 
 
-async def test_what_was_started_to_outlive_the_terminal_does() -> None:
+async def test_a_background_program_outlives_the_terminal() -> None:
     heard_by_us = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         async with started("emulate", "emulator://?line=tcp", heeds=()) as process:
@@ -113,7 +113,7 @@ async def test_every_option_of_the_module_can_be_named_and_goes_before_the_url()
         assert await process.wait() == 0
 
 
-# What cannot be
+# Errors
 
 
 @pytest.mark.parametrize(

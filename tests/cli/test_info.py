@@ -26,7 +26,7 @@ async def test_info_shows_what_a_module_reports(capsys: pytest.CaptureFixture[st
     told = await show(capsys, "--port", "emulator://?baudrate=115200")
 
     assert told.pop("clock").endswith("+00:00")
-    # What the emulated module reports of these depends on its coverage.
+    # The values of the emulated module depend on its coverage.
     assert {"cell", "supply"} <= told.keys()
     del told["cell"], told["supply"]
     assert told == {

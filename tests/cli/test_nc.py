@@ -21,7 +21,7 @@ Give: TypeAlias = Callable[[bytes], Path]
 
 @pytest.fixture
 def give(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Give]:
-    """Give bytes to standard input, as a file, and tell into which file standard output goes."""
+    """Pass bytes to standard input, as a file, and return the file of standard output."""
     given, printed = tmp_path / "given", tmp_path / "printed"
     given.touch()
 
@@ -158,7 +158,7 @@ async def test_there_is_no_rai_by_default(give: Give) -> None:
         assert [sent.rai for sent in emulator.module.rai_log] == [0]
 
 
-# What goes wrong
+# Errors
 
 
 async def test_a_host_that_cannot_be_reached_is_one_line(give: Give, capsys: pytest.CaptureFixture[str]) -> None:

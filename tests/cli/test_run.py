@@ -304,7 +304,9 @@ async def test_a_module_is_run_as_python_does_it(tmp_path: Path) -> None:
         (("-m", "no.such.module"), 1, "bc260y-aio: there is no module no.such.module to run"),
     ],
 )
-async def test_what_is_not_there_is_one_line(arguments: tuple[str, ...], status: int, complaint: str) -> None:
+async def test_a_missing_target_is_reported_in_one_line(
+    arguments: tuple[str, ...], status: int, complaint: str
+) -> None:
     found, printed, complained = await finished("run", "--port", "emulator://", *arguments)
 
     assert (found, printed) == (status, b"")
@@ -338,7 +340,7 @@ LATE = """
 """
 
 
-async def test_what_a_script_wrote_is_sent_after_its_end(write: Write) -> None:
+async def test_data_of_a_script_is_sent_after_its_end(write: Write) -> None:
     sink = SinkPeer()
     async with Emulator(latency=0.01) as emulator:
         emulator.network.add_host("sink.example", sink)

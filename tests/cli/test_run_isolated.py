@@ -167,7 +167,7 @@ LATE = """
 """
 
 
-async def test_what_a_program_wrote_is_sent_after_its_end() -> None:
+async def test_data_of_a_program_is_sent_after_its_end() -> None:
     sink = SinkPeer()
     async with Emulator(latency=0.01, line="tcp") as emulator:
         emulator.network.add_host("sink.example", sink)
@@ -228,7 +228,9 @@ async def test_a_lost_connection_is_no_end_of_input() -> None:
         (("--", "/etc/passwd"), 126, "bc260y-aio: /etc/passwd: Permission denied"),
     ],
 )
-async def test_what_cannot_be_run_is_one_line(arguments: tuple[str, ...], status: int, complaint: str) -> None:
+async def test_a_command_that_cannot_be_run_is_reported_in_one_line(
+    arguments: tuple[str, ...], status: int, complaint: str
+) -> None:
     found, printed, complained = await finished(*_ISOLATED, "emulator://", *arguments)
 
     assert (found, printed) == (status, b"")

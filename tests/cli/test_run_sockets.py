@@ -1,4 +1,4 @@
-"""What sockets are under ``bc260y-aio run``: their names, their ends, and how much passes through them."""
+"""Sockets under ``bc260y-aio run``: their names, their ends, and how much passes through them."""
 
 import asyncio
 from pathlib import Path

@@ -64,7 +64,7 @@ async def test_the_module_stays_awake_for_it_and_may_sleep_again(capsys: pytest.
 @pytest.mark.parametrize(
     "options", [("--count", "0"), ("--timeout", "256"), ("--timeout", "0.5"), ("--size", "31"), ("--size", "1501")]
 )
-async def test_what_the_module_cannot_do_is_wrong_usage(options: tuple[str, ...]) -> None:
+async def test_a_request_beyond_the_module_is_wrong_usage(options: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as ended:
         await run("ping", "echo.example", *options, "--port", PORT)
 

@@ -15,7 +15,7 @@ from tests.contract.certificates import write_server_files
 
 from .stage import listening, port_of
 
-# Who may do anything there, without a password.
+# The superuser, who needs no password.
 USER: Final = "meter"
 
 _SETTINGS: Final = {

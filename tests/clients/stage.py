@@ -1,4 +1,4 @@
-"""What clients are tested on: a routed modem, real servers in threads of their own, a witness of all socket calls."""
+"""The setting of the tests of clients: a routed modem, real servers in threads, a record of all socket calls."""
 
 import asyncio
 import concurrent.futures
@@ -45,7 +45,7 @@ class Stage:
 
     @property
     def opened(self) -> int:
-        """How many sockets the module was told to open so far."""
+        """How many sockets the module was asked to open so far."""
         return self.emulator.module.commands["+QIOPEN"]
 
     @property
@@ -78,7 +78,7 @@ async def on_stage(
     network: Network | None = None, *, modem: type[Modem] = Modem, **emulation: Any
 ) -> AsyncIterator[Stage]:
     """Open a modem on an emulator with these options."""
-    # What is there already need not be looked at each time that a client's leftovers are collected.
+    # The collections after each client then skip the objects that exist already.
     gc.freeze()
     try:
         async with (

@@ -26,7 +26,7 @@ LOCAL: Final = "127.0.0.1"
 
 
 class Meter(aiocoap.resource.Resource):  # type: ignore[misc]
-    """A resource that tells its state, and takes another one."""
+    """A resource that returns its state, and accepts a new one."""
 
     def __init__(self) -> None:
         super().__init__()

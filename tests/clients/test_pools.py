@@ -1,4 +1,4 @@
-"""What a client with a pool, or one that races addresses, takes of the module's five sockets."""
+"""The use of the module's five sockets by clients with a pool, or that race addresses."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.loops("asyncio", "uvloop")
 
 @contextlib.asynccontextmanager
 async def closed_by_the_server(stage: Stage) -> AsyncIterator[None]:
-    """Wait, at the end, until the driver has heard that the server has closed a connection."""
+    """Wait, at the end, until the driver has received the close of a connection by the server."""
     closed = asyncio.Event()
 
     def listen(data: bytes) -> bytes:
@@ -35,7 +35,7 @@ async def closed_by_the_server(stage: Stage) -> AsyncIterator[None]:
     yield
     async with asyncio.timeout(10):
         await closed.wait()
-        # What is answered after it has been read after it.
+        # An answer after the URC shows that the URC has been read.
         await stage.modem.sockets()
 
 

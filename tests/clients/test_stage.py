@@ -1,4 +1,4 @@
-"""The stage itself: what a client must not do is seen there, whether or not the client is told."""
+"""The stage itself: it records forbidden calls of a client, whether or not the client gets an error."""
 
 import asyncio
 import contextlib

@@ -159,7 +159,7 @@ async def run_snippet(snippet: Snippet, known: dict[str, Any]) -> str:
         names: dict[str, Any] = {"__name__": "__main__", "asyncio": asyncio, "bc260y_aio": bc260y_aio, **known}
         names |= await bench.provide(unknown(text) - names.keys())
         printed = io.StringIO()
-        # What a fragment leaves open is closed with its modem.
+        # Connections that a fragment leaves open are closed with its modem.
         with contextlib.redirect_stdout(printed):
             if is_program:
                 await asyncio.to_thread(eval, code, names)

@@ -12,7 +12,7 @@ from bc260y_aio import Modem, ModemTransport, UnconnectedDatagramTransport
 TESTS: Final = Path(__file__).parents[1]
 PAGE: Final = TESTS.parent / "docs/pages/coverage.md"
 
-# What the guide has: the forms of its commands, its numbered notes, and its sections.
+# The contents of the guide: the forms of its commands, its numbered notes, and its sections.
 FORMS: Final = {
     "2.2.1": ("test", "query", "set"),
     "2.2.2": ("test", "set"),

@@ -17,7 +17,7 @@ IDENTIFIERS: Final = [
 
 
 @pytest.mark.parametrize("identifier", IDENTIFIERS)
-def test_what_the_reference_shows_exists(identifier: str) -> None:
+def test_names_in_the_reference_exist(identifier: str) -> None:
     assert pkgutil.resolve_name(identifier)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests import loops
 
-# By so much slower than time itself the clock goes when nobody moves it, for a machine may be busy.
+# The clock is slower than real time by this factor while no test advances it, as a machine may be busy.
 SLOWNESS: Final = 50.0
 
 

@@ -61,10 +61,10 @@ MARKED: Final = b'\r\n+QICFG: "dataformat",(0,1),(0,1)\r\n\r\nOK\r\n'
 
 
 class FarEnd:
-    """The far end of a port: what the driver writes is heard here, and what is said here is read there.
+    """The far end of a port: it receives the bytes of the driver, and sends bytes to it.
 
     Attributes:
-        heard: every byte that the driver has written.
+        written: every byte that the driver has written.
     """
 
     def __init__(self) -> None:
@@ -251,8 +251,8 @@ class Module(FarEnd):
     """A healthy module, each of whose answers a test may replace.
 
     Attributes:
-        instead: what is said in place of the healthy answer: called with every command; None lets the module answer.
-        lines: the command lines that were heard, in order.
+        instead: the bytes in place of the healthy answer: called with every command; None lets the module answer.
+        lines: the command lines that were received, in order.
         sockets: the sockets that are open.
         nvram_writes: how often the payload formats were written.
         setting_writes: how often other settings were written that the module keeps in NVRAM.
@@ -290,7 +290,7 @@ class Module(FarEnd):
         """Count the command lines that begin so."""
         return sum(line.startswith(start) for line in self.lines)
 
-    # What its peers do
+    # Its peers
 
     def push(self, connect_id: int, data: bytes) -> None:
         """Report that a peer sent data."""

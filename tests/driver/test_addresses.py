@@ -1,4 +1,4 @@
-"""What asyncio programs pass as hosts, ports and addresses."""
+"""Hosts, ports and addresses as asyncio programs pass them."""
 
 import errno
 import socket

@@ -1,4 +1,4 @@
-"""Who has which connectID, and which local ports are still warm."""
+"""Allocation of connectIDs, and of local ports that were closed recently."""
 
 import asyncio
 import errno

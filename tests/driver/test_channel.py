@@ -1,4 +1,4 @@
-"""The line: one command at a time, whoever asks, whatever is said in between, and however it ends."""
+"""The line: one command at a time, for any caller, any URCs in between, and any end."""
 
 import asyncio
 from typing import Any
@@ -187,7 +187,7 @@ async def test_a_gap_is_kept_between_an_answer_and_the_next_command(clock: Clock
 
 
 @pytest.mark.parametrize("said", [b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n', b"\r\nRDY\r\n"])
-async def test_what_happens_during_a_gap_is_heeded_before_the_next_command(said: bytes, clock: Clock) -> None:
+async def test_events_during_a_gap_are_handled_before_the_next_command(said: bytes, clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far, nvram_gap=5.0) as channel:
         form = SetDataFormat(PayloadFormat.HEX, PayloadFormat.HEX)
@@ -318,7 +318,7 @@ async def test_the_outcome_of_an_open_is_awaited_for_sixty_five_seconds_after_it
             await asked
 
 
-# What a line of 9600 baud delivers in 2.2 s.
+# The bytes of 2.2 s at 9600 baud.
 LARGE_PUSH = b'\r\n+QIURC: "recv",4,1024,"' + b"41" * 1024 + b'"\r\n'
 
 

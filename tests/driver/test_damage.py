@@ -1,4 +1,4 @@
-"""What the driver makes of a line that cannot be read, and may have been somebody's data."""
+"""Reactions of the driver to an unreadable line that may have been data of a socket."""
 
 import pytest
 

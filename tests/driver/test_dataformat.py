@@ -58,7 +58,7 @@ class Sender:
         while outbox:
             asked = len(self.setting.lines)
             form, limit = await self.formats.prepare(self.setting, outbox.peek(1024), whole=whole)
-            # What the module is set to is what the payload is written in.
+            # The payload is written in the format that the module is set to.
             assert form is self.setting.found.send
             data, rai = outbox.next_chunk(limit)
             command = SendData(0, data, rai, form)
@@ -108,7 +108,7 @@ async def test_the_setting_is_written_only_when_it_differs(
     assert (formats.found, formats.writes) == (DataFormat(*found), len(written))
 
 
-async def test_what_was_found_can_be_restored() -> None:
+async def test_the_initial_formats_can_be_restored() -> None:
     setting: Any = Setting(TEXT, TEXT)
     formats = PayloadFormats("hex")
     await formats.restore(setting)
@@ -138,7 +138,7 @@ def test_there_are_three_modes() -> None:
         PayloadFormats(mode)
 
 
-# What can be sent
+# Sending
 
 
 def test_text_refuses_what_is_not_printable_and_the_others_refuse_nothing() -> None:

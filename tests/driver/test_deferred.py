@@ -1,4 +1,4 @@
-"""What is done once a read has been dealt with: when, in which context, and what a mistake in it does."""
+"""Calls deferred until a read has been handled: their time, their context, and their errors."""
 
 import asyncio
 import contextvars
@@ -17,7 +17,7 @@ def context(here: str) -> contextvars.Context:
     return copy
 
 
-async def test_what_is_asked_for_while_a_read_is_dealt_with_is_done_when_that_ends() -> None:
+async def test_a_call_deferred_while_a_read_is_handled_runs_at_its_end() -> None:
     done: list[str] = []
     deferred = DeferredCalls()
     with deferred:
@@ -28,7 +28,7 @@ async def test_what_is_asked_for_while_a_read_is_dealt_with_is_done_when_that_en
     assert done == ["a", "b"]
 
 
-async def test_what_is_asked_for_at_another_time_is_done_in_the_next_turn() -> None:
+async def test_a_call_deferred_at_another_time_runs_in_the_next_turn() -> None:
     done: list[str] = []
     deferred = DeferredCalls()
     deferred.call(lambda: done.append("a"), context("here"))
@@ -38,7 +38,7 @@ async def test_what_is_asked_for_at_another_time_is_done_in_the_next_turn() -> N
     assert done == ["a", "b"]
 
 
-async def test_what_was_asked_for_before_a_read_is_done_once() -> None:
+async def test_a_call_deferred_before_a_read_runs_once() -> None:
     done: list[str] = []
     deferred = DeferredCalls()
     deferred.call(lambda: done.append("a"), context("here"))
@@ -61,7 +61,7 @@ async def test_a_call_is_made_in_its_context() -> None:
     assert (seen, HERE.get()) == (["Kiel", "Jena"], "nowhere")
 
 
-async def test_what_a_call_asks_for_comes_in_the_next_turn_so_that_there_is_an_end() -> None:
+async def test_a_call_deferred_by_a_deferred_call_runs_in_the_next_turn() -> None:
     count = 0
 
     def again() -> None:

@@ -108,7 +108,7 @@ async def test_iteration_ends_when_the_endpoint_is_closed() -> None:
         assert received == [b"a", b"b"]
 
 
-async def test_what_was_received_before_a_close_can_still_be_taken() -> None:
+async def test_data_received_before_a_close_can_still_be_taken() -> None:
     module = Module()
     async with open_endpoint(module) as endpoint:
         for data in (b"a", b"b", b"c"):

@@ -159,7 +159,7 @@ async def test_for_the_last_bytes_a_port_that_is_paused_is_not_watched_again(clo
     assert line.gate.expect(4, line.position + 1020, 115200, is_paused=False) == 0.0
 
 
-async def test_what_takes_no_time_is_not_worth_a_pause(clock: Clock) -> None:
+async def test_data_without_wire_time_causes_no_pause(clock: Clock) -> None:
     line = Line(clock, 115200)
     for _ in range(10):
         await line.push(1024)
@@ -318,7 +318,7 @@ async def test_garbage_is_no_reason_to_pause(clock: Clock) -> None:
     await channel.close()
 
 
-async def test_what_came_during_a_pause_is_fetched_without_the_port_being_watched_again(clock: Clock) -> None:
+async def test_data_of_a_pause_is_fetched_without_the_port_being_watched_again(clock: Clock) -> None:
     far = FetchedEnd()
     channel = await far.open_channel(9600)
     inbox = Inbox(65536, keeps_order=True)

@@ -1,4 +1,4 @@
-"""What has come for one connectID: in order, within a limit, and with a defined end."""
+"""Received data of one connectID: in order, within a limit, and with a defined end."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_payloads_are_taken_in_the_order_in_which_they_came() -> None:
         inbox.take()
 
 
-def test_what_came_before_the_end_can_still_be_taken_and_nothing_comes_after_it() -> None:
+def test_data_before_the_end_can_still_be_taken_and_nothing_comes_after_it() -> None:
     inbox = Inbox(1024, keeps_order=True)
     inbox.put(b"a")
     inbox.end()
@@ -92,7 +92,7 @@ def test_empty_datagrams_do_not_grow_a_queue_for_ever() -> None:
     assert inbox.count <= 1024
 
 
-def test_what_was_put_back_is_taken_next() -> None:
+def test_returned_data_is_taken_next() -> None:
     inbox = Inbox(1024, keeps_order=True)
     inbox.put(b"abc")
     inbox.put(b"d")
@@ -111,14 +111,14 @@ def test_every_arrival_and_the_end_are_announced() -> None:
     assert announced[-1].startswith("<Inbox 3 bytes in 1 payloads ended by ReceiveOverflow")
 
 
-def test_what_waits_can_be_thrown_away() -> None:
+def test_waiting_data_can_be_dropped() -> None:
     inbox = Inbox(8, keeps_order=True)
     inbox.put(b"abc")
     inbox.clear()
     assert (inbox.size, inbox.count) == (0, 0)
 
 
-def test_what_is_put_back_is_taken_again_in_its_order() -> None:
+def test_returned_data_is_taken_again_in_its_order() -> None:
     inbox = Inbox(100, keeps_order=True)
     for payload in (b"a", b"bc", b"d"):
         inbox.put(payload)
@@ -146,7 +146,7 @@ def test_a_line_about_the_first_socket_that_the_module_does_not_have_is_doubted(
             assert inboxes.damaged == int(is_doubted)
 
 
-def test_what_comes_while_a_socket_is_opened_goes_to_it_once_and_only_to_it() -> None:
+def test_data_that_comes_while_a_socket_is_opened_goes_to_it_once_and_only_to_it() -> None:
     inboxes, first, second = Inboxes(), Inbox(100, keeps_order=True), Inbox(100, keeps_order=True)
     inboxes.hold(0)
     assert inboxes.deliver(0, b"early")

@@ -30,7 +30,7 @@ def test_a_path_is_a_port() -> None:
 
 
 @pytest.mark.parametrize("port", [None, 7, b"/dev/ttyUSB0"])
-def test_what_is_no_path_is_refused_as_a_port(port: Any) -> None:
+def test_an_object_that_is_no_path_is_refused_as_a_port(port: Any) -> None:
     with pytest.raises(TypeError, match="port must be a string or a path"):
         Modem(port)
 
@@ -138,7 +138,7 @@ async def test_a_close_that_is_cancelled_while_a_peer_does_not_acknowledge_is_fi
 
         await cancelled(session)
         assert module.is_closed
-        # What became of the data is not known.
+        # It is unknown whether the data was sent.
         with pytest.raises(ModemClosed):
             await writers[0].wait_closed()
 

@@ -1,4 +1,4 @@
-"""What drivers of such modules get wrong: those of their mistakes that no other test here is about.
+"""Mistakes of drivers of such modules, as far as no other test here covers them.
 
 The whole list is in docs/pages/coverage.md, under "Mistakes", each with the test that shows that it is not made here.
 """
@@ -51,7 +51,7 @@ async def connect(modem: Modem) -> tuple[ModemTransport, Recorder]:
 # Receiving
 
 
-async def test_what_a_short_read_leaves_of_a_packet_is_read_next() -> None:
+async def test_the_rest_of_a_packet_after_a_short_read_is_read_next() -> None:
     module = Module()
     async with open_modem(module) as modem:
         reader, writer = await modem.open_connection("a.b", 7)
@@ -224,7 +224,7 @@ async def test_a_send_ok_that_comes_after_it_was_given_up_does_not_complete_the_
         assert (await second).is_doubtful == is_doubtful
 
 
-# What is an answer, and what is news
+# Answers and URCs
 
 
 async def test_a_registration_is_the_answer_when_it_was_asked_for_and_news_otherwise() -> None:

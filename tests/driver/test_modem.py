@@ -170,7 +170,7 @@ async def test_a_late_outcome_does_not_serve_the_next_open_of_the_same_connect_i
         second = connect(modem, "c.d")
         await far.resynchronise()
         await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
-        # What comes now is about the first.
+        # Lines that come now are about the first.
         await far.answer(b'AT+QIOPEN=0,0,"TCP","c.d",7\r', OK, b"\r\n+QIOPEN: 0,0\r\n")
         await far.answer(b"AT+QISTATE=1,0\r", b'\r\n+QISTATE: 0,"TCP","a.b",7,0,2,0,1\r\n', OK)
         with pytest.raises(ConnectTimeout):
@@ -355,7 +355,7 @@ async def test_a_caller_that_does_not_wait_for_a_local_port_is_refused(clock: Cl
         await modem.create_connection(asyncio.Protocol, "a.b", 7, local_addr=("", 50000))
 
 
-# What could never work
+# Invalid arguments
 
 
 @pytest.mark.parametrize(
@@ -416,7 +416,7 @@ async def test_a_datagram_socket_that_could_never_work_is_refused_before_the_wir
         assert len(module.written) == heard
 
 
-async def test_what_a_kernel_would_refuse_is_refused_as_a_kernel_would() -> None:
+async def test_a_call_that_a_kernel_would_refuse_raises_the_same_error() -> None:
     module = Module()
     async with open_modem(module) as modem:
         heard = len(module.written)
@@ -580,7 +580,7 @@ async def test_an_open_that_succeeds_while_the_modem_closes_is_ended_with_it() -
         await far.expect(OPEN)
         closing = asyncio.ensure_future(modem.close())
         await settle()
-        # The peer has closed already: a half-open connection would not hear of the modem's end.
+        # The peer has closed already: a half-open connection would not receive the modem's end.
         far.send(OK, b'\r\n+QIOPEN: 0,0\r\n\r\n+QIURC: "closed",0\r\n')
         with pytest.raises(ModemClosed):
             await opening

@@ -1,4 +1,4 @@
-"""What waits to be sent: in order, in full chunks, with the RAI where it belongs."""
+"""Data that waits to be sent: in order, in full chunks, with the RAI in the right one."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -30,7 +30,7 @@ PROFILES = st.builds(
 
 @given(PROFILES, st.text())
 def test_a_profile_is_read_back_as_it_was_written(profile: Profile, remark: str) -> None:
-    # What is None by default has no line, and comes back as that.
+    # An entry that is None by default has no line, and is read back as None.
     assert Profile.from_toml(profile.to_toml(remark)) == profile
 
 
@@ -97,7 +97,7 @@ def test_a_modem_takes_a_profile_or_its_file(tmp_path: Path) -> None:
     for profile in (file, str(file), Profile(sockets=3)):
         assert repr(Modem("/dev/null", profile=profile)) == "<Modem /dev/null closed sockets=0/3>"
 
-    # What is named goes before it.
+    # A named entry overrides it.
     assert repr(Modem("/dev/null", profile=file, sockets=2)) == "<Modem /dev/null closed sockets=0/2>"
     with pytest.raises(FileNotFoundError):
         Modem("/dev/null", profile=tmp_path / "nothing.toml")

@@ -1,4 +1,4 @@
-"""What a module reports of its radio and of itself, typed; and why it is not registered, in words."""
+"""Reports of a module about its radio and itself, as types; and the reason of a missing registration, as text."""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ def answer(*lines: str) -> bytes:
 
 
 class Reporting(Module):
-    """A module that answers some command lines as told; what it is not told of is refused."""
+    """A module with given answers to some command lines; it refuses all others."""
 
     def __init__(self, reports: dict[str, bytes]) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ async def test_a_cell_has_named_fields_and_neighbours() -> None:
         )
 
 
-async def test_what_a_cell_does_not_report_is_none() -> None:
+async def test_values_that_a_cell_does_not_report_are_none() -> None:
     line = QENG.format(rssi=-80, snr="", level="", power=-128)
     async with open_modem(Reporting({"AT+QENG=0": answer(line)})) as modem:
         cell = await modem.cell()
@@ -119,7 +119,7 @@ async def test_a_supply_voltage_is_in_millivolts(line: str, expected: int) -> No
 
 
 @pytest.mark.parametrize("call", [Modem.signal, Modem.cell, Modem.operator, Modem.pdp_contexts, Modem.battery_mv])
-async def test_what_a_module_refuses_is_reported_as_a_refusal(call: Any) -> None:
+async def test_a_refused_query_is_reported_as_a_refusal(call: Any) -> None:
     async with open_modem(Reporting({})) as modem:
         with pytest.raises(CommandFailed):
             await call(modem)

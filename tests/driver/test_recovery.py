@@ -42,10 +42,10 @@ class Late(FarEnd):
 
 
 class Sleepy(FarEnd):
-    """A module that falls asleep when it has heard nothing for ten seconds; the command line that wakes it is lost.
+    """A module that falls asleep after ten seconds without input; the command line that wakes it is lost.
 
     Args:
-        losing: of those that it hears awake, it forgets these, counted from 0.
+        losing: of the lines that it receives awake, it forgets these, counted from 0.
     """
 
     def __init__(self, losing: Container[int]) -> None:

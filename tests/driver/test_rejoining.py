@@ -57,7 +57,7 @@ async def test_a_whole_push_that_nothing_follows_is_a_datagram(
     assert (drain(queue), queue.splits) == ([b"later"], 0)
 
 
-async def test_what_was_kept_comes_before_the_end() -> None:
+async def test_kept_data_comes_before_the_end() -> None:
     queue = inbox(rejoin=True)
     queue.put(FULL)
     queue.end()

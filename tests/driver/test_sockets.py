@@ -107,7 +107,7 @@ async def test_a_chunk_goes_out_in_one_command_when_its_turn_has_come() -> None:
         async with socket.channel.turn():
             sending = asyncio.ensure_future(socket.send_next(outbox))
             await far.expect_nothing()
-            # What is written while the line is busy goes with it.
+            # Data written while the line is busy goes with it.
             outbox.put(b"lo", RAI.ONE_REPLY)
 
         await far.answer(b'AT+QICFG="dataformat"\r', FORMAT)
@@ -151,7 +151,7 @@ async def test_nothing_is_written_for_a_socket_that_has_ended() -> None:
 
 @dataclass
 class Fault:
-    """What goes wrong with one send.
+    """The fault of one send.
 
     Attributes:
         says: what the module says.
@@ -358,7 +358,7 @@ async def test_a_send_ok_that_comes_late_does_not_have_the_same_data_sent_twice(
     def instead(command: Command) -> bytes | None:
         if isinstance(command, QueryAcks) and not held:
             held.append(module.healthy(command))
-            # The counters were read before the late SEND OK, and are told after it.
+            # The counters were read before the late SEND OK, and are reported after it.
             asyncio.get_running_loop().call_later(1.0, module.send, held[0])
             return b""
 
@@ -394,7 +394,7 @@ async def send_waiting(socket: ModuleSocket, outbox: StreamOutbox) -> None:
         await socket.recover_send(sending)
 
 
-async def test_what_went_before_does_not_hasten_data_that_may_be_taken_late(clock: Clock) -> None:
+async def test_earlier_urgent_data_does_not_hasten_later_data(clock: Clock) -> None:
     module = FaultyModule(Fault(takes=1.0), Fault(takes=1.0), Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
     async with open_socket(module) as socket:
         outbox = filled(bytes(1024), b"abc")
@@ -432,7 +432,7 @@ PROMPT: Final = st.one_of(
     st.builds(Fault, st.sampled_from([SEND_FAIL, OK, b""]), PART),
     st.builds(Fault, st.just(ERROR)),
 )
-# Of a command that was taken in part, when an earlier one may yet be taken, nobody can tell which part it was.
+# If a command was taken in part, and an earlier one may still be taken, it is unknown which part was taken.
 WHOLE: Final = PROMPT.filter(lambda fault: fault.takes in (0.0, 1.0))
 DELAY: Final = st.sampled_from([5.2, 20.1, 21.0, 30.0, 50.0])
 # A result code comes in the order of the commands; only what follows it can be late.
@@ -471,7 +471,7 @@ async def test_a_stream_arrives_as_it_was_written_whatever_goes_wrong_with_each_
         assert bytes(module.sockets[0].taken) == b"".join(writes)
 
 
-# Of two sends of one size, one late and one lost, the counters cannot tell which it was.
+# Of two sends of one size, one late and one lost, the counters do not show which it was.
 SIZES: Final = (3, 17, 59, 181, 401)
 
 
@@ -493,7 +493,7 @@ async def test_a_stream_arrives_as_it_was_written_or_ends_with_an_error_however_
         except SendFailed:
             return
 
-        # What comes after the last send is for the counters before a close to tell.
+        # The counters before a close show the acknowledgements after the last send.
         assert bytes(module.sockets[0].taken[: socket.sent]) == b"".join(writes)
 
 

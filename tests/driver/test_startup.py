@@ -1,4 +1,4 @@
-"""What a module is told before business, and after it."""
+"""Commands at the startup of a modem, and at its close."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ from tests.loops import Clock
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 
-# What a module that needs no change is told and asked, in order.
+# The commands to a module that needs no change, in order.
 OPENING: Final = [
     "AT",
     "AT+QICFG=?",
@@ -242,16 +242,16 @@ async def test_firmware_that_refuses_what_is_optional_is_tolerated(refusal: byte
     module.override = lambda command: refusal if command.name in names or "QSCLK" in command.write() else None
     async with open_modem(module) as modem:
         assert module.lines == OPENING
-        # A module that does not tell its registration gets the benefit of the doubt.
+        # A module that does not report its registration is taken for registered.
         transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
         transport.abort()
 
-    # What could not be asked for is not restored.
+    # A setting that could not be read is not restored.
     assert module.count("AT+QSCLK") == 2
 
 
 @pytest.mark.parametrize("needed", [SetEcho, QueryDataFormat, QuerySockets])
-async def test_what_cannot_be_done_without_is_reported_when_it_is_refused(needed: type[Command]) -> None:
+async def test_a_required_setting_that_is_refused_is_reported(needed: type[Command]) -> None:
     module = Module()
     module.override = lambda command: ERROR if isinstance(command, needed) else None
     with pytest.raises(CommandFailed):
@@ -343,7 +343,7 @@ async def test_sleep_is_forbidden_during_business_and_allowed_again_at_the_end()
 
 
 @pytest.mark.parametrize("found", [0, 2])
-async def test_what_sleep_was_allowed_is_what_is_allowed_again(found: int) -> None:
+async def test_the_initial_sleep_mode_is_restored(found: int) -> None:
     module = Module()
     module.sleep = found
     async with open_modem(module):
@@ -433,7 +433,7 @@ async def test_sleep_writes_nothing_that_the_module_has_already() -> None:
             await modem.sleep()
 
     assert (module.setting_writes, module.nvram_writes) == (0, 0)
-    # What was learnt once is not asked again before the next restart.
+    # A setting is read once between two restarts.
     assert module.count("AT+QNBIOTEVENT?") == module.count('AT+QCFG="dsevent"') == 1
 
 

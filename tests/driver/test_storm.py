@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: each protocol is told the truth once, and nothing is left behind."""
+"""Random events in random order: each protocol gets the right callbacks once, and nothing is left behind."""
 
 import asyncio
 from typing import Any, Final
@@ -11,7 +11,7 @@ from bc260y_aio.modem.modem import Modem
 from tests.driver.scripted import ERROR, OK, SEND_FAIL, Module, fast_forward, open_modem, settle
 from tests.loops import Clock
 
-# What a module may do in place of an answer.
+# Reactions of a module in place of an answer.
 FAULTS: Final = {
     "says nothing": b"",
     "says ERROR": ERROR,

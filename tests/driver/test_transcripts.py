@@ -34,7 +34,7 @@ class Player(Module):
         self._exchanges: deque[tuple[str | None, tuple[transcript.Said, ...]]] | None = None
 
     def play(self, script: transcript.Transcript) -> None:
-        """Say what the transcript has, whatever is heard."""
+        """Send the lines of the transcript, for any input."""
         self._exchanges = deque(script.exchanges())
         if self._exchanges[0][0] is None:
             self._say_next()
@@ -74,7 +74,7 @@ class Listener(asyncio.Protocol, asyncio.DatagramProtocol):
 
 
 class Scene:
-    """What an example begins with: an open modem, and a socket of connectID 0 where it needs one."""
+    """The start of an example: an open modem, and a socket of connectID 0 where it needs one."""
 
     def __init__(self, modem: Modem, player: Player, script: transcript.Transcript) -> None:
         self.modem = modem
@@ -236,7 +236,7 @@ PLAYS: Final[dict[str, Callable[[Scene], Awaitable[None]]]] = {
     "4.7": ask_for_the_time,
 }
 
-# What the peer sends in an example.
+# The data of the peer in an example.
 RECEIVED: Final = {
     "4.2.7": [b"hi,quectel"],
     "4.2.8": [b"1234567890"],

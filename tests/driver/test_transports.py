@@ -261,7 +261,7 @@ async def test_paused_reading_holds_data_and_the_end_back() -> None:
         transport.resume_reading()
         assert transport.is_reading()
         await recorder.lost.wait()
-        # What came meanwhile is one delivery: a protocol that pauses at each keeps up with the line so.
+        # Data that came meanwhile is one delivery: a protocol that pauses at each keeps up with the line so.
         assert recorder.events == ["made", ("data", b"ab"), "eof", ("lost", None)]
 
 
@@ -490,7 +490,7 @@ async def test_writelines_writes_all_and_an_empty_write_nothing() -> None:
         assert module.sockets[0].datagrams == [b"abcd"]
 
 
-async def test_what_is_not_bytes_is_refused() -> None:
+async def test_an_object_that_is_not_bytes_is_refused() -> None:
     module = Module()
     async with connected(module) as (_, transport, _):
         data: Any = "text"
@@ -969,7 +969,7 @@ async def test_a_datagram_for_another_peer_or_too_long_is_refused() -> None:
         with pytest.raises(ValueError, match=r"^Invalid address: must be None or \('a\.b', 7\)$"):
             transport.sendto(b"a", ("c.d", 7))
 
-        # As with asyncio, the caller is not the one who hears of it.
+        # As with asyncio, the caller does not get the error.
         transport.sendto(bytes(513))
         assert recorder.events == ["made", ("error", OSError)]
         data: Any = "text"

@@ -56,7 +56,7 @@ async def connected(
 
 
 class Listener(asyncio.Protocol):
-    """Notes what was left to be heard when writing was resumed, and how the connection ended."""
+    """Records the unread data when writing was resumed, and the end of the connection."""
 
     def __init__(self, module: Module) -> None:
         self.module = module
@@ -92,12 +92,12 @@ async def test_the_next_command_is_written_before_the_caller_of_the_last_runs() 
     assert log == [both, all_three, all_three]
 
 
-async def test_what_arrived_before_a_command_was_written_is_no_answer_to_it() -> None:
+async def test_lines_received_before_a_command_was_written_are_no_answer_to_it() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         first, second = (asyncio.ensure_future(channel.execute(QueryAcks(number))) for number in range(2))
         await far.expect(b"AT+QISEND=0,0\r")
-        # A result that nobody asked for, in the same read as the answer.
+        # An unexpected result, in the same read as the answer.
         far.send(acks(0), b"\r\n+QISEND: 9,9,0\r\n", OK)
         await settle()
         assert not second.done()
@@ -202,7 +202,7 @@ async def test_the_next_chunk_is_written_within_the_turn_of_the_loop_that_reads_
         module.send(SEND_OK)
 
 
-async def test_what_is_written_while_a_chunk_is_under_way_goes_with_the_next() -> None:
+async def test_data_written_while_a_chunk_is_under_way_goes_with_the_next() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.write(b"a")
@@ -290,7 +290,7 @@ async def test_a_restart_in_the_moment_of_a_send_ends_the_connection_and_leaves_
             assert await modem.execute("AT+CSQ") == []
 
 
-async def test_what_is_written_just_before_a_close_goes_out_before_it() -> None:
+async def test_data_written_just_before_a_close_is_sent_before_it() -> None:
     module = Silent()
     async with connected(module) as (_, (transport,)):
         transport.write(b"last")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.loops("asyncio", "eager")
 
 
 class Line:
-    """What a queue asks: whether a dialogue is under way."""
+    """The line of a queue: whether a dialogue is under way."""
 
     def __init__(self) -> None:
         self.is_idle_waiters = True

@@ -72,7 +72,7 @@ async def test_each_peer_gets_a_connect_id_when_it_is_first_sent_to() -> None:
         assert repr(transport) == "<UnconnectedDatagramTransport connectIDs=1,0 peers=2>"
 
 
-async def test_what_cannot_be_sent_is_refused_before_the_wire() -> None:
+async def test_unsendable_data_is_refused_before_the_wire() -> None:
     module = Module()
     async with unconnected(module) as (_, transport, recorder):
         heard = len(module.written)

@@ -1,4 +1,4 @@
-"""What a fleet can be told to do, and how its devices are divided."""
+"""The plan of a fleet, and the division of its devices."""
 
 import re
 from typing import Any, Final

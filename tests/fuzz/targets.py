@@ -51,9 +51,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
 )
 _ORDERS: Final = 0xF0
 
-# What a DTE may hold: a line, or a payload with its quotes and its end.
+# The longest input that a DTE keeps: a line, or a payload with its quotes and its end.
 _MOST_HELD: Final = max(LONGEST_LINE, 2 * LARGEST_PUSH) + 8
-# What one client of the proxy may make it hold.
+# The longest input that the proxy keeps for one client.
 _LONGEST_REQUEST: Final = 517
 
 
@@ -112,7 +112,7 @@ def _still_works(dte: DTE) -> None:
     if dte.state in (State.AWAITING_RESULT, State.AWAITING_COMPLETION):
         dte.give_up()
 
-    # What is left of a line ends, since a module that writes begins a new one.
+    # The rest of a line ends, since a module that writes begins a new one.
     feed(dte, b"\r\n")
     bring_into_step(dte, 16)
     dte.send(Attention())
@@ -185,4 +185,4 @@ def _negotiated(*pieces: bytes) -> tuple[list[socks.Event], bytes]:
 
 
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {"dte": dte, "dce": dce, "socks": proxy}
-"""What is fuzzed, by name."""
+"""The fuzzed parsers, by name."""

@@ -13,7 +13,7 @@ from bc260y_aio import Modem, ModemDatagramTransport, ModemTransport, Unconnecte
 from bc260y_aio.emulator import EchoPeer, Emulator, Network, PeerConnection, SinkPeer, SourcePeer
 from bc260y_aio.port import Port
 
-# What the module's clock and the NTP servers of the network tell.
+# The time of the module's clock and of the NTP servers of the network.
 NOW: Final = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 
 
@@ -43,7 +43,7 @@ class Hosts:
 
 
 class Wire:
-    """What goes over an emulated module's line, either way.
+    """The bytes on an emulated module's line, in both directions.
 
     Attributes:
         pieces: what was written by the driver (``">"``) and by the module (``"<"``), in order.
@@ -60,12 +60,12 @@ class Wire:
 
     @property
     def commands(self) -> list[bytes]:
-        """The command lines that the module has heard, without the CR."""
+        """The command lines that the module has received, without the CR."""
         return [line for line in self._all(">").split(b"\r") if line]
 
     @property
     def said(self) -> bytes:
-        """What the module has said."""
+        """The output of the module."""
         return self._all("<")
 
     def _all(self, direction: str) -> bytes:
@@ -87,7 +87,7 @@ class Bench:
 
     @property
     def network(self) -> Network:
-        """What the module reaches."""
+        """The network of the module."""
         return self.hosts.network
 
     def count(self, name: str) -> int:
@@ -97,13 +97,13 @@ class Bench:
 
 @dataclass
 class Recorder(asyncio.Protocol, asyncio.DatagramProtocol):
-    """A protocol that writes down what it is told.
+    """A protocol that records its callbacks.
 
     Attributes:
-        data: what came over TCP, in one piece.
-        datagrams: what came over UDP, and from where.
-        errors: what ``error_received`` was told.
-        losses: what ``connection_lost`` was told; it has one entry, in the end.
+        data: received over TCP, joined.
+        datagrams: received over UDP, with their sources.
+        errors: the arguments of ``error_received``.
+        losses: the arguments of ``connection_lost``; at the end there is one.
         lost: is set then.
     """
 
@@ -209,7 +209,7 @@ def ports_to(*emulators: Emulator) -> Iterator[None]:
 
 @contextlib.asynccontextmanager
 async def powered(hosts: Hosts | None = None, **settings: Any) -> AsyncIterator[tuple[Emulator, Hosts]]:
-    """Set up a module that nobody has opened yet, on a line in memory unless the settings say otherwise."""
+    """Set up a module with a closed modem, on a line in memory unless the settings name another one."""
     hosts = hosts or Hosts()
     settings = {"line": "memory", "firmware": "guide"} | settings
     async with Emulator(network=hosts.network, **settings) as emulator:

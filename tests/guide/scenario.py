@@ -15,7 +15,7 @@ from bc260y_aio.emulator import Emulator
 from tests.guide.bench import NOW, Bench, datagrams, stream, unconnected
 
 BINARY = bytes(range(256)) * 3
-# What text can carry, and looks like answers.
+# Payload in text that looks like answers.
 PRINTABLE = b'OK +QIURC: "recv",0,5," SEND OK {"a":"b"} ERROR ' * 25
 
 
@@ -167,7 +167,7 @@ async def let_it_sleep(bench: Bench) -> None:
         assert await bench.hosts.reports.get() == b"from sleep"
 
 
-# What needs a modem of its own
+# Scenarios with a modem of their own
 
 
 async def come_back(emulator: Emulator, url: str) -> None:

@@ -1,4 +1,4 @@
-"""What can grow has a limit, and past it a defined end; who floods one socket harms that socket only."""
+"""Buffers have a limit, and past it a defined end; a flood of one socket disturbs that socket only."""
 
 import asyncio
 import tracemalloc
@@ -19,7 +19,7 @@ FLOOD = 1_000_000
 
 @pytest.fixture
 def flooding() -> Hosts:
-    """A network whose ``flood.example`` sends a megabyte to whoever connects."""
+    """A network whose ``flood.example`` sends a megabyte to each connection."""
     hosts = Hosts()
     hosts.network.add_host("flood.example", SourcePeer(bytes(FLOOD)))
     return hosts
@@ -65,7 +65,7 @@ async def test_answers_to_others_wait_for_what_the_module_has_ready_of_a_flood_a
 
 async def test_a_flood_takes_no_more_memory_than_the_limits_say(flooding: Hosts, memory: None) -> None:
     async with on_air({"receive_limit": LIMIT}, flooding, baudrate=115200) as bench:
-        # What the test notes of the wire is not the driver's.
+        # The test's record of the wire is no memory of the driver.
         bench.emulator.line.transmit_filter = None
         paused = [await stream(bench.modem, "flood.example") for _ in range(2)]
         socket, received = await datagrams(bench.modem, "flood.example")

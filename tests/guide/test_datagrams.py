@@ -155,7 +155,7 @@ async def test_eight_peers_take_turns_with_five_sockets_and_nothing_is_lost() ->
 
 
 def answers(numbers: range) -> list[tuple[bytes, tuple[str, int]]]:
-    """What eight peers answer to so many datagrams each."""
+    """The answers of eight peers to so many datagrams each."""
     return sorted((b"%b:%d" % (peer[0].encode(), number), peer) for number in numbers for peer in PEERS)
 
 
@@ -218,7 +218,7 @@ async def test_others_sockets_are_waited_for_and_not_taken() -> None:
         await asyncio.gather(*(writer.wait_closed() for _, writer in streams))
 
 
-async def test_what_cannot_be_sent_is_reported_and_the_rest_goes_out() -> None:
+async def test_an_unsendable_datagram_is_reported_and_the_rest_is_sent() -> None:
     async with on_air(hosts=with_peers()) as bench:
         transport, protocol = await unconnected(bench.modem)
         transport.sendto(b"nobody", ("nobody.invalid", 5683))

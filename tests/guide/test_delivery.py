@@ -1,4 +1,4 @@
-"""What arrives is what was sent, in order and once, whatever the module says of it (guide 2.2.5)."""
+"""Data arrives as sent, in order and once, for any result of the module (guide 2.2.5)."""
 
 import asyncio
 import random
@@ -114,7 +114,7 @@ async def test_commands_whose_answers_are_lost_leave_no_hole_and_no_duplicate() 
         assert bench.emulator.faults.counts["answer_late"]
 
 
-async def test_what_the_module_refuses_for_good_ends_the_stream_with_an_error() -> None:
+async def test_a_final_refusal_ends_the_stream_with_an_error() -> None:
     async with on_air(send_fail_dropped=1.0) as bench:
         transport, protocol = await stream(bench.modem, "sink.example")
         transport.write(b"never")

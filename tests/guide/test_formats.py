@@ -1,4 +1,4 @@
-"""What hex, text and auto cost: NVRAM writes, wire bytes, and time on a line (guide 2.2.1, 2.2.5)."""
+"""The costs of hex, text and auto: NVRAM writes, wire bytes, and time on a line (guide 2.2.1, 2.2.5)."""
 
 import json
 import random
@@ -55,7 +55,7 @@ async def test_two_hundred_json_records_cost_little_more_than_themselves(found: 
         await transport.drained()
         payload = sum(map(len, records))
         sends = [line for line in bench.wire.commands if line.startswith(b"AT+QISEND=")]
-        # What a command takes besides its payload: its name, connectID, length, quotes, and the CR.
+        # The bytes of a command besides its payload: its name, connectID, length, quotes, and the CR.
         overhead = sum(len(b'AT+QISEND=0,%d,""\r' % len(record)) for record in records)
         assert len(sends) == 200
         written = sum(len(data) for towards, data in bench.wire.pieces if towards == ">")

@@ -153,7 +153,7 @@ async def test_the_length_reported_is_the_length_sent(service: str, mode: str, s
 
 
 @pytest.mark.parametrize(("mode", "sizes"), [("hex", [512, 512, 512, 464]), ("text", [1024, 976])])
-async def test_what_is_longer_than_a_command_takes_is_cut(mode: str, sizes: list[int]) -> None:
+async def test_data_longer_than_a_command_takes_is_cut(mode: str, sizes: list[int]) -> None:
     async with on_air({"data_format": mode}) as bench:
         transport, _ = await stream(bench.modem, "sink.example")
         transport.write(b"0123456789" * 200)
@@ -164,7 +164,7 @@ async def test_what_is_longer_than_a_command_takes_is_cut(mode: str, sizes: list
 
 @any_service
 @pytest.mark.parametrize("data", [b"line\r\n", b"\0", b"\x1b", b"\x7f", "é".encode()])
-async def test_what_text_cannot_carry_is_refused_before_the_wire(service: str, data: bytes) -> None:
+async def test_data_that_text_cannot_carry_is_refused_before_the_wire(service: str, data: bytes) -> None:
     async with on_air({"data_format": "text"}) as bench:
         transport, _ = await open_to(bench.modem, service, "sink.example")
         with pytest.raises(ValueError, match="0x20 to 0x7E"):

@@ -101,7 +101,7 @@ async def test_a_module_that_takes_its_time_to_wake_is_waited_for() -> None:
         assert 5 <= now() - began < 6
 
 
-# What sleep costs
+# Costs of sleep
 
 
 async def test_a_module_that_sleeps_again_before_it_has_answered_is_found() -> None:
@@ -240,7 +240,7 @@ async def test_a_module_that_sleeps_at_the_end_is_left_asleep_in_good_order() ->
         assert transport.is_closing()
 
 
-# What is asked of the network
+# Requests to the network
 
 
 async def test_psm_is_asked_for_and_given_up() -> None:

@@ -1,4 +1,4 @@
-"""What a modem makes of each quirk that a profile tells."""
+"""The effect of each entry of a profile on a modem."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -113,7 +113,7 @@ async def test_a_module_that_takes_no_release_assistance_gets_none(knows: bool, 
         assert [sent.rai for sent in bench.emulator.module.rai_log] == flags
 
 
-# What the module writes, what the profile says, and what comes of a payload that begins with a quote.
+# The module's output, the profile, and the result for a payload that begins with a quote.
 QUOTES: Final = [
     (True, None, True),
     (True, True, True),

@@ -1,4 +1,4 @@
-"""What a program costs over the radio, and what delays it: release assistance, PSM, eDRX, poor coverage."""
+"""The radio costs of a program, and its delays: release assistance, PSM, eDRX, poor coverage."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Release assistance: which of the sends that a write becomes tells the network what to expect (guide 2.2.5)."""
+"""Release assistance: which of the sends of a write carries it to the network (guide 2.2.5)."""
 
 import asyncio
 

@@ -58,7 +58,7 @@ async def test_a_restart_of_which_nothing_was_received_shows_in_the_echo_and_end
         with pytest.raises(ModuleRestarted):
             await endpoint.receive()
 
-        # It has been told everything again, and is watched for the next time.
+        # It has all its settings again, and is watched for the next time.
         for transport in [(await stream(modem, "echo.example"))[0], (await datagrams(modem, "echo.example"))[0]]:
             assert bench.emulator.module.sleep.mode == 0
             bench.emulator.module.writer.set_echo(on=True)
@@ -166,7 +166,7 @@ def mute(bench: Bench, line: bytes) -> None:
     bench.emulator.line.receive_filter = damage
 
 
-# What an earlier program left
+# Sockets of an earlier program
 
 
 async def leave_sockets(bench: Bench) -> None:

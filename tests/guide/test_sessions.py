@@ -199,7 +199,7 @@ async def test_a_session_that_the_module_reports_closed_is_found_dead_at_once() 
         await protocol.lost.wait()
 
 
-async def test_what_a_connection_had_not_delivered_when_it_ended_is_not_taken_for_delivered() -> None:
+async def test_undelivered_data_of_an_ended_connection_is_not_taken_for_delivered() -> None:
     async with on_air() as bench:
         reader, writer = await bench.modem.open_connection("sink.example", 7)
         network_forgets(bench)

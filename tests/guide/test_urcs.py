@@ -1,4 +1,4 @@
-"""What the module says by itself, and when (guide 2.3)."""
+"""The URCs of the module, and their times (guide 2.3)."""
 
 import asyncio
 import random
@@ -49,7 +49,7 @@ async def test_a_module_in_deep_sleep_does_not_report_received_data() -> None:
         assert await protocol.until_datagrams(1) == [b"heard"]
 
 
-async def test_what_comes_a_paging_cycle_late_is_taken_in_order() -> None:
+async def test_urcs_a_paging_cycle_late_are_handled_in_order() -> None:
     async with on_air() as bench:
         talker = Talker(bench)
         _, protocol = await stream(bench.modem, "talker.example")
@@ -64,7 +64,7 @@ async def test_what_comes_a_paging_cycle_late_is_taken_in_order() -> None:
         assert now() - began >= 20
 
 
-async def test_what_comes_while_connected_is_reported_at_once() -> None:
+async def test_downlink_while_connected_is_reported_at_once() -> None:
     async with on_air() as bench:
         talker = Talker(bench)
         _, protocol = await stream(bench.modem, "talker.example")

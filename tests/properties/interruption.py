@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Moment = Literal["waiting", "served"]
-"""When it is cancelled: while it waits, or when what it waits for has come and it has not been told."""
+"""When it is cancelled: while it waits, or when its result is there and the task has not run since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it.
+    """The result.
 
     Attributes:
         was_interrupted: it suspended often enough to be cancelled.
@@ -60,7 +60,7 @@ def _steps(work: Coroutine[Any, Any, Any], at: int, moment: Moment, reached: lis
         if suspensions == at:
             reached.append(at)
             if moment == "served" and waited_for is not None:
-                # The first of its callbacks: the task itself is told after this.
+                # The first of its callbacks: the task itself is woken after this.
                 waited_for.add_done_callback(lambda _: task.cancel())
             else:
                 task.cancel()

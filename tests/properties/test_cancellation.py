@@ -1,4 +1,4 @@
-"""Whoever is cancelled, at whatever point, leaves the line in step, and no socket and no task behind."""
+"""A call that is cancelled at any point leaves the line in step, and no socket and no task behind."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ PEER: Final = ("echo.example", 7)
 _numbers = itertools.count()
 
 
-# What a coroutine is called on; afterwards it must be as good as before
+# The objects of the calls; they must work afterwards as before
 
 
 @contextlib.asynccontextmanager
@@ -191,7 +191,7 @@ def news_for_an_anyio_udp_socket_for_many(bench: Bench) -> AbstractAsyncContextM
     return news(bc260y_aio.anyio.create_udp_socket(modem=bench.modem), (b"one", PEER), (b"two", PEER))
 
 
-# What is cancelled
+# Cancelled calls
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ async def file_sent() -> None:
 
 
 async def tls_started() -> None:
-    """Start TLS with a peer that does not speak it."""
+    """Start TLS with a peer without TLS."""
     _, writer = await asyncio.open_connection(*PEER)
     try:
         await writer.start_tls(ssl.create_default_context(), server_hostname=PEER[0])
@@ -433,7 +433,7 @@ async def check_nothing_left(bench: Bench, before: set[asyncio.Task[Any]]) -> No
 # A modem's life
 
 
-# What runs on the host: asyncio leaves the listening socket to the garbage collector when its own method is cancelled.
+# Calls on the host: asyncio leaves the listening socket to the garbage collector when its own method is cancelled.
 HOST: Final = {"loop.create_server"}
 LIFE: Final = {"Modem.open", "Modem.close", "Modem.reconnecting", "Modem.__aenter__", "Modem.__aexit__"}
 
@@ -508,9 +508,9 @@ async def test_a_close_cancelled_anywhere_leaves_the_modem_closed_and_the_port_f
 
 def public_coroutines() -> Iterator[str]:
     """Name what is public and can be awaited, or iterated, or entered with ``async with``."""
-    for prefix, face in (("", bc260y_aio), ("anyio.", bc260y_aio.anyio)):
-        for name in face.__all__:
-            thing = getattr(face, name)
+    for prefix, api in (("", bc260y_aio), ("anyio.", bc260y_aio.anyio)):
+        for name in api.__all__:
+            thing = getattr(api, name)
             if not inspect.isclass(thing):
                 yield from [prefix + name] if can_be_cancelled(thing) else []
                 continue

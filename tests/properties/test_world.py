@@ -62,7 +62,7 @@ OF_OPENS: Final = st.lists(st.sampled_from(["open_lost", "ok_lost", "answer_late
 
 
 class Machine(RuleBasedStateMachine):
-    """What may happen, and what must be so then."""
+    """The rules of the world, and its invariants."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Machine(RuleBasedStateMachine):
     def has(self, what: str) -> bool:
         return self.world is not None and bool(getattr(self.world, what))
 
-    # What may happen
+    # Rules
 
     @initialize(modem=MODEMS, module=MODULES, latency=st.sampled_from([0.0, 0.4]), streams=st.integers(1, 4))
     def begin(self, modem: dict[str, Any], module: dict[str, Any], latency: float, streams: int) -> None:
@@ -199,7 +199,7 @@ class Machine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.run(self.now.rest() if seconds == REST else asyncio.sleep(seconds))
 
-    # What must be so
+    # Invariants
 
     @invariant()
     def nothing_is_lost_or_forged(self) -> None:
@@ -224,7 +224,7 @@ class Machine(RuleBasedStateMachine):
             self.loop.close()
 
 
-# What it finds is first made as short as it can be, which takes minutes.
+# A failure is first made as short as possible, which takes minutes.
 @pytest.mark.timeout(1200)
 def test_nothing_is_lost_forged_or_stuck() -> None:
     profile = hypothesis.settings()

@@ -1,7 +1,7 @@
-"""A modem, its module and its network, and a simple model of them: who wrote what, and who got what.
+"""A modem, its module and its network, and a simple model of them: the written data, and the received data.
 
 The model knows no commands and no states. A far host has got a beginning of what was written to it, a protocol has
-heard a beginning of what its far host said, and each is whole when all has come to rest and the connection stands. Of
+got a beginning of what its far host sent, and each is whole when all has come to rest and the connection stands. Of
 datagrams some may be missing; none is changed, comes twice, or comes in another's place.
 """
 
@@ -38,9 +38,9 @@ _TO_TEXT: Final = bytes(0x20 + code % 95 for code in range(256))
 # Long enough for everything that has been begun to come to its end, in seconds.
 REST: Final = 900.0
 
-# What `connection_lost` may be told: the README's table. That the module is silent for minutes does not happen here.
+# The arguments of `connection_lost`: the README's table. That the module is silent for minutes does not happen here.
 LOSSES: Final = (ConnectionLost, ModemClosed, PortLost)
-# What opening a connection may raise.
+# Exceptions of opening a connection.
 REFUSALS: Final = (*LOSSES, NotRegistered, SocketError)
 
 
@@ -71,7 +71,7 @@ class DueFaults(Faults):
 
 
 class Script:
-    """What one end of a connection has to say: bytes that occur only once."""
+    """The data that one end of a connection sends: bytes that occur only once."""
 
     def __init__(self, seed: str, *, is_text: bool) -> None:
         pattern = random.Random(seed).randbytes(LONGEST)
@@ -98,7 +98,7 @@ class Far:
         self.name = name
         self.script = Script(f"{name} says", is_text=is_text)
         self.got: list[bytes] = []
-        self.said: list[bytes] = []
+        self.sent: list[bytes] = []
         self.connections: list[PeerConnection] = []
         self.has_closed = False
         self.is_cut_off = False
@@ -114,7 +114,7 @@ class Far:
             data, before = self.script.next(size), connection.sent
             connection.send(data)
             if connection.sent > before:
-                self.said.append(data)
+                self.sent.append(data)
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -128,17 +128,17 @@ class Near(asyncio.Protocol, asyncio.DatagramProtocol):
 
     Attributes:
         wrote: what was written, piece by piece.
-        heard: what has come, piece by piece.
+        received: what has come, piece by piece.
         events: which callbacks came, in order.
-        loss: what ``connection_lost`` was told.
-        errors: what ``error_received`` was told.
+        loss: the argument of ``connection_lost``.
+        errors: the arguments of ``error_received``.
     """
 
     def __init__(self, far: Far, complain: Callable[[str], None], *, is_text: bool, stays_open: bool) -> None:
         self.far = far
-        self.script = Script(f"{far.name} hears", is_text=is_text)
+        self.script = Script(f"{far.name} receives", is_text=is_text)
         self.wrote: list[bytes] = []
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         self.events: list[str] = []
         self.errors: list[Exception] = []
         self.loss: BaseException | None = None
@@ -157,7 +157,7 @@ class Near(asyncio.Protocol, asyncio.DatagramProtocol):
         if not is_so:
             self._complain(f"{self!r}: {what}")
 
-    # What the transport calls
+    # Callbacks of the transport
 
     def connection_made(self, transport: Any) -> None:
         self._check(not self.events, "connection_made is called once, first")
@@ -169,7 +169,7 @@ class Near(asyncio.Protocol, asyncio.DatagramProtocol):
         self._check(self.events == ["made"], "data comes between connection_made and the end")
         self._check(bool(data), "data is not empty")
         self._check(not self.is_paused and not self.was_closed, "data comes only while reading")
-        self.heard.append(data)
+        self.received.append(data)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         self._check(addr == (self.far.name, 7), f"a datagram is said to be from {addr}")
@@ -185,7 +185,7 @@ class Near(asyncio.Protocol, asyncio.DatagramProtocol):
         self._check(not self.is_paused and not self.was_closed, "the end comes only while reading")
         self.events.append("eof")
         if not self.far.is_cut_off:
-            self._check(b"".join(self.heard) == b"".join(self.far.said), "the end came before all had been heard")
+            self._check(b"".join(self.received) == b"".join(self.far.sent), "the end came before all data")
 
         return self._stays_open
 
@@ -204,11 +204,11 @@ class Near(asyncio.Protocol, asyncio.DatagramProtocol):
         self._check(self.was_told_to_pause, "resume_writing came without pause_writing")
         self.was_told_to_pause = False
 
-    # What a program does
+    # Calls of a program
 
     @property
     def is_up(self) -> bool:
-        """Whether there is a transport, and it has not been told to close."""
+        """Whether there is a transport, and it has not been asked to close."""
         return self.transport is not None and not self.transport.is_closing()
 
     @property
@@ -259,12 +259,12 @@ def is_selection(part: Iterable[bytes], whole: Iterable[bytes]) -> bool:
 
 @dataclass(eq=False)
 class Errand:
-    """Something that was asked for, and how to tell whether the answer is its own.
+    """A call under way, and a check of its result.
 
     Attributes:
         what: what it is.
-        task: what waits for the answer.
-        is_right: tells of an answer whether it is.
+        task: the task that waits for the result.
+        is_right: returns whether a result is correct.
         errors: what it may raise.
     """
 
@@ -317,7 +317,7 @@ class World:
 
     @property
     def faults(self) -> DueFaults:
-        """What goes wrong next."""
+        """The next fault."""
         assert isinstance(self.emulator.faults, DueFaults)
         return self.emulator.faults
 
@@ -410,7 +410,7 @@ class World:
         if what == "acknowledged":
             work, far = near.transport.wait_acked(20.0), near.far
             self.go(f"{what} {far.name}", work, lambda _: far.connections[0].received >= written)
-            # What is not acknowledged in time is an answer, too.
+            # NotAcknowledged is a result, too.
             self.has_trouble = True
         else:
             self.go(what, near.transport.ack_status(), lambda told: told.sent == told.acked + told.unacked)
@@ -489,8 +489,8 @@ class World:
             if not agree(far.got, near.wrote):
                 self.complain(f"{near!r}: {far.got!r} has come of {near.wrote!r}")
 
-            if not agree(near.heard, far.said):
-                self.complain(f"{near!r}: heard {near.heard!r} of {far.said!r}")
+            if not agree(near.received, far.sent):
+                self.complain(f"{near!r}: received {near.received!r} of {far.sent!r}")
 
     async def rest(self) -> None:
         """Let all trouble end, and check that everything that was begun came to its end."""
@@ -553,11 +553,11 @@ class World:
             if is_whole and not far.has_closed and not far.is_cut_off and b"".join(far.got) != b"".join(near.wrote):
                 self.complain(f"{near!r}: not all that was written has come")
 
-            if near.is_up and not far.is_cut_off and b"".join(near.heard) != b"".join(far.said):
-                self.complain(f"{near!r}: not all that was said was heard")
+            if near.is_up and not far.is_cut_off and b"".join(near.received) != b"".join(far.sent):
+                self.complain(f"{near!r}: not all sent data was received")
 
             if near.is_up and near.was_told_to_pause:
-                self.complain(f"{near!r}: was told to pause writing, and never to resume")
+                self.complain(f"{near!r}: got pause_writing, and never resume_writing")
 
             if "lost" not in near.events and not near.is_up:
                 self.complain(f"{near!r}: was closed, and never told")

@@ -23,7 +23,7 @@ Signatures = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Private:
-    """What is used of one class of another library.
+    """The private names that are used of one class of another library.
 
     Attributes:
         owner: the class, as a person would look for it.

@@ -1,4 +1,4 @@
-"""What runs on an event loop that watches no descriptors, as Windows' proactor does, and what imports without POSIX."""
+"""Calls on an event loop that watches no descriptors, as Windows' proactor, and imports without POSIX."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ from tests.routing.servers import PEER, greet, routable, serving, serving_datagr
 
 ROOT: Final = Path(__file__).parents[2]
 
-# What neither Windows nor its Python has.
+# Modules and names that Windows and its Python lack.
 WITHOUT_POSIX: Final = """
     import os, pkgutil, importlib, signal, socket, subprocess, sys
     import anyio, serial, serial_asyncio

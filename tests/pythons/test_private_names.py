@@ -1,4 +1,4 @@
-"""What the package uses of other libraries' private names is listed, is there, and is as it was."""
+"""The private names of other libraries that the package uses are listed, exist, and are unchanged."""
 
 import ast
 import functools
@@ -99,7 +99,7 @@ def test_nothing_is_listed_that_is_not_used(private: Private) -> None:
 
 
 @pytest.mark.parametrize("private", [private for private in PRIVATE if private.overridden], ids=lambda it: it.owner)
-async def test_what_a_subclass_uses_of_its_base_is_listed(private: Private) -> None:
+async def test_attributes_of_a_base_that_a_subclass_uses_are_listed(private: Private) -> None:
     thing = private.made()
     theirs = {*dir(thing), *vars(thing)}
 
@@ -130,7 +130,7 @@ def test_no_private_module_or_name_is_imported_that_is_not_listed() -> None:
     assert private | undocumented == MODULES.keys()
 
 
-async def test_what_is_overridden_is_listed_as_such() -> None:
+async def test_overridden_attributes_are_listed_as_such() -> None:
     for kind, base, owner in (
         (SerialTransport, type(serial_transport()), "serial_asyncio.SerialTransport"),
         (TlsProtocol, type(private_names.tls_protocol()), "asyncio.sslproto.SSLProtocol"),

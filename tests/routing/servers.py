@@ -1,4 +1,4 @@
-"""What routing is tested on: a modem on the emulator, and servers on this machine's loopback interface."""
+"""The setting of the routing tests: a modem on the emulator, and servers on this machine's loopback interface."""
 
 import asyncio
 import contextlib

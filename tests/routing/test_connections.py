@@ -191,7 +191,7 @@ async def test_numeric_hosts_are_resolved_without_a_query() -> None:
                 assert [sockaddr[:2] for *_, sockaddr in rows] == [("2001:db8::1", 80)]
 
 
-async def test_what_a_server_binds_to_is_not_asked_of_the_module() -> None:
+async def test_the_bind_address_of_a_server_is_not_resolved_by_the_module() -> None:
     async with routable() as modem:
         with modem.route(match=lambda *_: True):
             rows = await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, flags=socket.AI_PASSIVE)
@@ -203,7 +203,7 @@ WATCHED: Final = ("socket.bind", "socket.connect", "socket.getaddrinfo", "socket
 
 
 class Watch:
-    """What this process asks of its sockets and its resolver."""
+    """The calls of this process to its sockets and its resolver."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
@@ -244,7 +244,7 @@ async def test_no_routed_client_opens_a_socket_of_its_own_or_asks_the_hosts_reso
             await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=(PEER, port))
             await modem.close()
 
-        # What is left are the emulator's own connections, to where its names lead, and libc making rows of digits.
+        # The other calls are the emulator's own connections, to where its names lead, and libc making rows of digits.
         for event, arguments in calls:
             if event == "socket.connect":
                 assert arguments[1] == ("127.0.0.1", port)

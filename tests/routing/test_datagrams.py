@@ -128,7 +128,7 @@ async def test_a_local_port_can_be_asked_for() -> None:
 
 
 @pytest.mark.parametrize("kwds", [{"reuse_port": True}, {"allow_broadcast": True}, {"proto": socket.IPPROTO_TCP}])
-async def test_what_a_module_cannot_do_is_refused(kwds: dict[str, Any]) -> None:
+async def test_calls_beyond_the_module_are_refused(kwds: dict[str, Any]) -> None:
     async with routable() as modem:
         with modem.route(), pytest.raises(ValueError, match="a module"):
             await asyncio.get_running_loop().create_datagram_endpoint(Listener, remote_addr=(PEER, 53), **kwds)

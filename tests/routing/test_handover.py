@@ -53,7 +53,7 @@ async def test_early_data_of_a_server_is_received_by_the_new_owner_of_the_socket
                 await writer.wait_closed()
 
 
-async def test_what_was_written_raw_goes_before_what_the_transport_writes() -> None:
+async def test_raw_data_is_sent_before_data_of_the_transport() -> None:
     async with routable() as modem, serving() as port:
         with modem.route():
             async with connected(port) as sock:

@@ -39,7 +39,7 @@ def test_other_machines(host: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("host", [None, "", 7, "127.9.9.9", "::1", "0.0.0.0"])
-def test_what_is_no_other_machine(host: object) -> None:
+def test_these_addresses_are_local(host: object) -> None:
     assert not local_names.is_elsewhere(host)
 
 

@@ -75,7 +75,7 @@ async def test_a_peer_that_reads_late_gets_everything() -> None:
                 assert await read == data
 
 
-async def test_what_a_modem_cannot_send_ends_a_stream_and_is_one_datagram_less(
+async def test_data_that_a_modem_cannot_send_ends_a_stream_and_drops_a_datagram(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -206,7 +206,7 @@ async def test_a_socket_that_was_bound_asks_for_its_port() -> None:
             assert [info.local_port for info in await modem.sockets()] == [40_000]
 
 
-async def test_what_cannot_be_connected_is_the_callers_error_and_the_socket_stays_what_it_was() -> None:
+async def test_a_failed_connect_is_the_callers_error_and_the_socket_stays_unchanged() -> None:
     loop = asyncio.get_running_loop()
     async with routable() as modem:
         with modem.route(), made() as sock:

@@ -25,7 +25,7 @@ NAMES = (
 
 
 def attributes() -> dict[str, Any]:
-    """What the loop object itself has of what a route puts there."""
+    """The attributes of a route on the loop object."""
     found = vars(asyncio.get_running_loop())
     return {name: value for name, value in found.items() if name in NAMES or "bc260y" in name}
 
@@ -345,7 +345,7 @@ async def test_the_last_block_to_end_leaves_the_loop_as_it_was() -> None:
         assert attributes() == {}
 
 
-async def test_what_somebody_else_put_over_the_loops_methods_is_left_in_place() -> None:
+async def test_foreign_wrappers_of_the_loops_methods_are_left_in_place() -> None:
     async def before(*args: Any, **kwds: Any) -> str:
         return "before"
 
@@ -430,7 +430,7 @@ async def test_an_exclusive_route_refuses_what_would_go_over_the_hosts_network()
         with modem.route(exclusive=True):
             assert await ask(port) is modem
             assert await ask(port, "127.0.0.1") is None
-            # Whoever has lost the route is found out.
+            # A client without the route is found.
             await loop.create_task(try_everything(), context=contextvars.Context())
             await loop.create_task(ask(port, "127.0.0.1"), context=contextvars.Context())
 

@@ -124,7 +124,7 @@ async def test_a_caller_that_gives_up_leaves_the_connection_in_order() -> None:
             await writer.wait_closed()
 
 
-async def test_what_is_no_file_or_no_number_is_refused(tmp_path: Path) -> None:
+async def test_an_invalid_file_or_number_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "reading"
     path.write_bytes(DATA)
     loop = asyncio.get_running_loop()

@@ -33,7 +33,7 @@ async def test_the_socket_module_is_as_it_was_after_the_last_exclusive_route() -
     assert (socket.getaddrinfo, _socket.getaddrinfo, _socket.socket, socket.gethostbyname) == before
 
 
-async def test_what_somebody_else_put_over_the_functions_stays() -> None:
+async def test_foreign_wrappers_of_the_functions_are_left_in_place() -> None:
     async with routable() as modem:
         route = modem.route(exclusive=True)
         route.__enter__()

@@ -16,7 +16,7 @@ from tests.loops import Contexts
 from .servers import PEER, routable, serving
 
 
-async def test_what_waits_when_a_peer_ends_its_side_of_tls_is_sent_and_the_end_behind_it() -> None:
+async def test_waiting_data_is_sent_before_the_end_when_a_peer_ends_its_side_of_tls() -> None:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = server_context().wrap_bio(incoming, outgoing, server_side=True)
     received = asyncio.get_running_loop().create_future()

@@ -61,7 +61,7 @@ class Violation(AssertionError):
 
 
 class Log:
-    """What has arrived of one session, in one direction.
+    """The received data of one session, in one direction.
 
     Attributes:
         count: how many records.

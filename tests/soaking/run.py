@@ -246,7 +246,7 @@ class Soak:
             if session.error is not None:
                 await asyncio.sleep(self._rng.random())
 
-    # What may be left
+    # Permitted remains
 
     async def _check_leaks(self, emulator: Emulator) -> None:
         modem = Modem(emulator.url)

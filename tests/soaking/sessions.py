@@ -28,7 +28,7 @@ _BATCH: Final = 200
 
 
 class Kind(enum.Enum):
-    """What a session does."""
+    """The kind of a session."""
 
     UPLOAD = "TCP upload"
     CHECKED_UPLOAD = "TCP upload, acknowledged"
@@ -89,7 +89,7 @@ class Session:
 
 
 class World:
-    """What all sessions share: the peer, which checks what arrives there, and the counts.
+    """Shared code of all sessions: the peer, which checks what arrives there, and the counts.
 
     Attributes:
         verified: how many records have arrived, in either direction, and were right.

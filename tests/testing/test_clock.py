@@ -128,7 +128,7 @@ def test_a_thread_that_does_not_come_back_is_waited_for_as_long_as_the_patience_
     run(main(), ControlledClockLoop(patience=0.05))
 
 
-def test_what_a_strange_thread_sends_is_waited_for_within_the_grace() -> None:
+def test_data_of_another_thread_is_waited_for_within_the_grace() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         here, there = socket.socketpair()

@@ -101,7 +101,7 @@ def test_a_cycle_of_psm() -> None:
     run(main())
 
 
-def test_what_release_assistance_saves_a_meter_in_a_day() -> None:
+def test_release_assistance_saves_a_meter_energy_in_a_day() -> None:
     async def main() -> None:
         network = Network("average", loss=0.0)
         network.add_echo("meter.example")

@@ -189,7 +189,7 @@ def test_with_a_limit_of_0_nothing_is_kept(client: ssl.SSLContext, server: ssl.S
         TlsSessions(-1)
 
 
-def test_what_is_kept_can_be_shown_and_cleared(client: ssl.SSLContext, older_server: ssl.SSLContext) -> None:
+def test_kept_sessions_can_be_shown_and_cleared(client: ssl.SSLContext, older_server: ssl.SSLContext) -> None:
     calendar = Calendar()
     sessions = TlsSessions(clock=calendar)
     kept(sessions, client, older_server)

@@ -22,7 +22,7 @@ from .routed import Births
 
 PACKAGE: Final = "test.test_asyncio"
 
-# What is run: all of a module, or what has one of these words in its name.
+# The tests that are run: all of a module, or those with one of these words in their names.
 SELECTED: Final[dict[str, tuple[str, ...]]] = {
     "test_streams": (),
     "test_sslproto": (),
@@ -69,7 +69,7 @@ def main() -> int:
     return int(bool(missing) or not result.wasSuccessful())
 
 
-# What is run
+# Selection of tests
 
 
 def select(words: list[str]) -> Iterator[unittest.TestCase]:
@@ -133,7 +133,7 @@ def adapt(births: Births) -> None:
 
 
 class Result(unittest.TextTestResult):
-    """What comes of the tests. One that is stuck ends the run."""
+    """The results of the tests. A test that hangs ends the run."""
 
     def startTest(self, test: unittest.TestCase) -> None:
         faulthandler.dump_traceback_later(PATIENCE, exit=True)

@@ -39,7 +39,7 @@ class PromptedData:
     data: bytes | None
 
 
-# What ends prompted data without an announced length, and what cancels it.
+# The bytes that end prompted data without an announced length, and that cancel it.
 _CTRL_Z: Final = 0x1A
 _ESC: Final = 0x1B
 _PROMPT_ENDS: Final = bytes((_CTRL_Z, _ESC))

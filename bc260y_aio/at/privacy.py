@@ -40,7 +40,7 @@ _PARAMETER: Final = re.compile(r'"(?P<quoted>[^"\r\n]*)"?|(?P<bare>[^,;\r\n]*)')
 _SHOWN_FIRST: Final = 4
 _SHOWN_LAST: Final = 3
 
-# What precedes a payload, in either direction.
+# The text before a payload, in either direction.
 _BEFORE_PAYLOAD: Final = re.compile(
     r'AT\+QISEND ?= ?\d{1,3} ?, ?0*[1-9]\d{0,5} ?,|\+QIURC: ?"recv",\d{1,3},\d{1,6},', re.IGNORECASE
 )

@@ -15,7 +15,7 @@ An answer to a command of the user has no known form. It is suspected only for w
 import re
 from typing import Final
 
-# What the header of a push, a "closed", a restart or a sleep still shows when a byte or two of it are wrong.
+# The rest of the header of a push, a "closed", a restart or a sleep with a wrong byte or two.
 _TRACES: Final = re.compile(
     rb"recv|closed|QIURC.*(?:re|cv|clo|sed)|QIURC[^,]*$|DEEPSLEEP|RDY\r*$", re.DOTALL | re.MULTILINE
 )
@@ -59,7 +59,7 @@ URC_FORMS: Final = {
         "+CTZV": rf"{_ZONE}(?:,{_UTC})?",
         "+QIND": r'"[A-Za-z ]+"(?:,"?[A-Za-z0-9 ._-]*"?)*',
         "+QNBIOTEVENT": r'"[A-Za-z ]+"',
-        # What other modules of the family report; this one is known for "recv" and "closed" only (guide 2.3).
+        # URCs of other modules of the family; this one is known for "recv" and "closed" only (guide 2.3).
         "+QIURC": r'"(?:pdpdeact|dnsgip|incoming|incoming full)"(?:,[^,"]*|,"[^"]*")*',
     }.items()
 }

@@ -10,7 +10,7 @@ from .socks import Datagram
 
 logger = logging.getLogger("bc260y_aio")
 
-# What may wait in the module's transport, in bytes; more is dropped, as a network drops it.
+# The most data that may wait in the module's transport, in bytes; more is dropped, as a network drops it.
 _MOST_WAITING: Final = 16 * 1024
 
 

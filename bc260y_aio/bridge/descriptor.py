@@ -7,11 +7,11 @@ import select
 import socket
 from typing import Any, Final, Self
 
-# What the kernel may hold in each socket of a pair, in bytes; Linux doubles it. It is data that a program has written
+# The kernel's buffer of each socket of a pair, in bytes; Linux doubles it. It is data that a program has written
 # and the module has not received, so it is kept small.
 _BUFFER_SIZE: Final = 8 * 1024
-# What the kernel may hold of what the module has received, in bytes: a module cannot be held back, so a program that is
-# slow for a moment must not cost the connection.
+# The kernel's buffer for data that the module has received, in bytes: a module cannot be held back, so a program
+# that is slow for a moment must not cost the connection.
 _DOWNLOAD_BUFFER_SIZE: Final = 1024 * 1024
 _LOOPBACK: Final = "127.0.0.1"
 
@@ -53,7 +53,7 @@ class BridgedSocket(socket.socket):
     """A socket of this machine that reports the addresses of the module's socket behind it.
 
     It is a real TCP socket on the loopback interface: options, timeouts, ``select``, ``dup``, TLS and other languages'
-    libraries have nothing to get used to. What is made of its descriptor without it, such as TLS, sees loopback names.
+    libraries have nothing to get used to. Objects made of its descriptor alone, such as TLS, see loopback names.
     """
 
     _names: tuple[tuple[Any, ...], tuple[Any, ...]] | None = None
@@ -194,7 +194,7 @@ def stream_pair() -> tuple[socket.socket, BridgedSocket]:
     theirs = BridgedSocket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-            # What the program sends: from its send buffer into the receive buffer of our end, which inherits it.
+            # Data of the program: from its send buffer into the receive buffer of our end, which inherits it.
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_SIZE)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_SIZE)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _DOWNLOAD_BUFFER_SIZE)

@@ -13,7 +13,7 @@ from .held import is_held
 
 # How much is read from a program at a time, in bytes. A packet is never longer.
 _READ_SIZE: Final = 16 * 1024
-# What may wait for a program that does not read, in bytes, before the module's transport is paused.
+# The most data that may wait for a program that does not read, in bytes, before the module's transport is paused.
 _MOST_WAITING: Final = 4 * 1024 * 1024
 # How long a program that has received the end may take to close its socket, in seconds.
 _PATIENCE: Final = 1.0

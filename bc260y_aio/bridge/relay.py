@@ -11,8 +11,7 @@ from .local import LocalStream
 
 logger = logging.getLogger("bc260y_aio")
 
-# What may wait in the transport for the module to take it, in bytes, before a program is held back: enough for the
-# pieces that it sends to be full ones.
+# The most data that may wait in the transport, in bytes, before a program is held back: enough for full commands.
 HIGH_WATER: Final = 4096
 
 

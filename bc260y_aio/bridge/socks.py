@@ -1,7 +1,7 @@
 """The messages of SOCKS5 (RFC 1928), parsed and written without I/O.
 
 A client greets with its methods of authentication, and the server selects none. Then the client asks for one
-thing: a connection to a name or an address, or the passing on of datagrams. What follows that request is no longer
+thing: a connection to a name or an address, or the passing on of datagrams. Data after that request is no longer
 SOCKS.
 """
 

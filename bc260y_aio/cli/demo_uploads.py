@@ -21,7 +21,7 @@ _ANSWER_TIMEOUT: Final = 20.0
 _UNANSWERED: Final = 5
 _QUESTIONS: Final = 50
 _WRITE_SIZE: Final = 4096
-# What fits into one AT+QISEND as hex.
+# The most payload of one AT+QISEND as hex.
 _DATAGRAM_SIZE: Final = 512
 
 

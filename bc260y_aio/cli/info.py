@@ -15,7 +15,7 @@ from .common import Subparsers, add_json_option, add_port_options, add_trace_opt
 from .device import opened
 from .observer import Observer
 
-# What AT+CSQ reports for "unknown", and its scale otherwise (AT manual 4.1).
+# The value of AT+CSQ for "unknown", and its scale otherwise (AT manual 4.1).
 _NO_SIGNAL: Final = 99
 _WEAKEST_DBM: Final = -113
 _DBM_PER_STEP: Final = 2

@@ -23,7 +23,7 @@ from .stdio import Input, Output
 
 _RAIS: Final = {"none": RAI.NONE, "no-further-data": RAI.NO_FURTHER_DATA, "one-reply": RAI.ONE_REPLY}
 _READ_SIZE: Final = 16 * 1024
-# What fits into one AT+QISEND, whatever the bytes (guide 2.2.5).
+# The most payload of one AT+QISEND, for any bytes (guide 2.2.5).
 _DATAGRAM_SIZE: Final = {"hex": 512, "text": 1024, "auto": 512}
 
 

@@ -1,8 +1,8 @@
 """Standard input and output, without blocking the event loop."""
 
 # The descriptors stay blocking, because O_NONBLOCK would affect every program that shares the terminal or the pipe.
-# They are watched instead, and read, or written in small chunks, when they are ready. What cannot be watched, such as a
-# regular file, is always ready.
+# They are watched instead, and read, or written in small chunks, when they are ready. A descriptor that cannot be
+# watched, such as a regular file, is always ready.
 
 import asyncio
 import os

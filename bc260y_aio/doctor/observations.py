@@ -1,4 +1,4 @@
-"""What the probes observed, by name; and the effects on the module that need consent."""
+"""Observations of the probes, by name; and the effects on the module that need consent."""
 
 import enum
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from .line import Exchange
 
 
 class Impact(enum.StrEnum):
-    """What a probe does to a module, or costs; allowed only with consent."""
+    """An effect of a probe on a module, or a cost; allowed only with consent."""
 
     DATA = "data"
     """Data goes over the radio."""
@@ -27,7 +27,7 @@ class NotObserved(Exception):
 
 @dataclass(slots=True)
 class Observations:
-    """What the probes observed.
+    """The observations of the probes.
 
     Attributes:
         exchanges: the named exchanges.

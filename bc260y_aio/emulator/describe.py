@@ -19,7 +19,7 @@ from .variants import Variants
 _GROUPS: Final[tuple[tuple[str, Any, Any], ...]] = (
     ("The network and the radio", CoverageProfile, CoverageProfile()),
     ("The module and its line", Options, Options(line="memory")),
-    ("What the radio draws", Currents, Currents()),
+    ("Currents of the radio", Currents, Currents()),
     ("How responses are spelled", Dialect, MANUAL_DIALECT),
     ("Other differences between firmware versions and documents", Variants, Variants()),
     ("Faults made on purpose", Faults, Faults()),

@@ -106,7 +106,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """What a program opens: a device path, ``socket://127.0.0.1:<port>``, or ``memory://<name>`` (:meth:`connect`).
+        """The URL for programs: a device path, ``socket://127.0.0.1:<port>``, or ``memory://<name>`` (:meth:`connect`).
 
         Raises:
             RuntimeError: it is not started.
@@ -115,7 +115,7 @@ class Emulator:
 
     @property
     def radio(self) -> Radio:
-        """What the module's radio does, and its ledger: seconds in each state, connections, energy, since the start.
+        """The state of the module's radio, and its ledger: seconds in each state, connections, energy, since the start.
 
         Raises:
             RuntimeError: it has never been started.

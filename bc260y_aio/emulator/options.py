@@ -19,7 +19,7 @@ from .variants import MANUAL, Variants
 
 SCHEME: Final = "emulator"
 
-# What a SIM may ask for, and how a module registers.
+# The states of a SIM, and the kinds of registration.
 SIMS: Final = ("ready", "none", "pin", "puk")
 REGISTRATIONS: Final = ("home", "roaming")
 

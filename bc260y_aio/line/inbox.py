@@ -206,7 +206,7 @@ class Inboxes(dict[Hashable, Inbox]):
     def attach(self, key: Hashable, inbox: Inbox) -> None:
         """Let payload for a connectID go into an inbox; with any other key it is only notified of the end.
 
-        What came while the connectID was being opened goes first.
+        Data that came while the connectID was being opened goes first.
         """
         if self._opening is not None and self._opening[0] == key:
             held, self._opening = self._opening[1], None

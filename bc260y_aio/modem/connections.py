@@ -270,7 +270,7 @@ class Connections(SocketOpening):
         """
         return await open_socket(self, host, port, type, local_addr=local_addr, spawn=self._tasks.spawn)
 
-    # What both need
+    # Shared by both
 
     async def _make_transport(
         self,

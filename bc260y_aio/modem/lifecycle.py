@@ -109,7 +109,7 @@ class Lifecycle(Connections, PowerManagement):
         self._tasks.bind()
         channel.start()
         try:
-            # What a wrong rate or an earlier program left in the module's line buffer must be answered before the
+            # Bytes of a wrong rate or of an earlier program in the module's line buffer must be answered before the
             # first command.
             channel.recover()
             async with channel.turn(urgent=True) as turn:

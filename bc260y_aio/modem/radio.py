@@ -12,7 +12,7 @@ from ..sockets.addresses import readable_address
 from .core import ModemCore
 from .startup import StartupSettings
 
-# What +CSQ and +CESQ report when they do not know.
+# The values of +CSQ and +CESQ for "unknown".
 _UNKNOWN_RSSI: Final = 99
 _UNKNOWN_QUALITY: Final = 255
 _UNKNOWN_TX_POWER: Final = -128

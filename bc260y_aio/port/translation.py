@@ -9,7 +9,7 @@ from typing import Final
 
 from ..errors import PortBusy, PortError, PortLost, PortNotFound
 
-# What pyserial lets through of termios, which only POSIX systems have.
+# The exception of termios that pyserial does not translate; only POSIX systems have termios.
 TermiosError: type[Exception] = OSError
 with contextlib.suppress(ModuleNotFoundError):
     import termios

@@ -9,7 +9,7 @@ from typing import Final
 import serial
 import serial_asyncio
 
-# What one wake-up reads at most, in bytes.
+# The most data that one wake-up reads, in bytes.
 READ_SIZE: Final = 64 * 1024
 
 # The shortest interval at which a closing port checks whether its last bytes have left, in seconds.

@@ -27,7 +27,7 @@ class Replay:
             async with Modem(replay.url) as modem:
                 ...
 
-    The first line that differs closes the line. What the module sent before the first command is sent when the program
+    The first line that differs closes the line. Data of the module before the first command is sent when the program
     opens the line; on a pty, which does not report that, with the first byte that the program writes.
     """
 

@@ -1,4 +1,4 @@
-"""What an exclusive route refuses besides the loop's own calls: sockets, and names, that code uses by itself."""
+"""Calls that an exclusive route refuses besides those of the loop: sockets and names that code uses by itself."""
 
 import asyncio
 import errno
@@ -10,7 +10,7 @@ from typing import Any, Final
 from . import socket_calls
 from .destinations import host_text
 
-# What the names of threads begin with that belong to a modem: its serial port may be reached over the host's network.
+# The prefix of the names of a modem's threads: its serial port may be reached over the host's network.
 MODEM_THREAD_PREFIX: Final = "bc260y["
 
 _REASON: Final = "the host's network is not allowed while a route is exclusive"
@@ -46,7 +46,7 @@ class ExclusivePolicy:
         if self._count == 0:
             socket_calls.uninstall(self)
 
-    # What the socket module's calls ask
+    # Called by the socket module's functions
 
     def applies(self) -> bool:
         """Return whether the code that runs is on a loop with an exclusive route, or in a thread without a loop."""

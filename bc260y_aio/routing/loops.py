@@ -97,7 +97,7 @@ class RoutedLoop:
 
         del vars(self._loop)[_PLACE]
         for name in _METHODS:
-            # What somebody else has put over ours since is theirs to take away; ours then leads straight on.
+            # A wrapper that other code has put over ours stays; ours then calls the original.
             if vars(self._loop).get(name) != getattr(self, name):
                 continue
 
@@ -257,7 +257,7 @@ class RoutedLoop:
             call.extend(names_of(rows), port)
             return rows
 
-        # What listens is on the host.
+        # Listening sockets are on the host.
         router = None if kwds.get("flags", 0) & socket.AI_PASSIVE else self._router(host, port)
         if router is not None:
             rows = await router.getaddrinfo(host, port, **kwds)

@@ -19,7 +19,7 @@ _KNOWN_NAMES: Final = 256
 
 
 class Router(Protocol):
-    """What connections can be sent over: it has the event loop's methods, as a modem has."""
+    """An object that connections can be sent over: it has the event loop's methods, as a modem has."""
 
     async def create_connection(self, *args: Any, **kwds: Any) -> tuple[asyncio.Transport, Any]:
         """Open a TCP connection, as a loop does."""

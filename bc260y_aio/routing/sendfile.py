@@ -115,7 +115,7 @@ class _SendfileProtocol(asyncio.Protocol):
         if self._was_reading and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    # What the transport calls
+    # Callbacks of the transport
 
     def pause_writing(self) -> None:
         """Stop."""

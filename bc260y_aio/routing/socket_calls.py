@@ -4,7 +4,7 @@ An audit hook alone is too late for names: ``connect``, ``sendto``, ``sendmsg`` 
 they raise their audit event. So the methods and functions themselves are replaced while a policy is installed. An audit
 hook stays behind them, for code that kept the original methods: what reaches it for another machine is refused.
 
-What neither sees: libraries that make system calls by themselves (uvloop's and other C code's own sockets, ctypes), and
+Neither sees libraries that make system calls by themselves (uvloop's and other C code's own sockets, ctypes), and
 child processes.
 """
 
@@ -85,7 +85,7 @@ def uninstall(policy: Policy) -> None:
         return
 
     for (owner, name), (ours, own) in _originals.items():
-        # What somebody else has put over ours since is theirs to take away; ours then calls the original.
+        # A wrapper that other code has put over ours stays; ours then calls the original.
         if vars(owner).get(name) is not ours:
             continue
 
@@ -356,7 +356,7 @@ _FUNCTIONS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-# What gets past them
+# Calls that bypass them
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:

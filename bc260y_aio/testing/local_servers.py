@@ -158,7 +158,7 @@ class _Stream(asyncio.Protocol):
         self._serving = serving
         self._unread = 0
 
-    # What the loop calls
+    # Callbacks of the loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -187,7 +187,7 @@ class _Stream(asyncio.Protocol):
         else:
             self._connection.finish()
 
-    # What the peer's side calls
+    # Callbacks of the peer's side
 
     def peer_sent(self, data: bytes) -> None:
         """Send data of the peer."""

@@ -37,7 +37,7 @@ def make_narrowband(context: ssl.SSLContext) -> ssl.SSLContext:
       Given up: what is recorded today may be read by a future quantum computer.
 
     Before Python 3.15 the ssl module can name one group only, so a server that has no X25519 refuses the handshake;
-    from then on P-256 is the second choice. What is verified stays as it is.
+    from then on P-256 is the second choice. Verification stays unchanged.
     """
     context.options &= ~_PADDING
     any_version: Any = context

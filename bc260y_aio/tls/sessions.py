@@ -52,7 +52,7 @@ class TlsSession:
     lifetime: float
 
 
-# What must be the same for a session to be offered again, besides the context: the peer, and the verification settings.
+# A session is offered again only for the same context and key: the peer, and the verification settings.
 _Key = tuple[str | None, int, int, bool, int, tuple[tuple[str, int], ...]]
 _Kept = tuple[TlsSession, ssl.SSLSession]
 _Peers = OrderedDict[_Key, deque[_Kept]]

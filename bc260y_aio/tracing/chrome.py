@@ -130,7 +130,7 @@ class ChromeTrace:
 
         return number
 
-    # What an event is in a file
+    # The entries of an event
 
     def _entries(self, event: TraceEvent, now: int) -> Iterator[Entry]:
         match event:

@@ -176,7 +176,7 @@ class Retried(TraceEvent):
         return f"connectID {self.connect_id}: trying again: {self.reason}"
 
 
-# What comes by itself
+# URCs and data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

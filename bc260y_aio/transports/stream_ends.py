@@ -68,7 +68,7 @@ class End(asyncio.BaseProtocol):
         self._may_write = asyncio.Event()
         self._may_write.set()
 
-    # What the transport calls
+    # Callbacks of the transport
 
     def connection_made(self, transport: Any) -> None:
         """Keep the transport, and pause its reading until a receiver waits."""
@@ -104,7 +104,7 @@ class End(asyncio.BaseProtocol):
         self._has_ended = True
         self._changed.set()
 
-    # What coroutines call
+    # Called by coroutines
 
     async def _wait_for_item(self, queue: "deque[Any]") -> bool:
         """Wait until there is something in a queue; return False if there will not be."""

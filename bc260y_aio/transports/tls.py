@@ -1,6 +1,6 @@
 """TLS by the standard library, on any transport and on any loop.
 
-asyncio and uvloop each start TLS on their own transports. What they use is here used by itself: the standard library's
+asyncio and uvloop each start TLS on their own transports. This module uses the same parts: the standard library's
 SSLProtocol, a protocol below and a transport above.
 """
 
@@ -16,7 +16,7 @@ from ..tls import Resumption, TlsSessions
 # limit is 60. In seconds.
 HANDSHAKE_TIMEOUT: Final = 180.0
 
-# What typeshed knows of it is out of date.
+# Its annotations in typeshed are out of date.
 _LibraryProtocol: Any = SSLProtocol
 
 
@@ -204,7 +204,7 @@ class Handshake:
         """Prepare a layer between ``protocol`` and a transport to come; timeouts are in seconds."""
         loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = loop.create_future()
-        # What goes below: the transport's protocol.
+        # Below: the transport's protocol.
         self.protocol = TlsProtocol(
             loop,
             protocol,
@@ -216,7 +216,7 @@ class Handshake:
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT if handshake_timeout is None else handshake_timeout,
             ssl_shutdown_timeout=shutdown_timeout,
         )
-        # What stands above: the transport that the application's protocol gets.
+        # Above: the transport that the application's protocol gets.
         self.transport: Any = self.protocol._get_app_transport()
 
     async def wait(self, transport: asyncio.Transport) -> None:

@@ -26,7 +26,7 @@ from .dns import INTERFACE, MASK, NAME_SERVER, Names
 
 # How much is read from a program at a time, in bytes; a datagram is never longer.
 _READ_SIZE: Final = 16 * 1024
-# What the kernel may hold of it on its way to the other process, in bytes; Linux doubles it.
+# The kernel's buffer for data on its way to the other process, in bytes; Linux doubles it.
 _BUFFER_SIZE: Final = 8 * 1024
 # How often to look whether the programs still have their sockets, in seconds.
 _INTERVAL: Final = 0.25
@@ -38,7 +38,7 @@ _DNS: Final = (NAME_SERVER, 53)
 _TUN: Final = "/dev/net/tun"
 _UDP_TABLE: Final = "/proc/self/net/udp"
 
-# What a shell returns for a command that is not there, and for one that cannot be run.
+# The exit statuses of a shell for a missing command, and for one that cannot be run.
 _NOT_FOUND: Final = 127
 _NOT_EXECUTABLE: Final = 126
 

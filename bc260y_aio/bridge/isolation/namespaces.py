@@ -57,7 +57,7 @@ def enter() -> None:
     except OSError as exc:
         raise _refused(exc.errno or errno.EPERM) from exc
 
-    # What is mounted from here on is not seen outside.
+    # Later mounts are not seen outside.
     _mount(None, "/", _MS_REC | _MS_PRIVATE)
 
 

@@ -99,7 +99,7 @@ class IsolatedProgram:
         self._control.send({"run": True})
         try:
             status = await self._ended
-            # What came from programs that have ended is passed on when the process inside has ended.
+            # Data of programs that have ended is passed on when the process inside has ended.
             await asyncio.to_thread(self._reap)
             self._read_control()
             await self._tasks.wait_all(flush_timeout)
@@ -125,7 +125,7 @@ class IsolatedProgram:
             os.waitpid(self._pid, 0)
             self._is_reaped = True
 
-    # What the process inside asks for
+    # Requests of the process inside
 
     def _read_control(self) -> None:
         while True:

@@ -139,7 +139,7 @@ class LineEndpoint(abc.ABC):
     @property
     @abc.abstractmethod
     def url(self) -> str:
-        """What a program opens; known once the endpoint is started."""
+        """The address that a program opens; known once the endpoint is started."""
 
     @property
     @abc.abstractmethod

@@ -55,7 +55,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "wakeupRXD": Function(_SWITCH, 1),
 }
 
-# What the firmware R02A01 has besides. Its values are not known.
+# Additional functions of the firmware R02A01. Their values are not known.
 FUNCTIONS_R02A01: Final[Mapping[str, Function]] = {"faultaction": Function(((0, 3),), 0)}
 
 

@@ -89,7 +89,7 @@ class Registration:
         stays_away = self.is_detached or self._nvram.operator[0] == 2
         return self._nvram.function == 1 and self._sim.is_ready and not stays_away
 
-    # What it looks like
+    # Its fields in a response
 
     def fields(self, mode: int, status: RegistrationStatus | None = None) -> str:
         """Return what ``+CEREG`` shows in a mode, from the status on."""

@@ -122,7 +122,7 @@ class LoopbackStream(asyncio.BufferedProtocol):
             self._transport.close()
             return
 
-        # What the server still sends has to be read: closing with unread data would reset the connection and lose ours.
+        # Later data of the server has to be read: closing with unread data would reset the connection and lose ours.
         try:
             self._transport.write_eof()
         except OSError:

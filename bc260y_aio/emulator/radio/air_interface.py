@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-# What a clock cannot resolve: in seconds, and in bytes.
+# The resolution of the clock: in seconds, and in bytes.
 _EPSILON: Final = 1e-9
 _LEFT: Final = 1e-6
 
@@ -90,7 +90,7 @@ class AirInterface:
         self._is_serving = False
         self._transmitting = 0.0
 
-    # What there is to do
+    # Transfers
 
     def waiting(self, direction: Direction) -> "deque[Transfer]":
         """Return the transfers of a direction that are not through."""
@@ -142,7 +142,7 @@ class AirInterface:
             self._serve(asyncio.get_running_loop().time())
 
     def stop(self) -> None:
-        """Stop to transfer. What is not through stays queued, from its beginning."""
+        """Stop to transfer. An incomplete transfer stays queued, from its beginning."""
         self._is_started = False
         if self._current is not None:
             self._account(asyncio.get_running_loop().time())

@@ -29,7 +29,7 @@ ONE_REPLY: Final = 2
 # The size of a message to the network itself, such as an attach or a tracking area update, in bytes.
 SIGNALLING: Final = 60
 
-# What a clock cannot resolve, in seconds: a timer may fire so much early.
+# The resolution of the clock, in seconds: a timer may fire so much early.
 _EPSILON: Final = 1e-6
 
 

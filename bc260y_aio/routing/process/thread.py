@@ -26,7 +26,7 @@ T = TypeVar("T")
 # How long, at the end, what the program wrote may take to be sent, in seconds; and what follows.
 FLUSH_TIMEOUT: Final = 60.0
 _CLOSE_TIMEOUT: Final = 60.0
-# What the kernel may hold of what a program has written, in bytes: about as much as it would on a slow network.
+# The kernel's buffer for data of a program, in bytes: about as much as on a slow network.
 # Programs end without waiting for that.
 _SEND_BUFFER: Final = 64 * 1024
 
@@ -63,7 +63,7 @@ class ProcessModem(Router, Protocol):
         """
 
 
-# What is done in the modem's thread.
+# A call in the modem's thread.
 Work: TypeAlias = Callable[[ProcessModem], Awaitable[T]]
 
 

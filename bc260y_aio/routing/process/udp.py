@@ -1,6 +1,6 @@
 """UDP sockets of a program's own, connected or not, over a modem in another thread.
 
-The program's socket stays what it is. What it sends to a peer goes to a socket on the loopback interface instead, one
+The program's socket stays unchanged. Its data for a peer goes to a socket on the loopback interface instead, one
 for each peer, and the modem's thread passes it on; the peer's answers arrive from there. So blocking and non-blocking
 calls, ``select`` and event loops work as always, and destinations on this machine too. The methods that return
 addresses are replaced, and return the peers'.
@@ -136,7 +136,7 @@ class _ProgramSocket(asyncio.DatagramProtocol):
             try:
                 relay.setblocking(False)
                 relay.bind((self._host, 0))
-                # What anybody else on this machine sends there is not the program's.
+                # Datagrams of other programs on this machine are not the peer's.
                 relay.connect((self._host, self._port))
             except BaseException:
                 relay.close()
@@ -190,7 +190,7 @@ class _ProgramSocket(asyncio.DatagramProtocol):
     async def _finish(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            # What the program sent before it closed its socket.
+            # Data that the program sent before it closed its socket.
             await self._open()
             for peer, relay in self._relays.items():
                 loop.remove_reader(relay)
@@ -230,7 +230,7 @@ class _ProgramSocket(asyncio.DatagramProtocol):
             except (OSError, ValueError) as exc:
                 self.error_received(exc)
 
-    # What the module's transport calls
+    # Callbacks of the module's transport
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport

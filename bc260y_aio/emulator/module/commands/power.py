@@ -28,7 +28,7 @@ COMMANDS.answers_test(
 # How AT+CEDRXS numbers NB-IoT.
 _NB_IOT: Final = 5
 
-# What an eDRX value is shown as while none was ever set, and the window of a cell that was asked for none.
+# The eDRX value before one is set, and the default window of a cell.
 _NO_EDRX: Final = "0000"
 _USUAL_WINDOW: Final = "0011"
 

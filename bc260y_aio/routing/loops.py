@@ -331,6 +331,9 @@ class RoutedLoop:
             # No peer listens there; a kernel says the same.
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
+        if address[1] == 0 and sock.type is socket.SOCK_DGRAM:
+            raise OSError(errno.EINVAL, "a module sends no datagrams to port 0: use 1 to 65535")
+
         await self._connect(router, sock, *address[:2])
 
     async def _connect(self, router: Router, sock: socket.socket, host: Any, port: Any) -> None:

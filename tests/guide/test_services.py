@@ -112,6 +112,14 @@ async def test_getaddrinfo_answers_like_the_loops_own() -> None:
             await modem.getaddrinfo("echo.example", 443, family=socket.AF_INET6)
 
 
+async def test_getaddrinfo_returns_the_rows_of_the_family_asked_for() -> None:
+    async with on_air() as bench:
+        bench.network.add_host("both.example", address="198.51.100.7", ipv6="2001:db8::7")
+        for family, address in ((socket.AF_INET, ("198.51.100.7", 443)), (socket.AF_INET6, ("2001:db8::7", 443, 0, 0))):
+            rows = await bench.modem.getaddrinfo("both.example", 443, family=family, type=socket.SOCK_STREAM)
+            assert rows == [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
+
+
 # DNS servers
 
 

@@ -341,3 +341,14 @@ async def test_port_0_is_refused_as_by_a_kernel() -> None:
             sock.setblocking(False)
             with pytest.raises(ConnectionRefusedError):
                 await loop.sock_connect(sock, (PEER, 0))
+
+
+async def test_a_udp_socket_is_not_connected_to_port_0() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem:
+        with modem.route(), socket.socket(type=socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            with pytest.raises(OSError, match="no datagrams to port 0") as caught:
+                await loop.sock_connect(sock, (PEER, 0))
+
+            assert caught.value.errno == errno.EINVAL

@@ -410,7 +410,7 @@ class NotAcknowledged(ConnectionLost):
         if waited is not None:
             what += (
                 f"; there was no progress for {waited:g} s. A larger close_timeout= waits longer; "
-                "await wait_acked() before the close returns when the peer has everything"
+                "wait_acked(), awaited before the close, returns when the peer has everything"
             )
 
         super().__init__(what)

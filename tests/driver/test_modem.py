@@ -138,7 +138,7 @@ async def test_an_open_that_has_no_outcome_in_time_is_closed_once_the_line_is_in
         opening = connect(modem)
         await far.answer(OPEN, OK)
         await clock.advance(65.1)
-        with pytest.raises(ConnectTimeout, match=r"^opening tcp a\.b:7: the operation timed out \(569\)$"):
+        with pytest.raises(ConnectTimeout, match=r"^opening tcp a\.b:7: the operation timed out \(569\); the peer"):
             await opening
 
         await far.resynchronise()

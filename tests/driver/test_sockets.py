@@ -578,8 +578,8 @@ async def test_the_check_before_a_close_reports_what_was_not_acknowledged(clock:
         assert (error.unacked, error.sent, error.waited) == (2, 3, 5.0)
         assert str(error) == (
             "closed with 2 bytes that the peer has not acknowledged, of 3 that the module took; there was no progress "
-            "for 5 s. A larger close_timeout= waits longer; await wait_acked() before the close tells when the peer "
-            "has everything"
+            "for 5 s. A larger close_timeout= waits longer; wait_acked(), awaited before the close, returns when the "
+            "peer has everything"
         )
 
 

@@ -599,6 +599,7 @@ async def test_a_restart_while_the_line_is_idle_has_it_probed_for_a_module_that_
             await far.expect_nothing()
             await clock.advance(0.31)
 
+        await clock.advance(0.31)
         await far.resynchronise()
         await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 0,0,0\r\n", OK)
         await asked

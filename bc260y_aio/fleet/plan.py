@@ -166,6 +166,12 @@ class Plan:
         yield from sorted(found)
 
 
+def split_port(port: str) -> tuple[str, str]:
+    """Return the port of a real modem and the name of the worker that has it, ``""`` for any: ``PORT@WORKER``."""
+    name, _, worker = port.rpartition("@")
+    return (name, worker) if name else (port, "")
+
+
 def resolve(reference: Any) -> Any:
     """Return the function that is named by ``"module:function"``; anything else is returned as it is.
 

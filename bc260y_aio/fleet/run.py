@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from distributed import Client, LocalCluster, Variable, as_completed, get_client, get_worker
 
-from .plan import Plan, resolve
+from .plan import Plan, resolve, split_port
 from .report import FleetReport
 from .shard import run_shard
 from .tally import Tally
@@ -186,11 +186,11 @@ def _by_port(plan: Plan) -> list[list[int]]:
     """Return the numbers of the ports of each worker that is named, and of all others."""
     found: dict[str, list[int]] = {}
     for number, port in enumerate(plan.ports):
-        found.setdefault(port.partition("@")[2], []).append(number)
+        found.setdefault(split_port(port)[1], []).append(number)
 
     return list(found.values())
 
 
 def _workers_of(plan: Plan, shard: Sequence[int]) -> list[str] | None:
-    name = plan.ports[shard[0]].partition("@")[2] if plan.ports else ""
+    name = split_port(plan.ports[shard[0]])[1] if plan.ports else ""
     return [name] if name else None

@@ -9,7 +9,7 @@ from ..emulator import Emulator, Network, Options
 from ..errors import BC260YError
 from ..modem import Modem
 from ..testing import virtual_clock
-from .plan import Plan, look_in, resolve
+from .plan import Plan, look_in, resolve, split_port
 from .tally import Tally
 
 # How often progress is reported, and whether to stop is asked, in real seconds.
@@ -118,7 +118,7 @@ class Shard:
 
     async def _run_device(self, number: int) -> None:
         if self._plan.ports:
-            await self._run_reports(number, self._plan.ports[number].rpartition("@")[0] or self._plan.ports[number])
+            await self._run_reports(number, split_port(self._plan.ports[number])[0])
             return
 
         options = Options().with_settings(**{"line": "memory", **self._plan.settings})

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from bc260y_aio.fleet import FleetFaults, Outage, Plan
-from bc260y_aio.fleet.plan import DEVICES_PER_SHARD, resolve
+from bc260y_aio.fleet.plan import DEVICES_PER_SHARD, resolve, split_port
 
 from . import devices
 
@@ -97,3 +97,9 @@ def test_a_function_is_found_by_its_name_or_the_reason_is_told() -> None:
 
     with pytest.raises(ValueError, match=r"tests\.fleet\.devices has no nothing"):
         resolve("tests.fleet.devices:nothing")
+
+
+def test_a_port_may_name_the_worker_that_has_it() -> None:
+    assert split_port("/dev/ttyUSB0") == ("/dev/ttyUSB0", "")
+    assert split_port("/dev/ttyUSB0@worker3") == ("/dev/ttyUSB0", "worker3")
+    assert split_port("socket://gateway7:2000") == ("socket://gateway7:2000", "")

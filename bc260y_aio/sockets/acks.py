@@ -108,6 +108,7 @@ class AckCounters:
         if acked > self.acked:
             self.acked = acked
             self.channel.acked_at = asyncio.get_running_loop().time()
+            self.channel.trace.acknowledged(self.connect_id, acked)
             self.on_progress()
 
     async def wait_acked(self, timeout: float, *, by_progress: bool = False) -> int | None:

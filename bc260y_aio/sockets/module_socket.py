@@ -216,6 +216,9 @@ class ModuleSocket(AckCounters):
             return False
 
         self.sent += len(command.data)
+        if self.channel.trace.is_on:
+            self.channel.trace.taken(self.connect_id, command.data, self.sent)
+
         self.on_progress()
         return True
 
@@ -230,14 +233,14 @@ class ModuleSocket(AckCounters):
         """Continue a turn in which something has to be queried or set; return how many bytes the module took."""
         if sending.command is not None and sending.outcome is not None:
             taken = await self._query_taken(sending, sending.command, sending.outcome)
-            outbox.drop(taken)
+            self._drop(outbox, taken)
             return taken
 
         self.check_open()
         if self._is_uncertain and (taken := await self._recount(sending, {0, *self._in_doubt})):
             # If earlier commands were carried out later, their data would be there twice.
             self._in_doubt.clear()
-            outbox.drop(taken)
+            self._drop(outbox, taken)
             return taken
 
         whole = self.service_type == "UDP"
@@ -253,13 +256,21 @@ class ModuleSocket(AckCounters):
         except (CommandFailed, CommandTimeout, ModuleSlept) as exc:
             outcome = exc
 
-        taken = (
-            len(command.data)
-            if self.is_accepted(command, outcome)
-            else await self._query_taken(sending, command, outcome)
-        )
-        outbox.drop(taken)
+        if self.is_accepted(command, outcome):
+            taken = len(command.data)
+            outbox.drop(taken)
+        else:
+            taken = await self._query_taken(sending, command, outcome)
+            self._drop(outbox, taken)
+
         return taken
+
+    def _drop(self, outbox: Outbox, taken: int) -> None:
+        """Remove what the module turned out to have taken."""
+        if taken and self.channel.trace.is_on:
+            self.channel.trace.taken(self.connect_id, outbox.peek(taken)[:taken], self.sent)
+
+        outbox.drop(taken)
 
     async def _query_taken(self, turn: Turn, command: SendData, outcome: Outcome) -> int:
         """Query how much of a command the module took, when its outcome leaves that open."""

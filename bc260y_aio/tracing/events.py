@@ -218,6 +218,42 @@ class DataArrived(TraceEvent):
         return f"< {self.size} bytes for connectID {self.connect_id}{unused}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataTaken(TraceEvent):
+    """The module has taken data: it is certain that it did, and it will send it.
+
+    Attributes:
+        connect_id: the connectID.
+        size: how much, in bytes.
+        total: how much it has taken since the socket was opened, this included, in bytes.
+        payload: the data, where that was asked for.
+    """
+
+    connect_id: int
+    size: int
+    total: int
+    payload: bytes | None = None
+
+    def __str__(self) -> str:
+        return f"connectID {self.connect_id}: the module took {self.size} bytes, {self.total} in all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataAcknowledged(TraceEvent):
+    """The module reported that the peer has acknowledged more; it says so only when it is asked.
+
+    Attributes:
+        connect_id: the connectID.
+        total: how much the peer has acknowledged since the socket was opened, in bytes.
+    """
+
+    connect_id: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"connectID {self.connect_id}: the peer has acknowledged {self.total} bytes"
+
+
 # Sockets
 
 

@@ -16,7 +16,9 @@ from ..at.urcs import DamagedLine, DamagedPayload, LateAnswer, PowerChanged, Pow
 from .events import (
     CommandEnded,
     CommandSent,
+    DataAcknowledged,
     DataArrived,
+    DataTaken,
     LineClosed,
     LineOpened,
     QueueDepth,
@@ -272,6 +274,15 @@ class Trace:
             now = _now()
             self._publish(DataArrived(time=now, connect_id=connect_id, size=len(data), is_stray=is_stray), bytes(data))
             self._look()
+
+    def taken(self, connect_id: int, data: bytes, total: int) -> None:
+        """The module has taken data of a socket, so much in all since that was opened; called only while it is on."""
+        self._publish(DataTaken(time=_now(), connect_id=connect_id, size=len(data), total=total), data)
+
+    def acknowledged(self, connect_id: int, total: int) -> None:
+        """The peer of a socket has acknowledged so much since that was opened."""
+        if self.is_on:
+            self._publish(DataAcknowledged(time=_now(), connect_id=connect_id, total=total))
 
     # Sockets
 

@@ -17,7 +17,9 @@ from bc260y_aio.tracing import (
     LOGGER,
     CommandEnded,
     CommandSent,
+    DataAcknowledged,
     DataArrived,
+    DataTaken,
     LineClosed,
     LineOpened,
     QueueDepth,
@@ -142,7 +144,48 @@ async def test_queues_are_reported_when_they_have_changed() -> None:
     ]
 
 
+async def test_data_that_the_module_took_and_the_peer_acknowledged_is_reported_with_its_total() -> None:
+    listener = Listener()
+    async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
+        modem.trace(listener, payload=True)
+        reader, writer = await modem.open_connection("echo.example", 7)
+        for payload in (b"first", b"second"):
+            writer.write(payload)
+            await reader.readexactly(len(payload))
+
+        writer.close()
+        await writer.wait_closed()
+
+    taken = [(event.connect_id, event.size, event.total, event.payload) for event in listener.of(DataTaken)]
+    assert taken == [(0, 5, 5, b"first"), (0, 6, 11, b"second")]
+    assert [event.total for event in listener.of(DataAcknowledged)][-1:] == [11]
+
+
 # Errors
+
+
+async def test_data_that_was_taken_in_part_is_reported_as_the_counters_have_it() -> None:
+    listener = Listener()
+    async with open_modem(module := Module()) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)
+        modem.trace(listener, payload=True)
+
+        def take_four(command: Command) -> bytes | None:
+            if isinstance(command, SendData) and not module.sockets[0].taken:
+                module.sockets[0].take(command.data[:4])
+                return SEND_FAIL
+
+            return None
+
+        module.override = take_four
+        transport.write(PAYLOAD)
+        async with asyncio.timeout(5):
+            await transport.drained()  # type: ignore[attr-defined]
+
+        transport.abort()
+
+    taken = [(event.size, event.total, event.payload) for event in listener.of(DataTaken)]
+    assert taken == [(4, 4, PAYLOAD[:4]), (len(PAYLOAD) - 4, len(PAYLOAD), PAYLOAD[4:])]
 
 
 async def test_a_send_that_fails_is_reported_and_repeated() -> None:
@@ -250,8 +293,8 @@ async def test_payload_is_shown_only_to_callbacks_that_asked_for_it() -> None:
         modem.trace(curious, payload=True)
         await echo_once(modem)
 
-    kinds = (CommandSent, DataArrived)
-    assert [event.payload for event in curious.of(*kinds) if event.payload] == [PAYLOAD, PAYLOAD]
+    kinds = (CommandSent, DataArrived, DataTaken)
+    assert [event.payload for event in curious.of(*kinds) if event.payload] == [PAYLOAD] * 3
     assert [event.payload for event in discreet.of(*kinds) if event.payload] == []
     assert not [event for event in discreet for secret in SECRETS if secret in repr(event)]
 

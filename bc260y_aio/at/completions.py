@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from .responses import Completion, Dialect, Line, read_time, time_field, write_time
 from .syntax import Parameters, read_address
@@ -43,6 +43,9 @@ class SendResult(Completion):
 
     def write(self, dialect: Dialect) -> str:
         return "SEND OK" if self.ok else "SEND FAIL"
+
+
+SEND_OK: Final = SendResult(ok=True)
 
 
 @dataclass(frozen=True, slots=True)

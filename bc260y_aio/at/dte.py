@@ -14,6 +14,10 @@ The rules, which the table of :mod:`.states` spells out:
    *overdue*: until it has come, a completion that could be it is taken, but marked as doubtful.
 5. A peer's payload is no line, whatever it holds (:mod:`.push`).
 6. An echo is the command line, received again at the start of a line before the result. It is dropped.
+
+Nearly all that comes is one of four: ``OK``, ``SEND OK``, a push of hex, and the answer to a usual query.
+:meth:`DTE.next_event` takes them by their bytes, when nothing is in doubt; everything else is read by the rules, which
+have the same result for these four.
 """
 
 import enum
@@ -25,13 +29,14 @@ from typing import Final
 
 from .buffer import BLANKS, ReceiveBuffer
 from .commands import TESTABLE, Command, Raw, SetDataFormat
+from .completions import SEND_OK, SendResult
 from .information import DataFormat
 from .lines import read_response
 from .overdue import OverdueCompletions, may_complete
 from .probing import Probing
 from .push import HEADER, PushReader
 from .responses import Completion, Failure, Information, Response, Success, Text, Unsolicited
-from .states import ENGAGED, State, Trigger, next_state
+from .states import ENGAGED, TRANSITIONS, State, Trigger
 from .syntax import PayloadFormat
 from .urcs import (
     DamagedLine,
@@ -61,6 +66,11 @@ NEED_DATA: Final = NeedData.NEED_DATA
 _FRAMED: Final = (b"\r\nOK\r\n", b"\r\nSEND OK\r\n", b"\r\n+")
 _PUSH: Final = b"\r\n+QIU"
 _OK: Final = Success()
+_OK_LINE: Final = b"\r\nOK\r\n"
+_SEND_OK_LINE: Final = b"\r\nSEND OK\r\n"
+# Looking a member up in its class takes as long as a call.
+_AWAITING_RESULT, _AWAITING_COMPLETION = State.AWAITING_RESULT, State.AWAITING_COMPLETION
+_SENT, _SUCCEEDED, _ACCEPTED = Trigger.SENT, Trigger.SUCCEEDED, Trigger.ACCEPTED
 
 
 class DTE:
@@ -97,7 +107,8 @@ class DTE:
         self._push = PushReader(self._buffer, self._events, self._distrust, quoted=quoted_data)
         self.state = State.IDLE
         self._command: Command | None = None
-        self._asked = ""
+        self._asked = b""
+        self._awaited: tuple[type[Completion], ...] = ()
         self._informed = False
         self._completions: list[Completion] = []
         self._echo = b""
@@ -138,15 +149,17 @@ class DTE:
             LocalProtocolError: the line is not idle.
         """
         line = command.encode()
-        self._move(Trigger.SENT)
-        self._command, self._asked = command, line.decode("ascii")
+        self.state = TRANSITIONS[self.state][_SENT]
+        self._command, self._asked, self._echo = command, line, line
+        self._awaited = command.awaited
         self._informed = self.is_doubtful = False
-        self._completions.clear()
-        meaning = _meaning(command)
-        if isinstance(meaning, SetDataFormat) or (isinstance(meaning, Raw) and b"QICFG" in line.upper()):
+        if self._completions:
+            self._completions.clear()
+
+        if command.changes_format:
             self._push.form = None
 
-        return self._line(line)
+        return line + b"\r"
 
     def give_up(self) -> None:
         """End the dialogue under way without an answer. The line is out of step until probes have shown otherwise.
@@ -178,7 +191,8 @@ class DTE:
         self._move(Trigger.PROBED)
         self._see_push()
         self._push.note_probe()
-        return self._line(self._probing.next_probe(str(self._command)).encode())
+        self._echo = self._probing.next_probe(str(self._command)).encode()
+        return self._echo + b"\r"
 
     @property
     def got_bare_ok(self) -> bool:
@@ -199,21 +213,46 @@ class DTE:
             self._events.append(event)
             self._buffer.short = False
 
-    def _line(self, line: bytes) -> bytes:
-        self._echo = line
-        return line + b"\r"
-
     def _begin_probing(self, *, has_overdue_ok: bool = False) -> None:
         self._probing.begin(has_overdue_ok=has_overdue_ok)
         self._push.forget_probe()
 
     def _move(self, trigger: Trigger) -> None:
-        self.state = next_state(self.state, trigger)
+        self.state = TRANSITIONS[self.state][trigger]
 
     # Receiving
 
     def next_event(self) -> Response | NeedData:
         """Return the next event, or :data:`NEED_DATA`. Whatever the bytes are, nothing is raised."""
+        buffer, push = self._buffer, self._push
+        if not (buffer.short or buffer.skipping or push.busy or self._events):
+            data = buffer.data
+            if self.state is _AWAITING_RESULT:
+                if data[:6] == _OK_LINE:
+                    buffer.drop(6)
+                    return self._result(_OK)
+
+                assert self._command is not None
+                usual = self._command.usual_answer
+                if usual is not None and (answer := usual.match(data)) is not None:
+                    information = Text(answer[1].decode("ascii"))
+                    buffer.drop(answer.end())
+                    self._informed = True
+                    return information
+
+            elif self.state is _AWAITING_COMPLETION and SendResult in self._awaited and data[:11] == _SEND_OK_LINE:
+                buffer.drop(11)
+                self._complete(SEND_OK)
+                return SEND_OK
+
+            if (received := push.read_usual()) is not None:
+                return received
+
+        return self._next_event()
+
+    # By the rules
+
+    def _next_event(self) -> Response | NeedData:
         while not self._buffer.short:
             if self._events:
                 return self._events.popleft()
@@ -274,7 +313,7 @@ class DTE:
             return answer
 
         match response:
-            case Text() if self._push.suspects_answer(line, self._asked):
+            case Text() if self._push.suspects_answer(line, self._asked.decode("ascii")):
                 return self._damaged(line)
             case Information() if self.state is State.AWAITING_RESULT:
                 self._inform(response)
@@ -351,7 +390,7 @@ class DTE:
             self.state is State.UNSYNCHRONISED
             and command is not None
             and isinstance(read_response(line.decode("latin-1"), command), Information)
-            and not self._push.suspects_answer(line, self._asked)
+            and not self._push.suspects_answer(line, self._asked.decode("ascii"))
         )
 
     def _inform(self, information: Information) -> None:
@@ -364,17 +403,17 @@ class DTE:
         command = self._command
         assert command is not None
         self._echo = b""
-        if isinstance(result, Failure):
+        if type(result) is Failure:
             self._move(Trigger.FAILED)
-        elif self.state is State.AWAITING_COMPLETION:
+        elif self.state is _AWAITING_COMPLETION:
             return LateAnswer(result)
-        elif command.awaited:
-            self._move(Trigger.ACCEPTED)
+        elif self._awaited:
+            self.state = TRANSITIONS[self.state][_ACCEPTED]
             if self._completions and command.is_complete(self._completions):
                 self._move(Trigger.COMPLETED)
         else:
-            self._move(Trigger.SUCCEEDED)
-            if isinstance(setting := _meaning(command), SetDataFormat):
+            self.state = TRANSITIONS[self.state][_SUCCEEDED]
+            if command.changes_format and isinstance(setting := _meaning(command), SetDataFormat):
                 self._push.form = setting.receive
 
         return result
@@ -384,7 +423,7 @@ class DTE:
         assert command is not None
         self._completions.append(completion)
         if command.is_complete(self._completions):
-            self.is_doubtful = self._overdue.includes(completion, command)
+            self.is_doubtful = bool(self._overdue.commands) and self._overdue.includes(completion, command)
             self._move(Trigger.COMPLETED)
         else:
             self._move(Trigger.PARTLY_COMPLETED)

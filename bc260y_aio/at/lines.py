@@ -5,6 +5,7 @@ from typing import Final
 
 from .commands import Command, Raw, Test
 from .completions import (
+    SEND_OK,
     NetworkTime,
     PingError,
     PingFinished,
@@ -23,7 +24,7 @@ from .urcs import AddressAssigned, PeerClosed, PowerChanged, RegistrationChanged
 _WORDS: Final[dict[str, Response]] = {
     "OK": Success(),
     "ERROR": Failure(),
-    "SEND OK": SendResult(ok=True),
+    "SEND OK": SEND_OK,
     "SEND FAIL": SendResult(ok=False),
     "CLOSE OK": SocketClosed(),
     "RDY": Restarted(),

@@ -5,15 +5,19 @@ from .responses import Completion, Response
 
 
 class OverdueCompletions:
-    """The commands whose completions may still come."""
+    """The commands whose completions may still come.
+
+    Attributes:
+        commands: these commands, the oldest first.
+    """
 
     def __init__(self) -> None:
-        self._commands: list[Command] = []
+        self.commands: list[Command] = []
 
     def add(self, command: Command) -> None:
         """Note that a command was given up; one without a completion after its ``OK`` leaves nothing overdue."""
         if command.awaited:
-            self._commands.append(command)
+            self.commands.append(command)
 
     def includes(self, completion: Completion, instead_of: Command | None = None) -> bool:
         """Return whether a completion may be an overdue one.
@@ -24,18 +28,18 @@ class OverdueCompletions:
                 same outcome, whichever of them it is.
         """
         harmless = instead_of if isinstance(instead_of, CloseSocket) else None
-        return any(may_complete(completion, command) for command in self._commands if command != harmless)
+        return any(may_complete(completion, command) for command in self.commands if command != harmless)
 
     def settle(self, response: Response) -> None:
         """Note that a late response came: the oldest command that it may belong to has nothing overdue any more."""
-        for command in self._commands:
+        for command in self.commands:
             if isinstance(response, command.awaited[0]) and may_complete(response, command):
-                self._commands.remove(command)
+                self.commands.remove(command)
                 return
 
     def clear(self) -> None:
         """Expect none of them any more."""
-        self._commands.clear()
+        self.commands.clear()
 
 
 def may_complete(response: Response, command: Command) -> bool:

@@ -41,6 +41,7 @@ _CR, _LF, _QUOTE = b'\r\n"'
 # Looking a member up in its class takes as long as a call.
 _HEX, _TEXT = PayloadFormat.HEX, PayloadFormat.TEXT
 _ENDS: Final = b"\r\n\0"
+_USUAL: Final = re.compile(rb'\r\n\+QIURC: ?"recv",(\d{1,3}),(\d{1,4}),"')
 # The bytes that may follow hex digits, without quotes and with them.
 _BARE_TAILS: Final = (b"\r\n", b"\n", b"\r\r\n", b"\0\r\n")
 _TAILS: Final = (_BARE_TAILS, tuple(b'"' + tail for tail in _BARE_TAILS))
@@ -83,6 +84,7 @@ class PushReader:
         self._received_at_probe: int | None = None
         # With quotes, without, or either. A module whose habit is known writes nothing else.
         self._quotes = (False, True) if quoted is None else (quoted,)
+        self._is_quoting = True in self._quotes
         self._bare_seen = quoted is False
         self.busy = False
         self.form: PayloadFormat | None = None
@@ -103,6 +105,29 @@ class PushReader:
         return max(0, width * length - received) if length <= LARGEST_PUSH else 0
 
     # Reading
+
+    def read_usual(self) -> DataReceived | None:
+        """Return the push that comes next if it is one of hex, complete and as modules write it as a rule."""
+        if self.form is not _HEX or not self._is_quoting:
+            return None
+
+        data = self._buffer.data
+        header = _USUAL.match(data)
+        if header is None:
+            return None
+
+        start, connect_id, length = header.end(), int(header[1]), int(header[2])
+        stop = start + 2 * length
+        if length > LARGEST_PUSH or not data.startswith(b'"\r\n', stop):
+            return None
+
+        try:
+            payload = binascii.unhexlify(data[start:stop])
+        except binascii.Error:
+            return None
+
+        self._buffer.drop(stop + 3)
+        return DataReceived(connect_id, payload, _HEX)
 
     def begin(self, connect_id: int, length: int) -> Response | None:
         """Read the payload that begins here; return None while it is not complete."""
@@ -152,7 +177,7 @@ class PushReader:
         if not buffer.require(length + 2):
             return None
 
-        if True in self._quotes and data[0] == data[length + 1] == _QUOTE:
+        if self._is_quoting and data[0] == data[length + 1] == _QUOTE:
             if not buffer.require(length + 3):
                 return None
 

@@ -59,7 +59,16 @@ _MODULE_STATE: Final = {Trigger.RESTARTED: State.IDLE, Trigger.FELL_ASLEEP: Stat
 # A command that is under way at a restart may be answered before it, after it, or not at all.
 _LOST: Final = _MODULE_STATE | {Trigger.RESTARTED: State.UNSYNCHRONISED}
 
-TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
+
+class Row(dict[Trigger, State]):
+    """The states that follow one state."""
+
+    def __missing__(self, trigger: Trigger) -> State:
+        state = next(state for state, row in TRANSITIONS.items() if row is self)
+        raise LocalProtocolError(f"{trigger.name} while the line is {state.name}")
+
+
+_TABLE: Final[dict[State, dict[Trigger, State]]] = {
     State.IDLE: {
         Trigger.SENT: State.AWAITING_RESULT,
         Trigger.PROBED: State.UNSYNCHRONISED,
@@ -105,6 +114,9 @@ TRANSITIONS: Final[dict[State, dict[Trigger, State]]] = {
     ),
 }
 
+TRANSITIONS: Final[dict[State, Row]] = {state: Row(row) for state, row in _TABLE.items()}
+"""The state that follows, by state and trigger. A trigger that is not in the table raises LocalProtocolError."""
+
 
 def next_state(state: State, trigger: Trigger) -> State:
     """Return the state that follows.
@@ -112,7 +124,4 @@ def next_state(state: State, trigger: Trigger) -> State:
     Raises:
         LocalProtocolError: the table has no such transition.
     """
-    try:
-        return TRANSITIONS[state][trigger]
-    except KeyError:
-        raise LocalProtocolError(f"{trigger.name} while the line is {state.name}") from None
+    return TRANSITIONS[state][trigger]

@@ -80,6 +80,11 @@ _ANSWER_FORMS: Final = {
     "+CESQ": re.compile(r"\d{1,3}(?:,\d{1,3}){5}"),
     "+CGATT": re.compile(r"[01]"),
 }
+USUAL_ANSWERS: Final = {
+    line: re.compile(rf"\r\n({re.escape(name)}: ?{_ANSWER_FORMS[name].pattern})\r\n".encode())
+    for line, name in (("AT+CSQ", "+CSQ"), ("AT+CESQ", "+CESQ"), ("AT+CGATT?", "+CGATT"))
+}
+"""The same answers as they stand on the line, by the command line that asks for them."""
 _NAMES: Final = _COMMAND_NAMES | URC_FORMS.keys()
 # Commands whose answers end in a string of hex digits, or of bits.
 _ENDS_IN_HEX: Final = frozenset(

@@ -3,11 +3,12 @@
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Final, Self
 
 from ..privacy import masked, presentable
 from ..responses import Completion, Information, Text
+from ..suspicion import USUAL_ANSWERS
 from ..syntax import Parameters, checked_integer
 
 # The guide's own limit for the result code of each of its commands, in seconds ("5 s" throughout chapter 2.2).
@@ -49,12 +50,16 @@ class Command:
         name: the text between ``AT`` and the form: ``"+QIOPEN"``.
         information: the class of its information responses; None when it has none.
         completions: the classes of its completions; empty when ``OK`` is the end.
+        changes_format: the payload format of the module may be another after it.
+        usual_answer: the form of its only information response, if it has one that answers it as a rule.
     """
 
     __slots__ = ()
     name: ClassVar[str] = ""
     information: ClassVar[type[Information] | None] = None
     completions: ClassVar[tuple[type[Completion], ...]] = ()
+    changes_format: bool = False
+    usual_answer: re.Pattern[bytes] | None = None
 
     @property
     def result_timeout(self) -> float:
@@ -169,6 +174,10 @@ class Raw(Command):
 
     line: str
     parsed: Command | None = None
+    # What the dialogue needs each time that the command is sent.
+    encoded: bytes = field(init=False, repr=False, compare=False)
+    changes_format: bool = field(init=False, repr=False, compare=False)
+    usual_answer: re.Pattern[bytes] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not (self.line.isascii() and self.line.isprintable()):
@@ -176,6 +185,11 @@ class Raw(Command):
 
         if self.line[:2].upper() != "AT":
             raise ValueError(f"a command line begins with AT: {presentable(self.line)!r}")
+
+        changes_format = "QICFG" in self.line.upper() if self.parsed is None else self.parsed.changes_format
+        object.__setattr__(self, "encoded", self.line.encode("ascii"))
+        object.__setattr__(self, "changes_format", changes_format)
+        object.__setattr__(self, "usual_answer", None if self.parsed else USUAL_ANSWERS.get(self.line))
 
     @property
     def awaited(self) -> tuple[type[Completion], ...]:
@@ -191,6 +205,9 @@ class Raw(Command):
 
     def write(self) -> str:
         return self.line
+
+    def encode(self) -> bytes:
+        return self.encoded
 
     def __str__(self) -> str:
         return presentable(self.line)

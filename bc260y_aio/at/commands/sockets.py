@@ -1,7 +1,8 @@
 """The commands of sockets and of their payload (guide 2.2.1 to 2.2.5)."""
 
+import binascii
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from ..completions import SendResult, SocketClosed, SocketOpened
 from ..information import AckStatus, DataFormat, SocketInfo
@@ -13,10 +14,13 @@ from ..syntax import (
     checked_integer,
     checked_name,
     decode_payload,
-    encode_payload,
     is_text,
 )
 from .base import RESULT_TIMEOUT, Command, ReadCommand, SetCommand, check_context_id
+
+# Looking a member up in its class takes as long as a call.
+_HEX: Final = PayloadFormat.HEX
+_LARGEST_HEX: Final = _HEX.largest_send
 
 # Payload format
 
@@ -37,6 +41,7 @@ class SetDataFormat(SetCommand):
     """Set the payload formats: ``AT+QICFG="dataformat",<send>,<recv>`` (guide 2.2.1). Each time writes NVRAM."""
 
     name: ClassVar[str] = "+QICFG"
+    changes_format = True
 
     send: PayloadFormat
     receive: PayloadFormat
@@ -210,10 +215,20 @@ class SendData(Command):
         return RESULT_TIMEOUT
 
     def __post_init__(self) -> None:
-        _check_connect_id(self.connect_id)
-        checked_integer(self.rai, "a RAI", 0, 2)
-        if not 1 <= len(self.data) <= self.form.largest_send:
-            raise ValueError(f"a payload has 1 to {self.form.largest_send} bytes, not {len(self.data)}")
+        # Nearly every command passes these tests, which cost less than the calls.
+        if type(self.connect_id) is not int or not 0 <= self.connect_id <= 255:
+            _check_connect_id(self.connect_id)
+
+        if self.rai != 0 or type(self.rai) is bool:
+            checked_integer(self.rai, "a RAI", 0, 2)
+
+        size = len(self.data)
+        if self.form is not _HEX or not 1 <= size <= _LARGEST_HEX:
+            self._check_data(size)
+
+    def _check_data(self, size: int) -> None:
+        if not 1 <= size <= self.form.largest_send:
+            raise ValueError(f"a payload has 1 to {self.form.largest_send} bytes, not {size}")
 
         if self.form is PayloadFormat.TEXT and not is_text(self.data):
             raise ValueError("a text payload holds bytes from 0x20 to 0x7E only")
@@ -253,9 +268,10 @@ class SendData(Command):
         return fixed + width * len(self.data)
 
     def encode(self) -> bytes:
-        rai = b",%d" % self.rai if self.rai else b""
-        payload = encode_payload(self.data, self.form)
-        return b'AT+QISEND=%d,%d,"%b"%b' % (self.connect_id, len(self.data), payload, rai)
+        data = self.data
+        payload = binascii.hexlify(data).upper() if self.form is _HEX else data
+        line = b'AT+QISEND=%d,%d,"%b"' % (self.connect_id, len(data), payload)
+        return line + b",%d" % self.rai if self.rai else line
 
     def write(self) -> str:
         return self.encode().decode("ascii")

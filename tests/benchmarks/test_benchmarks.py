@@ -13,10 +13,11 @@ import pytest
 
 from bc260y_aio.at.syntax import PayloadFormat
 from benchmarks import __main__ as all_of_them
-from benchmarks import clients, coverage, echo, goodput, idle, parse, round_trip, scale
+from benchmarks import clients, coverage, echo, goodput, idle, parse, programs, round_trip, scale
 from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
 from benchmarks.fake import Module, push, send_size
 from benchmarks.memory import run
+from tests.leaks.namespace import reason_to_skip
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -136,6 +137,21 @@ def test_the_cost_of_an_operation_is_counted(name: str, sends: int, monkeypatch:
     assert cost.up > cost.sent >= 4
     monkeypatch.setitem(clients.OPERATIONS, name, ("x", _fail))
     assert clients.operate(name, None, ports).error == "ConnectionError: no luck"
+
+
+async def test_a_program_is_run_and_one_that_fails_is_reported() -> None:
+    if (reason := reason_to_skip()) is not None:
+        pytest.skip(reason)
+
+    assert await programs.run_program("echo hello", "hello") == programs.Cost(0, 0, "")
+    assert await programs.run_program("echo no luck >&2", "hello") == programs.Cost(0, 0, "no luck")
+
+
+def test_the_guide_has_the_table_of_all_programs() -> None:
+    text = programs.PAGE.read_text()
+    table = text[text.index(programs.BEGIN) : text.index(programs.END)]
+    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
+    assert rows[2:] == [one.title for one in programs.PROGRAMS]
 
 
 # Names that the benchmarks use

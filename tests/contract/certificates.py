@@ -1,6 +1,7 @@
 """TLS contexts for servers and clients of tests, with certificates made on the spot."""
 
 import functools
+import os
 import ssl
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,11 @@ def write_server_files(folder: Path) -> tuple[Path, Path]:
     key.touch(mode=0o600)
     key.write_bytes(issued.private_key_pem.bytes())
     return certificate, key
+
+
+def write_authority(file: Path) -> None:
+    """Write the certificate that clients must trust."""
+    _authority().cert_pem.write_to_path(os.fspath(file))
 
 
 @functools.cache

@@ -1,6 +1,10 @@
 """The parts of isolation: names, and the messages between the two processes."""
 
+import asyncio
 import os
+import signal
+import socket
+from typing import Any
 
 import pytest
 
@@ -11,6 +15,8 @@ import dns.rdatatype  # noqa: E402
 
 from bc260y_aio.bridge.isolation.control import Control  # noqa: E402
 from bc260y_aio.bridge.isolation.dns import Names  # noqa: E402
+from bc260y_aio.bridge.isolation.inside import _Inside  # noqa: E402
+from bc260y_aio.bridge.isolation.outside import IsolatedProgram  # noqa: E402
 
 
 def ask(names: Names, name: str, kind: str = "A") -> dns.message.Message:
@@ -96,4 +102,54 @@ def test_a_message_without_one() -> None:
     one.send({"ended": 0})
     assert other.receive() == ({"ended": 0}, -1)
     one.close()
+    other.close()
+
+
+async def test_the_datagram_sockets_that_programs_still_have_are_closed_at_the_end() -> None:
+    control, theirs = Control.pair()
+    inside = _Inside(control)
+    handed = []
+    for port in (40001, 40002):
+        inside._source(("198.18.0.2", port))
+        received = theirs.receive()
+        assert received is not None
+        handed.append(socket.socket(fileno=received[1]))
+
+    inside._close_sources()
+    for sock in handed:
+        sock.setblocking(False)
+        assert sock.recv(1) == b""
+        sock.close()
+
+    control.close()
+    theirs.close()
+
+
+async def test_a_socket_whose_service_is_cancelled_before_it_begins_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    control, theirs = Control.pair()
+    spare, other = Control.pair()
+    monkeypatch.setattr(Control, "pair", lambda: (control, spare))
+    monkeypatch.setattr(os, "fork", lambda: 4711)
+    monkeypatch.setattr(os, "waitpid", lambda *_: None)
+    signals: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *arguments: signals.append(arguments))
+    program = IsolatedProgram(["true"])
+    opener: Any = None
+    running = asyncio.create_task(program.run(opener, 60.0))
+    await asyncio.sleep(0)
+    ours, handed = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        with handed:
+            theirs.send({"datagrams": 1}, handed.fileno())
+
+        running.cancel()
+        program._read_control()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+        assert ours.recv(1) == b""
+
+    program.close()
+    assert signals == [(4711, signal.SIGTERM)]
+    theirs.close()
     other.close()

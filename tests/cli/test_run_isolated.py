@@ -141,6 +141,27 @@ async def test_datagrams_go_over_the_module_and_closed_sockets_free_their_connec
     assert printed.decode().splitlines() == ["b'echo.example' True", "b'other.example' True", "done"]
 
 
+BURST: Final = """
+    import os, socket
+
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(4)]
+    for sock in socks:
+        sock.settimeout(10)
+        sock.sendto(b"hello", ("echo.example", 7))
+        assert sock.recv(100) == b"hello"
+
+    # The sockets are not closed before the program has ended.
+    os._exit(0)
+"""
+
+
+async def test_a_program_that_ends_with_open_datagram_sockets_leaves_none_of_ours_and_of_the_modules() -> None:
+    async with Emulator(line="tcp", names=False) as emulator:
+        emulator.network.add_host("echo.example", EchoPeer())
+        assert await finished(*_ISOLATED, emulator.url, *by_python(BURST)) == (0, b"", b"")
+        assert emulator.module.sockets == {}
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 async def test_a_program_in_c_its_children_and_a_pipeline() -> None:
     async with Emulator(line="tcp", names=False) as emulator:

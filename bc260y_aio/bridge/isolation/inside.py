@@ -54,6 +54,9 @@ def run(control: Control, command: list[str]) -> None:
         text = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
         control.send({"failed": text.partition("\n\nStack")[0]})
         os._exit(1)
+    except KeyboardInterrupt:
+        # Control-C before the program runs: the other process reports it.
+        os._exit(1)
 
     # Its library's threads do not survive the interpreter's end (mitmproxy_rs 0.11.1 and 0.12.15: a crash).
     os._exit(0)
@@ -67,6 +70,7 @@ class _Inside:
         self._lost: set[int] = set()
         self._streams: dict[int, tuple[Address, Address]] = {}
         self._sources: dict[Address, _Source] = {}
+        self._is_over = False
         self._may_run = asyncio.Event()
         self._orphaned = asyncio.Event()
 
@@ -82,13 +86,16 @@ class _Inside:
         loop.add_reader(self._control, self._read_control)
         self._control.send({"ready": True, "resets": sock_diag.can_destroy()})
         looking = asyncio.create_task(self._look_for_sockets())
-        await self._may_run.wait()
-        if not self._orphaned.is_set():
-            await self._run_command(command)
-            await self._until_flushed()
-
-        looking.cancel()
-        device.close()
+        try:
+            await self._may_run.wait()
+            if not self._orphaned.is_set():
+                await self._run_command(command)
+                await self._until_flushed()
+        finally:
+            looking.cancel()
+            loop.remove_reader(self._control)
+            device.close()
+            self._close_sources()
 
     async def _make_device(self) -> Any:
         from mitmproxy_rs import tun
@@ -219,7 +226,7 @@ class _Inside:
                 if (answer := self._names.answer(data)) is not None:
                     stream.write(answer)
                     await stream.drain()
-            elif host is not None and data:
+            elif host is not None and data and not self._is_over:
                 self._source(source).send(Datagram(host, target[1], data), stream)
 
     def _source(self, address: Address) -> "_Source":
@@ -246,6 +253,13 @@ class _Inside:
                 if address[1] not in ports or clock() - source.used_at > _IDLE:
                     del self._sources[address]
                     source.close()
+
+    def _close_sources(self) -> None:
+        """Close the datagram sockets of all programs, and make no more."""
+        self._is_over = True
+        while self._sources:
+            _, source = self._sources.popitem()
+            source.close()
 
 
 class _Source:

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from ...sockets.tasks import TaskSet
@@ -147,14 +147,18 @@ class IsolatedProgram:
         match message:
             case {"stream": int(number), "host": str(host), "port": int(port)}:
                 sock = socket.socket(fileno=descriptor)
-                self._tasks.spawn(self._serve_stream(sock, number, host, port), f"stream {number}")
+                self._spawn(sock, self._serve_stream(sock, number, host, port), f"stream {number}")
             case {"datagrams": int(number)}:
                 sock = socket.socket(fileno=descriptor)
-                self._tasks.spawn(self._serve_datagrams(sock), f"datagrams {number}")
+                self._spawn(sock, self._serve_datagrams(sock), f"datagrams {number}")
             case {"ended": int(status)}:
                 self._ended.set_result(status)
             case {"failed": str(text)}:
                 self._ended.set_exception(IsolationError(text, message.get("status", 1)))
+
+    def _spawn(self, sock: socket.socket, work: Coroutine[Any, Any, None], name: str) -> None:
+        # A task that is cancelled before it begins does nothing, so it cannot close the socket.
+        self._tasks.spawn(work, name).add_done_callback(lambda _: sock.close())
 
     async def _serve_stream(self, sock: socket.socket, number: int, host: str, port: int) -> None:
         local = _ForwardedStream(sock, lambda: self._control.send({"lost": number}))
@@ -174,11 +178,10 @@ class IsolatedProgram:
 
     async def _serve_datagrams(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        with sock:
-            sock.setblocking(False)
-            async with _ForwardedDatagrams(self._opener, sock) as datagrams:
-                while packet := await loop.sock_recv(sock, _READ_SIZE):
-                    datagrams.pass_on(packet)
+        sock.setblocking(False)
+        async with _ForwardedDatagrams(self._opener, sock) as datagrams:
+            while packet := await loop.sock_recv(sock, _READ_SIZE):
+                datagrams.pass_on(packet)
 
 
 class _ForwardedStream(LocalStream):

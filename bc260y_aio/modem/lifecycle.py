@@ -245,7 +245,17 @@ class Lifecycle(Connections, PowerManagement):
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):
                 channel.inboxes.end_streams(ModuleSlept("the module slept, and TCP connections do not survive that"))
             case LateAnswer(response=SocketOpened(connect_id=connect_id)) if connect_id not in self._ids.taken:
-                self._tasks.spawn(close_connect_id(channel, connect_id), f"{connect_id}.late")
+                self._close_late(channel, connect_id)
+
+    def _close_late(self, channel: Channel, connect_id: int) -> None:
+        """Close a socket that the module opened after its open was given up; nobody gets its connectID meanwhile."""
+        ids, is_known = self._ids, connect_id < self._options.profile.sockets
+        if is_known:
+            ids.take(connect_id)
+
+        closing = self._tasks.spawn(close_connect_id(channel, connect_id), f"{connect_id}.late")
+        if is_known:
+            closing.add_done_callback(lambda _: ids.release(connect_id))
 
     def _on_echo(self) -> None:
         if self._opened is not None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from bc260y_aio.at.commands import CloseSocket, OpenSocket
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket
 from bc260y_aio.at.information import RegistrationStatus, SocketInfo
 from bc260y_aio.errors import (
     CommandFailed,
@@ -733,6 +733,42 @@ async def test_a_socket_that_the_module_opened_late_twice_is_closed_each_time() 
         for connect_id in (3, 4):
             far.send(b"\r\n+QIOPEN: %d,0\r\n" % connect_id)
             await far.answer(b"AT+QICLOSE=%d\r" % connect_id, CLOSE_OK)
+
+
+@pytest.mark.parametrize("answer", [CLOSE_OK, OK, b"", ERROR])
+async def test_a_connect_id_that_the_module_opened_late_goes_to_nobody_before_it_is_closed(
+    answer: bytes, clock: Clock
+) -> None:
+    module = Module()
+    answers = [answer]
+
+    def override(command: Command) -> bytes | None:
+        if isinstance(command, CloseSocket) and answers:
+            if answer:
+                module.sockets.pop(0)
+
+            return answers.pop()
+
+        return None
+
+    async with open_modem(module, sockets=1) as modem:
+        module.override = override
+        module.sockets[0] = Socket(OpenSocket(0, "TCP", "a.b", 7))
+        module.send(b"\r\n+QIOPEN: 0,0\r\n")
+        # Its first step, also on a loop with eager tasks, comes after the late outcome and before the task that closes.
+        opening = asyncio.Task(modem.create_connection(asyncio.Protocol, "a.b", 7))
+        transport, _ = await fast_forward(clock, opening)
+        commands = [line[:10] for line in module.lines if line.startswith(("AT+QIOPEN=0", "AT+QICLOSE=0"))]
+        assert commands == ["AT+QICLOSE"] * (1 if answer in (CLOSE_OK, ERROR) else 2) + ["AT+QIOPEN="]
+        assert list(module.sockets) == [0]
+        transport.abort()
+
+
+async def test_a_socket_that_the_module_opened_late_beyond_its_last_is_closed_all_the_same() -> None:
+    async with scripted_modem() as (modem, far):
+        far.send(b"\r\n+QIOPEN: 5,0\r\n")
+        await far.answer(b"AT+QICLOSE=5\r", CLOSE_OK)
+        assert modem._ids.taken == frozenset()
 
 
 async def test_a_late_outcome_of_a_connect_id_in_use_disturbs_no_one() -> None:

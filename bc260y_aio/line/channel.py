@@ -324,12 +324,12 @@ class Channel:
             case State.IDLE:
                 self._finish(Answer(dialogue.information, dialogue.completions, self._dte.is_doubtful))
             case State.AWAITING_COMPLETION if isinstance(response, Success):
-                self._await_completion(dialogue)
+                self._await_completion(dialogue, dialogue.completion_timeout)
+            case State.AWAITING_COMPLETION if isinstance(response, Completion):
+                self._await_completion(dialogue, dialogue.rest_timeout(self._loop.time(), self._time.busy))
 
-    def _await_completion(self, dialogue: Dialogue) -> None:
-        dialogue.started = self._loop.time()
-        dialogue.timeout = dialogue.completion_timeout
-        dialogue.busy = self._time.busy
+    def _await_completion(self, dialogue: Dialogue, timeout: float) -> None:
+        dialogue.started, dialogue.timeout, dialogue.busy = self._loop.time(), timeout, self._time.busy
         if isinstance(dialogue.command, OpenSocket):
             self.inboxes.hold(dialogue.command.connect_id)
 

@@ -104,6 +104,15 @@ class Dialogue:
         """
         return self.started + self.timeout + min(busy - self.busy, (_PATIENCE - 1) * self.timeout)
 
+    def rest_timeout(self, now: float, busy: float) -> float:
+        """Return how long the rest of the completion may take, in seconds: never longer than was left for all of it.
+
+        Args:
+            now: the time, on the loop's clock.
+            busy: for how long the line has been busy so far, in seconds.
+        """
+        return min(self.command.rest_timeout(self.completions), max(self.due(busy) - now, 0.0))
+
     def end(self, outcome: Outcome) -> None:
         """End the dialogue with an outcome, and report it to the caller that still waits."""
         if self.deadline is not None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, Raw, SendData
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, Raw, SendData, read_verbatim
 from bc260y_aio.at.commands.base import SLOW_COMMANDS
 from bc260y_aio.at.information import SocketInfo, SocketState
 from bc260y_aio.at.responses import Text
@@ -275,3 +275,73 @@ async def test_an_outcome_before_its_ok_opens_at_once() -> None:
         module.push(0, b"hi")
         assert await reader.read(10) == b"hi"
         writer.close()
+
+
+# The rest of an outcome of several lines
+
+
+@pytest.mark.parametrize(
+    ("call", "first", "rest", "seconds"),
+    [
+        ('AT+QIDNSGIP=0,"a.b"', b"\r\n+QIDNSGIP: 0,2,600\r\n", b"\r\n+QIDNSGIP: 198.51.100.1\r\n" * 2, 5.0),
+        # Two packets of 4 s each, and a second in between, are due.
+        (
+            'AT+QPING=0,"a.b",4,3,32',
+            b'\r\n+QPING: 0,"198.51.100.1",32,80\r\n',
+            b"\r\n+QPING: 0,3,1,2,80,80,80\r\n",
+            15.0,
+        ),
+        (
+            'AT+QPING=0,"a.b",4,1,32',
+            b'\r\n+QPING: 0,"198.51.100.1",32,80\r\n',
+            b"\r\n+QPING: 0,1,1,0,80,80,80\r\n",
+            5.0,
+        ),
+    ],
+)
+async def test_the_rest_of_an_outcome_has_no_longer_than_it_needs(
+    call: str, first: bytes, rest: bytes, seconds: float, clock: Clock
+) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        for answer in (rest, b""):
+            asked = asyncio.ensure_future(channel.execute(read_verbatim(call)))
+            await far.answer(call.encode() + b"\r", OK, first)
+            await clock.advance(seconds - 0.5)
+            assert not asked.done()
+            far.send(answer)
+            await clock.advance(0.6)
+            if answer:
+                await asked
+            else:
+                with pytest.raises(CommandTimeout, match="outcome"):
+                    await asked
+
+
+async def test_the_rest_of_an_outcome_has_no_longer_than_the_caller_gave_it(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        asked = asyncio.ensure_future(channel.execute(read_verbatim('AT+QIDNSGIP=0,"a.b"'), 6.0))
+        await far.answer(b'AT+QIDNSGIP=0,"a.b"\r', OK)
+        await clock.advance(4.0)
+        far.send(b"\r\n+QIDNSGIP: 0,1,600\r\n")
+        await clock.advance(1.9)
+        assert not asked.done()
+        await clock.advance(0.2)
+        with pytest.raises(CommandTimeout):
+            await asked
+
+
+async def test_an_open_may_take_as_long_as_the_guide_gives_it_and_the_line_waits_for_it(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        # Guide 2.2.2, note 2: the outcome takes up to 60 s, and other operations wait for it.
+        asked = asyncio.ensure_future(channel.execute(OpenSocket(0, "TCP", "a.b", 7)))
+        await far.answer(b'AT+QIOPEN=0,0,"TCP","a.b",7\r', OK)
+        following = asyncio.ensure_future(channel.execute(Raw("AT+CSQ")))
+        await clock.advance(60.0)
+        await far.expect_nothing()
+        far.send(b"\r\n+QIOPEN: 0,569\r\n")
+        await asked
+        await far.answer(b"AT+CSQ\r", OK)
+        await following

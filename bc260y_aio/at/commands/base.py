@@ -76,6 +76,10 @@ class Command:
         """How long the completion may take after ``OK``, in seconds."""
         return RADIO_TIMEOUT
 
+    def rest_timeout(self, completions: Sequence[Completion]) -> float:
+        """Return how long the other lines of an outcome may take after these, in seconds: they come at once."""
+        return RESULT_TIMEOUT
+
     def write(self) -> str:
         """Return the command line without its terminator."""
         raise NotImplementedError
@@ -202,6 +206,9 @@ class Raw(Command):
     @property
     def completion_timeout(self) -> float:
         return self.parsed.completion_timeout if self.parsed else RADIO_TIMEOUT
+
+    def rest_timeout(self, completions: Sequence[Completion]) -> float:
+        return self.parsed.rest_timeout(completions) if self.parsed else RADIO_TIMEOUT
 
     def write(self) -> str:
         return self.line

@@ -9,7 +9,7 @@ from ..completions import NetworkTime, PingError, PingFinished, PingReply, Resol
 from ..information import DnsServers
 from ..responses import Completion, Information
 from ..syntax import LONGEST_ADDRESS, Parameters, checked_integer, checked_name
-from .base import RADIO_TIMEOUT, SetCommand, check_context_id
+from .base import RADIO_TIMEOUT, RESULT_TIMEOUT, SetCommand, check_context_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,9 @@ class Ping(SetCommand):
     @property
     def completion_timeout(self) -> float:
         return RADIO_TIMEOUT + self.count * (self.timeout + 1.0)
+
+    def rest_timeout(self, completions: Sequence[Completion]) -> float:
+        return RESULT_TIMEOUT + max(self.count - len(completions), 0) * (self.timeout + 1.0)
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:

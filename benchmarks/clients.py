@@ -12,7 +12,9 @@ import contextlib
 import email.message
 import importlib.metadata
 import logging
+import os
 import socket
+import ssl
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,7 +51,7 @@ from tests.clients.test_databases import redis_server
 from tests.clients.test_datagrams import coap_server, name_server
 from tests.clients.test_sessions import Box, mail_server, ssh_server
 from tests.clients.web_servers import http2_server, web_server, websocket_server
-from tests.contract.certificates import client_context
+from tests.contract.certificates import write_authority
 
 from .common import ROUNDS, Table, script
 
@@ -74,7 +76,13 @@ _LOCAL: Final = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the servers listen, and the SOCKS front."""
+    """Where the servers listen, and what their clients need.
+
+    Attributes:
+        front: the SOCKS front; 0 where clients that block need none.
+        ssh_key: the SSH server's public key, in OpenSSH's format.
+        authority: the file of the certificate that TLS clients trust.
+    """
 
     web: int
     http2: int
@@ -88,10 +96,15 @@ class Ports:
     mqtt_4: int
     mqtt_5: int
     front: int
-    ssh_key: asyncssh.SSHKey
+    ssh_key: str
+    authority: str
 
 
-Operation = Callable[[Modem, Ports], Awaitable[None]]
+def _trust(ports: Ports) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ports.authority)
+
+
+Operation = Callable[[Ports], Awaitable[None]]
 
 
 # HTTP and WebSocket
@@ -102,25 +115,25 @@ async def _in_chunks() -> AsyncIterator[bytes]:
         yield READING
 
 
-async def httpx_post(modem: Modem, ports: Ports) -> None:
+async def httpx_post(ports: Ports) -> None:
     """Post a reading."""
     async with httpx.AsyncClient(timeout=HTTP, trust_env=False) as session:
         assert (await session.post(f"http://{HOST}:{ports.web}/echo", content=READING)).content == READING
 
 
-async def httpx_chunks(modem: Modem, ports: Ports) -> None:
+async def httpx_chunks(ports: Ports) -> None:
     """Post it in five chunks."""
     async with httpx.AsyncClient(timeout=HTTP, trust_env=False) as session:
         assert (await session.post(f"http://{HOST}:{ports.web}/echo", content=_in_chunks())).content == READING * 5
 
 
-async def httpx_http2(modem: Modem, ports: Ports) -> None:
+async def httpx_http2(ports: Ports) -> None:
     """Post it by HTTP/2."""
     async with httpx.AsyncClient(timeout=HTTP, trust_env=False, http1=False, http2=True) as session:
         assert (await session.post(f"http://{HOST}:{ports.http2}/", content=READING)).content == READING
 
 
-async def aiohttp_post(modem: Modem, ports: Ports, data: Any = READING, expected: bytes = READING) -> None:
+async def aiohttp_post(ports: Ports, data: Any = READING, expected: bytes = READING) -> None:
     """Post a reading."""
     connector = aiohttp.TCPConnector(limit=4, resolver=aiohttp.ThreadedResolver())
     async with (
@@ -130,12 +143,12 @@ async def aiohttp_post(modem: Modem, ports: Ports, data: Any = READING, expected
         assert await response.read() == expected
 
 
-async def aiohttp_chunks(modem: Modem, ports: Ports) -> None:
+async def aiohttp_chunks(ports: Ports) -> None:
     """Post it in five chunks."""
-    await aiohttp_post(modem, ports, _in_chunks(), READING * 5)
+    await aiohttp_post(ports, _in_chunks(), READING * 5)
 
 
-async def websocket_message(modem: Modem, ports: Ports) -> None:
+async def websocket_message(ports: Ports) -> None:
     """Send a message, and receive it."""
     url = f"ws://{HOST}:{ports.websocket}"
     options: dict[str, Any] = {"open_timeout": TIMEOUT, "close_timeout": 30, "ping_interval": None, "proxy": None}
@@ -147,7 +160,7 @@ async def websocket_message(modem: Modem, ports: Ports) -> None:
 # MQTT
 
 
-async def gmqtt_publish(modem: Modem, ports: Ports) -> None:
+async def gmqtt_publish(ports: Ports) -> None:
     """Publish a reading."""
     unacknowledged = PersistentStorage()
     session = gmqtt.Client("meter-7", persistent_storage=unacknowledged)
@@ -157,24 +170,29 @@ async def gmqtt_publish(modem: Modem, ports: Ports) -> None:
     await session.disconnect()
 
 
-async def aiomqtt_publish(modem: Modem, ports: Ports) -> None:
+async def aiomqtt_publish(ports: Ports) -> None:
     """Publish a reading."""
-    proxy = aiomqtt.ProxySettings(proxy_type=socks.SOCKS5, proxy_addr=_LOCAL, proxy_port=ports.front)
-    options: dict[str, Any] = {"timeout": TIMEOUT, "keepalive": 1200, "bind_address": _LOCAL}
-    session = aiomqtt.Client(HOST, ports.mqtt_4, proxy=proxy, **options)
+    options: dict[str, Any] = {"timeout": TIMEOUT, "keepalive": 1200}
+    if ports.front:
+        proxy = aiomqtt.ProxySettings(proxy_type=socks.SOCKS5, proxy_addr=_LOCAL, proxy_port=ports.front)
+        options |= {"proxy": proxy, "bind_address": _LOCAL}
+
+    session = aiomqtt.Client(HOST, ports.mqtt_4, **options)
     session._client.connect_timeout = TIMEOUT
     async with session:
         await session.publish("meter/7", READING, qos=1)
 
 
-async def paho_publish(modem: Modem, ports: Ports) -> None:
+async def paho_publish(ports: Ports) -> None:
     """Publish a reading, from a thread."""
 
     def publish() -> None:
         session = paho.Client(CallbackAPIVersion.VERSION2, "meter-8", protocol=paho.MQTTv311)
-        session.proxy_set(proxy_type=socks.SOCKS5, proxy_addr=_LOCAL, proxy_port=ports.front)
+        if ports.front:
+            session.proxy_set(proxy_type=socks.SOCKS5, proxy_addr=_LOCAL, proxy_port=ports.front)
+
         session.connect_timeout = TIMEOUT
-        session.connect(HOST, ports.mqtt_4, keepalive=1200, bind_address=_LOCAL)
+        session.connect(HOST, ports.mqtt_4, keepalive=1200, bind_address=_LOCAL if ports.front else "")
         session.loop_start()
         session.publish("meter/7", READING, qos=1).wait_for_publish(TIMEOUT)
         session.disconnect()
@@ -186,7 +204,7 @@ async def paho_publish(modem: Modem, ports: Ports) -> None:
 # Datagrams
 
 
-async def coap_put(modem: Modem, ports: Ports) -> None:
+async def coap_put(ports: Ports) -> None:
     """Put a reading."""
 
     class Patient(aiocoap.numbers.constants.TransportTuning):  # type: ignore[misc]
@@ -201,7 +219,7 @@ async def coap_put(modem: Modem, ports: Ports) -> None:
         await context.shutdown()
 
 
-async def dns_query(modem: Modem, ports: Ports) -> None:
+async def dns_query(ports: Ports) -> None:
     """Query an address, up to three times."""
     query = dns.message.make_query("meter.example.com", "A")
     for _ in range(3):
@@ -216,22 +234,22 @@ async def dns_query(modem: Modem, ports: Ports) -> None:
 # Databases, mail, SSH
 
 
-async def redis_set(modem: Modem, ports: Ports, **options: Any) -> None:
+async def redis_set(ports: Ports, **options: Any) -> None:
     """Set a value."""
     patience: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "max_connections": 4}
     async with redis.asyncio.Redis(host=HOST, port=ports.redis, **patience, **options) as session:
         assert await session.set("meter:7", READING)
 
 
-async def redis_brief_set(modem: Modem, ports: Ports) -> None:
+async def redis_brief_set(ports: Ports) -> None:
     """Set a value, with the fewest commands."""
-    await redis_set(modem, ports, protocol=2, driver_info=None)
+    await redis_set(ports, protocol=2, driver_info=None)
 
 
-async def asyncpg_query(modem: Modem, ports: Ports) -> None:
+async def asyncpg_query(ports: Ports) -> None:
     """Query one row."""
     connection = await asyncpg.connect(
-        host=HOST, port=ports.postgres, user=USER, database="postgres", ssl=client_context(), timeout=180
+        host=HOST, port=ports.postgres, user=USER, database="postgres", ssl=_trust(ports), timeout=180
     )
     try:
         assert await connection.fetchval("SELECT 7") == 7
@@ -239,19 +257,19 @@ async def asyncpg_query(modem: Modem, ports: Ports) -> None:
         await connection.close(timeout=TIMEOUT)
 
 
-async def send_mail(modem: Modem, ports: Ports) -> None:
+async def send_mail(ports: Ports) -> None:
     """Send a mail."""
     message = email.message.EmailMessage()
     message["From"], message["To"], message["Subject"] = "meter@example.com", "desk@example.com", "reading"
     message.set_content("21.5")
     options: dict[str, Any] = {"local_hostname": "meter.example", "start_tls": True, "timeout": TIMEOUT}
-    await aiosmtplib.send(message, hostname=HOST, port=ports.mail, tls_context=client_context(), **options)
+    await aiosmtplib.send(message, hostname=HOST, port=ports.mail, tls_context=_trust(ports), **options)
 
 
-async def ssh_command(modem: Modem, ports: Ports) -> None:
+async def ssh_command(ports: Ports) -> None:
     """Run a command."""
     rows = await asyncio.get_running_loop().getaddrinfo(HOST, ports.ssh, type=socket.SOCK_STREAM)
-    known = f"{HOST} {ports.ssh_key.export_public_key().decode()}".encode()
+    known = f"{HOST} {ports.ssh_key}".encode()
     options: dict[str, Any] = {"username": "guest", "client_keys": [], "config": None, "login_timeout": 600}
     async with asyncssh.connect(
         rows[0][4][0], ports.ssh, host_key_alias=HOST, known_hosts=known, **options
@@ -259,7 +277,7 @@ async def ssh_command(modem: Modem, ports: Ports) -> None:
         assert (await connection.run("shout", input="question\n")).stdout == "QUESTION\n"
 
 
-async def anyio_echo(modem: Modem, ports: Ports) -> None:
+async def anyio_echo(ports: Ports) -> None:
     """Send a reading, and receive it."""
     async with await anyio.connect_tcp("echo.example", 7) as stream:
         await stream.send(READING)
@@ -295,11 +313,16 @@ _THREADED: Final = {aiomqtt_publish, paho_publish}
 
 
 @contextlib.asynccontextmanager
-async def _served(modem: Modem, processes: dict[str, int]) -> AsyncIterator[Ports]:
-    """Start the servers that run on this loop, outside of the route, or on one in a thread with a real clock."""
+async def served(modem: Modem | None, processes: dict[str, int]) -> AsyncIterator[Ports]:
+    """Start the servers that run on this loop, outside of the route, or on one in a thread with a real clock.
+
+    Without a modem there is no SOCKS front.
+    """
     key = asyncssh.generate_private_key("ssh-ed25519")
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        authority = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ca.pem"
+        write_authority(authority)
         yield Ports(
             web=await enter(web_server()),
             http2=await enter(elsewhere(http2_server())),
@@ -308,8 +331,9 @@ async def _served(modem: Modem, processes: dict[str, int]) -> AsyncIterator[Port
             dns=await enter(name_server()),
             mail=await enter(mail_server(Box())),
             ssh=await enter(elsewhere(ssh_server(key))),
-            front=(await enter(SocksServer(modem, port=0))).port,
-            ssh_key=key,
+            front=0 if modem is None else (await enter(SocksServer(modem, port=0))).port,
+            ssh_key=key.export_public_key().decode().strip(),
+            authority=os.fspath(authority),
             **processes,
         )
 
@@ -354,13 +378,13 @@ async def _operate(operation: Operation, coverage: str | None, seed: int, proces
     async with Emulator(line="memory", baudrate=BAUDRATE, network=coverage, seed=seed) as emulator:
         emulator.network.add_host("ns.example", address="198.51.100.1")
         emulator.network.add_host("echo.example", EchoPeer())
-        async with Modem(emulator.url) as modem, _served(modem, processes) as ports:
+        async with Modem(emulator.url) as modem, served(modem, processes) as ports:
             began = asyncio.get_running_loop().time()
             before = emulator.radio.usage
             sends = len(emulator.module.rai_log)
             try:
                 with modem.route():
-                    await operation(modem, ports)
+                    await operation(ports)
             except Exception as exc:
                 cost.error = f"{type(exc).__name__}: {exc}"
 

@@ -11,12 +11,9 @@ It needs Linux, unshare(1), and the programs; on Debian:
 With --write the table goes into `docs/pages/howto/isolated.md`.
 """
 
-import argparse
 import asyncio
-import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,21 +21,17 @@ from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from bc260y_aio.bridge.isolation import namespaces
 from bc260y_aio.emulator import Emulator
 from tests.clients.postgres import USER
 from tests.leaks.wire import Wire, replace_resolver
 
+from . import inside
 from .common import Table
 from .program_servers import HOST_KEY_ALIAS, Servers, servers
 
 _ROOT: Final = Path(__file__).parents[1]
-PAGE: Final = _ROOT / "docs" / "pages" / "howto" / "isolated.md"
-BEGIN: Final = "<!-- programs: begin -->"
-END: Final = "<!-- programs: end -->"
-
 # The emulator's names all lead to the servers; certificates are for this one.
 _HOST: Final = "peer.example"
 # The address of a host that has no name.
@@ -296,7 +289,6 @@ def version_of(program: Program) -> str:
 
 async def measure(wire: Wire, chosen: str) -> tuple[Table, bool]:
     """Run each program whose title has the chosen text in it twice; return also whether all went well."""
-    _check_that_packets_are_seen(wire)
     rows, is_well = [], True
     with tempfile.TemporaryDirectory() as folder:
         replace_resolver(Path(folder))
@@ -322,59 +314,5 @@ def _row(program: Program, version: str, costs: list[Cost], packets: list[str]) 
     return [program.title, version, sends, sizes, str(len(packets))]
 
 
-def _check_that_packets_are_seen(wire: Wire) -> None:
-    """Send one packet past the module, to show that the interface is watched.
-
-    Raises:
-        RuntimeError: it is not.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.sendto(b"x", (_ADDRESS, 9))
-
-    if (packets := wire.packets()) != [f"UDP {_ADDRESS}:9"]:
-        raise RuntimeError(f"the interface is not watched: {packets}")
-
-
-def write(table: Table) -> None:
-    """Write the table into the guide."""
-    text = PAGE.read_text()
-    section = re.compile(f"{BEGIN}.*{END}", re.DOTALL)
-    assert section.search(text), f"{PAGE} has no {BEGIN} ... {END}"
-    body = str(table).partition("\n\n")[2]
-    PAGE.write_text(section.sub(lambda _: f"{BEGIN}\n\n{body}\n\n{END}", text))
-
-
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("chosen", nargs="?", default="", metavar="TEXT", help="only programs with this in their title")
-    parser.add_argument("--write", action="store_true", help="write the table into the guide")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if not arguments.inside:
-        _run_inside()
-
-    namespaces.bring_up("lo")
-    with Wire() as wire:
-        table, is_well = asyncio.run(measure(wire, arguments.chosen))
-
-    print(table)
-    if not is_well:
-        sys.exit("a program failed, or sent packets past the module: see above")
-
-    if arguments.write:
-        write(table)
-
-
-def _run_inside() -> NoReturn:
-    """Become the same program in network and mount namespaces of its own."""
-    options = ["--net", "--mount"]
-    if os.geteuid() != 0:
-        options += ["--user", "--map-current-user", "--keep-caps"]
-
-    module = [sys.executable, "-m", "benchmarks.programs", "--inside", *sys.argv[1:]]
-    os.execvp("unshare", ["unshare", *options, *module])
-
-
 if __name__ == "__main__":
-    main()
+    inside.script("benchmarks.programs", measure, __doc__, "programs")

@@ -13,11 +13,11 @@ import pytest
 
 from bc260y_aio.at.syntax import PayloadFormat
 from benchmarks import __main__ as all_of_them
-from benchmarks import clients, coverage, echo, goodput, idle, parse, programs, round_trip, scale
+from benchmarks import clients, coverage, echo, goodput, idle, inside, parse, programs, round_trip, scale
 from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
 from benchmarks.fake import Module, push, send_size
 from benchmarks.memory import run
-from tests.leaks.namespace import reason_to_skip
+from tests.leaks.namespace import reason_not_isolated
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -140,18 +140,24 @@ def test_the_cost_of_an_operation_is_counted(name: str, sends: int, monkeypatch:
 
 
 async def test_a_program_is_run_and_one_that_fails_is_reported() -> None:
-    if (reason := reason_to_skip()) is not None:
+    if (reason := reason_not_isolated()) is not None:
         pytest.skip(reason)
 
     assert await programs.run_program("echo hello", "hello") == programs.Cost(0, 0, "")
     assert await programs.run_program("echo no luck >&2", "hello") == programs.Cost(0, 0, "no luck")
 
 
+def titles(section: str) -> list[str]:
+    table = inside.find_section(section, inside.PAGE.read_text())[0]
+    return [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
+
+
 def test_the_guide_has_the_table_of_all_programs() -> None:
-    text = programs.PAGE.read_text()
-    table = text[text.index(programs.BEGIN) : text.index(programs.END)]
-    rows = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")]
-    assert rows[2:] == [one.title for one in programs.PROGRAMS]
+    assert titles("programs") == [one.title for one in programs.PROGRAMS]
+
+
+def test_the_guide_has_the_table_of_all_clients_in_three_ways() -> None:
+    assert titles("ways") == list(clients.OPERATIONS)
 
 
 # Names that the benchmarks use

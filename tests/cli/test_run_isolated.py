@@ -3,8 +3,6 @@
 The peers are scripted ones in the emulator's network: only a module gets there.
 """
 
-import functools
-import importlib.util
 import shutil
 import signal
 import sys
@@ -17,20 +15,14 @@ import pytest
 
 from bc260y_aio.emulator import EchoPeer, Emulator, PeerConnection, SinkPeer
 from tests.cli.running import finished, started
-from tests.leaks.namespace import reason_to_skip
+from tests.leaks.namespace import reason_not_isolated
 
 _ISOLATED: Final = ("run", "--isolated", "--port")
 
 
-@functools.cache
-def _reason() -> str | None:
-    missing = [name for name in ("mitmproxy_rs", "dns") if importlib.util.find_spec(name) is None]
-    return f"not installed: {missing}" if missing else reason_to_skip()
-
-
 @pytest.fixture(autouse=True)
 def needs_namespaces() -> None:
-    if (reason := _reason()) is not None:
+    if (reason := reason_not_isolated()) is not None:
         pytest.skip(reason)
 
 

@@ -1,6 +1,8 @@
 """Whether this machine lets a process have namespaces, and the packets of a program on an unconnected interface."""
 
 import asyncio
+import functools
+import importlib.util
 import json
 import os
 import subprocess
@@ -21,6 +23,7 @@ os.open("/dev/net/tun", os.O_RDWR)
 """
 
 
+@functools.cache
 def reason_to_skip() -> str | None:
     """Return why there are no namespaces with an interface here; None where there are."""
     if sys.platform != "linux":
@@ -35,6 +38,16 @@ def reason_to_skip() -> str | None:
         pytest.fail(f"CI must be able to make namespaces: {reason}", pytrace=False)
 
     return reason
+
+
+@functools.cache
+def reason_not_isolated() -> str | None:
+    """Return why `run --isolated` cannot be here; None where it can."""
+    missing = [name for name in ("mitmproxy_rs", "dns") if importlib.util.find_spec(name) is None]
+    if missing and os.environ.get("CI"):
+        pytest.fail(f"CI must have the extra `isolated`: {missing}", pytrace=False)
+
+    return f"not installed: {missing}" if missing else reason_to_skip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Nothing leaves: each form in a network namespace whose only wire leads nowhere, and is watched."""
 
-import functools
 import sys
 from pathlib import Path
 from typing import Final
@@ -31,14 +30,9 @@ LOOP_REFUSED: Final = {
 }
 
 
-@functools.cache
-def _reason() -> str | None:
-    return reason_to_skip()
-
-
 @pytest.fixture(autouse=True)
 def needs_namespaces() -> None:
-    if (reason := _reason()) is not None:
+    if (reason := reason_to_skip()) is not None:
         pytest.skip(reason)
 
 

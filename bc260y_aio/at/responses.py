@@ -39,7 +39,7 @@ class Dialect:
         four_digit_year: clocks print ``2026/...`` rather than ``26/...``.
         four_digit_ntp: so does +QNTP.
         ntp_colons: the time has a surplus field, as in the guide's example: ``11:08:20:35+32``.
-        stray_nul: a NUL follows the result codes of QISEND and QICLOSE (firmware before R02A01).
+        stray_nul: a NUL follows the result codes of QISEND, QICLOSE and QRST (firmware before R02A01).
         blank_lines: how many more blank lines stand before each line.
         compact: information responses follow each other with a single CR LF between them.
         cme: how errors are reported.

@@ -18,6 +18,8 @@ from .options import Options
 from .radio import Radio
 
 # The options that are the network's.
+# The firmware R02A01 asks for both kinds of address with the SIMs of China Mobile and China Telecom.
+_DUAL_STACK: Final = ("46000", "46002", "46004", "46007", "46008", "46003", "46005", "46011")
 _OF_THE_NETWORK: Final = frozenset({"names", "any_address", *PROFILE_FIELDS})
 
 
@@ -278,6 +280,9 @@ def _network(options: Options) -> Network:
 
 def _nvram(options: Options) -> Nvram:
     factory = Nvram(baudrate=options.kind.baudrate)
+    if options.firmware == "R02A01" and options.imsi.startswith(_DUAL_STACK):
+        factory.context = ("IPV4V6", "", "", "")
+
     return factory if options.nvram is None else Nvram.load(options.nvram)
 
 

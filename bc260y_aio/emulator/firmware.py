@@ -17,12 +17,28 @@ class Model:
         revision: the revision of its firmware; None: that of the option ``firmware``.
         baudrate: its rate as it leaves the factory, in baud.
         keeps_echo: whether ATE is saved.
+        has_newer_commands: it has the commands that the firmware BC260YCNAAR02A01 added, whatever its firmware.
+        restarts_with_function: AT+CFUN=<fun>,1 restarts it.
+        shows_addresses: AT+CGDCONT? shows the address of an active context.
+        answers_undefined: AT+CGPADDR=<cid> has a line for a context that is not defined.
+        measures_always: AT+QENG=0 shows the strength, and the coverage level also while the radio is idle.
+        separates_ping: an empty line more stands before the first +QPING.
+        wake_time: how long waking up takes, in seconds, unless the option ``wake_time`` is given.
+        wakes_with_line: once awake, it answers the lost command by an empty line.
     """
 
     manufacturer: tuple[str, ...]
     revision: str | None
     baudrate: int
     keeps_echo: bool = False
+    has_newer_commands: bool = False
+    restarts_with_function: bool = False
+    shows_addresses: bool = False
+    answers_undefined: bool = False
+    measures_always: bool = False
+    separates_ping: bool = False
+    wake_time: float = 0.3
+    wakes_with_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +71,21 @@ _GUIDE: Final = Variants(
     edrx_value_when_off=False,
 )
 
+# Before R02A01, whose release note says what it changed.
+_EARLY: Final = Variants(decimal_area=True)
+
 FIRMWARES: Final[Mapping[str, Firmware]] = {
     "manual": Firmware("BC260YCNAAR01A03", MANUAL_DIALECT),
     "guide": Firmware("BC260YCNAAR01A03", STANDARD, variants=_GUIDE),
     "R01A02": Firmware(
-        "BC260YCNAAR01A02", Dialect(compact=True, four_digit_year=True, stray_nul=True, ping_ttl=False), 200
+        "BC260YCNAAR01A02",
+        Dialect(compact=True, four_digit_year=True, stray_nul=True, ping_ttl=False),
+        200,
+        _EARLY,
     ),
-    "R01A03": Firmware("BC260YCNAAR01A03", Dialect(compact=True, four_digit_year=True, stray_nul=True)),
+    "R01A03": Firmware(
+        "BC260YCNAAR01A03", Dialect(compact=True, four_digit_year=True, stray_nul=True), variants=_EARLY
+    ),
     "R02A01": Firmware("BC260YCNAAR02A01", MANUAL_DIALECT),
 }
 
@@ -74,10 +98,19 @@ MODELS: Final[Mapping[str, Model]] = {
         revision=None,
         baudrate=9600,
     ),
+    # As its AT manual says, and as a module with this firmware was seen to answer.
     BC660K: Model(
         manufacturer=("Quectel_Ltd", "Quectel_BC660K-GL", "Revision: QCX212"),
-        revision="BC660KGLAAR01A03",
+        revision="BC660KGLAAR01A05",
         baudrate=115200,
         keeps_echo=True,
+        has_newer_commands=True,
+        restarts_with_function=True,
+        shows_addresses=True,
+        answers_undefined=True,
+        measures_always=True,
+        separates_ping=True,
+        wake_time=1.8,
+        wakes_with_line=True,
     ),
 }

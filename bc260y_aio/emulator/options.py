@@ -178,6 +178,11 @@ class Options(CoverageProfile):
         return self.kind.revision or FIRMWARES[self.firmware].revision
 
     @property
+    def has_newer_commands(self) -> bool:
+        """Whether the module has what the firmware BC260YCNAAR02A01 added."""
+        return self.firmware == "R02A01" or self.kind.has_newer_commands
+
+    @property
     def largest_ping(self) -> int:
         """The largest packet that AT+QPING takes, in bytes."""
         return FIRMWARES[self.firmware].largest_ping
@@ -197,8 +202,8 @@ class Options(CoverageProfile):
     def with_settings(self, **settings: Any) -> Self:
         """Return a copy with some options changed, by the same plain names.
 
-        A firmware brings its dialect and its variants along, and a network its conditions; single options that are
-        named besides go before those.
+        A firmware brings its dialect and its variants along, a network its conditions, and a model the time in which it
+        wakes; single options that are named besides go before those.
 
         Raises:
             TypeError: a name is unknown.
@@ -209,6 +214,9 @@ class Options(CoverageProfile):
 
         own = {name: value for name, value in settings.items() if _OWNERS.get(name, Options) is Options}
         own = coverage_figures(own.get("network")) | own
+        if (model := MODELS.get(own.get("model", ""))) is not None:
+            own = {"wake_time": model.wake_time} | own
+
         spelling = {name: value for name, value in settings.items() if _OWNERS.get(name) is Dialect}
         varied = {name: value for name, value in settings.items() if _OWNERS.get(name) is Variants}
         drawn = {name: value for name, value in settings.items() if _OWNERS.get(name) is Currents}
@@ -272,7 +280,8 @@ class Options(CoverageProfile):
     def to_url(self) -> str:
         """Return the shortest URL that :meth:`from_url` reads as these options."""
         firmware = FIRMWARES[self.firmware]
-        pairs = _differences(self, Options.of(line="memory", network=self.network))
+        pairs = _differences(self, Options.of(line="memory", network=self.network, model=self.model))
+        pairs += [("model", self.model)] if self.model != BC260Y else []
         pairs += [("network", self.network)] if self.network is not None else []
         pairs += _differences(self.dialect, firmware.dialect) + _differences(self.faults, Faults())
         pairs += _differences(self.variants, firmware.variants) + _differences(self.currents, Currents())

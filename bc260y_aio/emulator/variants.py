@@ -27,6 +27,7 @@ class Variants:
             the manual it is carried out; vendors of boards saw it lost.
         strict_search: AT+QCSEARFCN and AT+QLOCKF are refused unless AT+CFUN=0. The manual asks for that, its example
             does without, and so do programs.
+        decimal_area: AT+QENG=0 shows the tracking area in decimal, without quotes, as firmware before R02A01 does.
     """
 
     address_context: int = 0
@@ -42,6 +43,7 @@ class Variants:
     edrx_value_when_off: bool = True
     light_sleep_loses: bool = True
     strict_search: bool = False
+    decimal_area: bool = False
 
 
 MANUAL = Variants()

@@ -16,6 +16,8 @@ from .startup import StartupSettings
 _UNKNOWN_RSSI: Final = 99
 _UNKNOWN_QUALITY: Final = 255
 _UNKNOWN_TX_POWER: Final = -128
+# The place of the tracking area in the line of the serving cell.
+_AREA: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Cell:
         earfcn: its frequency, as a channel number.
         pci: its physical cell ID.
         cell_id: its ID, in hexadecimal.
-        tracking_area: its tracking area code, in hexadecimal.
+        tracking_area: its tracking area code, in hexadecimal; firmware before R02A01 reports it in decimal, unquoted.
         band: its band.
         rsrp_dbm: its power, in dBm.
         rsrq_db: its quality, in dB.
@@ -141,12 +143,16 @@ class RadioStatus(ModemCore):
             CommandFailed: the module has no service, sleeps in PSM, or does not know the command.
             RemoteProtocolError: its report cannot be understood.
         """
+        line = "AT+QENG=0"
         async with self._channel.turn() as turn:
-            rows = await _rows(turn, self._settings, "AT+QENG=0")
+            lines = _read_values(await self._settings.execute_verbatim(turn, line), line)
 
+        rows = [_strings(values, line) for values in lines]
         serving = next((row for row in rows if row[:1] == ["0"]), None)
         if serving is None:
-            raise CommandFailed("AT+QENG=0", text="OK, but no serving cell")
+            raise CommandFailed(line, text="OK, but no serving cell")
+
+        is_quoted = lines[rows.index(serving)].is_quoted(_AREA)
 
         earfcn, _, pci, cell_id, rsrp, rsrq, rssi, snr, band, area, level, power, mode = _padded(serving[1:], 13)
         tx_power = _number(power)
@@ -155,7 +161,7 @@ class RadioStatus(ModemCore):
             earfcn=_number(earfcn),
             pci=_number(pci),
             cell_id=cell_id,
-            tracking_area=area,
+            tracking_area=area if is_quoted or not area.isdecimal() else f"{int(area):04X}",
             band=_number(band),
             rsrp_dbm=_number(rsrp),
             rsrq_db=_number(rsrq),
@@ -250,17 +256,20 @@ async def _optional_rows(turn: Turn, settings: StartupSettings, line: str) -> li
 
 
 def _read_rows(answer: Answer, line: str) -> list[list[str]]:
-    prefix = line[2:].rstrip("?").partition("=")[0] + ":"
-    rows = []
-    for information in answer.information:
-        if isinstance(information, Text) and information.text.startswith(prefix):
-            values = Parameters(information.text.removeprefix(prefix).strip())
-            try:
-                rows.append([values.string(index) for index in range(len(values))])
-            except Malformed as exc:
-                raise RemoteProtocolError(f"{line}: {exc}") from exc
+    return [_strings(values, line) for values in _read_values(answer, line)]
 
-    return rows
+
+def _read_values(answer: Answer, line: str) -> list[Parameters]:
+    prefix = line[2:].rstrip("?").partition("=")[0] + ":"
+    texts = [one.text for one in answer.information if isinstance(one, Text) and one.text.startswith(prefix)]
+    return [Parameters(text.removeprefix(prefix).strip()) for text in texts]
+
+
+def _strings(values: Parameters, line: str) -> list[str]:
+    try:
+        return [values.string(index) for index in range(len(values))]
+    except Malformed as exc:
+        raise RemoteProtocolError(f"{line}: {exc}") from exc
 
 
 def _padded(row: Sequence[str], size: int) -> list[str]:

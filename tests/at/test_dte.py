@@ -179,6 +179,7 @@ def test_a_network_time_is_read_without_quotes() -> None:
         "+CSCON: 0",
         '+CEDRXP: 5,"0010","1110","0101"',
         "+CCIOTOPTI: 3",
+        "+STATISR: MAC, MacUlBytes:0, MacDlBytes: 0, MacUlTpt: 0 bps",
         '+QIURC: "pdpdeact",1',
         '+QNBIOTEVENT: "ENTER LIMBO"',
         '+CTZV: "+32"',

@@ -84,6 +84,8 @@ def test_the_sweep_can_fail() -> None:
         "+CSCON:0",
         '+CEDRXP: 5,"0010","1110","0101"',
         "+CCIOTOPTI: 3",
+        "+STATISR: PHY DL, AvgRSRP: -77, AvgSnr: 14, DlBler: 0%, PhyDlTpt: 0 bps, AvgTBS: 0, Harq2Ratio: 0%",
+        "+STATISR: MAC, MacUlBytes:0, MacUlPadBytes:0, MacDlBytes: 0, MacUlTpt: 0 bps, MacDlTpt: 0 bps",
         '+CTZV: "+32"',
         '+CTZEU: "+32",0,"2020/05/06,14:10:00"',
         '+QNBIOTEVENT: "ENTER LIMBO"',
@@ -167,6 +169,7 @@ def test_another_line_may_have_been_a_push(line: str) -> None:
         ("AT+QENG=0", '+QENG: 0,2508,1,393,"0B1C2D3E",-92,-10,-84,9,8,"1A2B",0,-14,2'),
         ("AT+QUNKNOWN", '{"a": "b"}'),
         ("AT+CLAC", "+CSQ"),
+        ('AT+QCFG="statisr"', '+QCFG: "statisr",60'),
     ],
 )
 def test_the_answers_of_commands_that_programs_send_are_no_damage(asked: str, answer: str) -> None:

@@ -84,6 +84,13 @@ async def test_values_that_a_cell_does_not_report_are_none() -> None:
         assert (cell.rssi_dbm, cell.snr_db, cell.coverage_level, cell.tx_power_cbm) == (-80, None, None, None)
 
 
+@pytest.mark.parametrize(("written", "area"), [('"1234"', "1234"), ("3095", "0C17"), ("", ""), ("5A31", "5A31")])
+async def test_a_tracking_area_without_quotes_is_decimal_as_early_firmware_writes_it(written: str, area: str) -> None:
+    line = QENG.format(rssi=31, snr=21, level=0, power=-17).replace('"5A31"', written)
+    async with open_modem(Reporting({"AT+QENG=0": answer(line)})) as modem:
+        assert (await modem.cell()).tracking_area == area
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [('+COPS: 0,2,"46000",9', Operator(0, "46000", 9)), ("+COPS: 2", Operator(2)), ("+COPS: 0", Operator(0))],

@@ -61,6 +61,7 @@ ROWS: Final = (
     Row("2.5", "set", "AT+CGSN=3", ("+CGSN: 01",)),
     # 3 Serial line
     Row("3.1", "set", "ATE0"),
+    Row("3.1", "set", "ATE0&W"),
     Row(
         "3.2",
         "test",
@@ -97,6 +98,7 @@ ROWS: Final = (
     Row("4.4", "set", "AT+CGATT=1"),
     Row("4.4", "set", "AT+CGATT=0"),
     Row("4.5", "test", "AT+CGPADDR=?", ("+CGPADDR: (0)",)),
+    Row("4.5", "test", "AT+CGPADDR=?", ("+CGPADDR: (0,1,2)",), ('AT+CGDCONT=2,"IP"', 'AT+CGDCONT=1,"IP"')),
     Row("4.5", "read", "AT+CGPADDR?", ('+CGPADDR: 0,"10.46.18.102"',)),
     Row("4.5", "execute", "AT+CGPADDR", ('+CGPADDR: 0,"10.46.18.102"',)),
     Row("4.5", "set", "AT+CGPADDR=0,3", ('+CGPADDR: 0,"10.46.18.102"',)),
@@ -206,6 +208,7 @@ ROWS: Final = (
     # 8 Power
     Row("8.1", "test", "AT+CFUN=?", ("+CFUN: (0,1,4),(0)",)),
     Row("8.1", "set", "AT+CFUN=4"),
+    Row("8.1", "set", "AT+CFUN=1,1", ("ERROR",)),
     Row("8.1", "read", "AT+CFUN?", ("+CFUN: 4",), ("AT+CFUN=4",)),
     Row("8.2", "test", "AT+CPSMS=?", ('+CPSMS: (0-2),,,( "00000000"-"11111111"), ("00000000"-"11111111")',)),
     Row("8.2", "set", 'AT+CPSMS=1,,,"01000011","01000011"'),

@@ -277,8 +277,13 @@ async def test_a_module_off_the_air_does_not_register() -> None:
         assert await terminal.read(60) == ADDRESS
 
 
-async def test_cfun_can_restart() -> None:
+async def test_cfun_restarts_only_the_sibling() -> None:
     async with on_line() as (_, terminal):
+        assert await terminal.ask(b"AT+CFUN=1,1", b"ERROR\r\n") == b"\r\nERROR\r\n"
+        assert await terminal.ask(b"AT+CFUN=1,0") == b"\r\nOK\r\n"
+
+    async with on_line(model="BC660K-GL") as (_, terminal):
+        assert await terminal.ask(b"AT+CFUN=?") == b"\r\n+CFUN: (0,1,4),(0,1)\r\n\r\nOK\r\n"
         assert await terminal.ask(b"AT+CFUN=1,1", ADDRESS) == b"\r\nOK\r\n" + BOOT + ADDRESS
 
 
@@ -396,6 +401,8 @@ async def test_a_restart_ends_sleep() -> None:
 
 # Dialects
 
+QENG = b'\r\n+QENG: 0,3738,2,281,"0C2F7A12",-76,-9,%b,18,8,%b,,-128,3\r\n+QENG: 1,3738,282,-88,-13\r\n\r\nOK\r\n'
+
 
 @pytest.mark.parametrize(
     ("settings", "line", "answer"),
@@ -413,6 +420,15 @@ async def test_a_restart_ends_sleep() -> None:
         ({"quoted_pdp_address": False}, b"AT+CGPADDR?", b"\r\n+CGPADDR: 0,10.46.18.102\r\n\r\nOK\r\n"),
         ({"quoted_imei": True}, b"AT+CGSN=1", b'\r\n+CGSN: "867997030012345"\r\n\r\nOK\r\n'),
         ({"edrx_value_when_off": False}, b"AT+CEDRXS?", b"\r\n+CEDRXS: 0\r\n\r\nOK\r\n"),
+        ({"firmware": "R01A03"}, b"AT+QENG=0", QENG % (b"99", b"23089")),
+        ({"firmware": "R02A01"}, b"AT+QENG=0", QENG % (b"-67", b'"5A31"')),
+        ({"firmware": "R02A01"}, b"AT+CGDCONT?", b'\r\n+CGDCONT: 0,"IPV4V6"\r\n\r\nOK\r\n'),
+        (
+            {"firmware": "R02A01", "imsi": "460011234567890"},
+            b"AT+CGDCONT?",
+            b'\r\n+CGDCONT: 0,"IP"\r\n\r\nOK\r\n',
+        ),
+        ({"has_cell": False}, b"AT+COPS=?", b"\r\n+COPS: ,,(0-4),(2)\r\n\r\nOK\r\n"),
         ({"firmware": "R02A01"}, b"AT+CGMR", b"\r\nRevision: BC260YCNAAR02A01\r\n\r\nOK\r\n"),
         ({"firmware": "R01A02"}, b"AT+QPING=?", b"\r\n+QPING: (0-11),<host>,(1-255),(1-10),(32-200)\r\n\r\nOK\r\n"),
     ],
@@ -429,6 +445,7 @@ async def test_early_firmware_writes_a_stray_nul_after_results_of_sockets() -> N
         assert await terminal.read() == (b'\r\nOK\r\n\x00\r\nSEND OK\r\n\x00\r\n+QIURC: "recv",0,3,"abc"\r\n')
         terminal.type(b"AT+QICLOSE=0", b"AT")
         assert await terminal.read() == b"\r\nOK\r\n\x00\r\nCLOSE OK\r\n\x00\r\nOK\r\n"
+        assert await terminal.ask(b"AT+QRST=1", ADDRESS) == b"\r\nOK\r\n\x00" + BOOT + ADDRESS
 
 
 async def test_a_stray_nul_comes_late_where_the_result_does() -> None:

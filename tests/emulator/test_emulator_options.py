@@ -41,6 +41,7 @@ IN_URLS: list[tuple[str, str, object]] = [
     ("cell_lost", "60-90.5", (60.0, 90.5)),
     ("has_cell", "0", False),
     ("any_address", "1", True),
+    ("decimal_area", "1", True),
     ("reject_cause", "15", 15),
     ("off_ma", "0.1", 0.1),
     ("deep_sleep_ma", "0.003", 0.003),

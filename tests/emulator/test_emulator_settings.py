@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.emulator import EchoPeer, Network, Nvram, Power, SinkPeer
+from bc260y_aio import Modem
+from bc260y_aio.at.urcs import Unrecognised
+from bc260y_aio.emulator import EchoPeer, Emulator, Network, Nvram, Power, SinkPeer
 from tests.emulator.terminal import Bench, on_line
 
 ADDRESS = b"\r\n+IP: 10.46.18.102\r\n"
@@ -311,23 +313,6 @@ async def test_a_send_buffer_holds_twelve_segments() -> None:
         assert await terminal.read(20) == b"\r\nSEND OK\r\n"
 
 
-# The sibling BC660K-GL
-
-
-async def test_the_sibling_names_itself_and_saves_its_rate_and_its_echo() -> None:
-    async with on_line(model="BC660K-GL") as bench:
-        terminal = bench.terminal
-        assert await terminal.ask(b"ATI") == (
-            b"\r\nQuectel_Ltd\r\nQuectel_BC660K-GL\r\nRevision: BC660KGLAAR01A03\r\n\r\nOK\r\n"
-        )
-        assert await terminal.ask(b"AT+CGMI") == (
-            b"\r\nQuectel_Ltd\r\nQuectel_BC660K-GL\r\nRevision: QCX212\r\n\r\nOK\r\n"
-        )
-        assert b"+IPR: 115200\r\n" in await terminal.ask(b"AT+IPR?")
-        await terminal.ask(b"AT+QRST=1", ADDRESS)
-        assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
-
-
 # Time
 
 
@@ -398,3 +383,42 @@ async def test_there_is_no_prompt_before_that_firmware_or_for_a_socket_that_is_c
     async with prompting() as (_, terminal):
         assert await terminal.ask(b"AT+QISEND=0,4", b"ERROR\r\n") == b"\r\nERROR\r\n"
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
+
+
+# Statistics
+
+
+async def test_statistics_are_reported_every_so_many_seconds_until_they_are_switched_off() -> None:
+    layers = (
+        "PHY DL, AvgRSRP: -76, AvgSnr: 18, DlBler: 0%, PhyDlTpt: 0 bps, AvgTBS: 0, AvgItbs: 0, AvgNRep: 0, "
+        "AvgSbfrmNum: 0, Harq2Ratio: 0%",
+        "PHY UL, UlBler: 0%, PhyUlTpt: 0 bps, AvgTBS: 0, AvgItbs: 0, AvgNRep: 0, AvgSbfrmNum: 0, Harq2Ratio: 0%, "
+        "AvgScNum: 0",
+        "MAC, MacUlBytes:0, MacUlPadBytes:0, MacDlBytes: 0, MacDlPadBytes: 0, MacUlTpt: 0 bps, MacDlTpt: 0 bps",
+        "RLC, RlcUlPduBytes:0, RlcUlRetxBytes:0, RlcDlPduBytes: 0, RlcUlTpt: 0 bps, RlcDlTpt: 0 bps",
+        "PDCP, PdcpUlPduBytes: 0, PdcpDlPduBytes: 0, PdcpULDiscardBytes: 0, PdcpUlTpt: 0 bps, PdcpDlTpt: 0 bps",
+    )
+    reported = "".join(f"\r\n+STATISR: {layer}\r\n" for layer in layers).encode()
+    async with on_line() as (emulator, terminal):
+        await terminal.ask(b'AT+QCFG="statisr",5')
+        assert await terminal.read(4.9) == b""
+        assert await terminal.read(5.2) == 2 * reported
+        await terminal.ask(b'AT+QCFG="statisr",0')
+        assert await terminal.read(60) == b""
+        await terminal.ask(b'AT+QCFG="statisr",5')
+        await terminal.ask(b"AT+QRST=1", ADDRESS)
+        await terminal.ask(b"ATE0")
+        assert await terminal.read(60) == b""
+        assert emulator.module.nvram_writes == 0
+
+
+async def test_statistics_reach_subscribers_and_never_an_answer() -> None:
+    async with Emulator(line="memory", answer_delay=2.0) as emulator, Modem(emulator.url) as modem:
+        heard: list[Any] = []
+        modem.subscribe(heard.append, Unrecognised)
+        await modem.execute('AT+QCFG="statisr",5')
+        answers = [await modem.execute(line) for line in ("AT+CSQ", "ATI", "AT+CGMM") for _ in range(3)]
+        assert len(heard) >= 15
+        assert {one.text.partition(":")[0] for one in heard} == {"+STATISR"}
+        assert not any("STATISR" in line for answer in answers for line in answer)
+        await modem.execute('AT+QCFG="statisr",0')

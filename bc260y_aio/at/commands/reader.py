@@ -115,9 +115,9 @@ def _nameless(line: bytes) -> Command:
     match line.upper():
         case b"AT":
             return Attention()
-        case b"ATE" | b"ATE0":
+        case b"ATE0":
             return SetEcho(on=False)
-        case b"ATE1":
+        case b"ATE" | b"ATE1":
             return SetEcho(on=True)
         case upper if upper.startswith(b"AT"):
             try:

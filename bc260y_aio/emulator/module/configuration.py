@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ..firmware import BC660K
 from ..options import Options
 from .nvram import Nvram
 
@@ -58,6 +59,31 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
 # Additional functions of the firmware R02A01. Their values are not known.
 FUNCTIONS_R02A01: Final[Mapping[str, Function]] = {"faultaction": Function(((0, 3),), 0)}
 
+# What the BC660K-GL has instead, or besides, by its AT manual; "GPIO", which is no number, is left out. Defaults
+# that it does not give are those of release 13, and 0.
+FUNCTIONS_BC660K: Final[Mapping[str, Function]] = {
+    "DataInactTimer": Function(((0, 0), (15, 255)), 60),
+    "OOSScheme": Function(((0, 4),), 0),
+    "MacRAI": Function(_SWITCH, 0),
+    "relversion": Function(((13, 14),), 13),
+    "NBcategory": Function(((1, 2),), 1),
+    "faultaction": Function(((0, 4),), 0),
+    "NcellMeas": Function(_SWITCH, 1),
+    "SimBip": Function(_SWITCH, 0),
+    "activetimer": Function(_SWITCH, 1),
+    "simpsm": Function(_SWITCH, 0),
+}
+# The functions that it has not.
+_NOT_OF_BC660K: Final = frozenset({"autoapn", "rohc"})
+
+
+def _functions(options: Options) -> Mapping[str, Function]:
+    if options.model == BC660K:
+        common = {name: function for name, function in FUNCTIONS.items() if name not in _NOT_OF_BC660K}
+        return {**common, **FUNCTIONS_BC660K}
+
+    return {**FUNCTIONS, **(FUNCTIONS_R02A01 if options.has_newer_commands else {})}
+
 
 class Configuration:
     """The functions of a module.
@@ -75,8 +101,7 @@ class Configuration:
         self._nvram = nvram
         self._volatile: dict[str, int] = {}
         self._in_force: dict[str, int] = {}
-        is_new = options.firmware == "R02A01"
-        self.functions: Mapping[str, Function] = {**FUNCTIONS, **(FUNCTIONS_R02A01 if is_new else {})}
+        self.functions = _functions(options)
         self.reset()
 
     def reset(self) -> None:

@@ -27,10 +27,10 @@ class Context:
     numbers: tuple[str, ...] = ()
     is_active: bool = False
 
-    @property
-    def fields(self) -> str:
-        """Its line in AT+CGDCONT?, without the number; the address is always empty there."""
-        return join_fields(f'"{self.pdp_type}"', quoted(self.apn), '""' if any(self.numbers) else "", *self.numbers)
+    def fields(self, address: str = "") -> str:
+        """Return its line in AT+CGDCONT?, without the number; only some modules show the address of an active one."""
+        shown = quoted(address if self.is_active else "") or ('""' if any(self.numbers) else "")
+        return join_fields(f'"{self.pdp_type}"', quoted(self.apn), shown, *self.numbers)
 
 
 @dataclass(slots=True)

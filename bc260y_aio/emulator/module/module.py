@@ -33,6 +33,7 @@ from .registration import Registration
 from .response_writer import ResponseWriter
 from .sim import Sim, SimState
 from .sockets import ModuleSocket
+from .statistics import StatisticsReports
 from .tcpip import Sent, TcpIp
 
 
@@ -53,6 +54,7 @@ class Module:
         radio: its radio, and the radio's ledger.
         registration: its registration with the network.
         power_reports: which power events it reports.
+        statistics: its reports of statistics.
         settings: the settings that a restart loses.
         configuration: the functions of AT+QCFG.
         contexts: its PDP contexts.
@@ -78,6 +80,7 @@ class Module:
         self.random_faults = RandomFaults(options, faults, network, self.sleep, self.restart)
         self.writer = ResponseWriter(options, line, nvram, faults, self.sleep, self.random_faults)
         self.power_reports = PowerReports(self.radio, self.sleep, self.writer, nvram, self.configuration)
+        self.statistics = StatisticsReports(network, self.writer)
         self.registration = Registration(options, network, nvram, self.sim, self.radio, self.writer)
         self.registration.registered, self.registration.left = self._registered, self.contexts.detach
         self.registration.rejected = self._rejected
@@ -91,7 +94,7 @@ class Module:
             writer=self.writer,
             random_faults=self.random_faults,
         )
-        self._commands = COMMANDS_R02A01 if options.firmware == "R02A01" else COMMANDS
+        self._commands = COMMANDS_R02A01 if options.has_newer_commands else COMMANDS
         self._parts = self._joined()
         self._interpreter = CommandInterpreter(options, faults, self.writer, self._carry_out, self._is_blocked)
         self.tcpip.completed = self._interpreter.resume
@@ -112,6 +115,7 @@ class Module:
             writer=self.writer,
             sleep=self.sleep,
             power_reports=self.power_reports,
+            statistics=self.statistics,
             radio=self.radio,
             registration=self.registration,
             tcpip=self.tcpip,
@@ -185,6 +189,7 @@ class Module:
         self.tcpip.stop()
         self.radio.close()
         self.random_faults.stop()
+        self.statistics.report_every(0)
         self._interpreter.drop()
         if self._startup is not None:
             self._startup.cancel()

@@ -19,6 +19,7 @@ from .power_reports import PowerReports
 from .registration import Registration
 from .response_writer import ResponseWriter
 from .sim import Sim
+from .statistics import StatisticsReports
 from .tcpip import TcpIp
 
 # The servers that a module asks until others are set (guide 4.5).
@@ -59,6 +60,7 @@ class Parts:
         writer: writes answers, completions and URCs.
         sleep: how awake it is.
         power_reports: which power events it reports.
+        statistics: its reports of statistics.
         radio: its radio.
         registration: its registration.
         tcpip: its sockets.
@@ -80,6 +82,7 @@ class Parts:
     writer: ResponseWriter
     sleep: Sleep
     power_reports: PowerReports
+    statistics: StatisticsReports
     radio: Radio
     registration: Registration
     tcpip: TcpIp

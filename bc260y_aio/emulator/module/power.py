@@ -53,6 +53,8 @@ class Sleep:
         self._last = 0.0
         # The answer to the command line that is being lost, once it has ended; None when none is.
         self._lost: bytes | None = None
+        # What is written once the module is awake.
+        self._owed = b""
         self.state = Power.OFF
         self.mode = 1
         self.lock = options.sleep_after
@@ -76,7 +78,7 @@ class Sleep:
     def stop(self) -> None:
         """Be off, with no timer."""
         self.state = Power.OFF
-        self._lost = None
+        self._lost, self._owed = None, b""
         for timer in (self._timer, self._wake_timer):
             if timer is not None:
                 timer.cancel()
@@ -133,7 +135,8 @@ class Sleep:
             case Power.DEEP_SLEEP if not self.is_woken_by_line:
                 return b""
             case Power.DEEP_SLEEP | Power.WAKING:
-                self._lost = None if data.endswith((b"\r", b"\n")) else b""
+                answer = b"\r\n" if self._options.kind.wakes_with_line else b""
+                self._lost, self._owed = (None, answer) if data.endswith((b"\r", b"\n")) else (answer, b"")
                 self.wake()
                 return b""
             case Power.LIGHT_SLEEP:
@@ -165,6 +168,8 @@ class Sleep:
     def _woken(self) -> None:
         self._wake_timer = None
         self._change(Power.AWAKE)
+        owed, self._owed = self._owed, b""
+        self._answer(owed)
 
     def _change(self, state: Power) -> None:
         before, self.state = self.state, state

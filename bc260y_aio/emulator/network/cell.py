@@ -33,6 +33,9 @@ class Cell:
         earfcn: its carrier.
         pci: its physical identity.
         band: its band.
+        offset: where its carrier lies beside the channel number, as AT+QENG numbers it (manual 4.8).
+        operation_mode: 0 to 3: in-band with the same PCI, in-band with another, guard band, stand-alone.
+        has_neighbour: whether there is a cell beside it.
     """
 
     operator: Operator = Operator(numeric="46000", long_name="CHINA MOBILE", short_name="CMCC")
@@ -41,6 +44,9 @@ class Cell:
     earfcn: int = 3738
     pci: int = 281
     band: int = 8
+    offset: int = 2
+    operation_mode: int = 3
+    has_neighbour: bool = True
 
 
 # An operator that refuses the module's SIM, and is found besides.

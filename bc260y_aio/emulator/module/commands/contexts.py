@@ -40,7 +40,8 @@ def _test_line(kind: str) -> str:
 def _definitions(parts: Parts, request: Request) -> Sequence[Response]:
     """AT+CGDCONT? (5.2)."""
     defined = sorted(parts.contexts.defined.items())
-    return [ParameterLine("+CGDCONT", f"{number},{context.fields}") for number, context in defined]
+    address = parts.options.address if parts.options.kind.shows_addresses else ""
+    return [ParameterLine("+CGDCONT", f"{number},{context.fields(address)}") for number, context in defined]
 
 
 @COMMANDS.set("+CGDCONT")

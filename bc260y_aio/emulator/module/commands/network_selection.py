@@ -68,7 +68,7 @@ def _operators(parts: Parts, request: Request) -> Sequence[Response]:
     current = 2 if parts.registration.is_registered else 1
     listed = ((current, found), (3, FORBIDDEN)) if parts.registration.is_covered else ()
     shown = [f'({stat},"{one.long_name}","{one.short_name}","{one.numeric}",{NB_IOT})' for stat, one in listed]
-    return [ParameterLine("+COPS", ",".join([*shown, "", "(0-4)", f"({NUMERIC})"]))]
+    return [ParameterLine("+COPS", f"{','.join(shown)},,(0-4),({NUMERIC})")]
 
 
 @COMMANDS.read("+COPS")

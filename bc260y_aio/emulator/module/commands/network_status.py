@@ -144,7 +144,7 @@ async def attach(parts: Parts) -> None:
 
 @COMMANDS.test("+CGPADDR")
 def _addressed(parts: Parts, request: Request) -> Sequence[Response]:
-    numbers = ",".join(map(str, parts.contexts.defined))
+    numbers = ",".join(map(str, sorted(parts.contexts.defined)))
     return [ParameterLine("+CGPADDR", f"({numbers})")] if numbers else []
 
 
@@ -165,13 +165,14 @@ def _addresses_of(parts: Parts, request: Request) -> Sequence[Response]:
     if not asked:
         raise Malformed("no context")
 
-    return [_address(parts, number) for number in asked if number in parts.contexts.defined]
+    defined, all_answer = parts.contexts.defined, parts.options.kind.answers_undefined
+    return [_address(parts, number) for number in asked if number in defined or all_answer]
 
 
 def _address(parts: Parts, number: int) -> Response:
-    variants, context = parts.options.variants, parts.contexts.defined[number]
+    variants, context = parts.options.variants, parts.contexts.defined.get(number)
     shown = number or variants.address_context
-    address = parts.options.address if context.is_active else ""
+    address = parts.options.address if context is not None and context.is_active else ""
     quote = '"' if variants.quoted_pdp_address and address else ""
     return ParameterLine("+CGPADDR", join_fields(shown, f"{quote}{address}{quote}"))
 
@@ -205,13 +206,18 @@ def _cells(parts: Parts) -> Sequence[Response]:
     if not parts.registration.is_registered or parts.radio.state is RadioState.PSM:
         raise MobileError(30)
 
-    is_connected = parts.radio.state is RadioState.CONNECTED
-    level = sum(network.rsrp < limit for limit in _LEVELS) if is_connected else ""
-    rssi = _rssi(parts) if parts.options.firmware == "R02A01" else _NO_SIGNAL
+    options, is_connected = parts.options, parts.radio.state is RadioState.CONNECTED
+    level = sum(network.rsrp < limit for limit in _LEVELS) if is_connected or options.kind.measures_always else ""
+    rssi = _rssi(parts) if options.has_newer_commands else _NO_SIGNAL
+    area = int(cell.tracking_area, 16) if options.variants.decimal_area else f'"{cell.tracking_area}"'
     serving = join_fields(
-        *(0, cell.earfcn, 2, cell.pci, f'"{cell.cell_id}"', network.rsrp, network.rsrq, rssi, network.snr, cell.band),
-        *(f'"{cell.tracking_area}"', level, 23 if is_connected else -128, 3),
+        *(0, cell.earfcn, cell.offset, cell.pci, f'"{cell.cell_id}"'),
+        *(network.rsrp, network.rsrq, rssi, network.snr, cell.band),
+        *(area, level, 23 if is_connected else -128, cell.operation_mode),
     )
+    if not cell.has_neighbour:
+        return [ParameterLine("+QENG", serving)]
+
     neighbour = join_fields(1, cell.earfcn, (cell.pci + 1) % 504, network.rsrp - 12, network.rsrq - 4)
     return [ParameterLine("+QENG", serving), ParameterLine("+QENG", neighbour)]
 

@@ -54,6 +54,9 @@ def _restart(parts: Parts, request: Request) -> None:
     request.parameters.at_most(1)
     request.parameters.integer(0, 1, 1)
     parts.writer.answer(Success())
+    if parts.options.dialect.stray_nul:
+        parts.writer.write(b"\0")
+
     parts.restart()
 
 
@@ -93,4 +96,7 @@ def _configure(parts: Parts, request: Request) -> Sequence[Response]:
         raise Malformed(f"no value of {name}: {value}")
 
     configuration.set(name, value)
+    if name == "statisr":
+        parts.statistics.report_every(value)
+
     return []

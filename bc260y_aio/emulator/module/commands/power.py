@@ -16,7 +16,6 @@ from .table import CommandTable
 COMMANDS = CommandTable()
 
 COMMANDS.answers_test(
-    "+CFUN: (0,1,4),(0)",
     '+CPSMS: (0-2),,,( "00000000"-"11111111"), ("00000000"-"11111111")',
     '+CEDRXS: (0-3),(5),("0000"-"1111")',
     "+CEDRXRDP",
@@ -38,6 +37,11 @@ _FUNCTIONS: Final = (0, 1, 4)
 # On and off the air
 
 
+@COMMANDS.test("+CFUN")
+def _functions(parts: Parts, request: Request) -> Sequence[Response]:
+    return [ParameterLine("+CFUN", f"(0,1,4),{'(0,1)' if parts.options.kind.restarts_with_function else '(0)'}")]
+
+
 @COMMANDS.read("+CFUN")
 def _function(parts: Parts, request: Request) -> Sequence[Response]:
     """AT+CFUN? (8.1)."""
@@ -46,14 +50,15 @@ def _function(parts: Parts, request: Request) -> Sequence[Response]:
 
 @COMMANDS.set("+CFUN")
 def _set_function(parts: Parts, request: Request) -> None:
-    """AT+CFUN=<fun>[,<rst>] (8.1). The manual has no <rst> but 0; 1 restarts siblings of the module, and this one."""
+    """AT+CFUN=<fun>[,<rst>] (8.1). The manual has no <rst> but 0; 1 restarts a sibling of the module."""
     parameters = request.parameters
     parameters.at_most(2)
     function = parameters.integer(0)
     if function not in _FUNCTIONS:
         raise Malformed(f"no function: {function}")
 
-    is_reset = parameters.has(1) and parameters.integer(1, 0, 1) == 1
+    highest = int(parts.options.kind.restarts_with_function)
+    is_reset = parameters.has(1) and parameters.integer(1, 0, highest) == 1
     before = parts.nvram.function
     parts.nvram.store(function=function)
     parts.writer.answer(Success())

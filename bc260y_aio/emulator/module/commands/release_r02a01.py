@@ -12,7 +12,7 @@ from ..lines import ParameterLine
 from ..mobile_error import MobileError
 from ..parts import Parts
 from .request import Request
-from .table import CommandTable, SocketCommandError
+from .table import CommandTable, SocketCommandError, UnknownCommandError
 
 COMMANDS = CommandTable()
 
@@ -63,6 +63,17 @@ def _release(parts: Parts, request: Request) -> None:
 
     parts.writer.answer(Success())
     parts.radio.send(0, rai)
+
+
+@COMMANDS.execute("+CNMPSD")
+def _no_more_data(parts: Parts, request: Request) -> None:
+    """AT+CNMPSD, which only the BC660K-GL describes: no data is expected, so the network may release the connection."""
+    if not parts.options.kind.has_newer_commands:
+        raise UnknownCommandError
+
+    parts.writer.answer(Success())
+    if parts.radio.state is RadioState.CONNECTED:
+        parts.radio.send(0, 1)
 
 
 @COMMANDS.execute("+QR14FEATURE")

@@ -47,6 +47,9 @@ async def ping(parts: Parts, command: Ping) -> None:
         return
 
     times: list[int] = []
+    if parts.options.kind.separates_ping:
+        parts.writer.write(b"\r\n")
+
     for _ in range(command.count):
         round_trip = await _ping_once(parts, address, command)
         if round_trip is None:

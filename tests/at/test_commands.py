@@ -132,7 +132,7 @@ def test_a_dce_reads_back_the_commands_of_a_dte(kind: type[Command], data: st.Da
     ("line", "command"),
     [
         (b"at", Attention()),
-        (b"aTe", SetEcho(on=False)),
+        (b"aTe", SetEcho(on=True)),
         (b"at+qisend=1,0", QueryAcks(1)),
         (b"At+qiclose=1", CloseSocket(1)),
         (b'AT+QIOPEN=0, 1 ,"tcp", "a" ,7,0,1', OpenSocket(1, "TCP", "a", 7)),

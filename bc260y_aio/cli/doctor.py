@@ -30,7 +30,7 @@ _LONGEST_ANSWER: Final = 1024
 # The effect of each kind of probe, for the question to the user.
 _QUESTIONS: Final[Mapping[Impact, str]] = {
     Impact.DATA: "resolve a name that does not exist and, with --server, send about 6 KB",
-    Impact.NVRAM: "change the payload formats in the module's NVRAM, and restore them",
+    Impact.NVRAM: "change settings in the module's NVRAM, and restore them (about ten writes)",
     Impact.SLEEP: "let the module sleep, and wake it (half a minute)",
     Impact.RESTART: "restart the module",
 }
@@ -177,7 +177,8 @@ def _show_finding(finding: Finding) -> None:
     check, verdict = finding.check, finding.verdict
     section = f" ({check.source})" if check.source else ""
     seen = f": {verdict.seen}" if verdict.seen else ""
-    lines = [f"{check.key}: {check.assumes}{section}{seen}", verdict.note]
+    otherwise = check.otherwise if verdict.outcome is Outcome.DIFFERS else ""
+    lines = [f"{check.key}: {check.assumes}{section}{seen}", otherwise, verdict.note]
     print_field(verdict.outcome, "\n".join(filter(None, lines)), _STYLES[verdict.outcome])
 
 
@@ -200,6 +201,7 @@ def as_dict(port: str, report: Report) -> dict[str, Any]:
                 "guide": one.check.section if one.check.source.startswith("guide") else None,
                 "manual": one.check.section.removeprefix("manual ") if one.check.source.startswith("manual") else None,
                 "seen": one.verdict.seen or None,
+                "otherwise": one.check.otherwise or None,
                 "note": one.verdict.note or None,
             }
             for one in report.findings

@@ -4,7 +4,7 @@ from typing import Final
 
 from ..at.commands import TESTABLE
 from ..at.completions import Resolution, SendResult, SocketClosed, SocketOpened
-from ..at.information import AckStatus, DataFormat, Registration, SocketInfo, SocketState
+from ..at.information import AckStatus, DataFormat, SocketInfo, SocketState
 from ..at.syntax import PayloadFormat
 from ..at.urcs import DataReceived, PeerClosed
 from ..errors import ErrorCode
@@ -13,7 +13,7 @@ from .checks import PROFILED, Check, Verdict, agrees, differs, either, shown
 from .line import Exchange
 from .observations import UNKNOWN_HOST, NotObserved, Observations
 from .probes import QUERIES
-from .radio import ECHO_TIMEOUT, REGISTRATION_TIMEOUT, largest_payload, small_payload
+from .radio import ECHO_TIMEOUT, largest_payload, small_payload
 
 # Time limits, in seconds: for the answer to AT as a probe, and for a completion (guide 2.2).
 ANSWERS_WITHIN: Final = 0.3
@@ -113,23 +113,6 @@ def _formats(observed: Observations) -> Verdict:
 
     # It then uses text, the default of the guide (2.2.1).
     return differs(f"{exchange.command} brought {shown(b', '.join(exchange.lines))}", data_format="text")
-
-
-def _registration(observed: Observations) -> Verdict:
-    reported = observed["registration"].all_of(Registration)
-    if not reported:
-        raise NotObserved("the module does not report its registration")
-
-    took = observed.facts["registration_after"]
-    if reported[0].status.is_registered:
-        return agrees(f"after {took:.0f} s" if took >= 1 else "at once")
-
-    if took < REGISTRATION_TIMEOUT:
-        raise NotObserved("it is not registered now")
-
-    return differs(
-        f"not within {took:.0f} s", "Without a network no socket works. Look at the antenna, the SIM and the coverage."
-    )
 
 
 # Opening and closing
@@ -412,7 +395,6 @@ BEHAVIOUR: Final = (
     Check("sockets", f"there are {DEFAULT_PROFILE.sockets} connectIDs", "2.2.2", "commands", _count),
     Check("largest_ping", f"a ping may have {DEFAULT_PROFILE.largest_ping} bytes", "2.2.8", "commands", _largest_ping),
     Check("data_format", "the payload formats can be queried", "2.2.1", "commands", _formats),
-    Check("registration", f"it registers within {REGISTRATION_TIMEOUT:g} s", "4.1", "registration", _registration),
     Check("open", "an open reports its outcome after OK, within 65 s", "2.2.2", "failure", _opens),
     Check("close", "a close ends in CLOSE OK", "2.2.3", "failure", _close),
     Check("close_after_failure", "a failed open holds its connectID until it is closed", "2.2.2", "failure", _failure),

@@ -44,6 +44,7 @@ class Check:
             empty if none does.
         probe: the name of the probe that the check needs.
         judge: returns the verdict on the observations. It may raise NotObserved.
+        otherwise: what another document has instead, as a sentence; empty if none has.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Check:
     section: str
     probe: str
     judge: Callable[[Observations], Verdict]
+    otherwise: str = ""
 
     @property
     def source(self) -> str:

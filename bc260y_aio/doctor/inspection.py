@@ -12,20 +12,21 @@ from .formatting import FORMATTING
 from .lifecycle import LIFECYCLE
 from .manual import MANUAL
 from .observations import Impact
-from .power import probe_sleep, probe_start
+from .power import probe_reports, probe_sleep, probe_start
 from .probes import probe_answers, probe_commands, probe_echo, probe_errors, probe_identity
 from .radio import (
+    probe_connection_reports,
     probe_datagrams,
     probe_failures,
     probe_formats,
     probe_names,
-    probe_registration,
     probe_stream,
     probe_time,
 )
+from .registration import REGISTRATION, check_registration, probe_registration
 from .session import Options, Session, open_session
 
-CHECKS: Final[tuple[Check, ...]] = (*FORMATTING, *MANUAL, *BEHAVIOUR, *LIFECYCLE)
+CHECKS: Final[tuple[Check, ...]] = (*FORMATTING, *MANUAL, *REGISTRATION, *BEHAVIOUR, *LIFECYCLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Probe:
         name: the name by which checks refer to it.
         what: the aspect, in words.
         run: sends the commands.
-        needs: its effect on the module, which needs consent; None for none.
+        needs: its effects on the module, which need consent.
         needs_server: it needs an echo server.
         needs_time_server: it needs an NTP server.
     """
@@ -44,15 +45,16 @@ class Probe:
     name: str
     what: str
     run: Callable[[Session], Awaitable[None]]
-    needs: Impact | None = None
+    needs: tuple[Impact, ...] = ()
     needs_server: bool = False
     needs_time_server: bool = False
 
     def obstacle(self, session: Session) -> str | None:
         """Return why it cannot run, or None."""
         options = session.options
-        if self.needs is not None and self.needs not in options.allowed:
-            return f"it needs consent: {self.needs}"
+        for impact in self.needs:
+            if impact not in options.allowed:
+                return f"it needs consent: {impact}"
 
         if self.needs_server and options.server is None:
             return "it needs an echo server"
@@ -60,7 +62,7 @@ class Probe:
         if self.needs_time_server and options.time_server is None:
             return "it needs an NTP server"
 
-        if self.needs is Impact.DATA and session.observations.facts.get("is_unregistered"):
+        if Impact.DATA in self.needs and session.observations.facts.get("is_unregistered"):
             return "the module is not registered with a network"
 
         return None
@@ -73,14 +75,16 @@ PROBES: Final = (
     Probe("commands", "its commands", probe_commands),
     Probe("errors", "its errors", probe_errors),
     Probe("registration", "its registration", probe_registration),
-    Probe("failure", "opening and resolving a host that does not exist", probe_failures, Impact.DATA),
-    Probe("names", "names and pings", probe_names, Impact.DATA, needs_server=True),
-    Probe("stream", "a TCP connection", probe_stream, Impact.DATA, needs_server=True),
-    Probe("datagrams", "datagrams", probe_datagrams, Impact.DATA, needs_server=True),
-    Probe("time", "the time of an NTP server", probe_time, Impact.DATA, needs_time_server=True),
-    Probe("formats", "changing the payload formats", probe_formats, Impact.NVRAM),
-    Probe("sleep", "sleeping and waking", probe_sleep, Impact.SLEEP),
-    Probe("start", "a restart", probe_start, Impact.RESTART),
+    Probe("connection_reports", "reports of its radio", probe_connection_reports, (Impact.NVRAM, Impact.DATA)),
+    Probe("failure", "opening and resolving a host that does not exist", probe_failures, (Impact.DATA,)),
+    Probe("names", "names and pings", probe_names, (Impact.DATA,), needs_server=True),
+    Probe("stream", "a TCP connection", probe_stream, (Impact.DATA,), needs_server=True),
+    Probe("datagrams", "datagrams", probe_datagrams, (Impact.DATA,), needs_server=True),
+    Probe("time", "the time of an NTP server", probe_time, (Impact.DATA,), needs_time_server=True),
+    Probe("formats", "changing the payload formats", probe_formats, (Impact.NVRAM,)),
+    Probe("sleep", "sleeping and waking", probe_sleep, (Impact.SLEEP,)),
+    Probe("start", "a restart", probe_start, (Impact.RESTART,)),
+    Probe("reports", "reports of sleep after a restart", probe_reports, (Impact.SLEEP, Impact.RESTART)),
 )
 
 
@@ -139,6 +143,8 @@ async def inspect_module(
 
             on_probe(probe)
             await probe.run(session)
+            if Impact.DATA in probe.needs:
+                await check_registration(session, probe.what)
 
         rate = session.line.port.baudrate
 

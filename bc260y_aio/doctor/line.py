@@ -71,8 +71,9 @@ class Exchange:
 
     @property
     def lines(self) -> list[bytes]:
-        """The received lines, stripped, without blank lines."""
-        return [line for one in self.received.splitlines() if (line := one.strip(b"\0 "))]
+        """The received lines, stripped, without blank lines and the echo of the command."""
+        lines = [line for one in self.received.splitlines() if (line := one.strip(b"\0 "))]
+        return lines[1:] if lines and lines[0] == self.command.encode() else lines
 
     def all_of(self, *kinds: Any) -> list[Any]:
         """Return the events of these classes."""

@@ -11,6 +11,7 @@ from .observations import NotObserved, Observations
 _CLOCK: Final = re.compile(rb'\+CCLK: ?("?)\d')
 _ADDRESS: Final = re.compile(rb'\+CGPADDR: ?(\d+)(?:,("?)[0-9A-Fa-f])?')
 _IMEI: Final = re.compile(rb'\+CGSN: ?("?)\d{15}')
+_CONNECTION: Final = re.compile(rb"^\+CSCON:( ?)[01]\r", re.MULTILINE)
 _SLEEP_LOCK: Final = re.compile(rb'\+QCFG: ?"slplocktimes",(\d+)')
 
 
@@ -23,7 +24,7 @@ def _match(observed: Observations, name: str, pattern: re.Pattern[bytes]) -> re.
 
 
 def _quoted_clock(observed: Observations) -> Verdict:
-    return either(_match(observed, "query.+CCLK", _CLOCK)[1] == b'"', "it is not")
+    return either(_match(observed, "query.+CCLK", _CLOCK)[1] == b'"', "it is not", UNDERSTOOD)
 
 
 def _default_context(observed: Observations) -> Verdict:
@@ -47,23 +48,77 @@ def _parameter_errors(observed: Observations) -> Verdict:
     if not (failures := exchange.all_of(Failure)):
         raise NotObserved(f"{exchange.command} was not refused")
 
-    return either(failures[0].code is None, f"{exchange.command} brought {shown(exchange.lines[-1])}", UNDERSTOOD)
+    seen = f"{exchange.command} brought {shown(exchange.lines[-1])}"
+    return either(failures[0] == Failure(), seen, UNDERSTOOD)
 
 
 def _sleep_lock(observed: Observations) -> Verdict:
     seconds = int(_match(observed, "sleep_lock", _SLEEP_LOCK)[1])
     seen = f"{seconds} s"
-    return agrees(seen) if seconds >= DEFAULT_PROFILE.awake_for else differs(seen, awake_for=float(seconds))
+    return agrees(seen) if seconds >= DEFAULT_PROFILE.awake_for else differs(seen, awake_for=seconds / 2)
+
+
+def _connection_space(observed: Observations) -> Verdict:
+    observed.fact("connection_reports")
+    spaces = {match[1] for one in observed.everything for match in _CONNECTION.finditer(one.received)}
+    if not spaces:
+        raise NotObserved("the radio's connection did not change")
+
+    if observed["query.+CMEE"].received.find(b"+CMEE: ") < 0:
+        raise NotObserved("it writes no such space anywhere")
+
+    return either(spaces == {b" "}, "there is none")
 
 
 MANUAL: Final = (
-    Check("quoted_clock", "the time of AT+CCLK is quoted", "manual 10.1", "commands", _quoted_clock),
-    Check("default_context", "the default PDP context is 0", "manual 4.5", "commands", _default_context),
     Check(
-        "quoted_pdp_address", "the addresses of AT+CGPADDR are quoted", "manual 4.5", "commands", _quoted_pdp_address
+        "quoted_clock",
+        "the time of AT+CCLK is quoted",
+        "",
+        "commands",
+        _quoted_clock,
+        "The manual's example (10.1) has it without quotes.",
     ),
-    Check("quoted_imei", "the IMEI of AT+CGSN=1 is not quoted", "manual 2.5", "identity", _quoted_imei),
-    Check("parameter_errors", "a wrong parameter is a plain ERROR", "manual 9.3", "errors", _parameter_errors),
+    Check(
+        "default_context",
+        "the default PDP context is 0",
+        "manual 4.5",
+        "commands",
+        _default_context,
+        "The guide's example (4.1) has 5.",
+    ),
+    Check(
+        "quoted_pdp_address",
+        "the addresses of AT+CGPADDR are quoted",
+        "4.1",
+        "commands",
+        _quoted_pdp_address,
+        "The manual's example (4.5) has them without quotes.",
+    ),
+    Check(
+        "quoted_imei",
+        "the IMEI of AT+CGSN=1 is not quoted",
+        "manual 2.5",
+        "identity",
+        _quoted_imei,
+        "The chip's own AT engine quotes it.",
+    ),
+    Check(
+        "parameter_errors",
+        "a wrong parameter is a plain ERROR",
+        "manual 9.3",
+        "errors",
+        _parameter_errors,
+        "The chip's own AT engine has +CME ERROR: 50.",
+    ),
+    Check(
+        "cscon_space",
+        "a space follows the colon of the URC +CSCON",
+        "manual 4.7",
+        "connection_reports",
+        _connection_space,
+        "The operator's note on this module has none.",
+    ),
     Check(
         "sleep_lock",
         f"the sleep lock is {DEFAULT_PROFILE.awake_for:g} s or longer",

@@ -23,6 +23,7 @@ from ..at.commands import (
 )
 from ..at.responses import CmeLevel
 from .line import SETTLED
+from .observations import Impact
 from .session import Session
 
 # The commands that the driver uses and that have no test form, each with a query that changes nothing.
@@ -70,6 +71,10 @@ async def probe_answers(session: Session) -> None:
 
 async def probe_echo(session: Session) -> None:
     """Observe the format of the echo."""
+    if not session.may_echo:
+        session.observations.skipped["echo"] = f"this model saves ATE, which needs consent: {Impact.NVRAM}"
+        return
+
     await session.line.ask(SetEcho(on=True))
     await session.execute("echo.on", Attention())
     await session.line.ask(SetEcho(on=False))
@@ -109,16 +114,29 @@ def _last_range(session: Session, name: str) -> int | None:
 
 
 async def probe_errors(session: Session) -> None:
-    """Observe how errors are reported, by closing a socket that is not open."""
+    """Observe how errors are reported, by closing a socket that is not open.
+
+    AT+CMEE is in the NVRAM (AT manual 9.3): it is not written without consent.
+    """
     connect_id = session.free_connect_id()
     if connect_id is None:
         session.observations.skipped["errors"] = "every connectID is in use"
         return
 
     await session.execute("error.found", CloseSocket(connect_id))
-    if session.found["error_level"] is not None:
+    if (level := session.found["error_level"]) is None:
+        return
+
+    if not level and not session.may_write:
+        why = f"AT+CMEE is 0, and changing it needs consent: {Impact.NVRAM}"
+        session.observations.skipped |= {"error.number": why, "error.parameter": why}
+        return
+
+    if not level:
         await session.line.ask(SetErrorLevel(CmeLevel.NUMBER))
-        await session.execute("error.number", CloseSocket(connect_id))
-        # No registration report has this number (AT manual 4.3); if it were accepted, it would be restored.
-        await session.execute("error.parameter", read_verbatim("AT+CEREG=9"))
-        await session.line.ask(SetErrorLevel(CmeLevel(session.found["error_level"])))
+
+    await session.execute("error.number", CloseSocket(connect_id))
+    # There is no such sleep (AT manual 8.7), and AT+QSCLK is not in the NVRAM.
+    await session.execute("error.parameter", read_verbatim("AT+QSCLK=9"))
+    if not level:
+        await session.line.ask(SetErrorLevel(CmeLevel.PLAIN))

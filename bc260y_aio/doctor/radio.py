@@ -16,15 +16,14 @@ from ..at.commands import (
     Resolve,
     SendData,
     SetDataFormat,
+    read_verbatim,
 )
-from ..at.information import DataFormat, Registration
+from ..at.information import DataFormat
 from ..at.syntax import PayloadFormat
 from ..line.profile import DEFAULT_PROFILE
 from .observations import UNKNOWN_HOST, Impact
 from .session import Session
 
-# How long the module may take to register with the network, in seconds: what Modem waits by default.
-REGISTRATION_TIMEOUT: Final = 60.0
 # How long an echo may take, in seconds: the usual limit for a radio round trip.
 ECHO_TIMEOUT: Final = 20.0
 # How often a datagram without an echo is sent, since it may have been lost; and how long to wait for each, in seconds.
@@ -48,22 +47,17 @@ def largest_payload(form: PayloadFormat) -> bytes:
     return (payload * (form.largest_send // len(payload) + 1))[: form.largest_send]
 
 
-async def probe_registration(session: Session) -> None:
-    """Observe the registration; wait for it if data may go over the radio."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    while True:
-        exchange = await session.execute("registration", QueryRegistration())
-        reported = [one for one in exchange.information if isinstance(one, Registration)]
-        session.observations.facts["registration_after"] = loop.time() - started
-        if not reported or reported[0].status.is_registered:
-            return
+async def probe_connection_reports(session: Session) -> None:
+    """Switch the URC +CSCON on, if it is off: what goes over the radio then shows its form (AT manual 4.7)."""
+    found = session.found["connection_reports"]
+    if found is None:
+        session.observations.skipped["connection_reports"] = "the module does not report whether they are on"
+        return
 
-        if Impact.DATA not in session.options.allowed or loop.time() - started > REGISTRATION_TIMEOUT:
-            session.observations.facts["is_unregistered"] = True
-            return
-
-        await session.line.listen(1.0)
+    session.observations.facts["connection_reports"] = True
+    if not found:
+        await session.line.ask(read_verbatim("AT+CSCON=1"))
+        await session.line.listen(DEFAULT_PROFILE.nvram_gap)
 
 
 # Without a server
@@ -156,6 +150,8 @@ async def _echo(session: Session, name: str, command: SendData, timeout: float =
     size = len(command.data)
     pushes = await session.line.listen_for_data(command.connect_id, size, timeout)
     if sum(len(push.data) for push in pushes) < size:
+        # The network may be lost, and found again before the probe ends.
+        await session.execute(f"registration.{name}", QueryRegistration())
         return False
 
     session.observations.facts[f"{name}.echo_after"] = loop.time() - started

@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..at.commands import CloseSocket, Command, OpenSocket, QuerySockets, SetEcho, SetSleep
+from ..at.commands import CloseSocket, Command, OpenSocket, QuerySockets, SetEcho, SetSleep, read_verbatim
 from ..at.completions import SocketOpened
 from ..at.information import DataFormat, SocketInfo
+from ..at.urcs import Restarted
 from ..errors import BC260YError
 from ..line.profile import DEFAULT_PROFILE
 from ..modem.startup import DEFAULT_RATES, find_rate
@@ -22,8 +23,12 @@ logger = logging.getLogger(__package__)
 
 # How long to wait for a module that answers, in seconds; it may be starting.
 _OPEN_TIMEOUT: Final = 60.0
-# How long restoring the settings may take, in seconds.
+# How long restoring the settings may take, in seconds; and a restart that puts them into force.
 _RESTORE_TIMEOUT: Final = 30.0
+_RESTART_TIMEOUT: Final = 60.0
+
+# The model that saves ATE in its NVRAM.
+_SAVES_ECHO: Final = "BC660K"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Session:
         observations: what was observed.
         found: the settings that were found.
         found_sockets: the sockets that were already open; they are left alone.
+        may_echo: ATE may be sent: a model that saves it needs consent.
+        needs_restart: a setting that was changed is in force until the next restart.
     """
 
     def __init__(self, line: Line, options: Options) -> None:
@@ -58,6 +65,8 @@ class Session:
         self.observations = Observations(line.exchanges)
         self.found: dict[str, Any] = {}
         self.found_sockets: list[SocketInfo] = []
+        self.may_echo = True
+        self.needs_restart = False
         self._opened: set[int] = set()
 
     async def execute(self, name: str, command: Command, **options: Any) -> Exchange:
@@ -76,6 +85,20 @@ class Session:
         """The payload formats that were found; None if the module does not report them."""
         found: DataFormat | None = self.found.get("data_format")
         return found
+
+    @property
+    def may_write(self) -> bool:
+        """Whether settings may be written to the NVRAM."""
+        return Impact.NVRAM in self.options.allowed
+
+    async def restart(self, name: str) -> Exchange:
+        """Restart the module, and wait until it answers again."""
+        exchange = await self.execute(name, read_verbatim("AT+QRST=1"))
+        if not exchange.is_refused and not exchange.all_of(Restarted):
+            await self.line.listen(_RESTART_TIMEOUT, Restarted)
+
+        await self.line.synchronise(anew=True)
+        return exchange
 
     # Sockets
 
@@ -105,7 +128,15 @@ class Session:
         """Read the settings that are restored later, and keep the module awake."""
         self.found = await read_settings(self.line)
         self.found_sockets = (await self.line.ask(QuerySockets())).all_of(SocketInfo)
-        await self.line.ask(SetEcho(on=False))
+        model = await self.line.ask(read_verbatim("AT+CGMM"))
+        self.may_echo = self.may_write or _SAVES_ECHO.encode() not in model.received
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Switch the echo off, and keep the module awake."""
+        if self.may_echo:
+            await self.line.ask(SetEcho(on=False))
+
         if self.found["sleep"]:
             await self.line.ask(SetSleep(0))
 
@@ -118,6 +149,11 @@ class Session:
                     await self.line.ask(CloseSocket(connect_id))
 
                 await restore_settings(self.line, self.found)
+
+            if self.needs_restart:
+                async with asyncio.timeout(_RESTART_TIMEOUT + _RESTORE_TIMEOUT):
+                    await self.restart("end")
+                    await restore_settings(self.line, self.found)
         except (BC260YError, TimeoutError) as exc:
             logger.warning("%s: the settings of the module may not have been restored: %s", self.line.port.url, exc)
 

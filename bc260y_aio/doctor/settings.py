@@ -101,6 +101,12 @@ SETTINGS: Final = (
         lambda answer: reported_number(answer, 1),
         lambda value: [SetDeepSleepReports(on=bool(value))],
     ),
+    Setting(
+        "connection_reports",
+        read_verbatim("AT+CSCON?"),
+        reported_number,
+        lambda value: [read_verbatim(f"AT+CSCON={value}")],
+    ),
     Setting("error_level", read_verbatim("AT+CMEE?"), reported_number, lambda value: [SetErrorLevel(CmeLevel(value))]),
     Setting("echo", Attention(), has_echo, lambda value: [SetEcho(on=value)]),
     Setting(

@@ -15,7 +15,7 @@ from .startup import StartupSettings
 _DIAGNOSIS_TIMEOUT: Final = 10.0
 _NO_SIM: Final = 10
 # The +CEREG modes that report the cause of a denial, and the later one, which is set where it is needed.
-_MODES_WITH_CAUSE: Final = (3, 5)
+MODES_WITH_CAUSE: Final = (3, 5)
 
 _STATES: Final = {
     RegistrationStatus.NOT_REGISTERED: (
@@ -103,14 +103,25 @@ async def _registration(turn: Turn, settings: StartupSettings, *, may_write: boo
     if found is None:
         return "it does not report its registration"
 
-    if may_write and found.status is RegistrationStatus.DENIED and found.mode not in _MODES_WITH_CAUSE:
+    if may_write and found.status is RegistrationStatus.DENIED and found.mode not in MODES_WITH_CAUSE:
         # One write to NVRAM, for the cause of this denial and of all later ones.
         await settings.write_if_different(turn, "AT+CEREG?", ["5"], SetRegistrationReports(5))
         found = await settings.query_registration(turn) or found
 
+    state, hint = describe_registration(found, await _extended_error(turn, settings, found))
+    return f"{state}; {hint}" if hint else state
+
+
+def describe_registration(found: Registration, cause: str = "") -> tuple[str, str]:
+    """Return what a registration is, with the cause of a denial, and what to check.
+
+    Args:
+        found: the registration.
+        cause: the cause where the registration itself has none.
+    """
     state, hint = _STATES.get(found.status, ("it is registered by now", ""))
-    cause = _cause(found) or await _extended_error(turn, settings, found)
-    return f"{state}{f' ({cause})' if cause else ''}{f'; {hint}' if hint else ''}"
+    cause = _cause(found) or cause
+    return f"{state} ({cause})" if cause else state, hint
 
 
 def _cause(found: Registration) -> str:
@@ -124,7 +135,7 @@ def _cause(found: Registration) -> str:
 
 
 async def _extended_error(turn: Turn, settings: StartupSettings, found: Registration) -> str:
-    if found.status is not RegistrationStatus.DENIED:
+    if found.status is not RegistrationStatus.DENIED or _cause(found):
         return ""
 
     values = await settings.read_setting(turn, "AT+CEER") or []

@@ -45,17 +45,17 @@ async def test_the_report_shows_agreements_differences_and_a_profile(capsys: pyt
         "differs       largest_ping: a ping may have 1500 bytes (guide 2.2.8): 200 bytes",
     ]
     assert "not checked   ping_ttl: a reply to a ping has its TTL (guide 2.2.8): it needs consent: data" in shown
-    assert shown[-4].endswith("2 differ, 30 not checked. The profile, for Modem(port, profile=...):")
+    assert shown[-4].endswith("2 differ, 35 not checked. The profile, for Modem(port, profile=...):")
     assert shown[-2:] == ["# BC260YCNAAR01A02", "largest_ping = 200"]
 
 
 async def test_a_module_that_follows_the_guide_has_no_differences(capsys: pytest.CaptureFixture[str]) -> None:
-    async with module() as emulator:
+    async with module(sleep_after=10.0) as emulator:
         server = ("--server", "echo.example:7", "--time-server", "ntp.example")
         assert await run("doctor", "--port", emulator.url, "--yes", *server) == 0
 
     shown = capsys.readouterr().out.splitlines()
-    assert "54 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
+    assert "59 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
     assert shown[-2:] == ["# BC260YCNAAR01A03", "quoted_data = true"]
 
 
@@ -74,10 +74,11 @@ async def test_json_holds_the_same_findings(capsys: pytest.CaptureFixture[str]) 
         "guide": "2.2.2",
         "manual": None,
         "seen": "3 of them",
+        "otherwise": None,
         "note": "Pass the profile to Modem.",
     }
     outcomes = {one["key"]: one["outcome"] for one in found["findings"]}
-    assert (outcomes["wake_time"], outcomes["boot_time"]) == ("agrees", "not checked")
+    assert (outcomes["sleep_after"], outcomes["boot_time"]) == ("agrees", "not checked")
 
 
 async def test_a_saved_profile_can_be_passed_to_a_modem(tmp_path: Path) -> None:
@@ -180,7 +181,12 @@ async def test_each_question_is_asked_at_a_terminal(capsys: pytest.CaptureFixtur
         assert await run("doctor", "--port", "emulator://", "--json") == 0
         asked = shown()
 
-    for what in ("send about 6 KB?", "NVRAM, and restore them?", "wake it (half a minute)?", "restart the"):
+    for what in (
+        "send about 6 KB?",
+        "NVRAM, and restore them (about ten writes)?",
+        "wake it (half a minute)?",
+        "restart the",
+    ):
         assert what in asked
 
     outcomes = {one["key"]: one["outcome"] for one in json.loads(capsys.readouterr().out)["findings"]}

@@ -11,17 +11,13 @@ SERVER: Final = ("echo.example", 7)
 EVERYTHING: Final = Options(allowed=frozenset(Impact), server=SERVER, time_server=("ntp.example", 123))
 
 
-# The assumptions of a doctor without the AT manual: reports begin at once, and are not saved.
-MANNERS: Final = {"dsevent_at_once": True, "saves_reports": False}
-
-
 @contextlib.asynccontextmanager
 async def module(**settings: Any) -> AsyncIterator[Emulator]:
     """Start an emulated module whose network has an echo server."""
     network = Network()
     network.add_host(SERVER[0], EchoPeer())
     network.add_host("ntp.example", EchoPeer())
-    async with Emulator(network=network, line="memory", **MANNERS | settings) as emulator:
+    async with Emulator(network=network, line="memory", **settings) as emulator:
         yield emulator
 
 
@@ -40,3 +36,9 @@ def seen(report: Report, key: str) -> str:
     """Return the observation of a check."""
     (finding,) = (one for one in report.findings if one.check.key == key)
     return finding.verdict.seen
+
+
+def note(report: Report, key: str) -> str:
+    """Return the note of a check: what its difference means."""
+    (finding,) = (one for one in report.findings if one.check.key == key)
+    return finding.verdict.note

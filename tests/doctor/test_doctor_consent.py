@@ -13,12 +13,13 @@ from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.doctor import Impact, Options, Outcome, Report, inspect_module
 from bc260y_aio.emulator import Emulator
 from bc260y_aio.emulator.module.parts import DNS_SERVERS
-from tests.doctor.inspecting import EVERYTHING, SERVER, module, unchecked
+from tests.doctor.inspecting import EVERYTHING, SERVER, module, seen, unchecked
 
 # Commands that need consent, as they stand on the line.
 IMPACTS: Final = {
     Impact.DATA: rb"AT\+(QIOPEN|QISEND|QIDNSGIP|QPING|QNTP)=[^?]",
-    Impact.NVRAM: rb'AT\+QICFG="dataformat",|AT\+QCFG="dsevent",|AT\+IPR=|AT\+CPSMS=|AT\+CEDRXS=|AT&W',
+    Impact.NVRAM: rb'AT\+QICFG="dataformat",|AT\+QCFG="[a-zA-Z]+",|AT\+(IPR|CPSMS|CEDRXS|CMEE|CEREG|CSCON|QNBIOTEVENT)='
+    rb"[^?]|AT&W",
     Impact.RESTART: rb"AT\+QRST|AT\+CFUN=",
 }
 
@@ -51,6 +52,7 @@ def settings(emulator: Emulator) -> dict[str, Any]:
         "errors": one.nvram.error_level,
         "reports": {name: mode for name, mode in one.nvram.reports.items() if mode},
         "configuration": {name: value for name, value in one.nvram.configuration.items() if value},
+        "in force": one.configuration.in_force("dsevent"),
         "sleep": one.sleep.mode,
         "dns": one.settings.dns,
         "sockets": {number: socket.host for number, socket in one.sockets.items()},
@@ -88,10 +90,44 @@ async def test_an_effect_without_consent_does_not_happen(allowed: list[Impact]) 
             Impact.SLEEP
         }
         assert (b"DEEPSLEEP" in b"".join(received)) is (Impact.SLEEP in allowed)
-        assert emulator.nvram.writes == (2 if Impact.NVRAM in allowed else 0)
+        # The payload formats and AT+CMEE, there and back.
+        assert emulator.nvram.writes == (4 if Impact.NVRAM in allowed else 0)
 
     reported = {one.verdict.seen for one in report.of(Outcome.NOT_CHECKED)}
     assert {f"it needs consent: {impact}" for impact in Impact if impact not in allowed} <= reported
+
+
+@pytest.mark.parametrize(("kind", "writes"), [({}, 8), ({"reject_cause": 11}, 8), ({"firmware": "guide"}, 2)], ids=str)
+async def test_with_every_consent_few_settings_are_written(kind: dict[str, Any], writes: int) -> None:
+    async with module(sleep_after=10.0, **kind) as emulator:
+        await inspect_module(emulator.url, options=EVERYTHING)
+
+        assert emulator.nvram.writes == writes
+
+
+async def test_a_model_that_saves_ate_is_not_sent_one_without_consent() -> None:
+    async with module(model="BC660K-GL", echo_ending="cr") as emulator:
+        lines = Lines(emulator)
+        report = await inspect_module(emulator.url, options=Options(allowed=frozenset({Impact.RESTART})))
+
+        assert lines.matching(rb"ATE") == []
+        assert emulator.nvram.writes == 0
+
+    assert report.differences == set()
+    assert seen(report, "echo_ending") == "this model saves ATE, which needs consent: nvram"
+    assert seen(report, "cme") == "AT+QICLOSE=0 brought ERROR"
+
+
+@pytest.mark.parametrize("level", [1, 2])
+async def test_errors_are_checked_without_a_write_where_they_have_numbers_already(level: int) -> None:
+    async with module(parameter_errors=True) as emulator:
+        emulator.nvram.error_level = level
+        emulator.module.writer.use_settings()
+        report = await inspect_module(emulator.url, options=Options())
+
+        assert emulator.nvram.writes == 0
+
+    assert report.differences >= {"parameter_errors"}
 
 
 async def test_data_goes_only_to_the_named_servers() -> None:
@@ -103,7 +139,7 @@ async def test_data_goes_only_to_the_named_servers() -> None:
         assert emulator.module.qisends == 0
 
     reported = {one.verdict.seen for one in report.of(Outcome.NOT_CHECKED)}
-    assert reported == {"it needs an echo server", "it needs an NTP server"}
+    assert reported == {"it needs an echo server", "it needs an NTP server", "it did not sleep"}
 
 
 async def test_open_sockets_are_left_alone_and_prevent_a_restart() -> None:
@@ -202,7 +238,7 @@ async def test_the_settings_are_restored_at_whatever_command_the_doctor_is_cance
 
             assert settings(emulator) == before, f"interrupted at command {after}"
 
-        after += 3
+        after += 5
 
     assert after > 100
 

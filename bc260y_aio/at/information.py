@@ -213,7 +213,7 @@ class PdpAddress(Line, Information):
         return cls(parameters.integer(0), tuple(filter(None, addresses)))
 
     def fields(self, dialect: Dialect) -> str:
-        addresses = (f'"{address}"' for address in self.addresses)
+        addresses = (f'"{dialect.digits(address)}"' for address in self.addresses)
         return ",".join([str(self.context_id), *addresses])
 
 
@@ -250,7 +250,8 @@ class Clock(Line, Information):
         return cls(read_time(time_field(parameters, 0)))
 
     def fields(self, dialect: Dialect) -> str:
-        return f'"{write_time(self.time, dialect)}"'
+        time = write_time(self.time, dialect)
+        return f'"{time}"' if dialect.quoted_clock else time
 
 
 def read_status(parameters: Parameters, index: int) -> RegistrationStatus:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import ClassVar, Final, Self
 
-from .syntax import Malformed, Parameters
+from .syntax import Malformed, Parameters, write_octets
 
 
 class CmeLevel(enum.IntEnum):
@@ -34,6 +34,9 @@ class Dialect:
         space_after_colon: ``+QIURC: ...`` rather than ``+QIURC:...``.
         quoted_data: received payload stands between quotes.
         quoted_addresses: the addresses of +QIDNSGIP and +QPING stand between quotes.
+        ipv6_octets: the IPv6 addresses of +QIDNSGIP, +QPING and +CGPADDR are 16 decimal numbers with dots, as in the AT
+            manual (4.5), rather than groups of hex digits with colons.
+        quoted_clock: the time of +CCLK stands between quotes; without them in the example of the AT manual (10.1).
         ping_ttl: a ping reply has the TTL (firmware from R01A03 on).
         ntp_prefix: ``+QNTP``, or ``+QNTIP`` as in the guide's example.
         four_digit_year: clocks print ``2026/...`` rather than ``26/...``.
@@ -48,6 +51,8 @@ class Dialect:
     space_after_colon: bool = True
     quoted_data: bool = True
     quoted_addresses: bool = False
+    ipv6_octets: bool = False
+    quoted_clock: bool = True
     ping_ttl: bool = True
     ntp_prefix: str = "+QNTP"
     four_digit_year: bool = False
@@ -60,7 +65,11 @@ class Dialect:
 
     def address(self, address: str) -> str:
         """Return an address as it is written, quoted or not."""
-        return f'"{address}"' if self.quoted_addresses else address
+        return f'"{self.digits(address)}"' if self.quoted_addresses else self.digits(address)
+
+    def digits(self, address: str) -> str:
+        """Return an address as it is written, without quotes."""
+        return write_octets(address) if self.ipv6_octets else address
 
 
 STANDARD: Final = Dialect()

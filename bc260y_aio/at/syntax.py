@@ -77,6 +77,11 @@ def read_address(text: str) -> str:
     return text
 
 
+def write_octets(address: str) -> str:
+    """Return an address as decimal numbers with dots: 4 of IPv4, 16 of IPv6 (TS 27.007, 10.1.23)."""
+    return ".".join(map(str, ipaddress.ip_address(address).packed))
+
+
 def checked_name(name: str, what: str, longest: int = LONGEST_NAME) -> str:
     """Return a host, server or address unchanged, if it can stand between quotes on a command line.
 

@@ -10,6 +10,7 @@ from .observations import NotObserved, Observations
 
 _CLOCK: Final = re.compile(rb'\+CCLK: ?("?)\d')
 _ADDRESS: Final = re.compile(rb'\+CGPADDR: ?(\d+)(?:,("?)[0-9A-Fa-f])?')
+_IPV6: Final = re.compile(rb"\+(?:CGPADDR|QIDNSGIP|QPING): ?[^\r]*?(?:((?:\d+\.){15}\d+)|[0-9A-Fa-f]*:[0-9A-Fa-f:]+)")
 _IMEI: Final = re.compile(rb'\+CGSN: ?("?)\d{15}')
 _CONNECTION: Final = re.compile(rb"^\+CSCON:( ?)[01]\r", re.MULTILINE)
 _SLEEP_LOCK: Final = re.compile(rb'\+QCFG: ?"slplocktimes",(\d+)')
@@ -50,6 +51,14 @@ def _parameter_errors(observed: Observations) -> Verdict:
 
     seen = f"{exchange.command} brought {shown(exchange.lines[-1])}"
     return either(failures[0] == Failure(), seen, UNDERSTOOD)
+
+
+def _ipv6_octets(observed: Observations) -> Verdict:
+    found = {bool(match[1]): match[0] for one in observed.everything for match in _IPV6.finditer(one.received)}
+    if not found:
+        raise NotObserved("no IPv6 address was received")
+
+    return either(False not in found, shown(found.get(False, found.get(True, b""))))
 
 
 def _sleep_lock(observed: Observations) -> Verdict:
@@ -94,6 +103,14 @@ MANUAL: Final = (
         "commands",
         _quoted_pdp_address,
         "The manual's example (4.5) has them without quotes.",
+    ),
+    Check(
+        "ipv6_octets",
+        "IPv6 addresses are 16 decimal numbers with dots",
+        "manual 4.5",
+        "commands",
+        _ipv6_octets,
+        "The guide (4.5) has the form with colons, for DNS servers.",
     ),
     Check(
         "quoted_imei",

@@ -1,7 +1,7 @@
 """Models of the module and versions of its firmware, as far as they show on the line."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ..at.responses import STANDARD, Dialect
@@ -58,8 +58,9 @@ class Firmware:
     variants: Variants = MANUAL
 
 
-# As the AT manual and real modules have it: information lines without a blank line between them, years of four digits.
-MANUAL_DIALECT: Final = Dialect(compact=True, four_digit_year=True)
+# As the AT manual and real modules have it: information lines without a blank line between them, years of four digits,
+# IPv6 addresses of 16 octets.
+MANUAL_DIALECT: Final = Dialect(compact=True, four_digit_year=True, ipv6_octets=True)
 
 # As the TCP/IP guide writes.
 _GUIDE: Final = Variants(
@@ -77,15 +78,8 @@ _EARLY: Final = Variants(decimal_area=True)
 FIRMWARES: Final[Mapping[str, Firmware]] = {
     "manual": Firmware("BC260YCNAAR01A03", MANUAL_DIALECT),
     "guide": Firmware("BC260YCNAAR01A03", STANDARD, variants=_GUIDE),
-    "R01A02": Firmware(
-        "BC260YCNAAR01A02",
-        Dialect(compact=True, four_digit_year=True, stray_nul=True, ping_ttl=False),
-        200,
-        _EARLY,
-    ),
-    "R01A03": Firmware(
-        "BC260YCNAAR01A03", Dialect(compact=True, four_digit_year=True, stray_nul=True), variants=_EARLY
-    ),
+    "R01A02": Firmware("BC260YCNAAR01A02", replace(MANUAL_DIALECT, stray_nul=True, ping_ttl=False), 200, _EARLY),
+    "R01A03": Firmware("BC260YCNAAR01A03", replace(MANUAL_DIALECT, stray_nul=True), variants=_EARLY),
     "R02A01": Firmware("BC260YCNAAR02A01", MANUAL_DIALECT),
 }
 

@@ -10,7 +10,6 @@ class Variants:
     Attributes:
         address_context: the PDP context in AT+CGPADDR?: 0, or 5 as in the guide's example.
         quoted_pdp_address: addresses of AT+CGPADDR stand between quotes; without them in the manual's example.
-        quoted_clock: the time of AT+CCLK stands between quotes; without them in the manual's example.
         quoted_imei: the IMEI of AT+CGSN=1 stands between quotes, as the chip's own AT engine writes it.
         cscon_space: ``+CSCON: 1`` rather than ``+CSCON:1``, which the China Telecom note shows.
         parameter_errors: a wrong parameter is ``+CME ERROR: 50``, and an unknown command ``+CME ERROR: 4``, where
@@ -32,7 +31,6 @@ class Variants:
 
     address_context: int = 0
     quoted_pdp_address: bool = True
-    quoted_clock: bool = True
     quoted_imei: bool = False
     cscon_space: bool = True
     parameter_errors: bool = False

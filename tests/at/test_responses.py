@@ -88,6 +88,7 @@ TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 HOME, ROAMING = RegistrationStatus.HOME, RegistrationStatus.ROAMING
 AREA = ("1A2B", "0C2F7A12", "9")
 DENIED = RegistrationChanged(RegistrationStatus.DENIED, ("", "", "", "0", "11"))
+OCTETS = "32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.7"
 BEIJING = timezone(timedelta(hours=8))
 
 # The command of each answer; a URC has none.
@@ -212,6 +213,11 @@ def test_a_variant_spells_these_lines_otherwise() -> None:
         == '+QNTIP: 0,"26/07/01,09:05:03:35+00"'
     )
     assert Clock(time).write(Dialect(four_digit_year=True)) == '+CCLK: "2026/07/01,09:05:03+00"'
+    assert Clock(time).write(Dialect(four_digit_year=True, quoted_clock=False)) == "+CCLK: 2026/07/01,09:05:03+00"
+    six = Dialect(ipv6_octets=True)
+    assert ResolvedAddress("2001:db8::7").write(six) == f"+QIDNSGIP: {OCTETS}"
+    assert ResolvedAddress("2001:db8::7").write(Dialect()) == "+QIDNSGIP: 2001:db8::7"
+    assert PdpAddress(0, ("10.0.0.1", "2001:db8::7")).write(six) == f'+CGPADDR: 0,"10.0.0.1","{OCTETS}"'
     assert DataReceived(0, b"hi", TEXT).encode(Dialect(quoted_data=False)) == b'+QIURC: "recv",0,2,hi'
     assert DataReceived(0, b"\xabz", HEX).encode(Dialect(space_after_colon=False)) == b'+QIURC:"recv",0,2,"AB7A"'
 

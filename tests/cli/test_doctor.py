@@ -45,17 +45,17 @@ async def test_the_report_shows_agreements_differences_and_a_profile(capsys: pyt
         "differs       largest_ping: a ping may have 1500 bytes (guide 2.2.8): 200 bytes",
     ]
     assert "not checked   ping_ttl: a reply to a ping has its TTL (guide 2.2.8): it needs consent: data" in shown
-    assert shown[-4].endswith("2 differ, 35 not checked. The profile, for Modem(port, profile=...):")
+    assert shown[-4].endswith("2 differ, 36 not checked. The profile, for Modem(port, profile=...):")
     assert shown[-2:] == ["# BC260YCNAAR01A02", "largest_ping = 200"]
 
 
 async def test_a_module_that_follows_the_guide_has_no_differences(capsys: pytest.CaptureFixture[str]) -> None:
-    async with module(sleep_after=10.0) as emulator:
+    async with module(sleep_after=10.0, address="2001:db8::7") as emulator:
         server = ("--server", "echo.example:7", "--time-server", "ntp.example")
         assert await run("doctor", "--port", emulator.url, "--yes", *server) == 0
 
     shown = capsys.readouterr().out.splitlines()
-    assert "59 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
+    assert "60 agree, 0 differ, 0 not checked. The profile, for Modem(port, profile=...):" in shown
     assert shown[-2:] == ["# BC260YCNAAR01A03", "quoted_data = true"]
 
 

@@ -31,6 +31,8 @@ def other(name: str) -> Any:
 
 SPELLINGS: Final = [one.name for one in dataclasses.fields(Dialect)]
 
+SIX: Final = "2001:db8::7"
+
 # What differs where a module is as the TCP/IP guide writes.
 GUIDE: Final = {"compact", "four_digit_year", "error_numbers", "default_context"}
 
@@ -40,7 +42,7 @@ VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
     *(
         ({one.name: other(one.name)}, {one.name}, {})
         for one in dataclasses.fields(Dialect)
-        if one.name not in ("quoted_data", "four_digit_ntp", "cme")
+        if one.name not in ("quoted_data", "four_digit_ntp", "cme", "ipv6_octets")
     ),
     ({"quoted_data": False}, {"quoted_data"}, {"quoted_data": False}),
     ({"cme": CmeLevel.TEXT, "socket_errors": True}, {"cme", "error_numbers"}, {}),
@@ -52,7 +54,8 @@ VARIANTS: Final[list[tuple[dict[str, Any], set[str], dict[str, Any]]]] = [
     ({"firmware": "R01A03"}, {"stray_nul"}, {}),
     ({"firmware": "R02A01"}, set(), {}),
     # The AT command manual
-    ({"quoted_clock": False}, {"quoted_clock"}, {}),
+    ({"address": SIX}, set(), {}),
+    ({"address": SIX, "ipv6_octets": False}, {"ipv6_octets"}, {}),
     ({"quoted_pdp_address": False}, {"quoted_pdp_address"}, {}),
     ({"quoted_imei": True}, {"quoted_imei"}, {}),
     ({"address_context": 5}, {"default_context"}, {}),
@@ -138,12 +141,12 @@ async def test_a_check_without_an_observation_does_not_differ(
 
 
 async def test_every_check_runs_on_a_module_that_follows_the_manual() -> None:
-    report = await inspect(sleep_after=10.0)
+    report = await inspect(sleep_after=10.0, address=SIX)
 
     assert [(one.check.key, one.verdict) for one in report.findings if one.verdict.outcome is not Outcome.AGREES] == []
     assert report.profile == Profile(quoted_data=True)
     assert (report.model, report.revision) == ("Quectel_BC260Y-CN", "BC260YCNAAR01A03")
-    assert seen(report, "boot_lines") == "RDY, +CFUN: 1, +CPIN: READY, +IP: 10.46.18.102"
+    assert seen(report, "boot_lines") == "RDY, +CFUN: 1, +CPIN: READY, +IP: 2001:db8::7"
     assert seen(report, "acks") == "sent, acked, unacked: 1065, 1065, 0"
 
 
@@ -170,7 +173,7 @@ UNOBSERVABLE: Final = {
     "any_address": "the network's",
     "names": "the network's; a name that does not resolve is not checked",
     "nvram": "where the settings last",
-    **dict.fromkeys(("imei", "address", "imsi", "iccid"), "who the module is"),
+    **dict.fromkeys(("imei", "imsi", "iccid"), "who the module is"),
     **dict.fromkeys(("sim", "registration"), "test_doctor_network.py has them"),
     **dict.fromkeys(("pin", "puk"), "no PIN is entered"),
     **dict.fromkeys(("battery_mv", "adc_mv"), "what the module measures"),
@@ -228,5 +231,5 @@ async def test_lost_packets_and_datagrams_are_not_differences() -> None:
     report = await inspect(loss=1.0)
 
     assert report.differences == set()
-    asleep = {"light_sleep", "wake_time", "sleep_reports", "reports_after_restart"}
+    asleep = {"light_sleep", "wake_time", "sleep_reports", "reports_after_restart", "ipv6_octets"}
     assert unchecked(report) == {"ping_ttl", "datagram", *asleep}

@@ -74,6 +74,7 @@ IN_URLS: list[tuple[str, str, object]] = [
     ("address_context", "5", 5),
     ("quoted_pdp_address", "0", False),
     ("quoted_clock", "0", False),
+    ("ipv6_octets", "0", False),
     ("quoted_imei", "1", True),
     ("cscon_space", "0", False),
     ("parameter_errors", "1", True),

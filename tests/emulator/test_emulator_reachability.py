@@ -2,12 +2,14 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 
+from bc260y_aio.at.syntax import write_octets
 from bc260y_aio.emulator import Emulator, Network
 from bc260y_aio.emulator.network import AttachResult, AttachStatus
-from bc260y_aio.emulator.network.destinations import read_address, write_octets
+from bc260y_aio.emulator.network.destinations import read_address
 from bc260y_aio.testing import ControlledClockLoop
 from tests.emulator.terminal import on_line
 from tests.loops import LoopFactory
@@ -57,13 +59,20 @@ def test_a_host_may_have_addresses_of_both_versions() -> None:
         network.add_host("bad.example", address="nowhere")
 
 
-async def test_the_module_reports_all_addresses_of_a_name() -> None:
-    async with on_line() as (emulator, terminal):
+@pytest.mark.parametrize(("options", "written"), [({}, OCTETS), ({"ipv6_octets": False}, SIX)])
+async def test_the_module_reports_all_addresses_of_a_name(options: dict[str, Any], written: str) -> None:
+    async with on_line(**options) as (emulator, terminal):
         emulator.network.add_host("both.example", address="198.51.100.7", ipv6=SIX)
         await terminal.ask(b'AT+QIDNSGIP=0,"both.example"')
         assert await terminal.read() == (
-            b"\r\n+QIDNSGIP: 0,2,0\r\n\r\n+QIDNSGIP: 198.51.100.7\r\n\r\n+QIDNSGIP: " + OCTETS.encode() + b"\r\n"
+            b"\r\n+QIDNSGIP: 0,2,0\r\n\r\n+QIDNSGIP: 198.51.100.7\r\n\r\n+QIDNSGIP: " + written.encode() + b"\r\n"
         )
+
+
+@pytest.mark.parametrize(("options", "written"), [({}, OCTETS), ({"ipv6_octets": False}, SIX)])
+async def test_a_module_may_have_an_ipv6_address(options: dict[str, Any], written: str) -> None:
+    async with on_line(address=SIX, **options) as (_, terminal):
+        assert await terminal.ask(b"AT+CGPADDR=0") == b'\r\n+CGPADDR: 0,"' + written.encode() + b'"\r\n\r\nOK\r\n'
 
 
 @pytest.mark.parametrize("host", ["six.example", SIX, OCTETS])

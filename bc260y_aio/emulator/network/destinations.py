@@ -64,11 +64,6 @@ def read_address(text: str) -> str | None:
         return None
 
 
-def write_octets(address: str) -> str:
-    """Return an address as decimal numbers with dots: 4 of IPv4, 16 of IPv6 (TS 27.007, 10.1.1)."""
-    return ".".join(map(str, ipaddress.ip_address(address).packed))
-
-
 def is_loopback(address: str) -> bool:
     """Return whether an address is on the loopback interface."""
     return ipaddress.ip_address(address).is_loopback

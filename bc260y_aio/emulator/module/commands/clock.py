@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from ....at.responses import Dialect, Information, Response, write_time
+from ....at.information import Clock
+from ....at.responses import Response
 from ....at.syntax import Malformed
 from ..lines import ParameterLine, ParameterUrc
 from ..parts import Parts
@@ -25,22 +25,10 @@ _ZONES: Final = range(-47, 49)
 _QUARTER: Final = timedelta(minutes=15)
 
 
-@dataclass(frozen=True, slots=True)
-class ClockLine(Information):
-    """The answer to AT+CCLK?."""
-
-    time: datetime
-    is_quoted: bool
-
-    def write(self, dialect: Dialect) -> str:
-        quote = '"' if self.is_quoted else ""
-        return f"+CCLK:{' ' if dialect.space_after_colon else ''}{quote}{write_time(self.time, dialect)}{quote}"
-
-
 @COMMANDS.read("+CCLK")
 def _clock(parts: Parts, request: Request) -> Sequence[Response]:
     """AT+CCLK? (10.1): local time, and its zone in quarters of an hour."""
-    return [ClockLine(parts.now, parts.options.variants.quoted_clock)]
+    return [Clock(parts.now)]
 
 
 @COMMANDS.set("+CCLK")

@@ -172,7 +172,8 @@ def _addresses_of(parts: Parts, request: Request) -> Sequence[Response]:
 def _address(parts: Parts, number: int) -> Response:
     variants, context = parts.options.variants, parts.contexts.defined.get(number)
     shown = number or variants.address_context
-    address = parts.options.address if context is not None and context.is_active else ""
+    is_active = context is not None and context.is_active
+    address = parts.options.dialect.digits(parts.options.address) if is_active else ""
     quote = '"' if variants.quoted_pdp_address and address else ""
     return ParameterLine("+CGPADDR", join_fields(shown, f"{quote}{address}{quote}"))
 

@@ -6,7 +6,6 @@ from typing import Final
 from ....at.commands import Ping, QueryNetworkTime, Resolve
 from ....at.completions import NetworkTime, PingError, PingFinished, PingReply, Resolution, ResolvedAddress
 from ....errors import ErrorCode
-from ...network.destinations import write_octets
 from ...network.paths import QUESTION, UDP_HEADER
 from ..parts import Parts
 
@@ -29,7 +28,7 @@ async def resolve(parts: Parts, command: Resolve) -> None:
     if not addresses:
         parts.writer.complete(Resolution(ErrorCode.DNS_PARSE_FAILED))
     else:
-        lines = [ResolvedAddress(write_octets(address)) for address in addresses]
+        lines = [ResolvedAddress(address) for address in addresses]
         parts.writer.complete(Resolution(ErrorCode.SUCCESS, len(lines), 0), *lines)
 
 

@@ -147,8 +147,8 @@ class Modem(Lifecycle, Services, RadioStatus):
                     continue
 
         The modem is closed when the loop comes round. A port that is not there, a module that does not answer, and a
-        body that ends early are tried again after a pause that doubles each time. The pause is the first one again
-        after a body that lasted as long as the longest pause.
+        body that ends early are tried again after a pause that doubles each time. A body that lasted as long as the
+        longest pause is repeated at once, and the next pause is the first one again.
 
         Args:
             port: as for :class:`Modem`.
@@ -181,7 +181,7 @@ class Modem(Lifecycle, Services, RadioStatus):
             if lasted >= longest_pause:
                 rest = first_pause
             else:
-                await asyncio.sleep(rest - lasted)
+                await asyncio.sleep(rest)
                 rest = min(2 * rest, longest_pause)
 
     def check_datagram(self, data: bytes) -> None:

@@ -50,6 +50,22 @@ async def test_info_shows_what_a_module_reports(capsys: pytest.CaptureFixture[st
     }
 
 
+@pytest.mark.parametrize("spelling", ["", "&ipv6_octets=0", "&quoted_pdp_address=0"])
+async def test_an_ipv6_address_is_shown_in_its_usual_form(capsys: pytest.CaptureFixture[str], spelling: str) -> None:
+    told = await show(capsys, "--port", f"emulator://?address=2001:db8::7{spelling}")
+
+    assert told["addresses"] == "2001:db8::7"
+
+
+async def test_addresses_of_both_versions_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    # The example of the AT manual (4.5).
+    line = "+CGPADDR: 0,101.43.5.1,36.14.1.0.0.64.29.216.0.1.0.2.236.156.25.48"
+    async with answering({"AT+CGPADDR?": line}) as port:
+        told = await show(capsys, "--port", port)
+
+    assert told["addresses"] == "101.43.5.1, 240e:100:40:1dd8:1:2:ec9c:1930"
+
+
 async def test_unmasked_identities_are_shown_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     told = await show(capsys, "--unmasked", "--port", "emulator://")
 

@@ -8,6 +8,7 @@ import pytest
 
 from bc260y_aio import Modem
 from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.bridge import SocksServer
 from bc260y_aio.sockets.rejoining import LARGEST_PUSH
 from bc260y_aio.transports.stream import ModemTransport
 from bc260y_aio.transports.tls import HANDSHAKE_TIMEOUT
@@ -40,6 +41,12 @@ def test_a_timeout_that_a_text_names_with_its_value_has_it(page: str) -> None:
 
 def test_the_timeout_of_a_tls_handshake_is_the_stated_one() -> None:
     assert f"| TLS handshake | {HANDSHAKE_TIMEOUT:.0f} s |" in DELIVERY
+
+
+def test_the_timeouts_of_the_socks_server_are_the_stated_ones() -> None:
+    defaults = inspect.signature(SocksServer).parameters
+    assert f"| a client's request to `SocksServer` | {defaults['handshake_timeout'].default:.0f} s |" in DELIVERY
+    assert f"may still read | {defaults['linger'].default:.0f} s of silence |" in DELIVERY
 
 
 def test_the_timeout_of_a_ping_is_the_stated_one() -> None:

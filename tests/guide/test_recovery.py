@@ -331,6 +331,29 @@ async def test_a_body_that_ends_early_is_repeated_after_growing_pauses() -> None
         assert pauses == pytest.approx([1, 2, 4, 8, 8, 8, 8.5, 1], abs=0.4)
 
 
+async def test_a_body_that_fails_at_once_on_a_slow_network_is_repeated_after_growing_pauses() -> None:
+    async with Emulator(line="memory", network="edge") as emulator:
+        took: list[float] = []
+        pauses: list[float] = []
+        ended = 0.0
+        async with contextlib.aclosing(Modem.reconnecting(emulator.url)) as modems:
+            async for modem in modems:
+                pauses.append(now() - ended)
+                if len(pauses) == 9:
+                    break
+
+                began = now()
+                with contextlib.suppress(ConnectionRefusedError):
+                    await modem.open_connection("203.0.113.5", 7)
+
+                ended = now()
+                took.append(ended - began)
+
+        # To be refused takes seconds there, which are no part of the pause.
+        assert min(took) > 5
+        assert pauses[1:] == pytest.approx([1, 2, 4, 8, 16, 32, 60, 60], abs=0.4)
+
+
 async def test_a_silent_module_is_reported_with_what_to_check() -> None:
     async with powered() as (emulator, _):
         emulator.module.stop()

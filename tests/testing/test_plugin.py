@@ -102,6 +102,44 @@ def test_variants_are_options_of_a_project_and_of_a_parametrization(pytester: py
     assert "2 passed" in said
 
 
+def test_a_marker_takes_the_network_away(pytester: pytest.Pytester) -> None:
+    said = run(
+        pytester,
+        """
+        import pytest
+        from bc260y_aio import NotRegistered
+
+        def reason(options, expected):
+            return pytest.param(expected, marks=pytest.mark.bc260y_emulator(**options))
+
+        @pytest.mark.anyio
+        @pytest.mark.bc260y_modem(registration_timeout=0.1)
+        @pytest.mark.parametrize("expected", [
+            reason({"sim": "none"}, "it reports no SIM"),
+            reason({"sim": "pin"}, "its SIM asks for SIM PIN"),
+            reason({"reject_cause": 11}, "cause 11, PLMN not allowed"),
+            reason({"reject_cause": 19}, "it is searching"),
+            reason({"has_cell": False}, "it is searching"),
+            reason({"cell_lost": (0.0, 60.0)}, "it is searching"),
+        ])
+        async def test_a_device_without_a_network(bc260y_modem, bc260y_network, expected):
+            bc260y_network.add_echo("echo.example")
+            with pytest.raises(NotRegistered, match=expected):
+                await bc260y_modem.open_connection("echo.example", 7)
+
+        @pytest.mark.anyio
+        @pytest.mark.bc260y_emulator(has_cell=False)
+        async def test_the_network_is_found(bc260y_emulator, bc260y_modem):
+            assert not (await bc260y_modem.registration()).status.is_registered
+            bc260y_emulator.network.has_cell = True
+            assert (await bc260y_modem.registration()).status.is_registered
+            bc260y_emulator.network.reject_cause = 15
+            assert not (await bc260y_modem.registration()).status.is_registered
+        """,
+    )
+    assert "7 passed" in said
+
+
 def test_a_day_passes_in_a_moment_on_a_controlled_clock(pytester: pytest.Pytester) -> None:
     said = run(
         pytester,

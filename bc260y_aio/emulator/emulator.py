@@ -279,7 +279,7 @@ def _network(options: Options) -> Network:
 
 
 def _nvram(options: Options) -> Nvram:
-    factory = Nvram(baudrate=options.kind.baudrate)
+    factory = Nvram(baudrate=options.kind.baudrate, psm=options.psm_requested)
     if options.firmware == "R02A01" and options.imsi.startswith(_DUAL_STACK):
         factory.context = ("IPV4V6", "", "", "")
 

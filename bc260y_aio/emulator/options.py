@@ -59,6 +59,8 @@ class Options(CoverageProfile):
         firmware: ``"manual"``, as the AT manual and real modules have it; ``"guide"``, as the TCP/IP guide writes;
             ``"R01A02"``, ``"R01A03"`` or ``"R02A01"``.
         sockets: how many connectIDs there are; a module has five.
+        psm_requested: the module asks for PSM as it leaves the factory: AT+CPSMS is 1, the default of the manual (8.2).
+            False: it is 0, so that the module sleeps no more than a program lets it.
         imei: the module's IMEI.
         imsi: the subscriber's number, on the SIM.
         iccid: the SIM's own number.
@@ -111,6 +113,7 @@ class Options(CoverageProfile):
     model: str = BC260Y
     firmware: str = "manual"
     sockets: int = 5
+    psm_requested: bool = False
     imei: str = "867997030012345"
     imsi: str = "460001234567890"
     iccid: str = "89860012345678901234"

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -219,6 +219,9 @@ class PowerManagement(ModemCore):
     async def set_psm(self, *, periodic_update: timedelta | None = None, active_time: timedelta | None = None) -> None:
         """Ask the network for PSM, or, with neither argument, stop asking.
 
+        A time that is not given stays as it was set before (AT manual 1.3, 8.2); firmware that follows the TCP/IP guide
+        alone may ask for none then. :meth:`psm` returns what the module asks for.
+
         Args:
             periodic_update: T3412; up to 413 days, rounded up to what can be written.
             active_time: T3324; up to 186 minutes, rounded up to what can be written.
@@ -228,14 +231,19 @@ class PowerManagement(ModemCore):
             CommandFailed: the module refused.
         """
         if periodic_update is None and active_time is None:
-            wanted, line = ["0"], "AT+CPSMS=0"
-        else:
-            periodic = "" if periodic_update is None else write_periodic(periodic_update)
-            active = "" if active_time is None else write_active(active_time)
-            wanted = ["1", "", "", periodic, active]
-            line = f"AT+CPSMS=1,,,{_quoted(periodic)},{_quoted(active)}"
+            await self._write_if_different("AT+CPSMS?", lambda values: values[0] == "0", "AT+CPSMS=0")
+            return
 
-        await self._write_if_different("AT+CPSMS?", [wanted], line)
+        periodic = "" if periodic_update is None else write_periodic(periodic_update)
+        active = "" if active_time is None else write_active(active_time)
+
+        def is_set(values: list[str]) -> bool:
+            found_periodic, found_active = (*values[3:5], "", "")[:2]
+            is_kept = _same(read_periodic, periodic, found_periodic) and _same(read_active, active, found_active)
+            return values[0] == "1" and is_kept
+
+        line = f"AT+CPSMS=1,,,{_quoted(periodic)},{_quoted(active)}".rstrip(",")
+        await self._write_if_different("AT+CPSMS?", is_set, line)
 
     async def edrx(self) -> EdrxSetting:
         """Return the eDRX setting.
@@ -266,14 +274,14 @@ class PowerManagement(ModemCore):
         else:
             wanted, line = [[str(_NB_IOT), write_cycle(cycle)]], f'AT+CEDRXS=1,{_NB_IOT},"{write_cycle(cycle)}"'
 
-        await self._write_if_different("AT+CEDRXS?", wanted, line)
+        await self._write_if_different("AT+CEDRXS?", lambda values: _without_empty_end(values) in wanted, line)
 
-    async def _write_if_different(self, query: str, wanted: Sequence[list[str]], line: str) -> None:
-        """Write a setting that the module keeps in NVRAM, unless its values are among those wanted already."""
+    async def _write_if_different(self, query: str, is_set: Callable[[list[str]], bool], line: str) -> None:
+        """Write a setting that the module keeps in NVRAM, unless it is set already."""
         command = self._verbatim(line)
         async with self._channel.turn() as turn:
             values = await self._settings.read_setting(turn, query)
-            if values is None or _without_empty_end(values) not in [_without_empty_end(one) for one in wanted]:
+            if not values or not is_set(values):
                 await turn.execute(command)
                 self._settings.nvram_writes += 1
 
@@ -289,6 +297,17 @@ class PowerManagement(ModemCore):
                 return Parameters(reported.text.partition(":")[2].strip())
 
         return Parameters("")
+
+
+def _same(read: Callable[[str], timedelta | None], wanted: str, found: str) -> bool:
+    """Return whether a timer is as wanted, in whatever unit, or none is wanted."""
+    if wanted in ("", found):
+        return True
+
+    with contextlib.suppress(Malformed):
+        return bool(found) and read(found) == read(wanted)
+
+    return False
 
 
 def _quoted(value: str) -> str:

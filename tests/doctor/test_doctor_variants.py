@@ -176,6 +176,7 @@ UNOBSERVABLE: Final = {
     **dict.fromkeys(("imei", "imsi", "iccid"), "who the module is"),
     **dict.fromkeys(("sim", "registration"), "test_doctor_network.py has them"),
     **dict.fromkeys(("pin", "puk"), "no PIN is entered"),
+    "psm_requested": "a setting, not a kind of module",
     **dict.fromkeys(("battery_mv", "adc_mv"), "what the module measures"),
     "answer_jitter": "its bounds are those of answer_delay",
     "four_digit_ntp": "both are read",

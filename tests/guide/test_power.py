@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio import EdrxSetting, ModuleSlept, PsmSetting
+from bc260y_aio import EdrxSetting, Modem, ModuleSlept, PsmSetting
 from bc260y_aio.at.urcs import PowerChanged, PowerEvent
-from tests.guide.bench import Bench, datagrams, now, on_air, quiet, stream
+from tests.guide.bench import Bench, datagrams, now, on_air, powered, quiet, stream
 
 SLEEPY: dict[str, Any] = {"sleep_after": 10.0}
 
@@ -257,6 +257,24 @@ async def test_psm_is_asked_for_and_given_up() -> None:
         assert not (await modem.psm()).enabled
         with pytest.raises(ValueError, match="is 0 to"):
             await modem.set_psm(active_time=timedelta(days=1))
+
+
+async def test_a_time_of_psm_that_is_not_given_stays_as_it_was_set() -> None:
+    async with powered(firmware="manual", psm_requested=True) as (emulator, _), Modem(emulator.url) as modem:
+        # The factory's setting (AT manual 8.2).
+        assert await modem.psm() == PsmSetting(True, timedelta(hours=1), timedelta(minutes=4))
+        writes = emulator.nvram.writes
+        await modem.set_psm(periodic_update=timedelta(hours=1))
+        await modem.set_psm(active_time=timedelta(minutes=4))
+        assert emulator.nvram.writes == writes
+        for _ in range(2):
+            await modem.set_psm(active_time=timedelta(minutes=2))
+            await modem.set_psm(periodic_update=timedelta(hours=10))
+
+        assert emulator.nvram.writes == writes + 2
+        assert await modem.psm() == PsmSetting(True, timedelta(hours=10), timedelta(minutes=2))
+        await modem.set_psm()
+        assert await modem.psm() == PsmSetting(False, timedelta(hours=10), timedelta(minutes=2))
 
 
 async def test_edrx_is_asked_for_and_given_up() -> None:

@@ -182,6 +182,7 @@ UNOBSERVABLE: Final = {
     "four_digit_ntp": "both are read",
     "variants": "each of its fields stands above or here",
     **dict.fromkeys(("edrx_value_when_off", "keeps_omitted", "strict_search"), "of commands that it does not send"),
+    "decimal_area": "of a command that it does not send",
     "send_segments": "it needs a peer that acknowledges nothing",
     "currents": "what the radio draws does not show on the line",
     "dialect": "each of its fields stands above",

@@ -10,6 +10,7 @@ from typing import Any, Final
 from ..at.commands import QueryDataFormat, QuerySleep
 from ..at.information import DataFormat, SleepSetting
 from ..at.privacy import hide
+from ..at.timers import read_active, read_periodic
 from ..errors import CommandError, NotRegistered, ProtocolError
 from .common import Subparsers, add_json_option, add_port_options, add_trace_options, print_field, print_json
 from .device import opened
@@ -36,6 +37,8 @@ _CELL_PARTS: Final = (
     ("pci", "PCI"),
     ("tracking_area", "tracking area"),
 )
+# Access technologies (TS 27.007, 7.3).
+_TECHNOLOGIES: Final = {"7": "LTE", "9": "NB-IoT"}
 _SLEEPS: Final = ("not allowed", "deep sleep allowed", "light sleep allowed")
 
 
@@ -141,7 +144,17 @@ async def _registration(modem: Observer) -> dict[str, Any]:
 
 def _format_registration(value: dict[str, Any]) -> str:
     status = _STATES.get(value["status"]) or value["status"].replace("_", " ")
-    return ", ".join([f"registered, {status}" if value["is_registered"] else status, *value["area"]])
+    area, cell, technology, kind, cause, active, periodic = [*value["area"], *[""] * 7][:7]
+    parts = (
+        ("tracking area", area),
+        ("cell", cell),
+        ("", _TECHNOLOGIES.get(technology, technology)),
+        ("cause" if kind == "1" else "EMM cause", cause),
+        ("active time (T3324)", active and _format_time(_in_seconds(read_active(active)))),
+        ("periodic update (T3412)", periodic and _format_time(_in_seconds(read_periodic(periodic)))),
+    )
+    shown = [f"{name} {text}".strip() for name, text in parts if text]
+    return ", ".join([f"registered, {status}" if value["is_registered"] else status, *shown])
 
 
 async def _hint(modem: Observer) -> str | None:

@@ -22,6 +22,8 @@ class Model:
         shows_addresses: AT+CGDCONT? shows the address of an active context.
         answers_undefined: AT+CGPADDR=<cid> has a line for a context that is not defined.
         measures_always: AT+QENG=0 shows the strength, and the coverage level also while the radio is idle.
+        reads_voltage: AT+QADC? shows the voltage, where others have AT+QADC alone.
+        reports_local_time: it has AT+CTZR=2.
         separates_ping: an empty line more stands before the first +QPING.
         wake_time: how long waking up takes, in seconds, unless the option ``wake_time`` is given.
         wakes_with_line: once awake, it answers the lost command by an empty line.
@@ -36,6 +38,8 @@ class Model:
     shows_addresses: bool = False
     answers_undefined: bool = False
     measures_always: bool = False
+    reads_voltage: bool = False
+    reports_local_time: bool = False
     separates_ping: bool = False
     wake_time: float = 0.3
     wakes_with_line: bool = False
@@ -103,6 +107,8 @@ MODELS: Final[Mapping[str, Model]] = {
         shows_addresses=True,
         answers_undefined=True,
         measures_always=True,
+        reads_voltage=True,
+        reports_local_time=True,
         separates_ping=True,
         wake_time=1.8,
         wakes_with_line=True,

@@ -155,7 +155,8 @@ class RadioStatus(ModemCore):
         is_quoted = lines[rows.index(serving)].is_quoted(_AREA)
 
         earfcn, _, pci, cell_id, rsrp, rsrq, rssi, snr, band, area, level, power, mode = _padded(serving[1:], 13)
-        tx_power = _number(power)
+        # Firmware that does not measure it writes 99, or a number of another scale.
+        tx_power, strength = _number(power), _number(rssi)
         neighbours = (_padded(row[1:], 4) for row in rows if row[:1] == ["1"])
         return Cell(
             earfcn=_number(earfcn),
@@ -165,7 +166,7 @@ class RadioStatus(ModemCore):
             band=_number(band),
             rsrp_dbm=_number(rsrp),
             rsrq_db=_number(rsrq),
-            rssi_dbm=None if rssi == str(_UNKNOWN_RSSI) else _number(rssi),
+            rssi_dbm=strength if strength is not None and strength < 0 else None,
             snr_db=_number(snr),
             coverage_level=_number(level),
             tx_power_cbm=None if tx_power == _UNKNOWN_TX_POWER else tx_power,

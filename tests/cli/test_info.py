@@ -180,6 +180,26 @@ async def test_the_cell_and_its_coverage_are_put_in_words(
     assert found["cell"]["sinr_db"] == (int(snr) if snr else None)
 
 
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ('2,1,"00C3","0A1B2C3D",9', "registered, home, tracking area 00C3, cell 0A1B2C3D, NB-IoT"),
+        (
+            '5,5,"00C3","0A1B2C3D",9,,,"00100100","01000111"',
+            "registered, roaming, tracking area 00C3, cell 0A1B2C3D, NB-IoT, active time (T3324) 240 s, periodic "
+            "update (T3412) 252000 s",
+        ),
+        ("3,3,,,,0,11", "denied by the network, EMM cause 11"),
+        ("3,3,,,,1,11", "denied by the network, cause 11"),
+    ],
+)
+async def test_the_fields_of_a_registration_are_named(
+    report: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with answering({"AT+CEREG?": f"+CEREG: {report}", "AT+CFUN?": "+CFUN: 1"}) as port:
+        assert (await show(capsys, "--port", port))["registration"] == words
+
+
 async def test_a_denied_registration_is_explained_without_a_change(capsys: pytest.CaptureFixture[str]) -> None:
     answers = {"AT+CEREG?": "+CEREG: 0,3", "AT+CFUN?": "+CFUN: 1", "AT+CPIN?": "+CPIN: READY"}
     async with answering(answers) as port:

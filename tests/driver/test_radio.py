@@ -88,7 +88,8 @@ async def test_values_that_a_cell_does_not_report_are_none() -> None:
 async def test_a_tracking_area_without_quotes_is_decimal_as_early_firmware_writes_it(written: str, area: str) -> None:
     line = QENG.format(rssi=31, snr=21, level=0, power=-17).replace('"5A31"', written)
     async with open_modem(Reporting({"AT+QENG=0": answer(line)})) as modem:
-        assert (await modem.cell()).tracking_area == area
+        cell = await modem.cell()
+        assert (cell.tracking_area, cell.rssi_dbm) == (area, None)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The sibling BC660K-GL: what a real one with firmware BC660KGLAAR01A05 was seen to answer, exchange by exchange."""
 
 import asyncio
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 import pytest
@@ -146,6 +147,10 @@ async def test_close_ok_comes_fifty_milliseconds_after_ok() -> None:
         ("AT+CGMI", "Quectel_Ltd/Quectel_BC660K-GL/Revision: QCX212"),
         ("AT+IPR?", "+IPR: 115200"),
         ("AT+CNMPSD", ""),
+        ("AT+QADC?", "+QADC: 0,796"),
+        ("AT+QADC=0", "+QADC: 0,796"),
+        ("AT+QADC", "ERROR"),
+        ("AT+CTZR=?", "+CTZR: (0-3)"),
         ('AT+QCFG="NBcategory",2', ""),
         ('AT+QCFG="relversion",14', ""),
         ('AT+QCFG="EPCO"', '+QCFG: "epco",1'),
@@ -160,6 +165,22 @@ async def test_close_ok_comes_fifty_milliseconds_after_ok() -> None:
 async def test_the_sibling_has_the_commands_of_its_manual(line: str, answer: str) -> None:
     async with on_line(**MODEL) as (_, terminal):
         assert await terminal.ask(line.encode(), wire(answer)) == wire(answer)
+
+
+@pytest.mark.parametrize("line", [b"AT+QADC?", b"AT+CNMPSD", b"AT+CTZR=2", b'AT+QCFG="MacRAI"', b"AT+QRFSTAT"])
+async def test_the_module_has_none_of_what_only_its_sibling_has(line: bytes) -> None:
+    async with on_line() as (_, terminal):
+        assert await terminal.ask(line, b"ERROR\r\n") == b"\r\nERROR\r\n"
+
+
+async def test_the_sibling_reports_the_zone_with_the_local_time() -> None:
+    beijing = timezone(timedelta(hours=8))
+    clock = Network(now=lambda: datetime(2026, 3, 1, 20, 30, 15, tzinfo=beijing))
+    async with on_line(clock, **MODEL) as (_, terminal):
+        await terminal.ask(b"AT+CTZR=2")
+        await terminal.ask(b"AT+CFUN=0")
+        await terminal.ask(b"AT+CFUN=1")
+        assert await terminal.read() == b'\r\n+IP: 10.46.18.102\r\n\r\n+CTZE: "+32",0,"2026/03/01,20:30:15"\r\n'
 
 
 async def test_the_sibling_saves_its_echo() -> None:

@@ -15,7 +15,7 @@ from .table import CommandTable
 
 COMMANDS = CommandTable()
 
-COMMANDS.answers_test("+CCLK", "+CTZR: (0,1,3)")
+COMMANDS.answers_test("+CCLK")
 
 # yyyy/mm/dd,hh:mm:ss±zz; years of two digits would be before 2000, which may break the module.
 _TIME: Final = re.compile(r"(\d{4})/(\d\d?)/(\d\d?),(\d\d?):(\d\d?):(\d\d?)([+-]\d\d?)")
@@ -49,6 +49,11 @@ def _set_clock(parts: Parts, request: Request) -> Sequence[Response]:
     return []
 
 
+@COMMANDS.test("+CTZR")
+def _zone_modes(parts: Parts, request: Request) -> Sequence[Response]:
+    return [ParameterLine("+CTZR", "(0-3)" if parts.options.kind.reports_local_time else "(0,1,3)")]
+
+
 @COMMANDS.read("+CTZR")
 def _zone_reports(parts: Parts, request: Request) -> Sequence[Response]:
     """AT+CTZR? (10.2)."""
@@ -57,11 +62,11 @@ def _zone_reports(parts: Parts, request: Request) -> Sequence[Response]:
 
 @COMMANDS.set("+CTZR")
 def _set_zone_reports(parts: Parts, request: Request) -> Sequence[Response]:
-    """AT+CTZR=<n> (10.2): 2 is not supported yet."""
+    """AT+CTZR=<n> (10.2): 2 is not supported yet, but by the sibling."""
     parameters = request.parameters
     parameters.at_most(1)
     mode = parameters.integer(0, 0, 3)
-    if mode == 2:
+    if mode == 2 and not parts.options.kind.reports_local_time:
         raise Malformed("2 is not supported yet")
 
     parts.nvram.store_report_mode("+CTZR", mode)
@@ -76,6 +81,8 @@ def zone_urc(parts: Parts) -> Response | None:
     match parts.nvram.report_mode("+CTZR"):
         case 1:
             return ParameterUrc("+CTZV", zone)
+        case 2:
+            return ParameterUrc("+CTZE", f'{zone},0,"{now:%Y/%m/%d,%H:%M:%S}"')
         case 3:
             return ParameterUrc("+CTZEU", f'{zone},0,"{now - offset:%Y/%m/%d,%H:%M:%S}"')
         case _:

@@ -6,8 +6,8 @@ from ....at.responses import Response, Success
 from ....at.syntax import Malformed
 from ..lines import ParameterLine
 from ..parts import Parts
-from .request import Request
-from .table import CommandTable
+from .request import Form, Request
+from .table import CommandTable, UnknownCommandError
 
 COMMANDS = CommandTable()
 
@@ -21,8 +21,12 @@ def _battery(parts: Parts, request: Request) -> Sequence[Response]:
 
 
 @COMMANDS.execute("+QADC")
+@COMMANDS.read("+QADC")
 def _voltage(parts: Parts, request: Request) -> Sequence[Response]:
-    """AT+QADC (9.2), in mV."""
+    """AT+QADC (9.2), in mV; the sibling has AT+QADC? instead."""
+    if (request.form is Form.READ) is not parts.options.kind.reads_voltage and request.form is not Form.SET:
+        raise UnknownCommandError
+
     return [ParameterLine("+QADC", f"0,{parts.options.adc_mv}")]
 
 

@@ -5,6 +5,7 @@ import asyncio
 import contextvars
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from ...errors import ErrorCode
@@ -25,7 +26,15 @@ WINDOW: Final = 16 * 1024
 
 
 class PathOwner(Protocol):
-    """The module's end of a path: it is notified of what happens there."""
+    """The module's end of a path: it is notified of what happens there.
+
+    Attributes:
+        host: the peer's name or address.
+        remote_port: the peer's port.
+    """
+
+    host: str
+    remote_port: int
 
     def opened(self) -> None:
         """Data can go both ways from now on."""
@@ -50,10 +59,10 @@ class PathRadio(Protocol):
     def is_on(self) -> bool:
         """Whether it is on the air."""
 
-    def send(self, size: int, rai: int, callback: Callable[..., object], *args: object) -> None:
+    def send(self, size: int, rai: int, callback: Callable[..., object], *args: object, cause: str) -> None:
         """Send so many bytes with a release assistance indication; call back once they are off the air."""
 
-    def receive(self, size: int, callback: Callable[..., object], *args: object) -> None:
+    def receive(self, size: int, callback: Callable[..., object], *args: object, cause: str) -> None:
         """Call back once so many bytes have been received."""
 
 
@@ -118,6 +127,8 @@ class NetworkPath(abc.ABC):
         self._conditions = conditions
         self._radio = radio
         self._owner: PathOwner | None = owner
+        # What the radio's ledger calls it.
+        self._cause = f"{self.service_type.lower()} {owner.host}:{owner.remote_port}"
         self._up = DelayedCalls(conditions.delay, self._is_held)
         self._down = DelayedCalls(conditions.delay, self._is_held)
         self._endpoint: Endpoint | None = None
@@ -184,7 +195,7 @@ class NetworkPath(abc.ABC):
     # Over the radio
 
     def _send_up(self, size: int, rai: int, callback: Callable[..., object], *args: object) -> None:
-        self._radio.send(size, rai, self._off_the_air, callback, *args)
+        self._radio.send(size, rai, self._off_the_air, callback, *args, cause=self._cause)
 
     def _off_the_air(self, callback: Callable[..., object], *args: object) -> None:
         if self._is_over:
@@ -200,7 +211,7 @@ class NetworkPath(abc.ABC):
         """The radio was switched off before it had sent something."""
 
     def _send_down(self, size: int, callback: Callable[..., object], *args: object) -> None:
-        self._down.call(self._radio.receive, size, callback, *args)
+        self._down.call(partial(self._radio.receive, cause=self._cause), size, callback, *args)
 
     # To the peer
 
@@ -355,7 +366,7 @@ class UdpPath(NetworkPath):
         self._asks = isinstance(destination, ErrorCode) or destination.is_named
         if self._asks:
             # It is no datagram of the socket's: it is not counted, and the module asks again if it is lost.
-            self._radio.send(QUESTION, 0, super()._off_the_air, self._reach, destination)
+            self._radio.send(QUESTION, 0, super()._off_the_air, self._reach, destination, cause=self._cause)
         else:
             self._reach(destination)
 

@@ -55,6 +55,7 @@ class Transfer:
         done: is called with ``args`` once all of it has been transferred.
         args: see there.
         rai: the release assistance indication that goes with it, up only.
+        cause: the socket whose transfer it is, or ``"signalling"``.
         left: how many bytes are still to be transferred.
     """
 
@@ -62,6 +63,7 @@ class Transfer:
     done: Callable[..., object]
     args: tuple[Any, ...] = ()
     rai: int = 0
+    cause: str = "signalling"
     left: float = 0.0
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .air_interface import AirInterface, Direction, Transfer
+from .causes import Causes
 from .conditions import RadioConditions
 from .paging import next_occasion
 from .usage import Currents, Meter, RadioState, Span, Usage
@@ -72,6 +73,8 @@ class Radio(Meter):
         self._is_asleep = False
         self._seconds = dict.fromkeys(RadioState, 0.0)
         self._set_up = self._sent = self._received = 0
+        self._causes = Causes()
+        self._at_close: Usage | None = None
         self.state = RadioState.OFF
         self.currents = currents or Currents()
 
@@ -101,7 +104,7 @@ class Radio(Meter):
         has not passed to its radio when the block ends is not included, so the block should wait for that, or for the
         reply.
         """
-        return Span(lambda: self.usage, self._projected)
+        return Span(lambda: self.usage, lambda: self.outlook)
 
     async def released(self) -> None:
         """Wait until the radio is not connected; return at once if it is not."""
@@ -114,11 +117,18 @@ class Radio(Meter):
         seconds = dict(self._seconds)
         seconds[self.state] += time - self._since
         transmitting = self._air.transmitting(self._now())
-        return Usage(seconds, transmitting, self._set_up, self._sent, self._received, self.currents)
+        causes = self._causes.by_cause(time if self.state is RadioState.CONNECTED else None)
+        return Usage(seconds, transmitting, self._set_up, self._sent, self._received, self.currents, causes)
 
-    def _projected(self) -> Usage:
-        """Return the figures up to the release of the connection, if nothing more is sent or received."""
-        now = self._now()
+    @property
+    def outlook(self) -> Usage:
+        """The figures up to the release of the connection, if nothing more is sent or received.
+
+        Once the module is switched off for good, those that it had then.
+        """
+        return self._at_close or self._projected(self._now())
+
+    def _projected(self, now: float) -> Usage:
         if self.state is not RadioState.CONNECTED:
             return self._usage(now)
 
@@ -147,6 +157,7 @@ class Radio(Meter):
     def switch_on(self) -> None:
         """Be on the air, idle."""
         if not self.is_on:
+            self._at_close = None
             self._is_asleep = False
             self._rest()
 
@@ -161,6 +172,7 @@ class Radio(Meter):
 
     def close(self) -> None:
         """Be off, as by :meth:`switch_off`. It may be switched on again."""
+        self._at_close = self.outlook
         self.switch_off()
 
     def follow(self, *, asleep: bool) -> None:
@@ -174,7 +186,14 @@ class Radio(Meter):
         elif not asleep and self.state is RadioState.DEEP_SLEEP:
             self._change(RadioState.IDLE)
 
-    def send(self, size: int, rai: int = 0, callback: Callable[..., object] = lambda: None, *args: Any) -> None:
+    def send(
+        self,
+        size: int,
+        rai: int = 0,
+        callback: Callable[..., object] = lambda: None,
+        *args: Any,
+        cause: str = "signalling",
+    ) -> None:
         """Send something, and call back once it is off the air.
 
         Args:
@@ -182,16 +201,18 @@ class Radio(Meter):
             rai: the release assistance indication: 0 none, 1 no further data, 2 one reply (guide 2.2.5).
             callback: is called at once where that takes no time, or the radio is off; and in the order of the calls.
             *args: its arguments.
+            cause: the socket that sends it, such as ``"tcp api.example:443"``, for the ledger.
         """
         if not self.is_on:
             callback(*args)
             return
 
+        self._settle_pause()
         # Queued before the connection begins, for the uplink comes first.
-        self._air.add(Direction.UP, Transfer(size, callback, args, rai))
-        self._connect()
+        self._air.add(Direction.UP, Transfer(size, callback, args, rai, cause))
+        self._connect(cause)
 
-    def receive(self, size: int, callback: Callable[..., object], *args: Any) -> None:
+    def receive(self, size: int, callback: Callable[..., object], *args: Any, cause: str = "signalling") -> None:
         """Receive something that the network has for the module, and call back once it is through.
 
         Args:
@@ -199,12 +220,14 @@ class Radio(Meter):
             callback: is called at once where that takes no time, or the radio cannot receive; and in the order of the
                 calls.
             *args: its arguments.
+            cause: the socket that receives it, for the ledger.
         """
         if self.state in (RadioState.OFF, RadioState.DEEP_SLEEP):
             callback(*args)
             return
 
-        self._air.add(Direction.DOWN, Transfer(size, callback, args))
+        self._settle_pause()
+        self._air.add(Direction.DOWN, Transfer(size, callback, args, 0, cause))
         if self.state is RadioState.IDLE and "page" not in self._timers:
             self._page_when_it_listens()
 
@@ -227,7 +250,12 @@ class Radio(Meter):
 
     # Connected
 
-    def _connect(self) -> None:
+    def _settle_pause(self) -> None:
+        """The time in which nothing was on the air is that of the last transfer."""
+        if self.state is RadioState.CONNECTED and self._air.is_idle:
+            self._causes.settle(self._now())
+
+    def _connect(self, cause: str) -> None:
         if self.state is RadioState.CONNECTED:
             return
 
@@ -238,6 +266,7 @@ class Radio(Meter):
         self._ready = now + self._conditions.rrc_setup
         self._set_up += 1
         self._awaits_reply = False
+        self._causes.begin(now, cause)
         self._change(RadioState.CONNECTED)
         self._keep(self._ready, self._conditions.rrc_inactivity)
         if self._ready > now:
@@ -276,6 +305,8 @@ class Radio(Meter):
 
     def _transferred(self, direction: Direction, transfer: Transfer) -> None:
         """Account for a transfer that is through, before its callback."""
+        self._causes.current = transfer.cause
+        self._causes.settle(self._now())
         if direction is Direction.UP:
             self._sent += transfer.size
             self._awaits_reply = transfer.rai == ONE_REPLY
@@ -329,7 +360,8 @@ class Radio(Meter):
 
     def _answer_page(self) -> None:
         self._timers.pop("page", None)
-        self._connect()
+        waiting = self._air.waiting(Direction.DOWN)
+        self._connect(waiting[0].cause if waiting else "signalling")
 
     def _drop(self, direction: Direction) -> None:
         """Call back for the transfers that wait, though the radio cannot make them."""
@@ -344,6 +376,9 @@ class Radio(Meter):
     def _change(self, state: RadioState) -> None:
         now, before = self._now(), self.state
         self._seconds[before] += now - self._since
+        if before is RadioState.CONNECTED:
+            self._causes.settle(now)
+
         self._since = now
         self.state = state
         if state is not RadioState.CONNECTED:

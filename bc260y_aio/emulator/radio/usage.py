@@ -3,10 +3,12 @@
 import abc
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 _SECONDS_PER_HOUR: Final = 3600.0
+# A shorter time is none, in seconds.
+_RESOLUTION: Final = 1e-9
 
 
 class RadioState(enum.Enum):
@@ -145,6 +147,9 @@ class Usage(Meter):
         sent: how many bytes it sent.
         received: how many bytes it received.
         currents: what it draws.
+        by_cause: for how much of the connected time each socket kept it awake, in seconds, the longest first; the
+            names are such as ``"tcp api.example:443"``. The time of a transfer is its socket's, and what follows it is
+            so until the next transfer begins. ``"signalling"`` is the network's own.
     """
 
     by_state: Mapping[RadioState, float]
@@ -153,6 +158,7 @@ class Usage(Meter):
     sent: int
     received: int
     currents: Currents
+    by_cause: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def usage(self) -> "Usage":
@@ -166,6 +172,11 @@ class Usage(Meter):
             self.sent - before.sent,
             self.received - before.received,
             self.currents,
+            {
+                cause: left
+                for cause, seconds in self.by_cause.items()
+                if (left := seconds - before.by_cause.get(cause, 0.0)) > _RESOLUTION
+            },
         )
 
     def __str__(self) -> str:

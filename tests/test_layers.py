@@ -20,7 +20,7 @@ LAYERS: Final = (
     {"errors"},
     {"at"},
     {"emulator", "tracing"},
-    {"port"},
+    {"port", "usage"},
     {"line", "recording"},
     {"sockets", "tls"},
     {"transports"},

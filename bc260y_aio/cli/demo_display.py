@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
-from ..transports.base import Traffic
+from ..transports.traffic import Traffic
 from .common import is_terminal, print_line, printable
 from .demo_uploads import Upload
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..modem.modem import Modem
-from ..transports.base import SocketTransport, Traffic
+from ..transports.base import SocketTransport
 from ..transports.delivery import modem_transport
+from ..transports.traffic import Traffic
 from .common import error_text
 from .demo_peers import DIGEST_SIZE, digest_of, read_missing, report_on, split_datagrams
 

@@ -165,7 +165,7 @@ class Emulator:
             faults=self.faults,
         )
         self.module = Module(options, self.line, self.network, self.nvram, self.faults)
-        self.module.random_faults.unplug = self._unplug
+        self._attach(end)
         if options.boot:
             self.line.connected = self._boot
         else:
@@ -182,6 +182,11 @@ class Emulator:
 
         self._end = end
         self._set_timers()
+
+    def _attach(self, end: LineEndpoint) -> None:
+        self.module.random_faults.unplug = self._unplug
+        if isinstance(end, MemoryEndpoint):
+            end.radio = self.module.radio
 
     def _set_timers(self) -> None:
         loop = asyncio.get_running_loop()

@@ -25,6 +25,10 @@ class Inbox:
         limit: the greatest number of bytes that may wait.
         size: how many bytes wait.
         dropped: how many datagrams were lost to the limit or to damage.
+        received: how many bytes came.
+        pushes: in how many payloads.
+        length_digits: how many digits the lengths of these have, all together.
+        on_payload: is called with each payload, if it is set.
     """
 
     def __init__(self, limit: int, *, keeps_order: bool) -> None:
@@ -41,6 +45,8 @@ class Inbox:
         self.on_size_change: Callable[[], None] | None = None
         self.on_overflow: Callable[[], object] | None = None
         self.keeps_order = keeps_order
+        self.received = self.pushes = self.length_digits = 0
+        self.on_payload: Callable[[bytes], None] | None = None
         self._payloads: deque[bytes] = deque()
         self._ended = False
         self._is_discarding = False
@@ -54,11 +60,19 @@ class Inbox:
 
     def put(self, payload: bytes) -> None:
         """Add a payload."""
+        size = len(payload)
+        self.received += size
+        self.pushes += 1
+        # Without a call, for this is done for every push.
+        self.length_digits += 1 + (size > 9) + (size > 99) + (size > 999)
+        if self.on_payload is not None:
+            self.on_payload(payload)
+
         if self._ended or self._is_discarding or (self.keeps_order and not payload):
             return
 
         self._payloads.append(payload)
-        self.size += len(payload)
+        self.size += size
         if self._is_too_full:
             self._overflow()
 

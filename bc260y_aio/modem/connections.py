@@ -227,7 +227,7 @@ class Connections(SocketOpening):
             tasks=self._tasks,
             shared_inbox=shared_inbox,
             on_lost=lambda: channel.inboxes.detach(shared_inbox),
-            extra={"sockname": ("0.0.0.0", port), "modem": self},
+            extra={"sockname": ("0.0.0.0", port), "modem": self, "ledger": self._ledger},
         )
         channel.inboxes.attach(shared_inbox, shared_inbox)
         self._open_transports[next(self._numbers)] = transport
@@ -287,6 +287,7 @@ class Connections(SocketOpening):
             "connect_id": module_socket.connect_id,
             "modem": self,
             "tls_sessions": self.tls_sessions,
+            "ledger": self._ledger,
         }
         closing = Closing(self._options.close_timeout, self._options.rai_on_close, self._ids.note_progress)
         transport = kind(loop, module_socket, protocol, extra=extra, closing=closing, waiter=waiter)

@@ -15,6 +15,7 @@ from ..sockets.dataformat import PayloadFormats
 from ..sockets.tasks import TaskSet
 from ..tls import TlsSessions
 from ..tracing import Trace
+from ..usage import Ledger, ModemUsage
 from .startup import StartupSettings
 
 # How often to query the registration while a caller waits for it, in seconds.
@@ -65,6 +66,7 @@ class ModemCore:
         self._settings = StartupSettings(formats, options.profile)
         self._tasks = TaskSet(name)
         self._trace = Trace(name)
+        self._ledger = Ledger()
         # A late answer to the last query of an earlier opening must not be taken for one to a later query.
         self._marker_numbers = itertools.count()
         self._ids = ConnectIDs(options.profile.sockets)
@@ -76,6 +78,18 @@ class ModemCore:
         # The event loop of the last opening.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_opening = self._is_closing = False
+
+    def usage(self, *, to_the_end: bool = False) -> ModemUsage:
+        """Return what this modem has cost since it was first opened; also when it is closed, and from another thread.
+
+        Bytes by direction, on the air and on the line, commands, TLS handshakes, and each socket; of an emulated module
+        also the seconds of the radio in each state, its energy, and which sockets kept it connected. The difference of
+        two results is the cost of what was between.
+
+        Args:
+            to_the_end: count the connection of the emulated radio up to its release, as if nothing more were sent.
+        """
+        return self._ledger.usage(to_the_end=to_the_end)
 
     @property
     def is_open(self) -> bool:

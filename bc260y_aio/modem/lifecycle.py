@@ -103,6 +103,7 @@ class Lifecycle(Connections, PowerManagement):
             numbers=self._marker_numbers,
         )
         channel.inboxes.sockets = options.profile.sockets
+        self._ledger.begin(channel, port.radio)
         self._ids = ConnectIDs(options.profile.sockets)
         self._left_open.clear()
         self._opened = channel
@@ -134,6 +135,7 @@ class Lifecycle(Connections, PowerManagement):
         finally:
             self._opened = None
             await channel.close()
+            self._ledger.end()
 
     # Closing
 
@@ -187,6 +189,7 @@ class Lifecycle(Connections, PowerManagement):
         await self._tasks.wait_all(self._options.close_timeout)
         self._opened = None
         self._is_closing = False
+        self._ledger.end()
 
     async def _explain_registration(self) -> str:
         with contextlib.suppress(BC260YError):

@@ -150,7 +150,7 @@ class SocketOpening(ModemCore):
             give_back()
             raise
 
-        return ModuleSocket(
+        module_socket = ModuleSocket(
             channel,
             self._formats,
             inbox,
@@ -160,4 +160,7 @@ class SocketOpening(ModemCore):
             local_port=local,
             tasks=self._tasks,
             on_closed=give_back,
+            ledger=self._ledger,
         )
+        self._ledger.add(module_socket)
+        return module_socket

@@ -14,6 +14,7 @@ from .translation import check_baudrate, checked_scheme
 
 if TYPE_CHECKING:
     from ..emulator.line import MemoryEndpoint
+    from ..emulator.radio import Radio
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +117,16 @@ class Port:
             return "closed" if self._closing.done() else "closing"
 
         return "lost" if self._receiver.ended.done() else "open"
+
+    @property
+    def radio(self) -> "Radio | None":
+        """The radio of the module, where that is emulated in this process and known here; None otherwise."""
+        for end in (self._line, self._emulator):
+            radio: Radio | None = getattr(end, "radio", None)
+            if radio is not None:
+                return radio
+
+        return None
 
     # Receiving
 
@@ -277,6 +288,7 @@ class _BorrowedLine:
 
     def __init__(self, end: "MemoryEndpoint") -> None:
         self._end = end
+        self.radio = end.radio
 
     async def connect(self, protocol: asyncio.Protocol, /) -> asyncio.Transport:
         """Take the line."""

@@ -42,6 +42,7 @@ class AckCounters:
         inbox: what the peer sent, and how the connection ended.
         sent: bytes that the module has taken.
         acked: bytes of them that the peer had acknowledged when the module was last asked.
+        queries: how often it was asked.
         on_progress: is called when the module has taken data, or the peer has acknowledged some.
     """
 
@@ -54,6 +55,7 @@ class AckCounters:
         self.service_type = service_type
         self.sent = 0
         self.acked = 0
+        self.queries = 0
         self.on_progress = lambda: None
         # The connectID was given back, and may be another connection's.
         self._is_released = False
@@ -88,6 +90,7 @@ class AckCounters:
 
         self._check_owned()
         command = QueryAcks(self.connect_id)
+        self.queries += 1
         answer = await turn.execute(command)
         self._check_owned()
         for information in answer.information:

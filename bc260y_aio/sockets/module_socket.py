@@ -30,6 +30,8 @@ from ..errors import (
 from ..line.channel import LATE_ANSWER_WINDOW, Channel
 from ..line.inbox import Inbox
 from ..line.turns import Answer, Outcome, Turn
+from ..usage import Ledger, TlsRecords
+from ..usage.connection import Counts
 from .acks import AckCounters
 from .closing import close_connect_id
 from .dataformat import PayloadFormats
@@ -52,6 +54,8 @@ _LONGEST_PAUSE: Final = 5.0
 _ROOM_TIMEOUT: Final = 60.0
 
 _SEND_OK: Final = SendResult(ok=True)
+# The type and the version of a TLS record of the handshake.
+_HANDSHAKE_RECORD: Final = b"\x16\x03"
 
 
 class ModuleSocket(AckCounters):
@@ -69,6 +73,10 @@ class ModuleSocket(AckCounters):
         sends: how many AT+QISEND carried them.
         sent_at: when the last of them went out, by the loop's clock.
         wire_bytes: how many bytes those commands had on the serial line.
+        opened_at: when it was about to be opened, by the loop's clock.
+        ended_at: when it was closed; None while it is not.
+        records: the records of its TLS handshake, if it began with one.
+        resumption: how that went about resuming a session, where the TLS above it is this package's.
     """
 
     def __init__(
@@ -83,6 +91,7 @@ class ModuleSocket(AckCounters):
         local_port: int,
         tasks: TaskSet,
         on_closed: Callable[[], None],
+        ledger: Ledger,
     ) -> None:
         super().__init__(channel, inbox, connect_id, service_type)
         self.host, self.port = remote
@@ -91,10 +100,16 @@ class ModuleSocket(AckCounters):
         inbox.on_overflow = self.close
         self.sends = 0
         self.sent_at = 0.0
+        self.opened_at = asyncio.get_running_loop().time()
+        self.ended_at: float | None = None
+        self.records: TlsRecords | None = None
+        self.resumption: str | None = None
+        self._awaits_records = service_type == "TCP"
         self.wire_bytes = 0
         self.formats = formats
         self.tasks = tasks
         self._on_closed = on_closed
+        self._ledger = ledger
         self._closing: asyncio.Task[None] | None = None
         self._close_attempts = 0
         # A send had no trustworthy answer; until one has, the counters are queried before and after each.
@@ -216,11 +231,55 @@ class ModuleSocket(AckCounters):
             return False
 
         self.sent += len(command.data)
-        if self.channel.trace.is_on:
-            self.channel.trace.taken(self.connect_id, command.data, self.sent)
+        if self._awaits_records or self.channel.trace.is_on:
+            self._note_taken(command.data)
 
         self.on_progress()
         return True
+
+    def _note_taken(self, data: bytes) -> None:
+        if self.channel.trace.is_on:
+            self.channel.trace.taken(self.connect_id, data, self.sent)
+
+        if not self._awaits_records:
+            return
+
+        if self.records is None and data.startswith(_HANDSHAKE_RECORD):
+            self.records = TlsRecords()
+            self.inbox.on_payload = self.records.take_received
+
+        if self.records is not None:
+            self.records.take_sent(data)
+
+        if self.records is None or self.records.is_over:
+            self._awaits_records = False
+            self.inbox.on_payload = None
+
+    def expect_handshake(self) -> None:
+        """Look for a TLS handshake in what is sent from now on."""
+        self._awaits_records = self.records is None and self.service_type == "TCP"
+
+    def counts(self) -> Counts:
+        """Return what it has counted so far."""
+        inbox = self.inbox
+        return Counts(
+            self.connect_id,
+            self.service_type,
+            self.host,
+            self.port,
+            self.opened_at,
+            self.ended_at,
+            self.sent,
+            inbox.received,
+            self.sends,
+            self.queries,
+            inbox.pushes,
+            inbox.length_digits,
+            self.wire_bytes,
+            1 if self.formats.mode == "text" else 2,
+            self.records,
+            self.resumption,
+        )
 
     def _command(self, data: bytes, rai: RAI, form: PayloadFormat) -> SendData:
         command = SendData(self.connect_id, data, rai if self.channel.profile.rai else RAI.NONE, form)
@@ -267,8 +326,8 @@ class ModuleSocket(AckCounters):
 
     def _drop(self, outbox: Outbox, taken: int) -> None:
         """Remove what the module turned out to have taken."""
-        if taken and self.channel.trace.is_on:
-            self.channel.trace.taken(self.connect_id, outbox.peek(taken)[:taken], self.sent)
+        if taken and (self._awaits_records or self.channel.trace.is_on):
+            self._note_taken(outbox.peek(taken)[:taken])
 
         outbox.drop(taken)
 
@@ -352,10 +411,12 @@ class ModuleSocket(AckCounters):
             return
 
         self._is_released = True
+        self.ended_at = asyncio.get_running_loop().time()
         self._is_peer_closed = self.inbox.is_ended
         self.inbox.end()
         self.channel.inboxes.detach(self.connect_id)
         self.channel.trace.unwatch(self.connect_id)
+        self._ledger.close(self)
         self._on_closed()
 
 

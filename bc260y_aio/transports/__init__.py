@@ -18,8 +18,8 @@ Where a module is not a kernel:
   error if it did not come.
 """
 
-from .base import Closing
 from .buffers import Buffer, checked_buffer
+from .closing import Closing
 from .datagram import ModemDatagramTransport
 from .flow import FlowControl
 from .stream import ModemTransport

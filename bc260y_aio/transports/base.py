@@ -5,7 +5,6 @@ import contextvars
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ..at.information import AckStatus
@@ -15,8 +14,11 @@ from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox, StreamOutbox
 from ..sockets.rai import RAI
 from ..sockets.sending import Sending
+from ..usage import ConnectionUsage
+from .closing import Closing
 from .flow import FlowControl
 from .socket_facade import SocketFacade
+from .traffic import Traffic
 
 logger = logging.getLogger("bc260y_aio")
 
@@ -24,39 +26,6 @@ _IGNORED_WRITES_BEFORE_WARNING: Final = 5
 # A close waits at least so long for the module to take more of what was written, in seconds: several lost answers in a
 # row, each with its time to come late, are no reason to give up.
 _FLUSH_TIMEOUT: Final = 180.0
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """How much a transport has sent, and the cost on the line.
-
-    Attributes:
-        sent: bytes that the module has taken.
-        acked: bytes of them that the peer had acknowledged when the module was last asked; of a stream only.
-        sends: how many AT+QISEND carried them.
-        wire_bytes: how many bytes those commands had on the serial line.
-    """
-
-    sent: int
-    acked: int
-    sends: int
-    wire_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """How a transport closes.
-
-    Attributes:
-        timeout: how long a close waits while nothing more is taken by the module, or acknowledged by the peer, in
-            seconds.
-        rai: whether the last chunk before a close carries ``RAI.NO_FURTHER_DATA``.
-        on_progress: is called when the close begins, and whenever data is taken or acknowledged after that.
-    """
-
-    timeout: float
-    rai: bool = False
-    on_progress: Callable[[], None] = lambda: None
 
 
 class SocketTransport(FlowControl):
@@ -153,15 +122,17 @@ class SocketTransport(FlowControl):
     # About it
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return ``peername``, ``sockname``, ``socket``, ``connect_id``, ``modem``, or the ``modem_transport`` itself.
+        """Return ``peername``, ``sockname``, ``socket``, ``connect_id``, ``modem``, ``usage``, or ``modem_transport``.
 
-        The last of them finds this transport from a TLS transport above it.
+        The last of them is this transport: it is found so from a TLS transport above it.
         """
         match name:
             case "modem_transport":
                 return self
             case "socket":
                 return self._facade
+            case "usage":
+                return self.usage
 
         return self._extra.get(name, default)
 
@@ -184,10 +155,25 @@ class SocketTransport(FlowControl):
         return len(self._outbox)
 
     @property
+    def usage(self) -> ConnectionUsage:
+        """What this socket of the module has cost so far; also by ``get_extra_info("usage")`` from above TLS."""
+        usage: ConnectionUsage = self._extra["ledger"].connection(self._socket)
+        return usage
+
+    @property
     def traffic(self) -> Traffic:
         """How much has been sent so far, and the cost on the line."""
         socket = self._socket
         return Traffic(socket.sent, socket.acked, socket.sends, socket.wire_bytes)
+
+    def note_handshake(self, resumption: str | None) -> None:
+        """Note that a TLS handshake is about to begin.
+
+        Args:
+            resumption: why it offers no session; None if it offers one.
+        """
+        self._socket.expect_handshake()
+        self._socket.resumption = resumption
 
     async def ack_status(self) -> AckStatus:
         """Return how many bytes were sent and acknowledged (guide 4.2.6).

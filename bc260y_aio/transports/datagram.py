@@ -7,8 +7,9 @@ from ..errors import BC260YError
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox
 from ..sockets.rai import RAI, effective
-from .base import Closing, SocketTransport
+from .base import SocketTransport
 from .buffers import Buffer, checked_buffer
+from .closing import Closing
 
 
 class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):

@@ -18,8 +18,9 @@ from ..line.inbox import Inbox
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import StreamOutbox
 from ..sockets.rai import RAI, effective
-from .base import Closing, SocketTransport
+from .base import SocketTransport
 from .buffers import Buffer, checked_buffer
+from .closing import Closing
 from .cork import Cork
 
 logger = logging.getLogger("bc260y_aio")

@@ -46,6 +46,9 @@ class _ResumingProtocol(_LibraryProtocol):  # type: ignore[misc]
                 self._sslobj.session = self._offered
 
         self._extra["tls_resumption"] = resumption
+        if (below := self._transport.get_extra_info("modem_transport")) is not None:
+            below.note_handshake(None if resumption is Resumption.REFUSED else resumption.value)
+
         super()._start_handshake()
 
     def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:

@@ -14,6 +14,7 @@ from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox
 from ..sockets.rai import RAI, effective
 from ..sockets.tasks import TaskSet
+from ..usage import ConnectionUsage
 from .buffers import Buffer, checked_buffer
 from .flow import FlowControl
 from .socket_facade import SocketFacade
@@ -110,8 +111,14 @@ class UnconnectedDatagramTransport(FlowControl, asyncio.DatagramTransport):
     # About it
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return ``sockname``, ``socket`` or ``modem``."""
-        return self._extra.get(name, default)
+        """Return ``sockname``, ``socket``, ``modem`` or ``usage``."""
+        return self.usage if name == "usage" else self._extra.get(name, default)
+
+    @property
+    def usage(self) -> tuple[ConnectionUsage, ...]:
+        """What the sockets of the peers have cost that have one now; :meth:`bc260y_aio.Modem.usage` has all."""
+        sockets = [peer.socket for peer in self._peers.values() if peer.socket is not None]
+        return tuple(map(self._extra["ledger"].connection, sockets))
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Set the protocol."""

@@ -33,6 +33,7 @@ from bc260y_aio.sockets.outbox import DatagramOutbox, StreamOutbox
 from bc260y_aio.sockets.rai import RAI
 from bc260y_aio.sockets.sending import Sending
 from bc260y_aio.sockets.tasks import TaskSet
+from bc260y_aio.usage import Ledger
 from tests.driver.scripted import (
     CLOSE_OK,
     ERROR,
@@ -81,6 +82,7 @@ def make_socket(
         local_port=0,
         tasks=tasks,
         on_closed=lambda: None,
+        ledger=Ledger(),
     )
 
 

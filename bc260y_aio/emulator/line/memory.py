@@ -5,10 +5,13 @@ import contextvars
 import weakref
 from collections import deque
 from itertools import count
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...errors import PortBusy, PortLost, PortNotFound
 from .uart import LineEndpoint
+
+if TYPE_CHECKING:
+    from ..radio import Radio
 
 # The buffer sizes at which a transport pauses and resumes writing, in bytes.
 _HIGH_WATER: Final = 64 * 1024
@@ -18,7 +21,13 @@ _numbers = count(1)
 
 
 class MemoryEndpoint(LineEndpoint):
-    """The host's endpoint of a line in memory."""
+    """The host's endpoint of a line in memory.
+
+    Attributes:
+        radio: the radio of the module at the other end, if that is emulated.
+    """
+
+    radio: "Radio | None" = None
 
     def __init__(self) -> None:
         super().__init__()

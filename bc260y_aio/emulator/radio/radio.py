@@ -66,7 +66,8 @@ class Radio(Meter):
         self._timers: dict[str, asyncio.Handle] = {}
         self._waiters: list[asyncio.Future[None]] = []
         # The origin of the paging occasions, and the time at which the state began.
-        self._origin = self._since = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self._origin = self._since = self._loop.time()
         # The times at which the connection is set up, is released, and is checked for its release.
         self._ready = self._until = self._checks_at = self._origin
         self._awaits_reply = False
@@ -371,7 +372,7 @@ class Radio(Meter):
     # Helpers
 
     def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._loop.time()
 
     def _change(self, state: RadioState) -> None:
         now, before = self._now(), self.state

@@ -164,6 +164,20 @@ class Usage(Meter):
     def usage(self) -> "Usage":
         return self
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            {state: seconds + other.by_state[state] for state, seconds in self.by_state.items()},
+            self.transmitting + other.transmitting,
+            self.set_up + other.set_up,
+            self.sent + other.sent,
+            self.received + other.received,
+            self.currents,
+            {
+                cause: self.by_cause.get(cause, 0.0) + other.by_cause.get(cause, 0.0)
+                for cause in {**self.by_cause, **other.by_cause}
+            },
+        )
+
     def __sub__(self, before: "Usage") -> "Usage":
         return Usage(
             {state: seconds - before.by_state[state] for state, seconds in self.by_state.items()},

@@ -1,0 +1,20 @@
+"""How a transport closes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a transport closes.
+
+    Attributes:
+        timeout: how long a close waits while nothing more is taken by the module, or acknowledged by the peer, in
+            seconds.
+        rai: whether the last chunk before a close carries ``RAI.NO_FURTHER_DATA``.
+        on_progress: is called when the close begins, and whenever data is taken or acknowledged after that.
+    """
+
+    timeout: float
+    rai: bool = False
+    on_progress: Callable[[], None] = lambda: None

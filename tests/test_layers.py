@@ -27,7 +27,7 @@ LAYERS: Final = (
     {"bridge"},
     {"routing"},
     {"modem"},
-    {"anyio", "doctor"},
+    {"anyio", "doctor", "report"},
     {"testing"},
     {"fleet"},
     {"cli"},
@@ -54,6 +54,7 @@ OPTIONAL: Final = {
     "emulator": {"h11"},
     "fleet": {"bokeh", "distributed", "hdrh"},
     "line": {"tomli_w"},
+    "report": {"bokeh", "rich"},
     "routing": {"uvloop"},
     "testing": {"pytest", "pytest_asyncio"},
 }

@@ -100,6 +100,11 @@ def _parameters(text: str, start: int) -> Iterator[tuple[int, int]]:
         start = match.end() + 1
 
 
+def printable(text: str) -> str:
+    """Return text with all control characters escaped, so that a terminal does not interpret them."""
+    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
+
+
 def presentable(line: str) -> str:
     """Return a line that may be shown to anybody: without payload, and :func:`masked`."""
     header = _BEFORE_PAYLOAD.search(line)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from ..at.privacy import printable
 from .extras import is_installed
 
 EXIT_FAILURE: Final = 1
@@ -161,11 +162,6 @@ def print_error(message: str) -> None:
 def is_terminal() -> bool:
     """Return whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
-
-
-def printable(text: str) -> str:
-    """Return text with all control characters escaped, so that a terminal does not interpret them."""
-    return "".join(one if one.isprintable() else f"\\x{ord(one):02x}" for one in text)
 
 
 def error_text(exc: BaseException) -> str:

@@ -28,6 +28,7 @@ from .demo_peers import Archive, DatagramArchive
 from .demo_uploads import Upload, upload_all
 from .device import opened, wait_for_network
 from .extras import require
+from .reporting import add_report_options
 
 EMULATED: Final = "emulator://?baudrate=115200&latency=0.05"
 LOOPBACK: Final = "127.0.0.1"
@@ -50,6 +51,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     )
     add_port_options(parser, emulated=EMULATED)
     add_trace_options(parser)
+    add_report_options(parser)
     parser.add_argument(
         "--host", default=LOOPBACK, help="the name or address at which the module reaches this machine (%(default)s)"
     )
@@ -94,7 +96,9 @@ async def run(options: argparse.Namespace) -> int:
 
             await wait_for_network(modem)
             started = time.monotonic()
-            await run_until_first(upload_all(modem, uploads, options.host, port), show_progress(uploads))
+            # The view has the progress, too.
+            progress = [] if options.watch else [show_progress(uploads)]
+            await run_until_first(upload_all(modem, uploads, options.host, port), *progress)
             seconds = time.monotonic() - started
 
     for upload in uploads:

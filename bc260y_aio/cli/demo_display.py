@@ -10,8 +10,9 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 from rich.table import Table
 from rich.text import Text
 
+from ..at.privacy import printable
 from ..transports.traffic import Traffic
-from .common import is_terminal, print_line, printable
+from .common import is_terminal, print_line
 from .demo_uploads import Upload
 
 # How often progress is updated on a terminal, and printed elsewhere, in seconds.

@@ -9,13 +9,14 @@ from ..errors import CommandError, NotRegistered
 from ..modem.modem import Modem
 from ..tracing import ChromeTrace
 from .common import print_error
+from .reporting import Account
 
 M = TypeVar("M", bound=Modem)
 
 
 @contextlib.asynccontextmanager
 async def opened(modem: M, options: argparse.Namespace) -> AsyncIterator[M]:
-    """Open a modem for a block, and trace it if ``--trace`` was given.
+    """Open a modem for a block; trace, watch and report it where the options say so.
 
     Raises:
         OSError: it cannot be opened; or the trace file cannot be written.
@@ -25,6 +26,7 @@ async def opened(modem: M, options: argparse.Namespace) -> AsyncIterator[M]:
             trace = stack.enter_context(ChromeTrace(options.trace))
             modem.trace(trace, payload=options.trace_payload)
 
+        stack.enter_context(Account(modem, options))
         async with modem:
             yield modem
 

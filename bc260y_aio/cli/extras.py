@@ -14,16 +14,17 @@ def is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def require(module: str, what: str) -> None:
-    """Check that a package of the extra ``cli`` is installed.
+def require(module: str, what: str, *, extra: str = "cli") -> None:
+    """Check that a package of an extra is installed.
 
     Args:
         module: the module to import.
         what: the feature that needs it, for the message.
+        extra: the extra.
 
     Raises:
         MissingExtra: the package is not installed; the message says how to install it.
     """
     if not is_installed(module):
         package = module.replace("_", "-")
-        raise MissingExtra(f"{what} needs the package {package}: pip install 'bc260y-aio[cli]'", name=module)
+        raise MissingExtra(f"{what} needs the package {package}: pip install 'bc260y-aio[{extra}]'", name=module)

@@ -19,6 +19,7 @@ from .common import (
     whole_number,
 )
 from .device import opened, wait_for_network
+from .reporting import add_report_options
 from .stdio import Input, Output
 
 _RAIS: Final = {"none": RAI.NONE, "no-further-data": RAI.NO_FURTHER_DATA, "one-reply": RAI.ONE_REPLY}
@@ -48,6 +49,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     )
     add_port_options(parser)
     add_trace_options(parser)
+    add_report_options(parser)
     parser.add_argument("host", metavar="HOST", help="name or address")
     parser.add_argument("remote_port", type=port_or_service, metavar="PORT", help="a number, or the name of a service")
     parser.add_argument("-u", "--udp", action="store_true", help="send each line, or each read of input, as a datagram")

@@ -11,8 +11,8 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.patch_stdout import StdoutProxy
 
+from ..at.privacy import printable
 from .at_names import PROMPT_COMMANDS, find_names
-from .common import printable
 
 PROMPT: Final = "> "
 # How long output may be collected before it is written, in seconds: rarer writes redraw the prompt less often.

@@ -3,6 +3,7 @@
 import argparse
 import atexit
 import builtins
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -28,7 +29,9 @@ from .common import (
     error_text,
     print_error,
 )
+from .extras import MissingExtra
 from .isolated import run_isolated
+from .reporting import Account, add_report_options
 
 # These signals end a program; the modem is closed first, which may take this long, in seconds.
 _TERMINATION_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -61,6 +64,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     add_port_options(parser)
     add_data_format_option(parser)
     add_trace_options(parser)
+    add_report_options(parser)
     parser.add_argument("--isolated", action="store_true", help="run any program, in Linux namespaces of its own")
     parser.add_argument(
         "-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="a module and its arguments"
@@ -101,21 +105,32 @@ def execute(options: argparse.Namespace) -> int:
         print_error(error_text(exc))
         return EXIT_USAGE
 
-    thread = ModemThread(modem)
     try:
-        thread.start()
-    except (OSError, ValueError) as exc:
+        thread = _started(modem, options)
+    except (OSError, ValueError, MissingExtra) as exc:
         print_error(error_text(exc))
         return EXIT_USAGE if isinstance(exc, ValueError) else EXIT_FAILURE
 
-    # Threads and exit handlers of the script may use the modem after its last line.
-    atexit.register(thread.stop)
-    _stop_on_signals(thread)
     route_process(thread)
     if source is None:
         return _run_module(arguments, is_verbose=bool(options.verbose))
 
     return _run_script(source, arguments, is_verbose=bool(options.verbose))
+
+
+def _started(modem: Modem, options: argparse.Namespace) -> ModemThread:
+    """Open the modem in a thread, which is stopped, and reported on, when the program ends."""
+    thread = ModemThread(modem)
+    with contextlib.ExitStack() as stack:
+        account = stack.enter_context(Account(modem, options))
+        thread.start()
+        stack.pop_all()
+
+    # Threads and exit handlers of the script may use the modem after its last line.
+    atexit.register(account.close)
+    atexit.register(thread.stop)
+    _stop_on_signals(thread, account)
+    return thread
 
 
 def _log(level: int) -> None:
@@ -128,9 +143,10 @@ def _log(level: int) -> None:
     logger.propagate = False
 
 
-def _stop_on_signals(thread: ModemThread) -> None:
+def _stop_on_signals(thread: ModemThread, account: Account) -> None:
     def end(number: int, _: Any) -> None:
         thread.stop(_FLUSH_TIMEOUT)
+        account.close()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 

@@ -18,6 +18,7 @@ from .common import (
     seconds,
 )
 from .device import opened
+from .reporting import add_report_options
 
 _LISTEN: Final = "127.0.0.1:1080"
 # How often to check that the module is still open, in seconds.
@@ -55,6 +56,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     )
     add_port_options(parser)
     add_trace_options(parser)
+    add_report_options(parser)
     parser.add_argument(
         "--listen",
         type=address,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..emulator import Emulator
     from ..emulator.network.directory import Directory
     from ..modem.modem import Modem
+    from .usage_since import UsageSince
 
 _EMULATOR: Final = "bc260y_emulator"
 _MODEM: Final = "bc260y_modem"
@@ -128,6 +129,17 @@ def bc260y_modem(
 
     modem: Modem = _set_up(request, _MODEM)
     return modem
+
+
+@pytest.fixture
+def bc260y_usage(bc260y_modem: "Modem") -> "UsageSince":
+    """The cost of the test so far: ``assert bc260y_usage.radio_seconds < 30``.
+
+    It has the attributes of :class:`bc260y_aio.usage.ModemUsage`, such as ``air_sent``, ``sends``, ``energy_mwh``.
+    """
+    from .usage_since import UsageSince
+
+    return UsageSince(bc260y_modem)
 
 
 @pytest.fixture

@@ -274,6 +274,8 @@ class Trace:
             now = _now()
             self._publish(DataArrived(time=now, connect_id=connect_id, size=len(data), is_stray=is_stray), bytes(data))
             self._look()
+            # What its reader takes at once does not wait.
+            asyncio.get_running_loop().call_soon(self._look)
 
     def taken(self, connect_id: int, data: bytes, total: int) -> None:
         """The module has taken data of a socket, so much in all since that was opened; called only while it is on."""

@@ -1,5 +1,6 @@
 """Each benchmark runs in a tiny form and checks its results. Nothing is asserted about speed."""
 
+import asyncio
 import importlib
 import importlib.util
 import os
@@ -12,8 +13,9 @@ from typing import Final
 import pytest
 
 from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.testing import virtual_clock
 from benchmarks import __main__ as all_of_them
-from benchmarks import clients, coverage, echo, goodput, idle, inside, parse, programs, round_trip, scale
+from benchmarks import clients, coverage, echo, goodput, idle, inside, month, parse, programs, round_trip, scale
 from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
 from benchmarks.fake import Module, push, send_size
 from benchmarks.memory import run
@@ -231,3 +233,17 @@ def test_a_benchmark_that_is_not_there_is_wrong_usage() -> None:
     )
     assert ran.returncode == 2
     assert "unknown: nothing" in ran.stderr
+
+
+def test_a_month_is_measured_for_every_protocol_and_setting() -> None:
+    usages = {}
+    for protocol, setting in (("HTTPS", month.Setting(resumption=True)), ("CoAP", month.Setting(rai=True))):
+        with asyncio.Runner(loop_factory=virtual_clock()) as runner:
+            usages[protocol, setting] = runner.run(month._measure(protocol, setting, 1))
+
+    https, coap = usages.values()
+    assert (https.handshakes, https.resumed, https.sends > 2) == (1, 1, True)
+    assert (coap.sends, coap.sent) == (1, 68)
+    table = month.table(usages, 1)
+    assert [row[0] for row in table.rows] == ["HTTPS: resumption", "CoAP: RAI"]
+    assert [len(month.settings(protocol)) for protocol in ("HTTPS", "MQTT over TLS", "CoAP")] == [8, 8, 2]

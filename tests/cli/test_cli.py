@@ -10,6 +10,7 @@ from typing import TextIO
 import pytest
 
 from bc260y_aio import cli
+from bc260y_aio.at.privacy import printable
 from bc260y_aio.cli import common, extras
 from tests.cli.running import run, started
 
@@ -270,7 +271,7 @@ def test_a_time_out_of_range_is_refused(text: str) -> None:
 
 
 def test_control_characters_are_escaped() -> None:
-    assert common.printable("\x1b[2J\x07ok é\x9b") == "\\x1b[2J\\x07ok é\\x9b"
+    assert printable("\x1b[2J\x07ok é\x9b") == "\\x1b[2J\\x07ok é\\x9b"
 
 
 @pytest.mark.parametrize(

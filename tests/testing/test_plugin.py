@@ -67,6 +67,52 @@ def test_a_test_has_a_modem_on_an_emulated_module_and_a_network_behind_it(
     assert "2 passed" in said
 
 
+@runners
+def test_the_cost_of_a_test_so_far_is_a_fixture(pytester: pytest.Pytester, mark: str, mode: str) -> None:
+    said = run(
+        pytester,
+        """
+        import pytest
+
+        @pytest.mark.RUNNER
+        async def test_it(bc260y_usage, bc260y_modem, bc260y_network, bc260y_emulator):
+            bc260y_network.add_echo("meter.example")
+            assert (bc260y_usage.opened, bc260y_usage.radio_seconds) == (0, 0)
+            async with await bc260y_modem.open_datagram_endpoint("meter.example", 5683) as endpoint:
+                await endpoint.send(b"21.5")
+                await endpoint.receive()
+            assert (bc260y_usage.air_sent, bc260y_usage.air_received) == (32, 32)
+            # The connection that is left behind is counted up to its release.
+            assert 15 < bc260y_usage.radio_seconds < 30
+            assert bc260y_usage.energy_mwh == bc260y_usage.now.radio.energy_mwh > 0
+            assert bc260y_emulator.radio.connected_seconds < 5
+        """,
+        mark=mark,
+        mode=mode,
+    )
+    assert "1 passed" in said
+
+
+def test_what_only_an_emulated_module_can_tell_skips_a_test_on_a_real_one(pytester: pytest.Pytester) -> None:
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(Emulator(line="pty")) as emulator:
+        said = run(
+            pytester,
+            """
+            import pytest
+
+            @pytest.mark.anyio
+            async def test_it(bc260y_usage):
+                assert bc260y_usage.sends == 0
+                assert bc260y_usage.radio_seconds < 30
+            """,
+            f"--bc260y-port={emulator.url}",
+            "-rs",
+        )
+
+    assert "1 skipped" in said
+    assert "a real module does not report what its radio does" in said
+
+
 def test_a_test_that_blocks_gets_a_module_on_a_port(pytester: pytest.Pytester) -> None:
     said = run(
         pytester,

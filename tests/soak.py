@@ -51,6 +51,7 @@ def print_report(report: Report) -> None:
         ("sessions", report.sessions),
         ("ended early by", report.ends),
         ("faults", report.faults),
+        ("incidents", report.incidents),
         ("recoveries", report.recoveries),
     ):
         print(f"{title} ({sum(counts.values())}): " + ", ".join(f"{name} {n}" for name, n in sorted(counts.items())))
@@ -100,7 +101,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 0 if print_table() else 1
 
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
-    soak = Soak(seed, options.faults, records=options.records, seconds=options.seconds, loss=options.loss)
+    soak = Soak(
+        seed,
+        options.faults,
+        records=options.records,
+        seconds=options.seconds,
+        loss=options.loss,
+        incidents=options.faults is ALL,
+    )
     print(f"seed {seed}", flush=True)
     report = soak.run()
     print_report(report)

@@ -140,6 +140,45 @@ async def test_a_reply_that_does_not_come_is_waited_for_as_long_as_any_traffic()
         assert span.connected_seconds == pytest.approx(20.0)
 
 
+async def test_what_follows_the_one_reply_is_no_reply() -> None:
+    async with with_socket(rrc_release=5.0) as (bench, connection):
+        with bench.emulator.radio.measure() as span:
+            await send(bench, rai=2)
+            await bench.terminal.read(3)
+            connection.send(b"reply")
+            await bench.terminal.read(2)
+            connection.send(b"more")
+            await bench.terminal.read(30)
+
+        assert span.connections == 1
+        assert span.connected_seconds == pytest.approx(3.0 + 2.0 + 20.0)
+
+
+async def test_a_reply_that_comes_when_the_radio_was_released_is_no_reply_any_more() -> None:
+    async with with_socket() as (bench, connection):
+        await send(bench, rai=2)
+        await bench.terminal.read(30)
+        assert state_of(bench)[1] == "IDLE"
+        with bench.emulator.radio.measure() as span:
+            connection.send(b"late")
+            await bench.terminal.read(60)
+
+        assert span.connections == 1
+        assert span.connected_seconds == pytest.approx(20.0)
+
+
+async def test_a_send_without_release_assistance_waits_for_no_reply() -> None:
+    async with with_socket() as (bench, connection):
+        with bench.emulator.radio.measure() as span:
+            await send(bench, rai=2)
+            await bench.terminal.read(2)
+            await send(bench)
+            connection.send(b"reply")
+            await bench.terminal.read(60)
+
+        assert span.connected_seconds == pytest.approx(22.0)
+
+
 async def test_the_next_send_withdraws_release_assistance() -> None:
     async with with_socket(rrc_release=5.0) as (bench, _):
         with bench.emulator.radio.measure() as span:

@@ -149,6 +149,16 @@ async def test_a_local_port_is_busy_for_70_seconds_after_its_close() -> None:
         assert b"+QIOPEN: 0,0\r\n" in await terminal.ask(line, b"+QIOPEN: 0,0\r\n")
 
 
+async def test_after_a_restart_no_local_port_is_busy() -> None:
+    line = b'AT+QIOPEN=0,0,"TCP","echo.example",7,40001'
+    async with on_line(network()) as (emulator, terminal):
+        await terminal.ask(line, b"+QIOPEN: 0,0\r\n")
+        await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n")
+        emulator.restart()
+        await terminal.read(10)
+        assert b"+QIOPEN: 0,0\r\n" in await terminal.ask(line, b"+QIOPEN: 0,0\r\n")
+
+
 async def test_tcp_and_udp_have_local_ports_of_their_own() -> None:
     async with on_line(network()) as (_, terminal):
         await terminal.ask(b'AT+QIOPEN=0,0,"TCP","echo.example",7,40001', b"+QIOPEN: 0,0\r\n")

@@ -16,6 +16,7 @@ from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, Restarted, Resynchro
 from bc260y_aio.emulator import Emulator, Network
 from bc260y_aio.emulator.faults import KINDS
 from bc260y_aio.testing import ControlledClockLoop
+from tests.soaking.incidents import Incidents
 from tests.soaking.records import Violation
 from tests.soaking.sessions import HOST, STUCK, Kind, World, choose, run_session
 
@@ -88,6 +89,7 @@ class Report:
         sessions: how many connections there were, by kind.
         ends: how many sessions ended early, by cause.
         faults: how many were injected, by kind.
+        incidents: what else happened, by kind.
         recoveries: how often the line was resynchronised, the module restarted, the port was opened again.
         datagrams_missing: how many records were in datagrams that did not arrive, though later ones did.
         datagrams_lost: how many datagrams the network lost.
@@ -106,6 +108,7 @@ class Report:
     sessions: Counter[str] = field(default_factory=Counter)
     ends: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    incidents: Counter[str] = field(default_factory=Counter)
     recoveries: Counter[str] = field(default_factory=Counter)
     datagrams_missing: int = 0
     datagrams_lost: int = 0
@@ -137,6 +140,7 @@ class Soak:
         seconds: how long it may take, in real seconds; None for as long as it takes.
         loss: the probability that the network loses a datagram, each way.
         kinds: what the sessions do; by default, everything.
+        incidents: whether what the emulator does not do by itself happens too; see :mod:`.incidents`.
     """
 
     def __init__(
@@ -148,6 +152,7 @@ class Soak:
         seconds: float | None = None,
         loss: float = 0.0,
         kinds: tuple[Kind, ...] | None = None,
+        incidents: bool = False,
     ) -> None:
         self._records = records
         self._end = None if seconds is None else time.monotonic() + seconds
@@ -158,6 +163,7 @@ class Soak:
         self._network = Network(loss=loss, seed=seed)
         self._network.add_host(HOST, self._world.serve)
         self._emulator = Emulator(network=self._network, seed=seed, **SETTINGS)
+        self._incidents = Incidents(self._emulator, random.Random(f"{seed}.incidents")) if incidents else None
         self.report = Report(seed)
 
     @property
@@ -186,6 +192,10 @@ class Soak:
         report.datagrams_missing = world.datagrams_missing
         report.datagrams_lost = self._network.datagrams_lost
         report.faults = Counter(self._emulator.faults.counts)
+        if self._incidents is not None:
+            report.incidents = self._incidents.counts
+            report.stuck += self._incidents.violations
+
         broken = sum(report.faults[kind] for kind in BREAKS)
         if report.ends["EOF"] > broken:
             text = f"{report.ends['EOF']} streams ended too soon with EOF, and {broken} connections were broken"
@@ -202,11 +212,17 @@ class Soak:
             for kind, rate in self._faults.items():
                 setattr(emulator.faults, kind, rate)
 
+            if self._incidents is not None:
+                self._incidents.install()
+
             while not self._is_done:
                 await self._use_modem(emulator)
 
             for kind in KINDS:
                 setattr(emulator.faults, kind, 0.0)
+
+            if self._incidents is not None:
+                self._incidents.end()
 
             await self._check_leaks(emulator)
             self.report.line = emulator.line.bytes_in + emulator.line.bytes_out
@@ -223,11 +239,22 @@ class Soak:
                 if emulator.faults.deep_sleep:
                     await modem.sleep()
 
-                await asyncio.gather(*(self._work(modem, socket) for socket in range(SOCKETS)))
+                await self._work_all(modem)
         except BC260YError as exc:
             # Opened again after a pause: the line is away, or noise has damaged the first commands.
             self.report.recoveries[f"modem not opened: {type(exc).__name__}"] += 1
             await asyncio.sleep(1.0)
+
+    async def _work_all(self, modem: Modem) -> None:
+        happening = None if self._incidents is None else asyncio.ensure_future(self._incidents.happen(modem))
+        try:
+            await asyncio.gather(*(self._work(modem, socket) for socket in range(SOCKETS)))
+        finally:
+            if happening is not None:
+                happening.cancel()
+                await asyncio.wait([happening])
+                if not happening.cancelled():
+                    happening.result()
 
     def _note(self, event: Response) -> None:
         self.report.recoveries[type(event).__name__] += 1

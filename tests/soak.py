@@ -18,6 +18,7 @@ import random
 import sys
 
 from bc260y_aio.emulator.faults import KINDS
+from tests.soaking.incidents import EVERY
 from tests.soaking.run import ALL, Report, Soak
 from tests.soaking.table import HEAD, RULE, rows
 
@@ -107,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         records=options.records,
         seconds=options.seconds,
         loss=options.loss,
-        incidents=options.faults is ALL,
+        every=EVERY if options.faults is ALL else None,
     )
     print(f"seed {seed}", flush=True)
     report = soak.run()

@@ -17,20 +17,29 @@ PAGE: Final = Path(__file__).parents[1] / "docs/pages/coverage.md"
 
 
 def test_nothing_is_lost_forged_or_stuck_while_everything_goes_wrong() -> None:
-    report = Soak(1, ALL, records=30_000, loss=0.01).run()
+    report = Soak(1, ALL, records=30_000, loss=0.01, every=20.0).run()
     assert (report.violations, report.stuck, report.leaks) == ([], [], [])
     assert report.is_good
     assert report.records >= 30_000
     assert report.faults.total() > 100
+    assert len(report.incidents) > 3
     assert report.ends.total() > 10
     assert report.sessions.keys() >= {kind.value for kind in Kind} - {Kind.UNREAD.value}
 
 
 def test_a_seed_brings_the_same_run_each_time() -> None:
     def figures(report: Report) -> tuple[Any, ...]:
-        return report.records, report.line, report.emulated, report.faults, report.ends, report.sessions
+        return (
+            report.records,
+            report.line,
+            report.emulated,
+            report.faults,
+            report.ends,
+            report.sessions,
+            report.incidents,
+        )
 
-    one, two, other = (Soak(seed, ALL, records=10_000).run() for seed in (3, 3, 4))
+    one, two, other = (Soak(seed, ALL, records=10_000, every=20.0).run() for seed in (3, 3, 4))
     assert figures(one) == figures(two)
     assert figures(one) != figures(other)
 
@@ -82,6 +91,20 @@ def test_a_socket_that_is_left_open_is_noticed(monkeypatch: pytest.MonkeyPatch) 
 
 async def _nothing() -> None:
     pass
+
+
+@pytest.mark.parametrize(("raised", "kind"), [(None, "could be used"), (ValueError("no"), "raised ValueError")])
+def test_a_modem_that_another_loop_may_use_is_noticed(
+    raised: Exception | None, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def execute(modem: Any) -> None:
+        if raised is not None:
+            raise raised
+
+    monkeypatch.setattr("tests.soaking.incidents._execute", execute)
+    report = Soak(1, {}, records=30_000, every=2.0).run()
+    assert not report.is_good
+    assert kind in report.stuck[0]
 
 
 # The log

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 
 import aiocoap
@@ -35,7 +36,10 @@ async def test_aiocoaps_default_transport_is_seen_to_send_by_itself(left_loopbac
         with stage.modem.route():
             try:
                 context = await aiocoap.Context.create_client_context(transports=["udp6"])
-            except OSError:
+            except OSError as exc:
+                if exc.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                    raise
+
                 pytest.skip("this transport needs IPv6, which this machine has not")
 
             request = aiocoap.Message(code=aiocoap.GET, uri=f"coap://{HOST}/meter")

@@ -18,11 +18,11 @@ from bc260y_aio.at.commands import Raw
 from bc260y_aio.emulator import Emulator
 from bc260y_aio.emulator.faults import NOISES
 
-# The probability of each on each of its occasions; of those at random times, how often there is one, in seconds.
+# The probability of each on each of its occasions; for those at random times, how often there is one, in seconds.
 BURST: Final = "burst lost over a header"
 CLOSE_LATE: Final = "CLOSE OK late"
 RATES: Final = {BURST: 2e-3, CLOSE_LATE: 0.02}
-EVERY: Final = 300.0
+EVERY: Final = 150.0
 
 _HEADER: Final = re.compile(rb'\+QIURC: "(?:recv|closed)",')
 _CLOSE_OK: Final = b"\r\nCLOSE OK\r\n"
@@ -38,14 +38,20 @@ _LONGEST_SCAN: Final = 290.0
 class Incidents:
     """The incidents of one run.
 
+    Args:
+        emulator: the module that they happen to.
+        rng: the random sequence.
+        every: how often one happens, in seconds.
+
     Attributes:
         counts: how many there were, by kind.
         violations: what went wrong that only an incident can show.
     """
 
-    def __init__(self, emulator: Emulator, rng: random.Random) -> None:
+    def __init__(self, emulator: Emulator, rng: random.Random, every: float) -> None:
         self._emulator = emulator
         self._rng = rng
+        self._every = every
         self._noises = 0
         self._quiet = 0
         self.counts: Counter[str] = Counter()
@@ -100,7 +106,7 @@ class Incidents:
         """Let one after another happen, until the modem is closed."""
         kinds = (self._boot_loop, self._use_another_loop, self._scan, self._cancel_awake, self._cancel_opening)
         while modem.is_open and self.is_on:
-            await asyncio.sleep(self._rng.expovariate(1 / EVERY))
+            await asyncio.sleep(self._rng.expovariate(1 / self._every))
             if not (modem.is_open and self.is_on):
                 return
 

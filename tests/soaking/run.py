@@ -140,7 +140,7 @@ class Soak:
         seconds: how long it may take, in real seconds; None for as long as it takes.
         loss: the probability that the network loses a datagram, each way.
         kinds: what the sessions do; by default, everything.
-        incidents: whether what the emulator does not do by itself happens too; see :mod:`.incidents`.
+        every: how often one of :mod:`.incidents` happens too, in seconds; None for never.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Soak:
         seconds: float | None = None,
         loss: float = 0.0,
         kinds: tuple[Kind, ...] | None = None,
-        incidents: bool = False,
+        every: float | None = None,
     ) -> None:
         self._records = records
         self._end = None if seconds is None else time.monotonic() + seconds
@@ -163,7 +163,8 @@ class Soak:
         self._network = Network(loss=loss, seed=seed)
         self._network.add_host(HOST, self._world.serve)
         self._emulator = Emulator(network=self._network, seed=seed, **SETTINGS)
-        self._incidents = Incidents(self._emulator, random.Random(f"{seed}.incidents")) if incidents else None
+        rng = random.Random(f"{seed}.incidents")
+        self._incidents = None if every is None else Incidents(self._emulator, rng, every)
         self.report = Report(seed)
 
     @property

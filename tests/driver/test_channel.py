@@ -611,6 +611,7 @@ async def test_a_restart_while_the_line_is_brought_into_step_begins_the_probing_
         channel.recover()
         await far.answer(b"AT\r", OK)
         await far.answer(MARKER, b"\r\nRDY\r\n")
+        await clock.advance(0.31)
         for _ in range(3):
             await far.expect(b"AT\r")
             await far.expect_nothing()

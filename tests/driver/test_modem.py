@@ -561,13 +561,13 @@ async def test_a_modem_whose_port_was_lost_can_be_opened_again() -> None:
         transport.abort()
 
 
-async def test_closing_a_modem_ends_an_open_that_is_under_way() -> None:
+async def test_closing_a_modem_ends_an_open_that_is_under_way(clock: Clock) -> None:
     module = Module()
     async with open_modem(module, close_timeout=0.1) as modem:
         module.override = lambda command: OK if isinstance(command, OpenSocket) else None
         opening = connect(modem)
         await settle(60)
-        await modem.close()
+        await fast_forward(clock, modem.close())
         with pytest.raises(ModemClosed):
             await opening
 

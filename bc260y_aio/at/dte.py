@@ -22,7 +22,6 @@ have the same result for these four.
 
 import enum
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Final
@@ -80,6 +79,8 @@ class DTE:
     :meth:`send` and :meth:`probe` return. It never waits and knows no time: at a deadline, call :meth:`give_up`.
 
     Attributes:
+        received: the received bytes that are not read yet; while it is short, there is no event.
+        push: reads the pushes.
         state: the state of the dialogue.
         is_doubtful: the completion that ended the last dialogue may be that of an earlier command, given up before.
         on_echo: called when a command line is echoed.
@@ -99,12 +100,13 @@ class DTE:
             numbers: count the markers; DTEs that follow one another on a line share them, for answers may come late.
             quoted_data: whether the module writes payload between quotes; None when that is not known.
         """
-        self._buffer = ReceiveBuffer(ord("\n"), LONGEST_LINE)
+        self._buffer = self.received = ReceiveBuffer(ord("\n"), LONGEST_LINE)
         # The buffer's own method, because it is called for every read.
         self.receive_data = self._buffer.feed
         """Take in received bytes; return whether events may be had from :meth:`next_event`."""
-        self._events: deque[Response] = deque()
-        self._push = PushReader(self._buffer, self._events, self._distrust, quoted=quoted_data)
+        # Lists, here and where little waits: an empty deque takes ten times as much memory.
+        self._events: list[Response] = []
+        self.push = PushReader(self._buffer, self._events, self._distrust, quoted=quoted_data)
         self.state = State.IDLE
         self._command: Command | None = None
         self._asked = b""
@@ -124,16 +126,16 @@ class DTE:
     @property
     def receive_format(self) -> PayloadFormat | None:
         """How received payload is written, or None while that is not known."""
-        return self._push.form
+        return self.push.form
 
     @property
     def missing(self) -> int:
         """The least number of payload bytes that come before anything else can; 0 when none are due."""
-        if self._push.busy:
-            return self._push.missing
+        if self.push.busy:
+            return self.push.missing
 
         header = self._header if self._buffer.data else None
-        return self._push.rest(int(header[2]), len(self._buffer) - header.end()) if header is not None else 0
+        return self.push.rest(int(header[2]), len(self._buffer) - header.end()) if header is not None else 0
 
     @property
     def buffered(self) -> int:
@@ -157,7 +159,7 @@ class DTE:
             self._completions.clear()
 
         if command.changes_format:
-            self._push.form = None
+            self.push.form = None
 
         return line + b"\r"
 
@@ -173,7 +175,7 @@ class DTE:
         assert self._command is not None
         self._overdue.add(self._command)
         self._see_push()
-        self._push.give_up()
+        self.push.give_up()
         self._begin_probing(has_overdue_ok=True)
 
     def probe(self) -> bytes:
@@ -190,7 +192,7 @@ class DTE:
 
         self._move(Trigger.PROBED)
         self._see_push()
-        self._push.note_probe()
+        self.push.note_probe()
         self._echo = self._probing.next_probe(str(self._command)).encode()
         return self._echo + b"\r"
 
@@ -209,13 +211,13 @@ class DTE:
 
     def _see_push(self) -> None:
         """Begin to read the push whose header is all that has come of it."""
-        if not self._push.busy and (header := self._header) is not None and (event := self._begin_push(header)):
+        if not self.push.busy and (header := self._header) is not None and (event := self._begin_push(header)):
             self._events.append(event)
             self._buffer.short = False
 
     def _begin_probing(self, *, has_overdue_ok: bool = False) -> None:
         self._probing.begin(has_overdue_ok=has_overdue_ok)
-        self._push.forget_probe()
+        self.push.forget_probe()
 
     def _move(self, trigger: Trigger) -> None:
         self.state = TRANSITIONS[self.state][trigger]
@@ -224,7 +226,7 @@ class DTE:
 
     def next_event(self) -> Response | NeedData:
         """Return the next event, or :data:`NEED_DATA`. Whatever the bytes are, nothing is raised."""
-        buffer, push = self._buffer, self._push
+        buffer, push = self._buffer, self.push
         if not (buffer.short or buffer.skipping or push.busy or self._events):
             data = buffer.data
             if self.state is _AWAITING_RESULT:
@@ -255,9 +257,9 @@ class DTE:
     def _next_event(self) -> Response | NeedData:
         while not self._buffer.short:
             if self._events:
-                return self._events.popleft()
+                return self._events.pop(0)
 
-            event = self._push.read() if self._push.busy else self._read_line()
+            event = self.push.read() if self.push.busy else self._read_line()
             if event is not None:
                 return event
 
@@ -273,7 +275,7 @@ class DTE:
     def _begin_push(self, header: re.Match[bytes]) -> Response | None:
         connect_id, length = int(header[1]), int(header[2])
         self._buffer.drop(header.end())
-        return self._push.begin(connect_id, length)
+        return self.push.begin(connect_id, length)
 
     def _read_line(self) -> Response | None:
         buffer = self._buffer
@@ -313,7 +315,7 @@ class DTE:
             return answer
 
         match response:
-            case Text() if self._push.suspects_answer(line, self._asked.decode("ascii")):
+            case Text() if self.push.suspects_answer(line, self._asked.decode("ascii")):
                 return self._damaged(line)
             case Information() if self.state is State.AWAITING_RESULT:
                 self._inform(response)
@@ -328,7 +330,7 @@ class DTE:
             case Restarted():
                 self._move(Trigger.RESTARTED)
                 self._begin_probing()
-                self._push.form = None
+                self.push.form = None
                 self._overdue.clear()
             case PowerChanged(event=PowerEvent.ENTER_DEEP_SLEEP):
                 self._move(Trigger.FELL_ASLEEP)
@@ -351,10 +353,10 @@ class DTE:
         self._move(Trigger.DISTRUSTED)
 
     def _unread(self, line: bytes, shown: int | None = None) -> Response:
-        return self._damaged(line, shown) if self._push.suspects(line) else Unrecognised(line[:shown].decode("latin-1"))
+        return self._damaged(line, shown) if self.push.suspects(line) else Unrecognised(line[:shown].decode("latin-1"))
 
     def _damaged(self, line: bytes, shown: int | None = None) -> Response:
-        self._push.distrust()
+        self.push.distrust()
         return DamagedLine(line[:shown].decode("latin-1"))
 
     def _awaits(self, completion: Completion) -> bool:
@@ -390,14 +392,14 @@ class DTE:
             self.state is State.UNSYNCHRONISED
             and command is not None
             and isinstance(read_response(line.decode("latin-1"), command), Information)
-            and not self._push.suspects_answer(line, self._asked.decode("ascii"))
+            and not self.push.suspects_answer(line, self._asked.decode("ascii"))
         )
 
     def _inform(self, information: Information) -> None:
         self._move(Trigger.INFORMED)
         self._informed = True
         if isinstance(information, DataFormat):
-            self._push.form = information.receive
+            self.push.form = information.receive
 
     def _result(self, result: Success | Failure) -> Response:
         command = self._command
@@ -414,7 +416,7 @@ class DTE:
         else:
             self.state = TRANSITIONS[self.state][_SUCCEEDED]
             if command.changes_format and isinstance(setting := _meaning(command), SetDataFormat):
-                self._push.form = setting.receive
+                self.push.form = setting.receive
 
         return result
 
@@ -437,7 +439,7 @@ class DTE:
             self._move(Trigger.RESYNCHRONISED)
         elif isinstance(answer, ProbeAnswered):
             # The next probe goes out at once. That the line was quiet until then proves nothing.
-            self._push.forget_probe()
+            self.push.forget_probe()
 
         return answer
 

@@ -16,7 +16,6 @@ Its length alone delimits it. The two formats differ in what else can be relied 
 
 import binascii
 import re
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -62,7 +61,7 @@ class PushReader:
     def __init__(
         self,
         buffer: ReceiveBuffer,
-        events: deque[Response],
+        events: list[Response],
         on_distrust: Callable[[], None],
         *,
         quoted: bool | None = None,

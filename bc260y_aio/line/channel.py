@@ -15,7 +15,8 @@ The rules:
 
 import asyncio
 import contextlib
-from collections import deque
+import contextvars
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -25,14 +26,12 @@ from ..at.responses import Completion, Failure, Information, Response, Success, 
 from ..at.states import ENGAGED, State
 from ..at.urcs import DataReceived, PowerChanged, Restarted
 from ..errors import (
-    BC260YError,
     CommandFailed,
     CommandTimeout,
     ModemClosed,
     ModuleRestarted,
     ModuleSlept,
     PortError,
-    RemoteProtocolError,
 )
 from ..port import Port
 from ..tracing import Trace
@@ -40,14 +39,17 @@ from .deferred import DeferredCalls
 from .inbox import Inboxes
 from .line_time import LineTime
 from .profile import DEFAULT_PROFILE, Profile
-from .reading import deliver_while_needed
+from .reading import read_until_end
 from .recovery import Recovery
 from .subscribers import Subscribers
-from .turns import MOST_LINES, Answer, AnswerFuture, CommandTurn, Dialogue, Outcome, Turn, TurnQueue, Watcher
+from .turns import MOST_LINES, Answer, AnswerFuture, Dialogue, Outcome, Turn, TurnQueue, Watcher
 
 # A completion that has not come so long after its command was given up is not expected any more, in seconds. The
 # longest that a driver of another project allows a module (CLOSE OK, mbed).
 LATE_ANSWER_WINDOW: Final = 60.0
+
+# Looking a member up in its class takes as long as a call.
+_IDLE, _AWAITING_COMPLETION, _UNSYNCHRONISED = State.IDLE, State.AWAITING_COMPLETION, State.UNSYNCHRONISED
 
 
 class Channel:
@@ -55,6 +57,7 @@ class Channel:
 
     Attributes:
         name, port, profile: as they were passed.
+        loop: the event loop.
         wire_bytes, sends: how many bytes were written, and how many commands by name.
         turns: the queue for the line.
         deferred: calls that wait until a read has been handled.
@@ -62,9 +65,17 @@ class Channel:
         inboxes: the received payload, by connectID.
         may_sleep: the module may sleep, so a command may find it asleep.
         is_needed: the reader ignores a cancellation, for the modem is being closed; None: not known yet.
+        subscribe: adds a callback for URCs, except payload; see :meth:`.subscribers.Subscribers.add`.
+        error: why the channel ended; None while it has not.
         acked_at: when a peer last acknowledged data of any socket, on the loop's clock: they share the radio.
         trace: gets every event.
     """
+
+    _reader: asyncio.Task[None] | None = None
+    _gave_up_at: float | None = None
+    _not_before = 0.0
+    # How many bytes the port was told to expect.
+    _expected = 0
 
     def __init__(
         self,
@@ -91,18 +102,18 @@ class Channel:
         self.profile = profile
         self.trace = trace or Trace(name)
         self.wire_bytes = 0
-        self.sends: dict[str, int] = {}
+        self.sends: defaultdict[str, int] = defaultdict(int)
         self.acked_at = 0.0
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._dte = DTE(markers=profile.markers, numbers=numbers, quoted_data=profile.quoted_data)
         self._dialogue: Dialogue | None = None
         self._is_dispatching = False
         self.turns = TurnQueue(lambda: self._dialogue is None and not self._is_dispatching, self.trace)
         self.deferred = DeferredCalls()
-        self._idle_waiters: deque[asyncio.Future[None]] = deque()
+        self._idle_waiters: list[asyncio.Future[None]] = []
         self.inboxes = Inboxes()
         self._subscribers = Subscribers()
-        self._reader: asyncio.Task[None] | None = None
+        self.subscribe = self._subscribers.add
         gap = profile.command_gap
         self.recovery = Recovery(
             self._dte, self._write, name=port.url, timeout=recovery_timeout, gap=gap, on_end=self._recovered
@@ -110,9 +121,9 @@ class Channel:
         self.may_sleep = False
         self.is_needed: bool | None = None
         self._time = LineTime()
-        self._gave_up_at: float | None = None
-        self._not_before = 0.0
-        self._error: Exception | None = None
+        self.error: Exception | None = None
+        # A copy of the context for each timer would cost more than it is worth.
+        self._context = contextvars.copy_context()
 
     def __repr__(self) -> str:
         return f"<Channel {self.name} {self._dte.state.name} waiting={len(self.turns)}>"
@@ -120,7 +131,7 @@ class Channel:
     def start(self) -> None:
         """Start the reader task."""
         self.trace.opened(self.port.url, self.port.baudrate)
-        self._reader = self._loop.create_task(self._read(), name=f"bc260y[{self.name}].reader")
+        self._reader = self.loop.create_task(self._read(), name=f"bc260y[{self.name}].reader")
 
     async def close(self) -> None:
         """End the channel and close the port. A call that waits for an answer or a turn raises ModemClosed."""
@@ -161,48 +172,40 @@ class Channel:
             PortLost: the port went away.
             ModemClosed: the modem was closed.
         """
-        turn = CommandTurn(self, command, timeout, watch)
+        answered: AnswerFuture = self.loop.create_future()
+        dialogue = Dialogue(self, command, timeout, watch, answered=answered)
+        self.turns.enqueue(dialogue)
         try:
-            return await turn.queue() or await self.continue_turn(command, timeout, watch)
+            return await answered or await self.continue_turn(command, timeout, watch)
         finally:
-            turn.leave()
+            dialogue.leave()
 
-    def begin(
-        self,
-        command: Command,
-        timeout: float | None = None,
-        watch: Watcher | None = None,
-        *,
-        answered: AnswerFuture | None = None,
-        on_end: Callable[[Outcome], None] | None = None,
-    ) -> None:
-        """Write a command, for the holder of the turn and when the line is ready; see also :meth:`execute`.
-
-        The outcome is set on ``answered``; or ``on_end`` is called with it, before the next command is written.
-        """
-        result_timeout = command.result_timeout if timeout is None else timeout
-        completion_timeout = command.completion_timeout if timeout is None else timeout
+    def begin(self, dialogue: Dialogue) -> int:
+        """Write a command, for the holder of the turn and when the line is ready; return how many bytes that are."""
+        command = dialogue.command
         line = self._dte.send(command)
+        size = len(line)
         # The command is written first; its answer comes in a later turn of the loop.
         self._write(line)
-        now = self._loop.time()
-        dialogue = Dialogue(command, answered, now, result_timeout, completion_timeout, watch, on_end)
-        dialogue.sent_at, dialogue.busy = now, self._time.busy
+        due = dialogue.await_result(self.loop.time(), self._time.busy)
         self._dialogue = dialogue
-        dialogue.deadline = self._loop.call_at(now + result_timeout, self._expire, dialogue)
-        self.sends[command.name] = self.sends.get(command.name, 0) + 1
-        self.trace.sent(command, line, len(self.turns))
+        dialogue.deadline = self.loop.call_at(due, self._expire, dialogue, context=self._context)
+        self.sends[command.name] += 1
+        if self.trace.is_wanted():
+            self.trace.sent(command, line, len(self.turns))
+
+        return size
 
     @property
     def is_ready(self) -> bool:
         """Whether a command may be written at once."""
         return (
-            self._dte.state is State.IDLE
-            and self._error is None
+            self._dte.state is _IDLE
+            and self.error is None
             and self.recovery.task is None
             and self._gave_up_at is None
             and not (self.may_sleep and self._may_be_asleep)
-            and (not self._not_before or self._not_before <= self._loop.time())
+            and (not self._not_before or self._not_before <= self.loop.time())
         )
 
     async def continue_turn(
@@ -210,8 +213,8 @@ class Channel:
     ) -> Answer:
         """Execute a command for the holder of the turn; see :meth:`execute`."""
         await self._wait_until_ready()
-        answered: AnswerFuture = self._loop.create_future()
-        self.begin(command, timeout, watch, answered=answered)
+        answered: AnswerFuture = self.loop.create_future()
+        self.begin(Dialogue(self, command, timeout, watch, answered=answered))
         answer = await answered
         assert answer is not None
         return answer
@@ -219,19 +222,19 @@ class Channel:
     async def _wait_until_ready(self) -> None:
         """Wait until a command may be written."""
         while True:
-            if self._error is not None:
-                raise self._error.with_traceback(None)
+            if self.error is not None:
+                raise self.error.with_traceback(None)
 
             if self._dialogue is None and self.recovery.task is None:
                 if self._dte.state is not State.IDLE or self._may_be_asleep:
                     self.recover()
-                elif (gap := self._not_before - self._loop.time()) <= 0:
+                elif (gap := self._not_before - self.loop.time()) <= 0:
                     break
                 else:
                     await asyncio.sleep(gap)
                     continue
 
-            waiter = self._loop.create_future()
+            waiter = self.loop.create_future()
             self._idle_waiters.append(waiter)
             try:
                 await waiter
@@ -239,14 +242,14 @@ class Channel:
                 with contextlib.suppress(ValueError):
                     self._idle_waiters.remove(waiter)
 
-        now = self._loop.time()
+        now = self.loop.time()
         if self._gave_up_at is not None and now - self._gave_up_at > LATE_ANSWER_WINDOW:
             self._gave_up_at = None
             self._dte.forget_overdue()
 
     @property
     def _may_be_asleep(self) -> bool:
-        return self.may_sleep and self._loop.time() - self._time.last_byte_at > self.profile.awake_for
+        return self.may_sleep and self.loop.time() - self._time.last_byte_at > self.profile.awake_for
 
     def _write(self, line: bytes) -> None:
         self.wire_bytes += len(line)
@@ -260,39 +263,46 @@ class Channel:
 
     async def _read(self) -> None:
         try:
-            await deliver_while_needed(self.port, self._data_received, lambda: self._error is None and self.is_needed)
+            self._end(await read_until_end(self.port, self._data_received, self._must_go_on, self))
         except asyncio.CancelledError:
             self._end(ModemClosed("the modem was closed"))
             raise
-        except BC260YError as exc:
-            self._end(exc)
-        except Exception as exc:
-            error = RemoteProtocolError(f"the reader failed: {exc!r}")
-            error.__cause__ = exc
-            self._end(error)
-            self._loop.call_exception_handler({"message": f"{self!r}: the reader failed", "exception": exc})
+
+    def _must_go_on(self) -> bool | None:
+        return self.error is None and self.is_needed
 
     def _data_received(self, data: bytes) -> None:
-        self._time.note_bytes(self._loop.time(), len(data), self.port.baudrate)
-        with self.deferred:
+        self._time.note_bytes(self.loop.time(), data, self.port.baudrate)
+        self.deferred.is_held = True
+        try:
             if self._dte.receive_data(data):
                 self._dispatch()
 
-            if self.recovery.task is None:
+            dte = self._dte
+            if (dte.received.data or dte.push.busy or self._expected) and self.recovery.task is None:
                 # The silence of a paused port is none.
-                self._time.note_pause(self.port.expect(self._dte.missing))
-            if self._dialogue is None and self._dte.state is State.UNSYNCHRONISED:
+                self._expected = dte.missing
+                self._time.note_pause(self.port.expect(self._expected))
+
+            if self._dialogue is None and dte.state is _UNSYNCHRONISED:
                 # Received lines are not trusted until the line is in step again.
                 self.recover()
+        finally:
+            self.deferred.is_held = False
+            if self.deferred.calls:
+                self.deferred.run()
 
     def _dispatch(self) -> None:
         # Bytes received before a command was written are no answer to it.
         self._is_dispatching = True
+        received = self._dte.received
         try:
-            while (event := self._dte.next_event()) is not NEED_DATA:
+            while not received.short and (event := self._dte.next_event()) is not NEED_DATA:
                 match event:
                     case DataReceived(connect_id=connect_id, data=data):
-                        self._deliver(connect_id, data)
+                        is_stray = not self.inboxes.deliver(connect_id, data)
+                        if self.trace.is_on:
+                            self.trace.arrived(connect_id, data, is_stray=is_stray)
                     case Success() | Failure() | Information() | Completion():
                         self._progress(event)
                     case Unsolicited():
@@ -300,12 +310,8 @@ class Channel:
         finally:
             self._is_dispatching = False
 
-        if self._dialogue is None:
+        if self._dialogue is None and (self._idle_waiters or self.turns.waiting):
             self._line_is_free()
-
-    def _deliver(self, connect_id: int, data: bytes) -> None:
-        is_stray = not self.inboxes.deliver(connect_id, data)
-        self.trace.arrived(connect_id, data, is_stray=is_stray)
 
     def _progress(self, response: Response) -> None:
         dialogue = self._dialogue
@@ -314,30 +320,29 @@ class Channel:
 
         match response:
             case Information() | Completion():
-                if dialogue.add(response) and self._dte.state is not State.IDLE:
+                if dialogue.add(response) and self._dte.state is not _IDLE:
                     self._give_up(dialogue, f"{MOST_LINES} lines")
             case Failure(code=code, text=text):
                 self._finish(CommandFailed(str(dialogue.command), code=code, text=text))
                 return
 
-        match self._dte.state:
-            case State.IDLE:
-                self._finish(Answer(dialogue.information, dialogue.completions, self._dte.is_doubtful))
-            case State.AWAITING_COMPLETION if isinstance(response, Success):
-                self._await_completion(dialogue, dialogue.completion_timeout)
-            case State.AWAITING_COMPLETION if isinstance(response, Completion):
-                self._await_completion(dialogue, dialogue.rest_timeout(self._loop.time(), self._time.busy))
+        state = self._dte.state
+        if state is _IDLE:
+            dialogue.answer.is_doubtful = self._dte.is_doubtful
+            self._finish(dialogue.answer)
+        elif state is _AWAITING_COMPLETION:
+            self._await_completion(dialogue, response)
 
-    def _await_completion(self, dialogue: Dialogue, timeout: float) -> None:
-        dialogue.started, dialogue.timeout, dialogue.busy = self._loop.time(), timeout, self._time.busy
-        if isinstance(dialogue.command, OpenSocket):
-            self.inboxes.hold(dialogue.command.connect_id)
+    def _await_completion(self, dialogue: Dialogue, response: Response) -> None:
+        due = dialogue.await_completion(response, self.loop.time(), self._time.busy)
+        match dialogue.command:
+            case OpenSocket(connect_id=connect_id):
+                self.inboxes.hold(connect_id)
 
-        due = dialogue.started + dialogue.timeout
         # A timer that fires too early is set again.
         if dialogue.deadline is not None and dialogue.deadline.when() > due:
             dialogue.deadline.cancel()
-            dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
+            dialogue.deadline = self.loop.call_at(due, self._expire, dialogue, context=self._context)
 
     def _finish(self, outcome: Outcome) -> None:
         dialogue = self._dialogue
@@ -345,18 +350,25 @@ class Channel:
             return
 
         self._dialogue = None
-        self.inboxes.hold(None)
-        writes_nvram = isinstance(dialogue.command, SetDataFormat)
-        gap = self.profile.nvram_gap if writes_nvram else self.profile.command_gap
-        if gap:
-            self._not_before = self._loop.time() + gap
+        if self.inboxes.opening is not None:
+            self.inboxes.hold(None)
 
-        self.trace.ended(dialogue.command, outcome)
+        gap = self.profile.command_gap
+        match dialogue.command:
+            case SetDataFormat():
+                gap = self.profile.nvram_gap
+
+        if gap:
+            self._not_before = self.loop.time() + gap
+
+        if self.trace.under_way is not None:
+            self.trace.ended(dialogue.command, outcome)
+
         dialogue.end(outcome)
 
     def _line_is_free(self) -> None:
         while self._idle_waiters:
-            waiter = self._idle_waiters.popleft()
+            waiter = self._idle_waiters.pop(0)
             if not waiter.done():
                 waiter.set_result(None)
 
@@ -379,9 +391,9 @@ class Channel:
     # Deadlines and recovery
 
     def _expire(self, dialogue: Dialogue) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         if now < (due := dialogue.due(self._time.busy)) - 0.001:
-            dialogue.deadline = self._loop.call_at(due, self._expire, dialogue)
+            dialogue.deadline = self.loop.call_at(due, self._expire, dialogue, context=self._context)
             return
 
         self._give_up(dialogue, f"{dialogue.timeout:g} s")
@@ -389,7 +401,7 @@ class Channel:
     def _give_up(self, dialogue: Dialogue, within: str) -> None:
         awaiting = "outcome" if self._dte.state is State.AWAITING_COMPLETION else "result"
         self._dte.give_up()
-        self._gave_up_at = self._loop.time()
+        self._gave_up_at = self.loop.time()
         if not self._is_dispatching:
             self._dispatch()
 
@@ -399,7 +411,7 @@ class Channel:
 
     def recover(self, busy_until: float = 0.0) -> None:
         """Bring the line into step, waking the module if it sleeps; see :meth:`.recovery.Recovery.begin`."""
-        if self._error is None:
+        if self.error is None:
             self.port.pause(0)
             self.trace.recovery_began()
             self.recovery.begin(f"bc260y[{self.name}].recovery", busy_until)
@@ -409,15 +421,15 @@ class Channel:
         if error is not None:
             self._end(error)
 
-        self._not_before = max(self._not_before, self._loop.time() + self.profile.command_gap)
+        self._not_before = max(self._not_before, self.loop.time() + self.profile.command_gap)
         self._line_is_free()
 
     def _end(self, error: Exception) -> None:
         """End every dialogue, turn and inbox with the error."""
-        if self._error is not None:
+        if self.error is not None:
             return
 
-        self._error = error
+        self.error = error
         self.trace.closed(error)
         self._dte.close()
         if self._dialogue is not None:
@@ -429,22 +441,6 @@ class Channel:
         self.inboxes.end_all(error)
         self.recovery.cancel()
 
-    @property
-    def error(self) -> Exception | None:
-        """Why the channel ended, or None while it has not."""
-        return self._error
-
-    # Subscribers
-
     def watch_echo(self, callback: Callable[[], None] | None) -> None:
         """Set the callback for an echoed command line; None ends that."""
         self._dte.on_echo = callback
-
-    def subscribe(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
-        """Call back for every URC of these kinds, except payload; return a function that ends that.
-
-        Args:
-            callback: called from the reader task; it must not block.
-            kinds: classes of :mod:`bc260y_aio.at.urcs`; all when there are none.
-        """
-        return self._subscribers.add(callback, kinds)

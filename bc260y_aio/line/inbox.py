@@ -23,7 +23,10 @@ class Inbox:
 
     Attributes:
         limit: the greatest number of bytes that may wait.
+        payloads: what waits, the oldest first.
         size: how many bytes wait.
+        is_ended: no more payload will come; some may still wait.
+        error: why it ended; None when the peer closed, or when it has not ended.
         dropped: how many datagrams were lost to the limit or to damage.
         received: how many bytes came.
         pushes: in how many payloads.
@@ -47,14 +50,14 @@ class Inbox:
         self.keeps_order = keeps_order
         self.received = self.pushes = self.length_digits = 0
         self.on_payload: Callable[[bytes], None] | None = None
-        self._payloads: deque[bytes] = deque()
-        self._ended = False
+        self.payloads: deque[bytes] = deque()
+        self.is_ended = False
+        self.error: Exception | None = None
         self._is_discarding = False
-        self._error: Exception | None = None
 
     def __repr__(self) -> str:
-        end = "" if not self._ended else " ended" if self._error is None else f" ended by {self._error!r}"
-        return f"<Inbox {self.size} bytes in {len(self._payloads)} payloads{end}>"
+        end = "" if not self.is_ended else " ended" if self.error is None else f" ended by {self.error!r}"
+        return f"<Inbox {self.size} bytes in {len(self.payloads)} payloads{end}>"
 
     # The reader task's side
 
@@ -68,15 +71,20 @@ class Inbox:
         if self.on_payload is not None:
             self.on_payload(payload)
 
-        if self._ended or self._is_discarding or (self.keeps_order and not payload):
+        if self.is_ended or self._is_discarding or (self.keeps_order and not payload):
             return
 
-        self._payloads.append(payload)
+        self.payloads.append(payload)
         self.size += size
-        if self._is_too_full:
+        # A stream has no empty payloads, so their number needs no test there.
+        if self.size > self.limit or (not self.keeps_order and self._is_too_full):
             self._overflow()
 
-        self._announce()
+        if self.on_arrival is not None:
+            self.on_arrival()
+
+        if self.on_size_change is not None:
+            self.on_size_change()
 
     def record_damage(self, error: Exception) -> None:
         """Note that a payload was lost on the line: it ends a stream, and is a dropped datagram."""
@@ -87,19 +95,19 @@ class Inbox:
 
     def end(self, error: Exception | None = None) -> None:
         """Add the end; without an error the peer ended it. Payload that waits before it can still be taken."""
-        if not self._ended:
-            self._ended = True
-            self._error = error
+        if not self.is_ended:
+            self.is_ended = True
+            self.error = error
             self._announce()
 
     @property
     def _is_too_full(self) -> bool:
         # An empty datagram needs memory, too.
-        return max(self.size, len(self._payloads)) > self.limit
+        return max(self.size, len(self.payloads)) > self.limit
 
     def _overflow(self) -> None:
         if self.keeps_order:
-            self.size -= len(self._payloads.pop())
+            self.size -= len(self.payloads.pop())
             self.end(
                 ReceiveOverflow(f"more than {self.limit} bytes were left unread; read faster, or raise receive_limit=")
             )
@@ -109,7 +117,7 @@ class Inbox:
             return
 
         while self._is_too_full:
-            self.size -= len(self._payloads.popleft())
+            self.size -= len(self.payloads.popleft())
             self.dropped += 1
 
     def _announce(self) -> None:
@@ -126,32 +134,22 @@ class Inbox:
 
     def __bool__(self) -> bool:
         """Return whether there is a payload to take."""
-        return bool(self._payloads)
+        return bool(self.payloads)
 
     @property
     def count(self) -> int:
         """How many payloads wait."""
-        return len(self._payloads)
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether no more payload will come; some may still wait."""
-        return self._ended
+        return len(self.payloads)
 
     @property
     def is_readable(self) -> bool:
         """Whether a kernel socket would be readable here: payload waits, or the end has come."""
-        return bool(self._payloads) or self._ended
+        return bool(self.payloads) or self.is_ended
 
     @property
     def is_exhausted(self) -> bool:
         """Whether everything was taken and no more will come."""
-        return self._ended and not self._payloads
-
-    @property
-    def error(self) -> Exception | None:
-        """Why it ended; None when the peer closed, or when it has not ended."""
-        return self._error
+        return self.is_ended and not self.payloads
 
     def take(self) -> bytes:
         """Remove and return the oldest payload.
@@ -159,9 +157,11 @@ class Inbox:
         Raises:
             IndexError: there is none.
         """
-        payload = self._payloads.popleft()
+        payload = self.payloads.popleft()
         self.size -= len(payload)
-        self._report_size()
+        if self.on_size_change is not None:
+            self.on_size_change()
+
         return payload
 
     def take_joined(self) -> bytes:
@@ -170,21 +170,20 @@ class Inbox:
         Raises:
             IndexError: there is nothing.
         """
-        if len(self._payloads) == 1:
-            return self.take()
+        joined = self.payloads.popleft()
+        if self.payloads:
+            joined = b"".join((joined, *self.payloads))
+            self.payloads.clear()
 
-        joined = b"".join(self._payloads)
-        if not self._payloads:
-            raise IndexError("nothing waits")
-
-        self._payloads.clear()
         self.size = 0
-        self._report_size()
+        if self.on_size_change is not None:
+            self.on_size_change()
+
         return joined
 
     def put_back(self, payload: bytes) -> None:
         """Put back the payload that was taken last, or the rest of it."""
-        self._payloads.appendleft(payload)
+        self.payloads.appendleft(payload)
         self.size += len(payload)
         self._report_size()
 
@@ -195,7 +194,7 @@ class Inbox:
 
     def clear(self) -> None:
         """Drop all payload that waits."""
-        self._payloads.clear()
+        self.payloads.clear()
         self.size = 0
         self._report_size()
 
@@ -207,6 +206,7 @@ class Inboxes(dict[Hashable, Inbox]):
         sockets: how many sockets the module has. A line about any other socket is damaged: it was about one of these.
         strays: how many payloads came for a connectID without an inbox.
         damaged: how many lines were damaged that may have held data of any socket.
+        opening: the connectID that is being opened, and what has come for it.
     """
 
     def __init__(self) -> None:
@@ -215,15 +215,15 @@ class Inboxes(dict[Hashable, Inbox]):
         self.sockets = sys.maxsize
         self.strays = 0
         self.damaged = 0
-        self._opening: tuple[int, Inbox] | None = None
+        self.opening: tuple[int, Inbox] | None = None
 
     def attach(self, key: Hashable, inbox: Inbox) -> None:
         """Let payload for a connectID go into an inbox; with any other key it is only notified of the end.
 
         Data that came while the connectID was being opened goes first.
         """
-        if self._opening is not None and self._opening[0] == key:
-            held, self._opening = self._opening[1], None
+        if self.opening is not None and self.opening[0] == key:
+            held, self.opening = self.opening[1], None
             while held:
                 inbox.put(held.take())
 
@@ -241,12 +241,16 @@ class Inboxes(dict[Hashable, Inbox]):
 
         Data may come between the ``OK`` of AT+QIOPEN and its outcome.
         """
-        self._opening = (
+        self.opening = (
             None if connect_id is None or connect_id in self else (connect_id, Inbox(_HELD, keeps_order=True))
         )
 
     def deliver(self, connect_id: int, payload: bytes) -> bool:
         """Put a payload where it belongs; return whether somebody has that connectID."""
+        if self.opening is None and connect_id in self:
+            self[connect_id].put(payload)
+            return True
+
         inbox = self._find(connect_id)
         if inbox is not None:
             inbox.put(payload)
@@ -275,8 +279,8 @@ class Inboxes(dict[Hashable, Inbox]):
                 self.end_all(ModuleRestarted("the module restarted"))
 
     def _find(self, connect_id: int) -> Inbox | None:
-        if self._opening is not None and self._opening[0] == connect_id:
-            return self._opening[1]
+        if self.opening is not None and self.opening[0] == connect_id:
+            return self.opening[1]
 
         return self.get(connect_id)
 
@@ -311,8 +315,8 @@ class Inboxes(dict[Hashable, Inbox]):
             if inbox.keeps_order and key not in spared:
                 inbox.end(error)
 
-        if self._opening is not None and self._opening[0] not in spared:
-            self._opening[1].end(error)
+        if self.opening is not None and self.opening[0] not in spared:
+            self.opening[1].end(error)
 
     def _all(self) -> list[Inbox]:
-        return [*self.values(), *([] if self._opening is None else [self._opening[1]])]
+        return [*self.values(), *([] if self.opening is None else [self.opening[1]])]

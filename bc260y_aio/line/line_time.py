@@ -26,17 +26,21 @@ class LineTime:
         self.last_byte_at = 0.0
         self.busy = 0.0
 
-    def note_bytes(self, now: float, size: int, baudrate: int | None) -> None:
+    def note_bytes(self, now: float, data: bytes, baudrate: int | None) -> None:
         """Count received bytes.
 
         Args:
             now: the time, on the loop's clock.
-            size: how many bytes were received.
+            data: the bytes.
             baudrate: the rate of the line; None where it is not known, and may be as slow as a module's default.
         """
-        wire_time = size * _BITS_PER_BYTE / (baudrate or DEFAULT_BAUDRATE)
-        self.busy += max(0.0, min(now - self.last_byte_at, max(_LONGEST_GAP, wire_time)))
+        elapsed = now - self.last_byte_at
         self.last_byte_at = now
+        if elapsed > _LONGEST_GAP:
+            wire_time = len(data) * _BITS_PER_BYTE / (baudrate or DEFAULT_BAUDRATE)
+            self.busy += min(elapsed, max(_LONGEST_GAP, wire_time))
+        elif elapsed > 0.0:
+            self.busy += elapsed
 
     def note_pause(self, seconds: float) -> None:
         """Count a pause in which bytes are certain to come."""

@@ -13,8 +13,13 @@ class Subscribers:
     def __init__(self) -> None:
         self._entries: list[tuple[Callable[[Response], None], tuple[type[Response], ...]]] = []
 
-    def add(self, callback: Callable[[Response], None], kinds: tuple[type[Response], ...]) -> Callable[[], None]:
-        """Add a callback for URCs of these classes, or for all; return a function that removes it."""
+    def add(self, callback: Callable[[Response], None], *kinds: type[Response]) -> Callable[[], None]:
+        """Call back for every URC of these kinds; return a function that ends that.
+
+        Args:
+            callback: called from the reader task; it must not block.
+            kinds: classes of :mod:`bc260y_aio.at.urcs`; all when there are none.
+        """
         entry = (callback, kinds or (Unsolicited,))
         self._entries.append(entry)
 

@@ -1,18 +1,18 @@
 """The queue for the line: first come, first served."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from ..at.commands import Command
-from ..at.responses import Completion, Information
+from ..at.responses import Completion, Information, Response
 from ..tracing import Trace
 
 
-@dataclass(frozen=True, slots=True)
+# One is made for every command, and freezing it would double the cost.
+@dataclass(slots=True)
 class Answer:
     """The answer to a command.
 
@@ -47,52 +47,160 @@ _PATIENCE: Final = 12
 MOST_LINES: Final = 2048
 
 
-@dataclass(slots=True, eq=False, repr=False)
+class Line(Protocol):
+    """The part of the channel that a :class:`Dialogue` needs."""
+
+    turns: "TurnQueue"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a command may be written at once."""
+
+    def begin(self, dialogue: "Dialogue") -> int:
+        """Write a command for the holder of the turn, when the line is ready."""
+        raise NotImplementedError
+
+
 class Dialogue:
-    """A command under way: its caller, its answer so far, and its deadline.
+    """A command from its place in the queue to its end: its caller, its answer so far, and its deadline.
+
+    In the queue it stands for a turn that holds this command alone. The command is written as soon as the turn is
+    granted, if the line is ready; otherwise the caller gets None, and the turn. The turn ends with the answer, whether
+    or not the caller has run meanwhile.
 
     Attributes:
         command: the command.
+        answer: the answer so far.
+        watch: called with each information response and each completion.
         answered: the future that the caller awaits, if any; done if the caller was cancelled.
+        has_turn: it was granted a turn of its own, which is not over.
         started: when the present deadline began to run, on the loop's clock.
         timeout: how long it runs, in seconds.
-        completion_timeout: how long the deadline for the completion will run, in seconds.
-        watch: called with each information response and each completion.
-        on_end: called with the outcome, before the next command is written; None to set it on ``answered``.
-        information: the information responses so far.
-        completions: the completions so far.
         deadline: the deadline's timer.
         sent_at: when the command was written, on the loop's clock.
         busy: for how long the line had been busy when the present deadline began; see :class:`.line_time.LineTime`.
     """
 
-    command: Command
-    answered: AnswerFuture | None
-    started: float
-    timeout: float
-    completion_timeout: float
-    watch: Watcher | None = None
-    on_end: Callable[[Outcome], None] | None = None
-    information: list[Information] = field(default_factory=list)
-    completions: list[Completion] = field(default_factory=list)
-    deadline: asyncio.TimerHandle | None = None
-    sent_at: float = 0.0
-    busy: float = 0.0
+    __slots__ = (
+        "_given",
+        "_line",
+        "_lines",
+        "_on_end",
+        "answer",
+        "answered",
+        "busy",
+        "command",
+        "deadline",
+        "has_turn",
+        "sent_at",
+        "started",
+        "timeout",
+        "watch",
+    )
+
+    def __init__(
+        self,
+        line: "Line",
+        command: Command,
+        timeout: float | None = None,
+        watch: Watcher | None = None,
+        *,
+        answered: AnswerFuture | None = None,
+        on_end: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        """Describe it; see :meth:`bc260y_aio.line.channel.Channel.execute`.
+
+        The outcome is set on ``answered``; or ``on_end`` is called with it, before the next command is written.
+        """
+        self._line = line
+        self.command = command
+        self._given = timeout
+        self.watch = watch
+        self.answered = answered
+        self._on_end = on_end
+        self.answer = Answer([], [])
+        self.has_turn = False
+        self._lines = 0
+        self.started = self.sent_at = self.timeout = self.busy = 0.0
+        self.deadline: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<Dialogue {self.command}>"
 
+    # In the queue
+
+    def grant(self) -> bool:
+        """Grant a turn of its own; see :class:`Waiter`."""
+        answered = self.answered
+        if answered is None or answered.done():
+            return False
+
+        if self._line.is_ready:
+            self._line.begin(self)
+        else:
+            answered.set_result(None)
+
+        self.has_turn = True
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """Refuse the turn; see :class:`Waiter`."""
+        if self.answered is not None:
+            deliver_outcome(self.answered, error)
+
+    def leave(self) -> None:
+        """End its turn, if it has one; an answer that is still due is lost."""
+        if self.has_turn:
+            self.has_turn = False
+            self._line.turns.leave()
+
+    # Under way
+
+    def await_result(self, now: float, busy: float) -> float:
+        """Start the deadline for the result; return when it is, on the loop's clock.
+
+        Args:
+            now: the time, on the loop's clock: the command has been written.
+            busy: for how long the line has been busy so far, in seconds.
+        """
+        self.timeout = self.command.result_timeout if self._given is None else self._given
+        self.started = self.sent_at = now
+        self.busy = busy
+        return now + self.timeout
+
+    def await_completion(self, response: Response, now: float, busy: float) -> float:
+        """Start the deadline for the completion, or for the rest of it; return when it is, on the loop's clock.
+
+        Args:
+            response: the ``OK`` before the completion, or a part of it.
+            now: the time, on the loop's clock.
+            busy: for how long the line has been busy so far, in seconds.
+        """
+        match response:
+            case Completion():
+                # Never later than the deadline for all of it.
+                rest = self.command.rest_timeout(self.answer.completions)
+                self.timeout = min(rest, max(self.due(busy) - now, 0.0))
+            case _:
+                self.timeout = self.command.completion_timeout if self._given is None else self._given
+
+        self.started = now
+        self.busy = busy
+        return now + self.timeout
+
     def add(self, response: Information | Completion) -> bool:
         """Add a part of the answer, and report it to the watcher; return whether the answer is too long by now."""
-        if isinstance(response, Information):
-            self.information.append(response)
-        else:
-            self.completions.append(response)
+        match response:
+            case Information():
+                self.answer.information.append(response)
+            case Completion():
+                self.answer.completions.append(response)
 
         if self.watch is not None and (self.answered is None or not self.answered.done()):
             self.watch(response)
 
-        return len(self.information) + len(self.completions) > MOST_LINES
+        self._lines += 1
+        return self._lines > MOST_LINES
 
     def due(self, busy: float) -> float:
         """Return when the deadline is, on the loop's clock.
@@ -104,22 +212,17 @@ class Dialogue:
         """
         return self.started + self.timeout + min(busy - self.busy, (_PATIENCE - 1) * self.timeout)
 
-    def rest_timeout(self, now: float, busy: float) -> float:
-        """Return how long the rest of the completion may take, in seconds: never longer than was left for all of it.
-
-        Args:
-            now: the time, on the loop's clock.
-            busy: for how long the line has been busy so far, in seconds.
-        """
-        return min(self.command.rest_timeout(self.completions), max(self.due(busy) - now, 0.0))
-
     def end(self, outcome: Outcome) -> None:
         """End the dialogue with an outcome, and report it to the caller that still waits."""
         if self.deadline is not None:
             self.deadline.cancel()
 
-        if self.on_end is not None:
-            on_end, self.on_end = self.on_end, None
+        if self.has_turn:
+            self.has_turn = False
+            self._line.turns.leave()
+
+        if self._on_end is not None:
+            on_end, self._on_end = self._on_end, None
             on_end(outcome)
         elif self.answered is not None:
             deliver_outcome(self.answered, outcome)
@@ -130,9 +233,10 @@ def deliver_outcome(answered: AnswerFuture, outcome: Outcome) -> None:
     if answered.done():
         return
 
-    if isinstance(outcome, Answer):
+    if type(outcome) is Answer:
         answered.set_result(outcome)
     else:
+        assert isinstance(outcome, Exception)
         answered.set_exception(outcome)
 
 
@@ -151,6 +255,9 @@ class TurnQueue:
 
     Unlike a lock, the line is granted to the next only when it is idle: a cancelled caller loses the answer, but its
     command still holds the line until it ends.
+
+    Attributes:
+        waiting: those that wait, the next one first.
     """
 
     def __init__(self, is_idle: Callable[[], bool], trace: Trace) -> None:
@@ -163,11 +270,11 @@ class TurnQueue:
         self._is_idle = is_idle
         self._trace = trace
         self._taken = False
-        self._waiting: deque[Waiter] = deque()
+        self.waiting: list[Waiter] = []
         self._error: Exception | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def enqueue(self, waiter: Waiter, *, urgent: bool = False) -> None:
         """Add an entry to the queue; its turn may come at once."""
@@ -177,21 +284,22 @@ class TurnQueue:
         if self._error is not None:
             waiter.fail(self._error.with_traceback(None))
         elif urgent:
-            self._waiting.appendleft(waiter)
+            self.waiting.insert(0, waiter)
         else:
-            self._waiting.append(waiter)
+            self.waiting.append(waiter)
 
         self.grant_next()
 
     def leave(self) -> None:
         """End the turn under way."""
         self._taken = False
-        self.grant_next()
+        if self.waiting:
+            self.grant_next()
 
     def grant_next(self) -> None:
         """Grant the line to the next one, if it is free and idle."""
-        while self._waiting and not self._taken and self._is_idle():
-            waiter = self._waiting.popleft()
+        while self.waiting and not self._taken and self._is_idle():
+            waiter = self.waiting.pop(0)
             self._taken = True
             self._trace.granted(waiter)
             try:
@@ -204,8 +312,8 @@ class TurnQueue:
     def end(self, error: Exception) -> None:
         """Report to each caller that waits, now or later, that no turn will come."""
         self._error = error
-        while self._waiting:
-            self._waiting.popleft().fail(error)
+        while self.waiting:
+            self.waiting.pop(0).fail(error)
 
 
 class Turn:
@@ -277,61 +385,3 @@ class Turn:
         if self.has_turn:
             self.has_turn = False
             self._turns.leave()
-
-
-class Line(Protocol):
-    """The part of the channel that a :class:`CommandTurn` needs."""
-
-    turns: TurnQueue
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether a command may be written at once."""
-
-    def begin(
-        self,
-        command: Command,
-        timeout: float | None = None,
-        watch: Watcher | None = None,
-        *,
-        answered: AnswerFuture | None = None,
-        on_end: Callable[[Outcome], None] | None = None,
-    ) -> None:
-        """Write a command for the holder of the turn, when the line is ready."""
-
-    async def continue_turn(
-        self, command: Command, timeout: float | None = None, watch: Watcher | None = None
-    ) -> Answer:
-        """Execute a command for the holder of the turn."""
-        raise NotImplementedError
-
-
-class CommandTurn(Turn):
-    """A turn for a single command, which is written as soon as the turn is granted, if the line is ready.
-
-    The turn ends with the answer, whether or not the caller has run meanwhile. The future that the caller awaits is
-    done with the answer or, if something must be done before the command, with the turn.
-    """
-
-    def __init__(self, line: Line, command: Command, timeout: float | None, watch: Watcher | None) -> None:
-        """Describe it; the arguments are those of :meth:`bc260y_aio.line.channel.Channel.execute`."""
-        super().__init__(line.turns, line.continue_turn)
-        self._line = line
-        self._asked = command, timeout, watch
-
-    def grant(self) -> bool:
-        granted = self._granted
-        if granted is None or granted.done():
-            return False
-
-        if not self._line.is_ready:
-            return super().grant()
-
-        self._line.begin(*self._asked, answered=granted, on_end=self._ended)
-        self.has_turn = True
-        return True
-
-    def _ended(self, outcome: Outcome) -> None:
-        self.leave()
-        if self._granted is not None:
-            deliver_outcome(self._granted, outcome)

@@ -200,7 +200,9 @@ class Port:
         Raises:
             PortLost: the port went away or was closed.
         """
-        self._receiver.check()
+        if not self._receiver.is_open:
+            self._receiver.check()
+
         assert self._transport is not None
         self._transport.write(data)
 

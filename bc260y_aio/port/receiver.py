@@ -28,6 +28,7 @@ class Receiver(asyncio.Protocol):
         self.is_watching = True
         self._pause: asyncio.TimerHandle | None = None
         self._closed = False
+        self.is_open = True
         self._loss: Exception | None = None
         self._made_at = self._loop.time()
         # The first bytes from a server on the network: it may say why it closes the connection.
@@ -71,6 +72,7 @@ class Receiver(asyncio.Protocol):
         if exc is not None or not self._closed:
             self._loss = exc or EOFError("the other end closed it")
 
+        self.is_open = False
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -126,6 +128,7 @@ class Receiver(asyncio.Protocol):
     def close(self) -> None:
         """Note that the end of the port was requested."""
         self._closed = True
+        self.is_open = False
         self._wake()
 
     def pause(self, seconds: float) -> None:

@@ -46,7 +46,7 @@ class AckCounters:
         on_progress: is called when the module has taken data, or the peer has acknowledged some.
     """
 
-    on_progress: Callable[[], None]
+    on_progress: Callable[[], None] | None = None
 
     def __init__(self, channel: Channel, inbox: Inbox, connect_id: int, service_type: str) -> None:
         self.channel = channel
@@ -56,7 +56,6 @@ class AckCounters:
         self.sent = 0
         self.acked = 0
         self.queries = 0
-        self.on_progress = lambda: None
         # The connectID was given back, and may be another connection's.
         self._is_released = False
         self._is_peer_closed = False
@@ -112,7 +111,8 @@ class AckCounters:
             self.acked = acked
             self.channel.acked_at = asyncio.get_running_loop().time()
             self.channel.trace.acknowledged(self.connect_id, acked)
-            self.on_progress()
+            if self.on_progress is not None:
+                self.on_progress()
 
     async def wait_acked(self, timeout: float, *, by_progress: bool = False) -> int | None:
         """Wait until the peer has acknowledged everything, and return how many bytes it has not.

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from typing import Final
 
 from ..errors import ErrorCode, LocalPortBusy, NoFreeConnectID
@@ -19,9 +18,9 @@ class ConnectIDs:
 
     def __init__(self, count: int) -> None:
         """Make a pool of the connectIDs 0 to ``count`` - 1."""
-        self._free = deque(range(count))
+        self._free = list(range(count))
         self._taken: set[int] = set()
-        self._waiting: deque[asyncio.Future[int]] = deque()
+        self._waiting: list[asyncio.Future[int]] = []
         self._progress_at = 0.0
 
     @property
@@ -53,7 +52,7 @@ class ConnectIDs:
             NoFreeConnectID: none came free in time.
         """
         if self._free:
-            connect_id = self._free.popleft()
+            connect_id = self._free.pop(0)
             self._taken.add(connect_id)
             return connect_id
 
@@ -97,7 +96,7 @@ class ConnectIDs:
     def release(self, connect_id: int) -> None:
         """Release a connectID, to the caller that has waited longest."""
         while self._waiting:
-            waiter = self._waiting.popleft()
+            waiter = self._waiting.pop(0)
             if not waiter.done():
                 waiter.set_result(connect_id)
                 return

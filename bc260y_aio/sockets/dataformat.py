@@ -25,6 +25,7 @@ Mode = Literal["hex", "text", "auto"]
 # The switch itself costs about 35 wire bytes, and an NVRAM write, which is the dearer of the two.
 _FIRST_THRESHOLD: Final = 256
 _THRESHOLD_FACTOR: Final = 4
+_LARGEST_SENDS: Final = {form: form.largest_send for form in PayloadFormat}
 _LARGEST_CHUNK: Final = PayloadFormat.TEXT.largest_send
 
 
@@ -151,7 +152,7 @@ class PayloadFormats:
             return None
 
         if self.mode != "auto":
-            return current.send, current.send.largest_send
+            return current.send, _LARGEST_SENDS[current.send]
 
         waiting = outbox.peek(_LARGEST_CHUNK)
         chosen = self._choose(current.send, waiting, whole=whole)

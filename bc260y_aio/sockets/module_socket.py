@@ -15,7 +15,7 @@ from collections.abc import Callable, Container
 from typing import Final
 
 from ..at.commands import SendData
-from ..at.completions import SendResult
+from ..at.completions import SEND_OK, SendResult
 from ..at.information import AckStatus
 from ..at.responses import Response
 from ..at.syntax import PayloadFormat
@@ -53,7 +53,7 @@ _LONGEST_PAUSE: Final = 5.0
 # A module refuses data while its send buffer is full; so long its peer may acknowledge nothing, in seconds.
 _ROOM_TIMEOUT: Final = 60.0
 
-_SEND_OK: Final = SendResult(ok=True)
+_ACCEPTED: Final = [SEND_OK]
 # The type and the version of a TLS record of the handshake.
 _HANDSHAKE_RECORD: Final = b"\x16\x03"
 
@@ -212,7 +212,7 @@ class ModuleSocket(AckCounters):
 
     def next_command(self, outbox: Outbox) -> SendData | None:
         """Return the command that sends the next chunk; None when something has to be queried or set first."""
-        if self._is_uncertain or self.inbox.is_ended or not outbox:
+        if self._is_uncertain or self.inbox.is_ended or not outbox.size:
             return None
 
         choice = self.formats.ready(outbox, whole=self.service_type == "UDP")
@@ -220,21 +220,24 @@ class ModuleSocket(AckCounters):
             return None
 
         form, limit = choice
-        return self._command(*outbox.next_chunk(limit), form)
+        data, rai = outbox.next_chunk(limit)
+        return self._command(data, rai, form)
 
     def is_accepted(self, command: SendData, outcome: Outcome) -> bool:
         """Take note of the outcome of a send; return whether it leaves no doubt that all was taken."""
-        if not isinstance(outcome, Answer) or outcome.is_doubtful or self._is_uncertain:
+        if type(outcome) is not Answer or outcome.is_doubtful or self._is_uncertain:
             return False
 
-        if outcome.completions != [_SEND_OK]:
+        if outcome.completions != _ACCEPTED:
             return False
 
         self.sent += len(command.data)
         if self._awaits_records or self.channel.trace.is_on:
             self._note_taken(command.data)
 
-        self.on_progress()
+        if self.on_progress is not None:
+            self.on_progress()
+
         return True
 
     def _note_taken(self, data: bytes) -> None:
@@ -282,11 +285,9 @@ class ModuleSocket(AckCounters):
         )
 
     def _command(self, data: bytes, rai: RAI, form: PayloadFormat) -> SendData:
-        command = SendData(self.connect_id, data, rai if self.channel.profile.rai else RAI.NONE, form)
         self.sends += 1
-        self.sent_at = asyncio.get_running_loop().time()
-        self.wire_bytes += command.wire_size
-        return command
+        self.sent_at = self.channel.loop.time()
+        return SendData(self.connect_id, data, rai if self.channel.profile.rai else 0, form)
 
     async def _continue_turn(self, sending: Sending, outbox: Outbox) -> int:
         """Continue a turn in which something has to be queried or set; return how many bytes the module took."""
@@ -310,6 +311,7 @@ class ModuleSocket(AckCounters):
             return 0
 
         command = self._command(*outbox.next_chunk(limit), form)
+        self.wire_bytes += command.wire_size
         try:
             outcome: Outcome = await sending.execute(command)
         except (CommandFailed, CommandTimeout, ModuleSlept) as exc:

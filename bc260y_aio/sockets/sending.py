@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ..at.commands import SendData
 from ..line.channel import Channel
-from ..line.turns import Outcome, Turn
+from ..line.turns import Dialogue, Outcome, Turn
 from .outbox import Outbox
 
 
@@ -13,6 +13,7 @@ class Sendable(Protocol):
     """The interface of a socket that :class:`Sending` uses."""
 
     channel: Channel
+    wire_bytes: int
 
     def note_sending(self, outbox: Outbox) -> None:
         """Note that sending from this outbox begins."""
@@ -70,7 +71,9 @@ class Sending(Turn):
         self._is_active = True
         self.taken = 0
         self.command = self.outcome = self.error = None
-        self._socket.note_sending(self.outbox)
+        if self._socket.channel.trace.is_on:
+            self._socket.note_sending(self.outbox)
+
         self._turns.enqueue(self)
 
     def stop(self) -> None:
@@ -87,12 +90,12 @@ class Sending(Turn):
             return False
 
         channel = self._socket.channel
-        self.command = self._socket.next_command(self.outbox) if channel.is_ready else None
-        if self.command is not None:
-            channel.begin(self.command, on_end=self._ended)
+        self.command = command = self._socket.next_command(self.outbox) if channel.is_ready else None
+        if command is not None:
+            self._socket.wire_bytes += channel.begin(Dialogue(channel, command, on_end=self._ended))
 
         self.has_turn = True
-        if self.command is None:
+        if command is None:
             self._stopped()
 
         return True

@@ -73,6 +73,7 @@ class Trace:
     Attributes:
         is_on: whether there was a callback, or the logger was enabled, at the last check. Otherwise waiting turns
             are not reported.
+        under_way: the event of the command under way, if it was reported.
     """
 
     def __init__(self, name: str) -> None:
@@ -86,7 +87,7 @@ class Trace:
         self.is_on = False
         self._lined_up: dict[object, float] = {}
         self._waited = 0.0
-        self._sent: CommandSent | None = None
+        self.under_way: CommandSent | None = None
         self._recovery_began: float | None = None
         self._sockets: dict[int, SocketBegan] = {}
         self._queues: dict[int, tuple[Sized, Held]] = {}
@@ -148,8 +149,8 @@ class Trace:
         self._queues.clear()
         if self._callbacks or _is_logged(logging.DEBUG):
             now = _now()
-            if self._sent is not None:
-                self._end(now, self._sent, masked(str(error)))
+            if self.under_way is not None:
+                self._end(now, self.under_way, masked(str(error)))
 
             self._end_sockets(now, masked(str(error)))
             self._publish(LineClosed(time=now, reason=masked(str(error))))
@@ -169,6 +170,11 @@ class Trace:
 
     # Turns and commands
 
+    def is_wanted(self) -> bool:
+        """Return whether somebody listens, which is asked before each command; see :attr:`is_on`."""
+        self.is_on = True if self._callbacks else _is_logged(logging.DEBUG)
+        return self.is_on
+
     def lined_up(self, waiter: object) -> None:
         """Somebody stands in line."""
         self._lined_up[waiter] = _now()
@@ -180,14 +186,10 @@ class Trace:
             self._waited = 0.0 if since is None else _now() - since
 
     def sent(self, command: Command, line: bytes, waiting: int) -> None:
-        """A command was written, while so many wait for a turn."""
-        self.is_on = bool(self._callbacks) or _is_logged(logging.DEBUG)
-        if not self.is_on:
-            return
-
+        """A command was written, while so many wait for a turn; see :meth:`is_wanted`."""
         now = _now()
         self._number += 1
-        self._sent = CommandSent(
+        self.under_way = CommandSent(
             time=now,
             number=self._number,
             command=str(command),
@@ -197,7 +199,7 @@ class Trace:
             wire_bytes=len(line),
         )
         self._waited = 0.0
-        self._publish(self._sent, command.data if isinstance(command, SendData) else None)
+        self._publish(self.under_way, command.data if isinstance(command, SendData) else None)
         self._look()
         if waiting != self._waiting:
             self._waiting = waiting
@@ -205,7 +207,7 @@ class Trace:
 
     def ended(self, command: Command, outcome: Brought | Exception) -> None:
         """It is answered, or will not be."""
-        sent = self._sent
+        sent = self.under_way
         if sent is None:
             return
 
@@ -231,7 +233,7 @@ class Trace:
     def _end(
         self, now: float, sent: CommandSent, result: str, information: tuple[str, ...] = (), *, is_ok: bool = False
     ) -> None:
-        self._sent = None
+        self.under_way = None
         self._publish(
             CommandEnded(
                 time=now,
@@ -270,12 +272,11 @@ class Trace:
 
     def arrived(self, connect_id: int, data: bytes, *, is_stray: bool) -> None:
         """A peer's data came."""
-        if self.is_on:
-            now = _now()
-            self._publish(DataArrived(time=now, connect_id=connect_id, size=len(data), is_stray=is_stray), bytes(data))
-            self._look()
-            # What its reader takes at once does not wait.
-            asyncio.get_running_loop().call_soon(self._look)
+        now = _now()
+        self._publish(DataArrived(time=now, connect_id=connect_id, size=len(data), is_stray=is_stray), bytes(data))
+        self._look()
+        # What its reader takes at once does not wait.
+        asyncio.get_running_loop().call_soon(self._look)
 
     def taken(self, connect_id: int, data: bytes, total: int) -> None:
         """The module has taken data of a socket, so much in all since that was opened; called only while it is on."""

@@ -152,7 +152,7 @@ class SocketTransport(FlowControl):
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait to be taken by the module."""
-        return len(self._outbox)
+        return self._outbox.size
 
     @property
     def usage(self) -> ConnectionUsage:
@@ -224,18 +224,16 @@ class SocketTransport(FlowControl):
 
         self._is_delivery_due = False
         inbox = self._socket.inbox
-        while inbox and not self._paused and not self._closing:
-            if not self._deliver_one(self._take(inbox)):
+        while inbox.payloads and not self._paused and not self._closing:
+            if not self._deliver_next(inbox):
                 return
 
-        if inbox.is_exhausted and not self._input_ended and not self._paused and not self._closing:
+        if inbox.is_ended and not (inbox.payloads or self._input_ended or self._paused or self._closing):
             self._input_ended = True
             self._end_of_input(inbox.error)
 
-    def _take(self, inbox: Inbox) -> bytes:
-        return inbox.take()
-
-    def _deliver_one(self, data: bytes) -> bool:
+    def _deliver_next(self, inbox: Inbox) -> bool:
+        """Take data from the inbox, and pass it to the protocol; return whether that may go on."""
         raise NotImplementedError
 
     def _end_of_input(self, error: Exception | None) -> None:
@@ -257,7 +255,7 @@ class SocketTransport(FlowControl):
         if not self._is_sending and not self._lost:
             self._is_sending = True
             # Data written later in this iteration of the loop is sent along.
-            self._loop.call_soon(self._begin_sending)
+            self._loop.call_soon(self._begin_sending, context=self._context)
 
     def _begin_sending(self) -> None:
         if not self._lost:
@@ -273,7 +271,9 @@ class SocketTransport(FlowControl):
             sender = self._socket.tasks.spawn(self._continue_sending(), f"{self._socket.connect_id}.sender")
             self._sender = None if sender.done() else sender
         else:
-            self._on_taken()
+            if self._protocol_paused:
+                self._on_taken()
+
             self._sent_all()
 
     async def _continue_sending(self) -> None:
@@ -302,7 +302,9 @@ class SocketTransport(FlowControl):
 
     def _sent_all(self) -> None:
         self._is_sending = False
-        self._wake_drained()
+        if self._drained:
+            self._wake_drained()
+
         if self._closing:
             self._finish()
 

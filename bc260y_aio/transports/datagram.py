@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from ..errors import BC260YError
+from ..line.inbox import Inbox
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.outbox import DatagramOutbox
 from ..sockets.rai import RAI, effective
@@ -36,7 +37,8 @@ class ModemDatagramTransport(SocketTransport, asyncio.DatagramTransport):
         super().__init__(loop, socket, protocol, extra=extra, closing=closing)
         self._start(waiter)
 
-    def _deliver_one(self, data: bytes) -> bool:
+    def _deliver_next(self, inbox: Inbox) -> bool:
+        data = inbox.take()
         try:
             self._protocol.datagram_received(data, (self._socket.host, self._socket.port))
         except Exception:

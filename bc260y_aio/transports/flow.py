@@ -41,7 +41,11 @@ class FlowControl:
         self._maybe_pause()
 
     def _maybe_pause(self) -> None:
-        if self.get_write_buffer_size() > self._high_water and not self._protocol_paused:
+        if self.get_write_buffer_size() > self._high_water:
+            self._pause_protocol()
+
+    def _pause_protocol(self) -> None:
+        if not self._protocol_paused:
             self._protocol_paused = True
             self._notify("pause_writing")
 

@@ -57,17 +57,15 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
     # Receiving
 
-    def _take(self, inbox: Inbox) -> bytes:
+    def _deliver_next(self, inbox: Inbox) -> bool:
         # A protocol that pauses at each delivery, and resumes when it is asked for more, keeps up with the line so.
-        return inbox.take_joined()
-
-    def _deliver_one(self, data: bytes) -> bool:
-        protocol = self._protocol
+        data = inbox.take_joined()
         try:
-            if isinstance(protocol, asyncio.BufferedProtocol):
-                self._feed(data)
-            else:
-                protocol.data_received(data)
+            match self._protocol:
+                case asyncio.BufferedProtocol():
+                    self._feed(data)
+                case protocol:
+                    protocol.data_received(data)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as exc:
@@ -120,17 +118,28 @@ class ModemTransport(SocketTransport, asyncio.Transport):
             TypeError: the data is not bytes-like.
             ValueError: the modem sends text only, and this is not text.
         """
-        if not checked_buffer(data) or not self._may_write():
+        if type(data) is not bytes:
+            checked_buffer(data)
+
+        if not data or (self._closing and not self._may_write()):
             return
 
-        self._socket.formats.check(data)
-        self._outbox.put(data, effective(rai))
-        self._maybe_pause()
+        if (formats := self._socket.formats).mode == "text":
+            formats.check(data)
+
+        outbox = self._outbox
+        outbox.put(data, effective(rai))
+        if outbox.size > self._high_water:
+            self._pause_protocol()
+
         if self._protocol_paused:
             # The writer that would fill the chunk waits until it is sent.
-            self._outbox.release()
+            outbox.release()
 
-        self._cork.wrote()
+        if outbox.hold:
+            self._cork.wrote()
+        elif not self._is_sending:
+            self._start_sending()
 
     def cork(self, delay: float | None = None) -> contextlib.AbstractContextManager[None]:
         """Hold back what does not fill an AT+QISEND, because more will follow, until the block ends.
@@ -152,8 +161,13 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
     async def drained(self) -> None:
         """Wait until the module has taken everything written, or the transport is lost; held data is released."""
-        self._cork.release()
-        await super().drained()
+        if self._outbox.hold:
+            self._cork.release()
+
+        while self._is_sending:
+            drained = self._loop.create_future()
+            self._drained.append(drained)
+            await drained
 
     def writelines(self, list_of_data: Iterable[Buffer]) -> None:
         """Write several pieces of data as one."""

@@ -57,7 +57,7 @@ class ByTheRules(DTE):
 
 def ready(kind: type[DTE], command: Command | None, form: PayloadFormat | None, quoted: bool | None) -> DTE:
     dte = kind(quoted_data=quoted)
-    dte._push.form = form
+    dte.push.form = form
     if command is not None:
         dte.send(command)
 

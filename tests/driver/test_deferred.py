@@ -1,7 +1,9 @@
 """Calls deferred until a read has been handled: their time, their context, and their errors."""
 
 import asyncio
+import contextlib
 import contextvars
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,10 +19,22 @@ def context(here: str) -> contextvars.Context:
     return copy
 
 
+@contextlib.contextmanager
+def reading(deferred: DeferredCalls) -> Iterator[None]:
+    """Handle a read."""
+    deferred.is_held = True
+    try:
+        yield
+    finally:
+        deferred.is_held = False
+        if deferred.calls:
+            deferred.run()
+
+
 async def test_a_call_deferred_while_a_read_is_handled_runs_at_its_end() -> None:
     done: list[str] = []
     deferred = DeferredCalls()
-    with deferred:
+    with reading(deferred):
         deferred.call(lambda: done.append("a"), context("here"))
         deferred.call(lambda: done.append("b"), context("here"))
         assert done == []
@@ -42,7 +56,7 @@ async def test_a_call_deferred_before_a_read_runs_once() -> None:
     done: list[str] = []
     deferred = DeferredCalls()
     deferred.call(lambda: done.append("a"), context("here"))
-    with deferred:
+    with reading(deferred):
         deferred.call(lambda: done.append("b"), context("here"))
 
     assert done == ["a", "b"]
@@ -54,7 +68,7 @@ async def test_a_call_deferred_before_a_read_runs_once() -> None:
 async def test_a_call_is_made_in_its_context() -> None:
     seen: list[str] = []
     deferred = DeferredCalls()
-    with deferred:
+    with reading(deferred):
         deferred.call(lambda: seen.append(HERE.get()), context("Kiel"))
         deferred.call(lambda: seen.append(HERE.get()), context("Jena"))
 
@@ -70,7 +84,7 @@ async def test_a_call_deferred_by_a_deferred_call_runs_in_the_next_turn() -> Non
         deferred.call(again, context("here"))
 
     deferred = DeferredCalls()
-    with deferred:
+    with reading(deferred):
         deferred.call(again, context("here"))
 
     assert count == 1
@@ -85,7 +99,7 @@ async def test_an_exception_in_one_call_goes_to_the_loop_and_the_others_run(loop
         raise ZeroDivisionError
 
     deferred = DeferredCalls()
-    with deferred:
+    with reading(deferred):
         deferred.call(fail, context("here"))
         deferred.call(lambda: done.append("b"), context("here"))
 
@@ -99,7 +113,7 @@ async def test_calls_are_made_also_when_the_read_could_not_be_dealt_with() -> No
     deferred = DeferredCalls()
 
     def deal() -> None:
-        with deferred:
+        with reading(deferred):
             deferred.call(lambda: done.append("a"), context("here"))
             raise ZeroDivisionError
 

@@ -1,6 +1,7 @@
 """Whose turn it is: first come, first served, and never before the line is at rest."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
@@ -155,7 +156,7 @@ async def test_an_entry_that_fails_to_take_its_turn_gets_the_error_and_blocks_no
 
 async def test_a_dialogue_reports_its_outcome_once() -> None:
     answered: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-    dialogue = Dialogue(Attention(), answered, 0.0, 1.0, 1.0, None)
+    dialogue = Dialogue(cast("Any", None), Attention(), answered=answered)
     dialogue.deadline = asyncio.get_running_loop().call_later(60, print)
     dialogue.end(Answer([], []))
     dialogue.end(ModemClosed("too late"))

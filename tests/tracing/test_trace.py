@@ -332,7 +332,7 @@ async def test_a_trace_without_callbacks_keeps_nothing(caplog: pytest.LogCapture
     async with Emulator(line="memory", network=network()) as emulator, Modem(emulator.url) as modem:
         await echo_once(modem)
         trace = modem._trace
-        assert (trace._lined_up, trace._sent, trace._sockets, trace._queues, trace._number) == ({}, None, {}, {}, 0)
+        assert (trace._lined_up, trace.under_way, trace._sockets, trace._queues, trace._number) == ({}, None, {}, {}, 0)
 
     assert caplog.records == []
 

@@ -1,6 +1,5 @@
 """The DCE's side of the line: command lines in, responses out, in the dialect of a firmware."""
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,7 +61,7 @@ class DCE:
         self._buffer = ReceiveBuffer(ord("\r"), LONGEST_COMMAND_LINE)
         self._line = b""
         self._command: Command | None = None
-        self._commands: deque[bytes] = deque()
+        self._commands: list[bytes] = []
         self._prompted = False
         self._length: int | None = None
         self.send_format = PayloadFormat.TEXT
@@ -91,7 +90,7 @@ class DCE:
 
         if self._commands:
             self._line = b""
-            return self._read(self._commands.popleft())
+            return self._read(self._commands.pop(0))
 
         while not self._buffer.short:
             self._buffer.skip_blanks()

@@ -1,7 +1,6 @@
 """Calls that are made later, and in order."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +13,17 @@ class DelayedCalls:
     Args:
         delay: draws the delay of the next call, in seconds.
         is_held: whether no call is to be made for the time being; :meth:`run` is to be called when that is over.
+
+    Attributes:
+        is_running: a call is being made.
     """
 
     def __init__(self, delay: Callable[[], float], is_held: Callable[[], bool] = lambda: False) -> None:
         self._delay = delay
         self._is_held = is_held
-        self._calls: deque[tuple[float, Callable[..., object], tuple[Any, ...]]] = deque()
+        self._calls: list[tuple[float, Callable[..., object], tuple[Any, ...]]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._is_running = False
+        self.is_running = False
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -29,7 +31,7 @@ class DelayedCalls:
     def call(self, callback: Callable[..., object], *args: Any) -> None:
         """Make a call after its delay, and after those before it."""
         delay = self._delay()
-        if not delay and not self._calls and not self._is_running and not self._is_held():
+        if not delay and not self._calls and not self.is_running and not self._is_held():
             callback(*args)
             return
 
@@ -38,23 +40,23 @@ class DelayedCalls:
             due = max(due, self._calls[-1][0])
 
         self._calls.append((due, callback, args))
-        if not self._is_running and self._timer is None:
+        if not self.is_running and self._timer is None:
             self._set_timer()
 
     def run(self) -> None:
         """Make the calls that are due."""
-        if self._is_running:
+        if self.is_running:
             return
 
-        self._is_running = True
+        self.is_running = True
         try:
             # A timer may fire early by the resolution of the clock.
             now = asyncio.get_running_loop().time() + 1e-6
             while self._calls and self._calls[0][0] <= now and not self._is_held():
-                _, callback, args = self._calls.popleft()
+                _, callback, args = self._calls.pop(0)
                 callback(*args)
         finally:
-            self._is_running = False
+            self.is_running = False
             self._set_timer()
 
     def clear(self) -> None:

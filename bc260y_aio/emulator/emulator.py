@@ -161,7 +161,6 @@ class Emulator:
             is_paced=options.baudrate is not None,
             size=_sizes(options),
             is_strict=options.baudrate_strict,
-            noise=random.Random(f"{options.seed}.line"),
             faults=self.faults,
         )
         self.module = Module(options, self.line, self.network, self.nvram, self.faults)

@@ -20,12 +20,15 @@ import os
 import selectors
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
 # In real seconds: a loop that has no timer and receives no event for so long will wait forever.
 PATIENCE: Final = 20.0
+
+# The loop looks at its own pipe at least once in so many turns.
+_MOST_UNPOLLED: Final = 64
 
 # The system passes bytes from one end of a pty to the other in this time, in real seconds.
 _PTY_DELAY: Final = 0.0002
@@ -93,7 +96,12 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         """Call back at a time; timers of the same time are called in the order in which they were set."""
         self._timers_set += 1
-        return super().call_at(_Due(when, self._timers_set), callback, *args, context=context)
+        due = _Due(when)
+        due.number = self._timers_set
+        timer = super().call_at(due, callback, *args, context=context)
+        # It has its place in the loop's heap already: below all timers of the same time.
+        timer.__class__ = _Timer
+        return timer
 
     def run_in_executor(  # type: ignore[override]
         self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
@@ -129,24 +137,29 @@ def virtual_clock(
 
 
 class _Due(float):
-    """A time at which a timer is due; it goes before the same time of a timer that was set later.
+    """A time at which a timer is due.
+
+    Attributes:
+        number: how many timers had been set before, and this one.
+    """
+
+    __slots__ = ("number",)
+    number: int
+
+
+class _Timer(asyncio.TimerHandle):
+    """A timer that goes before those of the same time that were set later.
 
     asyncio keeps its timers in a heap, in which equal times have no order.
     """
 
-    __slots__ = ("_number",)
-    _number: int
+    __slots__ = ()
+    _when: _Due
 
-    def __new__(cls, when: float, number: int) -> Self:
-        due = super().__new__(cls, when)
-        due._number = number
-        return due
-
-    def __lt__(self, other: float) -> bool:
-        if isinstance(other, _Due) and self == other:
-            return self._number < other._number
-
-        return super().__lt__(other)
+    def __lt__(self, other: "_Timer") -> bool:  # type: ignore[override]
+        # The loop compares its timers with each other only.
+        mine, others = self._when, other._when
+        return mine < others or (mine == others and mine.number < others.number)
 
 
 class _AdvancingSelector(selectors.BaseSelector):
@@ -160,6 +173,8 @@ class _AdvancingSelector(selectors.BaseSelector):
         # Unlike epoll, poll makes the system hand over what has been written to the other end of a pty.
         self._real = selectors.PollSelector()
         self._ttys: set[int] = set()
+        self._watched = 0
+        self._unpolled = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
@@ -169,6 +184,12 @@ class _AdvancingSelector(selectors.BaseSelector):
 
             return events
 
+        if timeout <= 0 and self._watched <= self._OWN and self._unpolled < _MOST_UNPOLLED:
+            # Callbacks are ready, and only another thread or a signal could have sent anything.
+            self._unpolled += 1
+            return []
+
+        self._unpolled = 0
         events = self._real.select(0)
         if not events and timeout > 0:
             events = self._wait()
@@ -185,8 +206,7 @@ class _AdvancingSelector(selectors.BaseSelector):
         if loop._in_threads and (events := self._real.select(loop._patience)):
             return events
 
-        is_watching = len(self._real.get_map()) > self._OWN
-        if loop._grace and is_watching:
+        if loop._grace and self._watched > self._OWN:
             return self._real.select(loop._grace)
 
         if self._ttys:
@@ -199,6 +219,7 @@ class _AdvancingSelector(selectors.BaseSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = self._real.register(fileobj, events, data)
+        self._watched += 1
         if os.isatty(key.fd):
             self._ttys.add(key.fd)
 
@@ -206,6 +227,7 @@ class _AdvancingSelector(selectors.BaseSelector):
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         key = self._real.unregister(fileobj)
+        self._watched -= 1
         self._ttys.discard(key.fd)
         return key
 

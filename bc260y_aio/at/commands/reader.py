@@ -31,6 +31,7 @@ from .sockets import (
     SendData,
     SetDataFormat,
 )
+from .splitting import SHORT
 
 _LINE: Final = re.compile(rb"AT(\+[A-Z]+)(=\?|\?|=|$)", re.IGNORECASE)
 
@@ -70,6 +71,10 @@ def read_command(line: bytes, form: PayloadFormat) -> Command:
     Raises:
         Malformed: the line does not begin with AT, or its parameters do not have the form that the guide gives.
     """
+    return _read_short(line, form) if len(line) <= SHORT else _read(line, form)
+
+
+def _read(line: bytes, form: PayloadFormat) -> Command:
     match = _LINE.match(line)
     if match is None:
         return _nameless(line)
@@ -91,6 +96,9 @@ def read_command(line: bytes, form: PayloadFormat) -> Command:
         raise
     except ValueError as exc:
         raise Malformed(str(exc)) from exc
+
+
+_read_short: Final = functools.lru_cache(256)(_read)
 
 
 @functools.lru_cache(256)

@@ -1,7 +1,11 @@
 """A command line with several commands, taken apart (V.250, 5.2.1 and 5.4.1)."""
 
+import functools
 import re
 from typing import Final
+
+# The commands of a line up to this length, in bytes, are kept.
+SHORT: Final = 40
 
 # An extended command up to a semicolon outside quotes; and a basic one.
 _EXTENDED: Final = re.compile(rb'\+(?:"[^"]*"|[^";])*')
@@ -18,6 +22,16 @@ def split_commands(line: bytes) -> list[bytes]:
 
     Spaces in the name of a command, or before it, are dropped. A line that is none comes back as it is.
     """
+    # Devices are asked the same few things again and again.
+    return list(_split_short(line)) if len(line) <= SHORT else _split(line)
+
+
+@functools.lru_cache(256)
+def _split_short(line: bytes) -> tuple[bytes, ...]:
+    return tuple(_split(line))
+
+
+def _split(line: bytes) -> list[bytes]:
     if line[:2].upper() != b"AT":
         return [line]
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import weakref
-from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -121,7 +120,7 @@ class MemoryTransport(asyncio.Transport):
         # Like every transport's, the protocol's methods are called in the context in which it was connected.
         self._context = contextvars.copy_context()
         self._protocol: asyncio.BaseProtocol = protocol
-        self._pieces: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
         self._delivery: asyncio.Handle | None = None
         self._written = bytearray()
         self._carrying: asyncio.Handle | None = None
@@ -140,6 +139,12 @@ class MemoryTransport(asyncio.Transport):
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the module."""
+        line = self._endpoint.line
+        if line is not None and line.is_paced and not (self._pieces or self._is_paused):
+            # A timer of the line has passed them on, so the protocol is not in the middle of anything.
+            self._hand_over(data)
+            return
+
         self._pieces.append(data)
         self.held += len(data)
         self._deliver_soon()
@@ -156,13 +161,21 @@ class MemoryTransport(asyncio.Transport):
             if self._is_paused or self._is_closing:
                 break
 
-            data = self._pieces.popleft()
+            data = self._pieces.pop(0)
             self.held -= len(data)
             self._protocol.data_received(data)
 
         self._deliver_soon()
         if self._endpoint.line is not None:
             self._endpoint.line.drained()
+
+    def _hand_over(self, data: bytes) -> None:
+        assert isinstance(self._protocol, asyncio.Protocol)
+        try:
+            self._context.run(self._protocol.data_received, data)
+        except Exception as exc:
+            context = {"message": "protocol.data_received() failed", "exception": exc, "protocol": self._protocol}
+            self._loop.call_exception_handler(context)
 
     def is_reading(self) -> bool:
         return not (self._is_paused or self._is_closing)
@@ -181,7 +194,7 @@ class MemoryTransport(asyncio.Transport):
         if self._is_closing or not self._pieces:
             return False
 
-        data = self._pieces.popleft()
+        data = self._pieces.pop(0)
         self.held -= len(data)
         assert isinstance(self._protocol, asyncio.Protocol)
         self._protocol.data_received(data)
@@ -193,7 +206,7 @@ class MemoryTransport(asyncio.Transport):
     def _join_pieces(self) -> None:
         # A system, too, has one buffer for bytes that were received and not read.
         if len(self._pieces) > 1:
-            self._pieces = deque([b"".join(self._pieces)])
+            self._pieces = [b"".join(self._pieces)]
 
     # Writing
 
@@ -223,6 +236,9 @@ class MemoryTransport(asyncio.Transport):
 
     def host_bytes_taken(self) -> None:
         """The module has received bytes: there may be space again, or no data left."""
+        if not (self._is_writing_paused or self._is_closing):
+            return
+
         size = self.get_write_buffer_size()
         if self._is_writing_paused and size <= self._limits[0]:
             self._loop.call_soon(self._resume_writing, context=self._context)

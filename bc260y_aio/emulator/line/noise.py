@@ -26,19 +26,40 @@ class LineNoise:
         self._deliver = deliver
         self._lag = DelayedCalls(lambda: sum(faults.delay(kind) for kind in late))
         # The probability of each kind when its next place was last drawn, and how many bytes ahead that place is.
-        self._rates = dict.fromkeys(NOISES, 0.0)
-        self._ahead = dict.fromkeys(NOISES, 0)
+        self._rates: dict[str, float] = {}
+        self._ahead: dict[str, int] = {}
         self._spared = 0
+        self._has_places = False
         self.waiting = 0
 
     def carry(self, data: bytes) -> None:
         """Pass bytes on, with the faults that strike."""
+        if self._is_quiet() and data:
+            self._deliver(data)
+            return
+
         data = self._disturbed(data)
         if self._faults.occurs("noise_split"):
             for index in range(len(data)):
                 self._pass_on(data[index : index + 1])
         elif data:
             self._pass_on(data)
+
+    def _is_quiet(self) -> bool:
+        """Return whether no fault can strike, and none has struck that still shows."""
+        faults = self._faults
+        return not (
+            faults.noise_lost
+            or faults.noise_damaged
+            or faults.noise_doubled
+            or faults.noise_split
+            or faults.noise_delayed
+            or faults.stalled
+            or self.waiting
+            or self._spared
+            or self._lag.is_running
+            or self._has_places
+        )
 
     def clear(self) -> None:
         """Drop the bytes that are delayed."""
@@ -54,6 +75,7 @@ class LineNoise:
         self._deliver(data)
 
     def _disturbed(self, data: bytes) -> bytes:
+        self._has_places = any(getattr(self._faults, kind) for kind in NOISES)
         places = sorted((place, kind) for kind in NOISES for place in self._places(kind, len(data)))
         pieces, start, clear = [], 0, self._spared
         for place, kind in places:
@@ -71,7 +93,7 @@ class LineNoise:
     def _places(self, kind: str, size: int) -> list[int]:
         """Return where a kind strikes among the next bytes: one draw for each such place, not for each byte."""
         rate: float = getattr(self._faults, kind)
-        if rate != self._rates[kind]:
+        if rate != self._rates.get(kind, 0.0):
             self._rates[kind] = rate
             self._ahead[kind] = self._distance(kind, rate)
 

@@ -12,7 +12,6 @@
 
 import abc
 import asyncio
-import random
 from collections.abc import Callable
 from typing import Final
 
@@ -22,11 +21,14 @@ from .noise import LineNoise
 # A byte on the wire: start bit, eight data bits, stop bit.
 BITS_PER_BYTE: Final = 10
 
-# Bytes that are due within this long arrive together, in seconds.
-TICK: Final = 0.008
+# Bytes that are due within this long arrive together, in seconds: as long as a common USB adapter collects them.
+TICK: Final = 0.016
 
 # A timer may fire this much early, in bytes: the resolution of a loop's clock.
 _EARLY: Final = 1e-3
+
+# A command line of a module ends within this many bytes.
+_LONGEST_LINE: Final = 4096
 
 # The most bytes that are kept for a host that does not read.
 HELD_LIMIT: Final = 1024 * 1024
@@ -42,14 +44,21 @@ class PacedQueue:
         deliver: is called with each piece.
         rate: in bytes a second; None for no limit.
         size: draws the size of the next piece, in bytes; None for no limit.
+        end: nothing can happen before this byte has arrived, if it is there: the bytes before it arrive with it, but
+            for the first of a run, which show that something comes.
     """
 
     def __init__(
-        self, deliver: Callable[[bytes], None], rate: float | None, size: Callable[[], int] | None = None
+        self,
+        deliver: Callable[[bytes], None],
+        rate: float | None,
+        size: Callable[[], int] | None = None,
+        end: bytes = b"",
     ) -> None:
         self._deliver = deliver
         self._rate = rate
         self._size = size
+        self._end = end
         self._buffer = bytearray()
         self._is_busy = False
         self._began = 0.0
@@ -103,6 +112,9 @@ class PacedQueue:
             self._timer = loop.call_soon(self._release)
         else:
             batch = min(len(self._buffer), max(1, round(self._rate * TICK)))
+            if self._end and self._passed:
+                batch = max(batch, self._buffer.find(self._end, 0, _LONGEST_LINE) + 1)
+
             self._timer = loop.call_at(self._began + (self._passed + batch) / self._rate, self._release)
 
     def _release(self) -> None:
@@ -193,8 +205,7 @@ class Line:
         is_paced: whether bytes take their time at that rate; otherwise they take none.
         size: draws the size of the next piece that the host receives, in bytes; None for no limit.
         is_strict: whether bytes of a host that has set another rate are garbage, both ways.
-        noise: the random sequence for garbage.
-        faults: the faults of the line.
+        faults: the faults of the line, and the random sequence for garbage.
 
     Attributes:
         received: is called with the bytes that the host wrote; to be set.
@@ -202,6 +213,7 @@ class Line:
         connected: is called when a host connects; to be set.
         transmit_filter: changes the module's bytes just before the host receives them; None for no change.
         receive_filter: changes the host's bytes just before the module receives them; None for no change.
+        is_paced: whether bytes take their time.
         bytes_in: how many bytes the module has received.
         bytes_out: how many bytes of the module have left it.
         bytes_lost: how many of them were lost: there was no host, or too many were unread.
@@ -215,18 +227,18 @@ class Line:
         is_paced: bool = False,
         size: Callable[[], int] | None = None,
         is_strict: bool = False,
-        noise: random.Random | None = None,
         faults: Faults | None = None,
     ) -> None:
         rate = baudrate / BITS_PER_BYTE if is_paced else None
+        self.is_paced = is_paced
         self._endpoint = endpoint
         self._endpoint.line = self
         self._baudrate = baudrate
         self._is_strict = is_strict
-        self._noise = noise or random.Random(0)
         self._outgoing = PacedQueue(self._transmit, rate, size)
-        self._incoming = PacedQueue(self._receive, rate)
-        faults = faults or Faults()
+        # A module acts on command lines.
+        self._incoming = PacedQueue(self._receive, rate, end=b"\r")
+        self._faults = faults = faults or Faults()
         self._noise_out = LineNoise(faults, "out", self._send_out, "noise_delayed", "stalled")
         self._noise_in = LineNoise(faults, "in", self._take_in, "noise_delayed")
         self._next_baudrate: int | None = None
@@ -320,7 +332,8 @@ class Line:
         if rate is None or rate == self._baudrate:
             return data
 
-        return bytes(self._noise.getrandbits(8) | 0x80 for _ in data)
+        garbage = self._faults.random("line")
+        return bytes(garbage.getrandbits(8) | 0x80 for _ in data)
 
     # The host's side
 

@@ -3,6 +3,7 @@
 import asyncio
 import enum
 from collections.abc import Callable
+from typing import Final
 
 from ..options import Options
 
@@ -19,6 +20,11 @@ class Power(enum.Enum):
     """Bytes on the line have woken it, and it is starting; those bytes are lost (guide 4.3.9)."""
     OFF = enum.auto()
     """It is booting, or has been switched off."""
+
+
+# Looking a member up in its class takes as long as a call.
+_AWAKE: Final = Power.AWAKE
+_WRITING: Final = (Power.AWAKE, Power.LIGHT_SLEEP)
 
 
 class Sleep:
@@ -66,7 +72,7 @@ class Sleep:
     @property
     def can_write(self) -> bool:
         """Whether the module can write to its line."""
-        return self.state in (Power.AWAKE, Power.LIGHT_SLEEP)
+        return self.state in _WRITING
 
     def start(self) -> None:
         """Be awake, with the settings of a start."""
@@ -94,7 +100,7 @@ class Sleep:
 
     def restart_timer(self) -> None:
         """Begin the time until sleep anew, since something happens on the line."""
-        if self.lock is None or not self.mode or self.state is not Power.AWAKE:
+        if self.lock is None or not self.mode or self.state is not _AWAKE:
             return
 
         loop = asyncio.get_running_loop()
@@ -129,6 +135,10 @@ class Sleep:
 
     def receive(self, data: bytes) -> bytes:
         """Return which bytes from the line reach the module; in its sleep they wake it."""
+        if self.state is _AWAKE and self._lost is None:
+            self.restart_timer()
+            return data
+
         match self.state:
             case Power.OFF:
                 return b""

@@ -128,7 +128,7 @@ class ResponseWriter:
     def notify_at_once(self, urc: Response) -> None:
         """Write a URC, before any that is late."""
         if isinstance(urc, DataReceived):
-            urc = replace(urc, form=self._nvram.receive_format)
+            urc = DataReceived(urc.connect_id, urc.data, self._nvram.receive_format)
 
         self.write(self._urc_dce.send(urc))
 

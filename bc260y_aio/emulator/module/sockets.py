@@ -1,7 +1,6 @@
 """One socket of the module: a connectID."""
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ...at.commands import OpenSocket
@@ -66,7 +65,7 @@ class ModuleSocket:
         self._faults = faults
         self._path: NetworkPath | None = None
         # Where each payload that is not acknowledged yet ends, counted in bytes since the socket was opened.
-        self._segments: deque[int] = deque()
+        self._segments: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self.connect_id = command.connect_id
         self.service_type = command.service_type
@@ -223,7 +222,7 @@ class ModuleSocket:
         if not self.is_cut:
             self.acked_bytes += size
             while self._segments and self._segments[0] <= self.acked_bytes:
-                self._segments.popleft()
+                self._segments.pop(0)
 
             self.on_room()
 

@@ -89,7 +89,7 @@ class TcpIp:
         self._writer = writer
         self._random_faults = random_faults
         self._paths: dict[NetworkPath, None] = {}
-        self._outbox: deque[tuple[ModuleSocket, bytes | None]] = deque()
+        self._outbox: list[tuple[ModuleSocket, bytes | None]] = []
         self._is_pumping = False
         self._closed_ports: dict[tuple[str, int], float] = {}
         self._outcome: Callable[[], None] | None = None
@@ -281,13 +281,13 @@ class TcpIp:
 
     def pump(self) -> None:
         """Write the URCs that wait, as far as the line has space."""
-        if self._is_pumping or not self._sleep.can_write:
+        if not self._outbox or self._is_pumping or not self._sleep.can_write:
             return
 
         self._is_pumping = True
         try:
             while self._outbox and self._line.backlog < self._options.push_window:
-                socket, data = self._outbox.popleft()
+                socket, data = self._outbox.pop(0)
                 if data is not None:
                     socket.consumed(len(data))
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import contextvars
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeAlias
 
@@ -41,7 +40,7 @@ class PeerConnection:
 
     def __init__(self, link: PeerLink, service_type: str, host: str, port: int) -> None:
         self._link: PeerLink | None = link
-        self._inbox: deque[bytes] = deque()
+        self._inbox: list[bytes] = []
         self._unread = 0
         self._unacknowledged = 0
         self._is_finished = False
@@ -79,7 +78,7 @@ class PeerConnection:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 
-        data = self._inbox.popleft()
+        data = self._inbox.pop(0)
         self._unread -= len(data)
         if self._unacknowledged and self._unread <= self.window and self._link is not None:
             size, self._unacknowledged = self._unacknowledged, 0
@@ -126,7 +125,7 @@ class PeerConnection:
 
     def _put_back(self, data: bytes) -> None:
         if data:
-            self._inbox.appendleft(data)
+            self._inbox.insert(0, data)
             self._unread += len(data)
 
     async def wait_closed(self) -> None:

@@ -12,7 +12,6 @@
 import asyncio
 import enum
 import math
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -27,6 +26,9 @@ class Direction(enum.Enum):
 
     UP = enum.auto()
     DOWN = enum.auto()
+
+    # Enum's own hash is written in Python.
+    __hash__ = object.__hash__
 
     @property
     def block(self) -> int:
@@ -81,7 +83,7 @@ class AirInterface:
     def __init__(self, rates: Rates, finished: Callable[[Direction, Transfer], None]) -> None:
         self._rates = rates
         self._finished = finished
-        self._queues: dict[Direction, deque[Transfer]] = {Direction.UP: deque(), Direction.DOWN: deque()}
+        self._queues: dict[Direction, list[Transfer]] = {Direction.UP: [], Direction.DOWN: []}
         # The run of blocks that is on the air, if any: its direction, its rate in bytes a second, its begin and end.
         self._current: Direction | None = None
         self._rate = 0.0
@@ -94,7 +96,7 @@ class AirInterface:
 
     # Transfers
 
-    def waiting(self, direction: Direction) -> "deque[Transfer]":
+    def waiting(self, direction: Direction) -> list[Transfer]:
         """Return the transfers of a direction that are not through."""
         return self._queues[direction]
 
@@ -228,7 +230,7 @@ class AirInterface:
         self._serve(ended)
 
     def _finish(self, direction: Direction) -> None:
-        transfer = self._queues[direction].popleft()
+        transfer = self._queues[direction].pop(0)
         self._previous = direction
         self._finished(direction, transfer)
         transfer.done(*transfer.args)

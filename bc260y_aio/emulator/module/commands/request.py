@@ -1,6 +1,7 @@
 """A command line taken apart: its name, its form, its parameters."""
 
 import enum
+import functools
 import re
 from typing import Final, NamedTuple
 
@@ -38,6 +39,7 @@ class Request(NamedTuple):
         return Parameters(self.text)
 
 
+@functools.lru_cache(256)
 def read_request(line: str) -> Request | None:
     """Take a command line apart; return None for one that has no such form."""
     match = _LINE.fullmatch(line)
@@ -48,6 +50,7 @@ def read_request(line: str) -> Request | None:
     return request if request.form is Form.SET or not request.text else None
 
 
+@functools.lru_cache(256)
 def name_of(line: str) -> str:
     """Return the name by which a command line is counted: ``"+CSQ"``, ``"AT"``, ``"ATE"``."""
     match = _NAME.match(line)

@@ -18,6 +18,8 @@ class DelayedCalls:
         is_running: a call is being made.
     """
 
+    __slots__ = ("_calls", "_delay", "_is_held", "_timer", "is_running")
+
     def __init__(self, delay: Callable[[], float], is_held: Callable[[], bool] = lambda: False) -> None:
         self._delay = delay
         self._is_held = is_held

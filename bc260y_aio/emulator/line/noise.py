@@ -20,11 +20,25 @@ class LineNoise:
         waiting: how many bytes are delayed.
     """
 
+    __slots__ = (
+        "_ahead",
+        "_deliver",
+        "_direction",
+        "_faults",
+        "_has_places",
+        "_lag",
+        "_late",
+        "_rates",
+        "_spared",
+        "waiting",
+    )
+
     def __init__(self, faults: Faults, direction: str, deliver: Callable[[bytes], None], *late: str) -> None:
         self._faults = faults
         self._direction = direction
         self._deliver = deliver
-        self._lag = DelayedCalls(lambda: sum(faults.delay(kind) for kind in late))
+        self._late = late
+        self._lag = DelayedCalls(self._lateness)
         # The probability of each kind when its next place was last drawn, and how many bytes ahead that place is.
         self._rates: dict[str, float] = {}
         self._ahead: dict[str, int] = {}
@@ -60,6 +74,9 @@ class LineNoise:
             or self._lag.is_running
             or self._has_places
         )
+
+    def _lateness(self) -> float:
+        return sum(self._faults.delay(kind) for kind in self._late)
 
     def clear(self) -> None:
         """Drop the bytes that are delayed."""

@@ -48,6 +48,8 @@ class PacedQueue:
             for the first of a run, which show that something comes.
     """
 
+    __slots__ = ("_began", "_buffer", "_deliver", "_end", "_is_busy", "_passed", "_rate", "_size", "_timer")
+
     def __init__(
         self,
         deliver: Callable[[bytes], None],

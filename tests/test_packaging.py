@@ -53,6 +53,23 @@ def test_each_name_is_loaded_when_it_is_first_used() -> None:
         getattr(bc260y_aio, "Mod" + "ems")
 
 
+@pytest.mark.parametrize(
+    ("known", "imported", "most"),
+    [
+        # Every program pays for the first, and every run of pytest for the second.
+        ("asyncio", "bc260y_aio", 1),
+        ("pytest", "bc260y_aio.testing.plugin", 3),
+        ("argparse, asyncio", "bc260y_aio.cli", 20),
+    ],
+)
+def test_few_modules_are_loaded_at_the_start(known: str, imported: str, most: int) -> None:
+    program = f"import sys, {known}; before = set(sys.modules); import {imported}; print(*sys.modules.keys() - before)"
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert len(run.stdout.split()) <= most, run.stdout
+
+
 def test_importing_the_package_prints_nothing_and_imports_no_test_tools() -> None:
     program = "import sys, bc260y_aio; print(sorted({'hypothesis', 'pytest', 'uvloop'} & sys.modules.keys()))"
 

@@ -1,6 +1,7 @@
 """``--report``, ``--every``, ``--battery`` and ``--watch`` of ``run``, ``demo``, ``nc`` and ``socks``."""
 
 import argparse
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from bc260y_aio.cli import extras, parse
 from bc260y_aio.cli.reporting import charge, duration
 from bc260y_aio.emulator import EchoPeer, Emulator, Network
-from tests.cli.running import echo, finished, run, serving
+from tests.cli.running import echo, finished, run, serving, started
 
 PORT = "emulator://?baudrate=115200&latency=0.005"
 SCRIPT = """
@@ -134,3 +135,24 @@ async def test_a_report_that_cannot_be_written_is_an_error_and_changes_nothing_e
     nowhere = tmp_path / "not" / "there"
     assert await run("demo", "--size", "0", "--report", "--report-file", str(nowhere), "--port", PORT) == 0
     assert capsys.readouterr().err == f"bc260y-aio: {nowhere}: No such file or directory\n"
+
+
+async def test_a_proxy_that_a_signal_ends_reports_the_connections_of_its_clients() -> None:
+    async with (
+        serving(echo) as port,
+        started("socks", "--listen", "127.0.0.1:0", "--report=json", "--port", PORT) as process,
+    ):
+        assert process.stdout is not None
+        _, _, listening = (await process.stdout.readline()).decode().rpartition(":")
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(listening))
+        name = b"echo.example"
+        writer.write(b"\x05\x01\x00" + b"\x05\x01\x00\x03" + bytes([len(name)]) + name + int(port).to_bytes(2, "big"))
+        await reader.readexactly(2 + 10)
+        writer.write(b"hello")
+        assert await reader.readexactly(5) == b"hello"
+        writer.close()
+        process.terminate()
+        _, complained = await process.communicate()
+
+    values = json.loads(complained)
+    assert [(one["host"], one["sent"], one["received"]) for one in values["connections"]] == [("echo.example", 5, 5)]

@@ -1,6 +1,7 @@
 """The ledger of a modem: its sockets, those that are closed too, its lines, and its emulated radios."""
 
 import asyncio
+import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -59,6 +60,8 @@ class Ledger:
         self._opened = 0
         # In the order of their opening. A socket may be dropped without a close, and then closes itself.
         self._open: weakref.WeakKeyDictionary[Counted, None] = weakref.WeakKeyDictionary()
+        # For a view asks from another thread.
+        self._lock = threading.Lock()
         self._just_closed: list[Counts] = []
         self._closed: deque[ConnectionUsage] = deque(maxlen=_MOST_CLOSED)
         # The sums over all closed sockets.
@@ -105,10 +108,11 @@ class Ledger:
         if socket not in self._open:
             return
 
-        del self._open[socket]
-        self._just_closed.append(socket.counts())
-        if len(self._just_closed) > _MOST_CLOSED:
-            self._settle()
+        with self._lock:
+            del self._open[socket]
+            self._just_closed.append(socket.counts())
+            if len(self._just_closed) > _MOST_CLOSED:
+                self._settle()
 
     def _settle(self) -> None:
         while self._just_closed:
@@ -122,9 +126,15 @@ class Ledger:
         Args:
             to_the_end: count the connection of the radio up to its release.
         """
+        with self._lock:
+            return self._usage(to_the_end=to_the_end)
+
+    def _usage(self, *, to_the_end: bool) -> ModemUsage:
         self._settle()
         now = self._now()
-        still_open = [one.counts().usage(self._origin, now) for one in list(self._open)]
+        # A list of references is made at once, whatever another thread does meanwhile.
+        sockets = [socket for ref in self._open.keyrefs() if (socket := ref()) is not None]
+        still_open = [one.counts().usage(self._origin, now) for one in sockets]
         totals = Totals(self._totals)
         for one in still_open:
             totals.add(one)

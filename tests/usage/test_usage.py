@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import socket
 import ssl
+import threading
 from typing import Any
 
 import pytest
@@ -342,3 +343,24 @@ def test_every_field_of_a_usage_is_documented() -> None:
         assert [
             one.name for one in dataclasses.fields(kind) if f"        {one.name}: " not in f"    {documented}"
         ] == []
+
+
+def test_another_thread_may_ask_while_sockets_come_and_go() -> None:
+    ledger, is_over = Ledger(), threading.Event()
+    found: list[int] = []
+
+    def ask() -> None:
+        while not is_over.is_set():
+            found.append(ledger.usage().sent)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for number in range(2000):
+        one = Socket(number)
+        ledger.add(one)
+        ledger.close(one)
+
+    is_over.set()
+    asking.join()
+    assert found == sorted(found)
+    assert ledger.usage().sent == 2000

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bc260y_aio.at.commands import SendData
+from bc260y_aio.at.commands import QueryDataFormat, SendData
 from bc260y_aio.at.completions import SendResult
 from bc260y_aio.at.dte import DTE
 from bc260y_aio.at.push import LARGEST_PUSH
@@ -386,3 +386,19 @@ def test_text_whose_closing_quote_is_not_followed_by_the_end_of_the_line_is_dama
 @pytest.mark.parametrize("after", [b"\r\n", b"\n", b"\0\r\n"])
 def test_text_may_end_in_any_line_ending_or_a_nul(after: bytes) -> None:
     assert feed(dte_with(TEXT), b'\r\n+QIURC: "recv",0,5,"hello"' + after) == [DataReceived(0, b"hello", TEXT)]
+
+
+def test_while_bytes_are_discarded_none_are_due() -> None:
+    dte = dte_with(TEXT)
+    feed(dte, b'\r\n+QIURC: "recv",0,10,"0123')
+    assert dte.missing == 5
+    feed(dte, b"456789x\r\nwhatever")
+    assert dte.missing == 0
+
+
+@pytest.mark.parametrize("line", [b'\r\n+QICFG: "dataformat",1,1,0\r\n', b'\r\n+QICFG: "dataformat",1,1,\r\n'])
+def test_formats_with_a_parameter_too_many_set_no_format(line: bytes) -> None:
+    dte = DTE()
+    dte.send(QueryDataFormat())
+    feed(dte, line + OK)
+    assert dte.receive_format is None

@@ -278,3 +278,8 @@ def test_tcp_info_of_a_lost_connection_is_closed_and_of_datagrams_is_none() -> N
 def test_it_has_a_socket_as_that_of_asyncio_has() -> None:
     sock = facade()
     assert sock._sock is sock
+
+
+def test_it_is_what_programs_find_in_the_private_attribute_of_asyncios() -> None:
+    sock = facade()
+    assert sock._sock is sock

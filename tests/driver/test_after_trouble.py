@@ -1,13 +1,16 @@
 """The second step after trouble: what is forgotten, checked or kept once the first has been dealt with."""
 
 import asyncio
+import inspect
 
 import pytest
 
-from bc260y_aio.at.commands import Command, OpenSocket, QueryAcks, SendData, SetSleep
-from bc260y_aio.errors import CommandTimeout, ModuleRestarted, SendFailed
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, Ping, QueryAcks, SendData, SetSleep
+from bc260y_aio.errors import CommandTimeout, ModuleRestarted, NotAcknowledged, SendFailed
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.rai import RAI
-from tests.driver.scripted import OK, SEND_OK, Module, Socket, fast_forward, open_modem, settle
+from bc260y_aio.sockets.sending import Sending
+from tests.driver.scripted import OK, SEND_OK, FarEnd, Module, Socket, fast_forward, open_channel, open_modem, settle
 from tests.driver.test_sockets import filled, open_socket, send_all
 from tests.driver.test_transports import Recorder, associated, connected
 from tests.loops import Clock
@@ -150,3 +153,90 @@ async def test_data_that_another_protocol_left_unread_comes_first_and_in_its_ord
         made, *received = second.events
         assert made == "made"
         assert b"".join(data for _, data in received) == b"onetwothreefour"
+
+
+async def test_a_connection_that_is_aborted_keeps_neither_unread_data_nor_a_task_that_sends(clock: Clock) -> None:
+    module = Module()
+    async with connected(module) as (modem, transport, recorder):
+        module.override = lambda command: OK if isinstance(command, SendData) else None
+        transport.set_write_buffer_limits(0)
+        transport.write(b"abc")
+        await fast_forward(clock, asyncio.sleep(10.0))
+        # It waits for a minute for what the module may yet take.
+        assert any(task.get_name().endswith("0.sender") for task in asyncio.all_tasks())
+        transport.pause_reading()
+        module.push(0, b"unread")
+        await settle()
+        assert transport._socket.inbox.size == 6
+        transport.abort()
+        await settle(60)
+        assert not any(task.get_name().endswith("0.sender") for task in asyncio.all_tasks())
+        assert transport._socket.inbox.size == 0
+        # Nobody is told anything after the end.
+        transport._notify("resume_writing")
+        assert recorder.events == ["made", "pause", ("lost", None)]
+        assert modem._ids.taken == frozenset()
+
+
+async def test_a_peer_that_acknowledges_nothing_is_waited_for_exactly_as_long_as_was_asked(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        began = clock.time()
+        error = await fast_forward(clock, socket.check_acks(10.0))
+        assert isinstance(error, NotAcknowledged)
+        assert clock.time() - began == pytest.approx(10.0, abs=0.5)
+
+
+async def test_a_chunk_that_was_under_way_when_sending_stopped_ends_the_turn_and_no_more(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"first"))
+        module.override = lambda command: b"" if isinstance(command, SendData) else None
+        outbox = filled(b"abc")
+        sending = Sending(socket, outbox, lambda: None, lambda: None)
+        sending.start()
+        await settle()
+        sending.stop()
+        module.send(SEND_OK)
+        await settle()
+        assert (sending.taken, len(outbox), socket.sent) == (0, 3, 5)
+        assert (await socket.ack_status()).sent == 5
+
+
+async def test_the_time_for_a_completion_does_not_grow_by_what_came_in_before_its_ok(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        asked = asyncio.ensure_future(channel.execute(CloseSocket(0)))
+        await far.expect(b"AT+QICLOSE=0\r")
+        for _ in range(40):
+            await clock.advance(0.09)
+            far.send(b'\r\n+QIURC: "recv",1,2,"6869"\r\n')
+            await settle()
+
+        far.send(OK)
+        await clock.advance(4.8)
+        assert not asked.done()
+        await clock.advance(0.4)
+        with pytest.raises(CommandTimeout):
+            await asked
+
+
+@pytest.mark.parametrize("code", [569, 565, 572])
+async def test_a_ping_that_could_not_begin_is_an_error_and_a_lost_packet_is_none(code: int) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        lines = [OK, b"\r\n+QPING: %d\r\n" % code, b"\r\n+QPING: 0,2,1,1,80,80,80\r\n"]
+        module.override = lambda command: b"".join(lines) if isinstance(command, Ping) else None
+        if code == 569:
+            result = await modem.ping("a.b", count=1)
+            assert result.lost == 1
+        else:
+            with pytest.raises(OSError, match=r"^pinging a\.b"):
+                await modem.ping("a.b", count=1)
+
+
+def test_a_reconnecting_modem_waits_for_a_second_at_first_and_for_a_minute_at_most() -> None:
+    parameters = inspect.signature(Modem.reconnecting).parameters
+    assert (parameters["first_pause"].default, parameters["longest_pause"].default) == (1.0, 60.0)

@@ -116,3 +116,16 @@ def test_a_command_that_is_not_known_is_refused_in_all_its_forms() -> None:
     for command in known:
         assert profile.knows(command)
         profile.require(command)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rai", "rai must be true or false, not 1"),
+        ("quoted_data", "quoted_data must be true or false or None, not 1"),
+        ("data_format", "data_format must be 'hex' or 'text' or None, not 1"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_those_that_can(name: str, expected: str) -> None:
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        Profile(**{name: 1})  # type: ignore[arg-type]

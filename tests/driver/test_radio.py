@@ -10,7 +10,7 @@ from bc260y_aio.at.commands import Command
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.errors import CommandFailed
 from bc260y_aio.modem.modem import Modem
-from tests.driver.scripted import ERROR, Module, fast_forward, open_modem
+from tests.driver.scripted import ERROR, OK, Module, fast_forward, open_modem
 from tests.loops import Clock
 
 
@@ -179,4 +179,22 @@ async def test_a_module_that_answers_nothing_more_is_not_registered_all_the_same
     async with open_modem(module, registration_timeout=5.0, close_timeout=1.0) as modem:
         module.override = lambda command: b"" if "CFUN" in command.write() else None
         with pytest.raises(NotRegistered, match="within 5 s"):
+            await fast_forward(clock, modem.wait_registered())
+
+
+async def test_a_denial_whose_cause_cannot_be_asked_for_is_reported_as_it_was_known(clock: Clock) -> None:
+    module = Reporting({"AT+CSQ": answer("+CSQ: 10,0"), "AT+CFUN?": answer("+CFUN: 1")})
+    module.registration = DENIED
+    async with open_modem(module, registration_timeout=5.0) as modem:
+        usual = module.override
+
+        def override(command: Command) -> bytes | None:
+            # Once the reports with causes are on, the module answers no more with its registration.
+            if command.write() == "AT+CEREG?" and module.count("AT+CEREG=5"):
+                return OK
+
+            return usual(command)
+
+        module.override = override
+        with pytest.raises(NotRegistered, match="the network denied the registration"):
             await fast_forward(clock, modem.wait_registered())

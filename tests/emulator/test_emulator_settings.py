@@ -32,6 +32,7 @@ async def restart(bench: Bench) -> None:
         (b"AT+CSCON=1", b"AT+CSCON?", b"+CSCON: 1,"),
         (b"AT+CTZR=1", b"AT+CTZR?", b"+CTZR: 1\r\n"),
         (b"AT+CCIOTOPT=1,3,2", b"AT+CCIOTOPT?", b"+CCIOTOPT: 1,3,2\r\n"),
+        (b"AT+CCIOTOPT=0,3,2", b"AT+CCIOTOPT?", b"+CCIOTOPT: 0,3,2\r\n"),
         (b"AT+QBAND=2,8,3", b"AT+QBAND?", b"+QBAND: 8,3\r\n"),
         (b"AT+QLOCKF=1,3738", b"AT+QLOCKF?", b"+QLOCKF: 1,3738\r\n"),
         (b'AT+CEDRXS=1,5,"0101"', b"AT+CEDRXS?", b'+CEDRXS: 5,"0101"\r\n'),
@@ -422,3 +423,26 @@ async def test_statistics_reach_subscribers_and_never_an_answer() -> None:
         assert {one.text.partition(":")[0] for one in heard} == {"+STATISR"}
         assert not any("STATISR" in line for answer in answers for line in answer)
         await modem.execute('AT+QCFG="statisr",0')
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'AT+QCGDEFCONT="IP","iot","me","secret",0',
+        b"AT+CCIOTOPT=1,3,2,0",
+        b"AT+CPSMS=1,,,,,0",
+    ],
+)
+async def test_a_setting_with_a_parameter_too_many_is_refused_and_not_written(line: bytes) -> None:
+    async with on_line() as bench:
+        assert await bench.terminal.ask(line, b"ERROR\r\n") == b"\r\nERROR\r\n"
+        assert bench.emulator.module.nvram_writes == 0
+
+
+async def test_a_module_that_has_booted_sleeps_though_nobody_says_anything() -> None:
+    async with on_line(sleep_after=10.0, boot_time=2.0) as bench:
+        bench.emulator.restart()
+        await bench.terminal.read(9)
+        assert bench.emulator.module.sleep.state.name == "AWAKE"
+        await bench.terminal.read(60)
+        assert bench.emulator.module.sleep.state.name == "DEEP_SLEEP"

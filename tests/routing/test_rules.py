@@ -2,12 +2,19 @@
 
 import asyncio
 import contextvars
+import errno
+import os
 import socket
 from typing import Any
+
+import pytest
 
 from bc260y_aio import Modem
 from bc260y_aio.emulator import Emulator, Network
 from bc260y_aio.routing.rules import Rule, push, remove, rules_around
+from bc260y_aio.routing.socket_relay import SocketRelay
+
+from .servers import PEER, connected, free, made, receive, routable, serving
 
 
 async def test_a_rule_is_not_in_force_on_another_loop_that_runs_in_a_copy_of_its_context() -> None:
@@ -37,3 +44,76 @@ async def test_of_the_addresses_of_a_name_a_client_gets_one() -> None:
 
         assert {row[4][0] for row in rows} == {address}
         assert {row[1] for row in rows} >= {socket.SOCK_STREAM, socket.SOCK_DGRAM}
+
+
+async def test_a_socket_that_the_loop_connects_goes_over_the_modem_of_an_exclusive_route() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route(exclusive=True):
+            async with connected(port) as sock:
+                assert len(await modem.sockets()) == 1
+                await asyncio.get_running_loop().sock_sendall(sock, b"question")
+                assert await receive(sock, 8) == b"question"
+
+        await free(modem)
+
+
+async def test_an_address_in_digits_may_be_demanded_of_a_route() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            address = (await loop.getaddrinfo(PEER, port))[0][4][0]
+            transport, _ = await loop.create_connection(asyncio.Protocol, address, port, flags=socket.AI_NUMERICHOST)
+            assert transport.get_extra_info("modem") is modem
+            transport.abort()
+            with pytest.raises(socket.gaierror):
+                await loop.create_connection(asyncio.Protocol, PEER, port, flags=socket.AI_NUMERICHOST)
+
+        await free(modem)
+
+
+# Sockets behind which a relay stands
+
+
+async def test_a_socket_that_cannot_be_joined_to_its_connection_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def join(relay: SocketRelay, sock: socket.socket) -> None:
+        raise OSError(errno.EMFILE, "too many")
+
+    monkeypatch.setattr(SocketRelay, "join", join)
+    async with routable() as modem, serving() as port:
+        with modem.route(), made() as sock, pytest.raises(OSError, match="too many"):
+            await asyncio.get_running_loop().sock_connect(sock, (PEER, port))
+
+        await free(modem)
+        assert await modem.sockets() == []
+
+
+async def test_a_client_that_was_told_of_the_end_is_not_told_of_a_reset_when_the_modem_closes() -> None:
+    async def bye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"bye")
+
+    async with routable() as modem, serving(bye) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                assert await receive(sock, 10) == b"bye"
+                await modem.close()
+                assert await receive(sock, 10) == b""
+
+
+async def test_nothing_is_written_to_a_descriptor_that_another_file_has_by_now() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                relay = SocketRelay.behind(sock, asyncio.get_running_loop())
+                assert relay is not None
+                reading, writing = os.pipe2(os.O_NONBLOCK)
+                # The client closed its socket behind the socket's back, and the number went to a pipe.
+                os.dup2(writing, sock.fileno())
+                relay.connection_lost(ConnectionResetError())
+                with pytest.raises(BlockingIOError):
+                    os.read(reading, 1)
+
+                os.close(reading)
+                os.close(writing)
+                relay.transport.abort()
+
+        await free(modem)

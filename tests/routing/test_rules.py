@@ -61,7 +61,7 @@ async def test_an_address_in_digits_may_be_demanded_of_a_route() -> None:
     loop = asyncio.get_running_loop()
     async with routable() as modem, serving() as port:
         with modem.route():
-            address = (await loop.getaddrinfo(PEER, port))[0][4][0]
+            address = str((await loop.getaddrinfo(PEER, port))[0][4][0])
             transport, _ = await loop.create_connection(asyncio.Protocol, address, port, flags=socket.AI_NUMERICHOST)
             assert transport.get_extra_info("modem") is modem
             transport.abort()

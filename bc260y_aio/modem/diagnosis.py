@@ -70,8 +70,12 @@ async def explain(turn: Turn, settings: StartupSettings, *, may_write: bool = Tr
     findings: list[str] = []
     with contextlib.suppress(TimeoutError, BC260YError):
         async with asyncio.timeout(_DIAGNOSIS_TIMEOUT):
-            state = await _radio(turn, settings) or await _sim(turn, settings)
-            findings.append(state or await _registration(turn, settings, may_write=may_write))
+            sim = ""
+            if not (state := await _radio(turn, settings)):
+                sim, is_sure = await _sim(turn, settings)
+                state = sim if is_sure else await _registration(turn, settings, may_write=may_write)
+
+            findings += [state] if state == sim else [sim, state]
             findings.append(_signal(await query_signal(turn, settings)))
 
     return "; ".join(found for found in findings if found)
@@ -85,17 +89,22 @@ async def _radio(turn: Turn, settings: StartupSettings) -> str:
             return ""
 
 
-async def _sim(turn: Turn, settings: StartupSettings) -> str:
+async def _sim(turn: Turn, settings: StartupSettings) -> tuple[str, bool]:
+    """Return what is wrong with the SIM, and whether that is sure to be the reason."""
     try:
         state = await settings.read_setting(turn, "AT+CPIN?", is_optional=False)
     except CommandFailed as exc:
-        return "it reports no SIM; check that one is inserted" if exc.code == _NO_SIM else ""
+        if exc.code == _NO_SIM:
+            return "it reports no SIM; check that one is inserted", True
+
+        # Before AT+CMEE is set, an ERROR has no number.
+        return "it refuses AT+CPIN?, as without a SIM; check that one is inserted", False
 
     match state:
         case [code, *_] if code not in ("READY", ""):
-            return f"its SIM asks for {code}; AT+CPIN=<code> enters it"
+            return f"its SIM asks for {code}; AT+CPIN=<code> enters it", True
         case _:
-            return ""
+            return "", False
 
 
 async def _registration(turn: Turn, settings: StartupSettings, *, may_write: bool) -> str:
@@ -121,6 +130,9 @@ def describe_registration(found: Registration, cause: str = "") -> tuple[str, st
     """
     state, hint = _STATES.get(found.status, ("it is registered by now", ""))
     cause = _cause(found) or cause
+    if found.status is RegistrationStatus.DENIED and not cause and found.mode not in MODES_WITH_CAUSE:
+        hint += "; AT+CEREG=5, which the module saves, has it report the cause"
+
     return f"{state} ({cause})" if cause else state, hint
 
 

@@ -66,6 +66,30 @@ async def test_addresses_of_both_versions_are_shown(capsys: pytest.CaptureFixtur
     assert told["addresses"] == "101.43.5.1, 240e:100:40:1dd8:1:2:ec9c:1930"
 
 
+@pytest.mark.parametrize(
+    ("network", "registration", "hint"),
+    [
+        (
+            "sim=none",
+            "not registered, and not searching",
+            "it refuses AT+CPIN?, as without a SIM; check that one is inserted",
+        ),
+        ("sim=none&cme=1", "not registered, and not searching", "it reports no SIM; check that one is inserted"),
+        ("sim=pin", "not registered, and not searching", "its SIM asks for SIM PIN; AT+CPIN=<code> enters it"),
+        ("reject_cause=11", "denied by the network", "AT+CEREG=5, which the module saves, has it report the cause"),
+        ("reject_cause=22", "searching for a network", "check the antenna"),
+        ("has_cell=0", "searching for a network", "it reports no signal"),
+    ],
+)
+async def test_info_says_why_there_is_no_network(
+    capsys: pytest.CaptureFixture[str], network: str, registration: str, hint: str
+) -> None:
+    told = await show(capsys, "--port", f"emulator://?{network}")
+
+    assert told["registration"] == registration
+    assert hint in told["hint"]
+
+
 async def test_unmasked_identities_are_shown_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     told = await show(capsys, "--unmasked", "--port", "emulator://")
 

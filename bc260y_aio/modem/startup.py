@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..at.commands import (
+    Attention,
     Command,
     QueryRegistration,
     QuerySleep,
@@ -136,9 +137,14 @@ class StartupSettings:
         return await self._establish(channel, turn, on_echo)
 
     async def _establish(self, channel: Channel, turn: Turn, on_echo: Callable[[], None]) -> list[SocketInfo]:
-        await turn.execute(SetEcho(on=False))
         echoes: list[None] = []
         channel.watch_echo(lambda: echoes.append(None))
+        await turn.execute(Attention())
+        if echoes:
+            # Not where it is off already: some models save it in their NVRAM.
+            await turn.execute(SetEcho(on=False))
+            echoes.clear()
+
         await self.write_if_different(turn, "AT+CMEE?", [str(int(CmeLevel.NUMBER))], SetErrorLevel(CmeLevel.NUMBER))
         if self.sleep_found is None and (answer := await self._execute_optional(turn, QuerySleep())) is not None:
             self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)

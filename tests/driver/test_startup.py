@@ -21,7 +21,7 @@ TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 OPENING: Final = [
     "AT",
     "AT+QICFG=?",
-    "ATE0",
+    "AT",
     "AT+CMEE?",
     "AT+QSCLK?",
     "AT+QSCLK=0",
@@ -29,6 +29,9 @@ OPENING: Final = [
     "AT+CEREG?",
     "AT+QISTATE?",
 ]
+
+# The commands to one that echoes.
+OPENING_WITH_ECHO: Final = [*OPENING[:3], "ATE0", *OPENING[3:]]
 
 # The rate
 
@@ -178,9 +181,9 @@ async def test_the_echo_of_a_module_just_started_is_no_answer_however_it_ends(en
 
     module.override = note
     async with open_modem(module) as modem:
-        assert module.lines == OPENING
-        # AT, the marker and ATE0 itself are echoed; nothing after that is.
-        assert echoed == [True] * 3 + [False] * 6
+        assert module.lines == OPENING_WITH_ECHO
+        # AT, the marker, AT and ATE0 itself are echoed; nothing after that is.
+        assert echoed == [True] * 4 + [False] * 6
         assert modem.is_open
 
 
@@ -253,6 +256,7 @@ async def test_firmware_that_refuses_what_is_optional_is_tolerated(refusal: byte
 @pytest.mark.parametrize("needed", [SetEcho, QueryDataFormat, QuerySockets])
 async def test_a_required_setting_that_is_refused_is_reported(needed: type[Command]) -> None:
     module = Module()
+    module.dce.echo_ending = b""
     module.override = lambda command: ERROR if isinstance(command, needed) else None
     with pytest.raises(CommandFailed):
         async with open_modem(module):
@@ -373,7 +377,7 @@ async def test_after_a_restart_the_module_gets_all_settings_again() -> None:
         await settle(100)
         told = module.lines[asked:]
         assert told[0] == "AT"
-        assert told[2:] == [line for line in OPENING[2:] if line != "AT+QSCLK?"]
+        assert told[2:] == [line for line in OPENING_WITH_ECHO[2:] if line != "AT+QSCLK?"]
         assert (module.sleep, module.dce.echo()) == (0, b"")
         assert (await modem.registration()).status is RegistrationStatus.HOME
 
@@ -406,7 +410,7 @@ async def test_an_echo_has_a_module_asked_what_has_become_of_its_sockets_unless_
                 await modem.execute("AT+CSQ")
                 await settle(100)
 
-            told = [] if echoes_always else [line for line in OPENING[2:] if line != "AT+QSCLK?"]
+            told = [] if echoes_always else [line for line in OPENING_WITH_ECHO[2:] if line != "AT+QSCLK?"]
             assert module.lines[asked:] == ["AT+CSQ", *told, "AT+CSQ", "AT+CSQ"]
             assert not transport.is_closing()
             transport.abort()

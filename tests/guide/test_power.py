@@ -277,6 +277,23 @@ async def test_a_time_of_psm_that_is_not_given_stays_as_it_was_set() -> None:
         assert await modem.psm() == PsmSetting(False, timedelta(hours=10), timedelta(minutes=2))
 
 
+@pytest.mark.parametrize("model", ["BC260Y-CN", "BC660K-GL"])
+async def test_a_start_ten_sleeps_and_a_close_write_nothing_that_the_module_has_already(model: str) -> None:
+    async with powered(firmware="manual", model=model, sleep_after=10.0) as (emulator, _):
+        for wanted in (False, True):
+            before = emulator.nvram.writes
+            async with Modem(emulator.url) as modem:
+                for _ in range(10):
+                    await modem.sleep()
+                    await asyncio.sleep(15.0)
+                    await modem.wake()
+
+            assert (emulator.nvram.writes == before) is wanted
+            # What was written is in force after a restart.
+            emulator.restart()
+            await asyncio.sleep(5.0)
+
+
 async def test_edrx_is_asked_for_and_given_up() -> None:
     async with on_air() as bench:
         modem = bench.modem

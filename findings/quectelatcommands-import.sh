@@ -6,11 +6,11 @@
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-"${PYTHON:-python3}" -m venv "$folder/old"
-"${PYTHON:-python3}" -m venv "$folder/new"
-"$folder/old/bin/pip" install --quiet --disable-pip-version-check 'quectelatcommands==1.0.19'
-"$folder/new/bin/pip" install --quiet --disable-pip-version-check 'quectelatcommands==1.0.20'
-"${PYTHON:-python3}" - "$folder" <<'EOF'
+"${PYTHON:-python3}" -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check --target "$folder/old" 'quectelatcommands==1.0.19'
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check --target "$folder/new" 'quectelatcommands==1.0.20'
+"$folder/venv/bin/python" - "$folder" <<'EOF'
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,8 +19,9 @@ folder = pathlib.Path(sys.argv[1])
 
 
 def last_line(name):
-    command = [folder / name / "bin" / "python", "-c", "import quectelatcommands; print('imported')"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-c", "import quectelatcommands; print('imported')"]
+    environment = os.environ | {"PYTHONPATH": str(folder / name)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
     return (done.stdout + done.stderr).strip().splitlines()[-1]
 
 

@@ -87,7 +87,7 @@ async def run(options: argparse.Namespace) -> int:
 
     emulated = _emulated(options)
     async with Emulator(emulated) as emulator:
-        await serve(emulator.url, emulated.link, "serving an emulated BC260Y-CN")
+        await serve(emulator.url, emulated.link, f"serving an emulated {emulated.model}")
 
     if options.ledger:
         print_error(f"the radio: {emulator.radio.usage}")

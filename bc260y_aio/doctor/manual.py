@@ -25,7 +25,8 @@ def _match(observed: Observations, name: str, pattern: re.Pattern[bytes]) -> re.
 
 
 def _quoted_clock(observed: Observations) -> Verdict:
-    return either(_match(observed, "query.+CCLK", _CLOCK)[1] == b'"', "it is not", UNDERSTOOD)
+    is_quoted = _match(observed, "query.+CCLK", _CLOCK)[1] == b'"'
+    return either(is_quoted, "it is" if is_quoted else "it is not", UNDERSTOOD)
 
 
 def _default_context(observed: Observations) -> Verdict:
@@ -37,11 +38,12 @@ def _quoted_pdp_address(observed: Observations) -> Verdict:
     if quote is None:
         raise NotObserved("the module has no address")
 
-    return either(quote == b'"', "they are not")
+    return either(quote == b'"', "they are" if quote == b'"' else "they are not")
 
 
 def _quoted_imei(observed: Observations) -> Verdict:
-    return either(_match(observed, "imei", _IMEI)[1] == b"", "it is")
+    is_bare = _match(observed, "imei", _IMEI)[1] == b""
+    return either(is_bare, "it is not" if is_bare else "it is")
 
 
 def _parameter_errors(observed: Observations) -> Verdict:
@@ -76,7 +78,7 @@ def _connection_space(observed: Observations) -> Verdict:
     if observed["query.+CMEE"].received.find(b"+CMEE: ") < 0:
         raise NotObserved("it writes no such space anywhere")
 
-    return either(spaces == {b" "}, "there is none")
+    return either(spaces == {b" "}, "there is one" if spaces == {b" "} else "there is none")
 
 
 MANUAL: Final = (

@@ -145,3 +145,10 @@ async def test_a_modem_works_with_the_derived_profile(pattern: bytes, data_forma
 
         # Nothing was tried in vain.
         assert [name for name in emulator.module.commands if name.startswith("+X") or name == "?"] == []
+
+
+async def test_a_check_that_agrees_shows_what_was_seen_and_not_the_opposite() -> None:
+    report = await inspect(lambda emulator: None)
+
+    expected = {"quoted_clock": "it is", "quoted_pdp_address": "they are", "quoted_imei": "it is not"}
+    assert {key: seen(report, key) for key in expected} == expected

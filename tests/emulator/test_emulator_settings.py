@@ -118,6 +118,25 @@ async def test_slplocktimes_is_how_long_the_module_stays_awake_after_a_restart()
         assert not is_awake(bench)
 
 
+@pytest.mark.parametrize("lock", [0, 1, 30])
+async def test_no_datagram_is_lost_however_soon_the_module_sleeps(lock: int) -> None:
+    network, nvram = Network(), Nvram(configuration={"slplocktimes": lock})
+    network.add_echo("echo.example")
+    async with (
+        Emulator(line="memory", network=network, nvram=nvram, sleep_after=10.0) as emulator,
+        Modem(emulator.url) as modem,
+        await modem.open_datagram_endpoint("echo.example", 7) as endpoint,
+    ):
+        await modem.sleep()
+        for number in range(6):
+            await asyncio.sleep(lock + 1 if number % 2 else 7)
+            await endpoint.send(b"%d" % number)
+            async with asyncio.timeout(30):
+                assert await endpoint.receive() == b"%d" % number
+
+        assert emulator.module.qisends == 6
+
+
 async def test_a_line_that_may_not_wake_the_module_does_not() -> None:
     async with on_line(nvram=Nvram(configuration={"wakeupRXD": 0})) as (emulator, terminal):
         emulator.sleep()

@@ -41,6 +41,9 @@ def _range(low: int, high: int) -> str:
 
 
 _SWITCH: Final = ((0, 1),)
+# With "slplocktimes" 0 the module sleeps as soon as it can, in seconds. No source says how soon that is; at once would
+# be before any command could reach it.
+_LEAST_LOCK: Final = 0.5
 
 # By name, which AT+QCFG takes in any case. Defaults that no source gives are 0, and 1 for "epco".
 FUNCTIONS: Final[Mapping[str, Function]] = {
@@ -144,4 +147,4 @@ class Configuration:
             return None
 
         stored = self._in_force.get("slplocktimes")
-        return self._options.sleep_after if stored is None else float(stored)
+        return self._options.sleep_after if stored is None else max(float(stored), _LEAST_LOCK)

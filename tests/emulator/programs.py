@@ -26,10 +26,10 @@ class Session(NamedTuple):
     settings: dict[str, Any] = {}  # noqa: RUF012 - a named tuple's default is never changed
 
 
-def lines(*steps: str | tuple[str, bytes], ending: bytes = b"\r\n") -> tuple[tuple[bytes, bytes], ...]:
+def lines(*steps: str | tuple[str, bytes], ending: str = "\r\n") -> tuple[tuple[bytes, bytes], ...]:
     """Return steps: command lines that wait for OK, or a line and what it waits for."""
     pairs = ((step, UNTIL_OK) if isinstance(step, str) else step for step in steps)
-    return tuple((line.encode() + ending, wanted) for line, wanted in pairs)
+    return tuple(((line + ending).encode(), wanted) for line, wanted in pairs)
 
 
 METER: Final = lines(
@@ -136,7 +136,7 @@ OFFLOADED: Final = lines(
     ("AT+QICLOSE=0", b"CLOSE OK\r\n"),
     "AT+CNMPSD",
     "AT+QSCLK=1",
-    ending=b"\r",
+    ending="\r",
 )
 
 BOARD: Final = (
@@ -178,7 +178,15 @@ DASHBOARD: Final = lines(
     ('AT+QIDNSGIP=0,"echo.example"', b"+QIDNSGIP: 0,1,0\r\n"),
     'AT+CEDRXS=1,5,"0101"',
     "AT+CPSMS=0",
-    ending=b"\r",
+    ending="\r",
+)
+
+# What is before its HTTP and MQTT, which are inside the module.
+UPLOADER: Final = (
+    *lines("AT", "ATE0", "AT+CMEE=2", "AT+QSCLK=0", "AT+CPIN?", ending="\r"),
+    *lines(('AT+QCFG="nwscanmode",3', b"\r\nERROR\r\n"), ('AT+QCFG="roamservice",1', b"\r\nERROR\r\n"), ending="\r"),
+    *lines("AT+COPS=0", 'AT+QCGDEFCONT="IP","iot.example"', "AT+CGATT=1", ending="\r"),
+    *lines(("AT+CEREG?", b"+CEREG: 0,1\r\n"), ("AT+CGPADDR=0", b'+CGPADDR: 0,"10.46.18.102"\r\n'), ending="\r"),
 )
 
 R02A01: Final = {"firmware": "R02A01"}
@@ -192,5 +200,6 @@ SESSIONS: Final = (
     Session("BC260Y, STM32: a task with the prompt, TCP", PROMPTED, ("1.15.27.206",), R02A01),
     Session("BC660K, Zephyr: the modem driver bc66x, TCP in hex", OFFLOADED, ("echo.example",), SIBLING),
     Session("BC660K, ESP32: an Arduino library, UDP with the prompt", BOARD, ("echo.example",), SIBLING),
+    Session("BC660K, Python: an uploader, up to its address", UPLOADER, (), SIBLING),
     Session("BC660K, Python: a dashboard, its start and its tests", DASHBOARD, ("echo.example",), SIBLING),
 )

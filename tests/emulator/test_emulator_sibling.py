@@ -199,6 +199,8 @@ async def test_the_driver_runs_a_session_on_the_sibling() -> None:
         assert [one.addresses for one in await modem.pdp_contexts()] == [("10.0.0.7",)]
         cell = await modem.cell()
         assert (cell.tracking_area, cell.rssi_dbm, cell.band) == ("0001", -93, 20)
+        # In spite of the empty line.
+        assert (await modem.ping("echo.example", count=2)).received == 2
         reader, writer = await modem.open_connection("echo.example", 7)
         writer.write(b"hello")
         assert await reader.readexactly(5) == b"hello"

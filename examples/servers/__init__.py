@@ -57,7 +57,8 @@ def _certified() -> Any:
     with tempfile.TemporaryDirectory() as folder:
         trusted = Path(folder) / "authority.pem"
         authority.cert_pem.write_to_path(str(trusted))
-        os.environ["SSL_CERT_FILE"] = str(trusted)
+        # The second is curl's.
+        os.environ["SSL_CERT_FILE"] = os.environ["CURL_CA_BUNDLE"] = str(trusted)
         yield context
 
 

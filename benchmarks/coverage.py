@@ -33,8 +33,9 @@ ROOT: Final = Path(__file__).parents[1]
 COVERAGES: Final = ("good", "average", "edge")
 BAUDRATE: Final = 115200
 
-# The examples that run on a module with conditions of their own: fleet.py is many modules of average coverage.
-_OWN_CONDITIONS: Final = {"fleet.py"}
+# The examples that run on a module with conditions of their own: fleet.py is many modules of average coverage, and
+# any_program.py opens its module in another process, by a real clock.
+_OWN_CONDITIONS: Final = {"any_program.py", "fleet.py"}
 
 # The upload of each of five concurrent sockets, in bytes.
 UPLOADS: Final = {"average": 2500, "edge": 1000}

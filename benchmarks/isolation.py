@@ -1,7 +1,7 @@
 """What `run --isolated` adds to a program beside `run`: CPU time to a saturated transfer, and seconds to its start.
 
 The program sends bytes that are no text at 115200 baud, or receives them. The CPU time of all its processes, but not
-of the emulator, is read when the peer has passed on a tenth, and again at the end, so that nobody's start is in it.
+of the emulator, is read after a tenth of the bytes, and again at the end, so that nobody's start is in it.
 """
 
 import asyncio
@@ -44,6 +44,8 @@ with socket.create_connection(("peer.example", 7), timeout=100) as sock:
     left = int(sys.argv[1])
     while left:
         left -= len(sock.recv(4096))
+    sock.sendall(b"y")
+    sock.recv(1)
 """,
 }
 WAYS: Final = ("run", "run --isolated")
@@ -89,10 +91,18 @@ class _Peer:
             else:
                 passed += len(await connection.receive())
 
-            if passed >= self._size or (not self._readings and passed > self._size // 10):
-                self._readings.append((time.monotonic(), cpu_time(self.pid)))
+            if not self._readings and passed > self._size // 10:
+                self._read_clocks()
 
+        if self._is_sending:
+            # The program has received everything.
+            await connection.receive()
+
+        self._read_clocks()
         connection.close()
+
+    def _read_clocks(self) -> None:
+        self._readings.append((time.monotonic(), cpu_time(self.pid)))
 
     @property
     def wall_and_cpu(self) -> tuple[float, float]:

@@ -98,7 +98,10 @@ class LocalStream:
 
         A module cannot be held back, so a program that is slow for a moment must not cost the connection.
         """
-        if self.is_gone:
+        if not (self._waiting_size or self.is_gone):
+            data = self._send_at_once(data)
+
+        if self.is_gone or not data:
             return
 
         self._waiting.append(data)
@@ -109,6 +112,16 @@ class LocalStream:
         while self._waiting_size > _MOST_WAITING and not self._flusher.done():
             self._has_room.clear()
             await self._has_room.wait()
+
+    def _send_at_once(self, data: bytes) -> bytes:
+        """Send what the kernel takes, without a task; return the rest."""
+        try:
+            return data[self._sock.send(data) :]
+        except (BlockingIOError, InterruptedError):
+            return data
+        except OSError:
+            self.is_gone = True
+            return b""
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()

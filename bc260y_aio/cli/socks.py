@@ -30,15 +30,18 @@ Serve a SOCKS5 proxy for any program that can use one: TCP connections (CONNECT)
 Ctrl-C or SIGTERM ends it; if the module is lost, the exit status is 1.
 """
 
-# By the documentation of curl 7.88, requests 2.32 with PySocks, websockets 15, httpx 0.28 and python-socks 2.
+# Tried with curl 7.88.1, git 2.39.5, requests 2.34.2, urllib3 2, websockets 17.4, httpx 0.28.1, python-socks 3.2.1,
+# aiohttp-socks 0.12.0, and OpenSSH 9.2 with OpenBSD's netcat.
 _EPILOG: Final = """\
 The module resolves the names that it is given. Whether a client gives it names, or asks the host's resolver first:
   curl                --socks5-hostname HOST:PORT, or ALL_PROXY=socks5h://HOST:PORT; not --socks5, not socks5://
+  git                 http.proxy socks5h://HOST:PORT; not socks5://
+  ssh                 ProxyCommand nc -X 5 -x HOST:PORT %h %p
   requests, urllib3   socks5h://HOST:PORT; not socks5://
-  websockets          proxy="socks5h://HOST:PORT"; not socks5://
-  httpx, python-socks socks5://HOST:PORT
-  ssh                 ProxyCommand nc -X 5 -x HOST:PORT %%h %%p
-  git                 http.proxy socks5h://HOST:PORT
+  websockets          proxy="socks5h://HOST:PORT", or SOCKS_PROXY=socks5h://HOST:PORT; not socks5://, not ALL_PROXY
+  httpx               socks5://HOST:PORT or socks5h://HOST:PORT
+  python-socks        socks5://HOST:PORT, and so for aiohttp-socks
+  wget                none: it connects past the proxy, whatever the environment says
 
 There is no password: every program that can reach the proxy can use the module. It therefore listens on the loopback
 interface by default; see --listen.

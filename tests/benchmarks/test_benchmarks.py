@@ -15,7 +15,20 @@ import pytest
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.testing import virtual_clock
 from benchmarks import __main__ as all_of_them
-from benchmarks import clients, coverage, echo, goodput, idle, inside, month, parse, programs, round_trip, scale
+from benchmarks import (
+    clients,
+    coverage,
+    echo,
+    goodput,
+    idle,
+    inside,
+    isolation,
+    month,
+    parse,
+    programs,
+    round_trip,
+    scale,
+)
 from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
 from benchmarks.fake import Module, push, send_size
 from benchmarks.memory import run
@@ -147,6 +160,15 @@ async def test_a_program_is_run_and_one_that_fails_is_reported() -> None:
 
     assert await programs.run_program("echo hello", "hello") == programs.Cost(0, 0, "")
     assert await programs.run_program("echo no luck >&2", "hello") == programs.Cost(0, 0, "no luck")
+
+
+@pytest.mark.parametrize("direction", ["sending", "receiving"])
+def test_the_cpu_time_of_a_transfer_is_that_of_all_processes(direction: str) -> None:
+    if (reason := reason_not_isolated()) is not None:
+        pytest.skip(reason)
+
+    found = isolation.measure_way("run --isolated", direction, 4096)
+    assert found.wall > found.cpu > 0 < found.start
 
 
 def titles(section: str) -> list[str]:

@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import contextlib
+import io
 import signal
 import socket
 
 import pytest
 
-from bc260y_aio.cli.socks import address
+from bc260y_aio.cli.socks import add_to, address
 from bc260y_aio.emulator import Emulator
 from tests.cli.running import finished, run, started, until
 
@@ -84,3 +86,12 @@ def test_an_address_to_listen_on_is_read(text: str, wanted: tuple[str, int]) -> 
 def test_an_invalid_address_is_wrong_usage(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="numeric address"):
         address(text)
+
+
+def test_the_help_has_a_line_for_ssh_that_ssh_understands() -> None:
+    parser = argparse.ArgumentParser()
+    add_to(parser.add_subparsers(), "")
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as printed:
+        parser.parse_args(["socks", "--help"])
+
+    assert "ProxyCommand nc -X 5 -x HOST:PORT %h %p\n" in printed.getvalue()

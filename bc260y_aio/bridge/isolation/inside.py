@@ -16,7 +16,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ..held import find
 from ..socks import Datagram
@@ -70,6 +70,7 @@ class _Inside:
         self._lost: set[int] = set()
         self._streams: dict[int, tuple[Address, Address]] = {}
         self._sources: dict[Address, _Source] = {}
+        self._has_sources = asyncio.Event()
         self._is_over = False
         self._may_run = asyncio.Event()
         self._orphaned = asyncio.Event()
@@ -237,6 +238,7 @@ class _Inside:
                 self._control.send({"datagrams": next(self._numbers)}, theirs.fileno())
 
             found = self._sources[address] = _Source(ours)
+            self._has_sources.set()
 
         return found
 
@@ -244,10 +246,11 @@ class _Inside:
         """Close the datagram sockets of programs that have closed theirs, or have been silent for long."""
         clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(_INTERVAL)
             if not self._sources:
-                continue
+                self._has_sources.clear()
+                await self._has_sources.wait()
 
+            await asyncio.sleep(_INTERVAL)
             ports = _udp_ports()
             for address, source in tuple(self._sources.items()):
                 if address[1] not in ports or clock() - source.used_at > _IDLE:
@@ -319,11 +322,50 @@ async def _upload(stream: Any, ours: socket.socket, is_held: Callable[[], bool])
 
 async def _download(stream: Any, ours: socket.socket) -> None:
     """Pass on what the peer sends; return at its end."""
-    loop = asyncio.get_running_loop()
-    with contextlib.suppress(OSError):
-        while data := await loop.sock_recv(ours, _READ_SIZE):
+    passed = 0
+    with contextlib.suppress(OSError), _Readable(ours) as readable:
+        while data := await readable.receive():
             stream.write(data)
-            await stream.drain()
+            passed += len(data)
+            # It wakes a thread, and that wakes the loop: not for every piece.
+            if passed >= _READ_SIZE:
+                passed = 0
+                readable.pause()
+                await stream.drain()
+                readable.resume()
+
+        readable.pause()
+        await stream.drain()
+
+
+class _Readable:
+    """A socket that is read often: the loop watches it all the time, rather than anew for each read."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._loop = asyncio.get_running_loop()
+        self._has_data = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        self.resume()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pause()
+
+    def resume(self) -> None:
+        self._loop.add_reader(self._sock, self._has_data.set)
+
+    def pause(self) -> None:
+        self._loop.remove_reader(self._sock)
+
+    async def receive(self) -> bytes:
+        while True:
+            try:
+                return self._sock.recv(_READ_SIZE)
+            except BlockingIOError:
+                self._has_data.clear()
+                await self._has_data.wait()
 
 
 def _check_device() -> None:

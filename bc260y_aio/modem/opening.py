@@ -34,7 +34,7 @@ class SocketOpening(ModemCore):
         check_family(remote[0], family)
         local = local_port(local_addr)
         if (kept := self._take_open_socket(service_type, remote, local)) is not None:
-            return await self._adopt(kept, remote)
+            return _opened(await self._adopt(kept, remote))
 
         await self._ensure_registered()
         await self._local_ports.reserve(service_type, local, wait=self._options.wait_for_local_port)
@@ -44,7 +44,7 @@ class SocketOpening(ModemCore):
             self._local_ports.release(service_type, local, used=False)
             raise
 
-        return await self._connect(service_type, remote, local, connect_id)
+        return _opened(await self._connect(service_type, remote, local, connect_id))
 
     async def _connect(self, service_type: str, remote: Address, local: int, connect_id: int) -> ModuleSocket:
         inbox = self._make_inbox(service_type, remote)
@@ -164,3 +164,8 @@ class SocketOpening(ModemCore):
         )
         self._ledger.add(module_socket)
         return module_socket
+
+
+def _opened(module_socket: ModuleSocket) -> ModuleSocket:
+    module_socket.was_opened = True
+    return module_socket

@@ -101,7 +101,13 @@ def _awake(usage: ModemUsage) -> list[tuple[str, float]]:
 
 def _row(one: ConnectionUsage) -> tuple[str, ...]:
     return (
-        *(one.peer, f"{one.opened:.1f} s", f"{one.seconds:.1f} s", f"{one.sent}", f"{one.received}"),
+        *(
+            one.peer,
+            f"{one.opened:.1f} s",
+            f"{one.seconds:.1f} s" if one.was_opened else "failed",
+            f"{one.sent}",
+            f"{one.received}",
+        ),
         *(f"{one.air_sent}", f"{one.air_received}", f"{one.sends}", f"{one.queries}"),
         "-" if one.tls is None else f"{one.handshake_share:.0%}",
         "-" if one.tls is None else f"{one.tls.version or 'TLS'}, {one.tls.resumption}",

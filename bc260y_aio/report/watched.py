@@ -131,7 +131,8 @@ class Watched:
             kind, host, port = found.groups()
             self._sockets[event.connect_id] = WatchedSocket(event.connect_id, f"{kind.lower()} {host}:{port}")
         elif event.name == "+QICLOSE" and (socket := self._sockets.get(event.connect_id)) is not None:
-            socket.state = "closing"
+            # Where an open failed, its connectID is closed too.
+            socket.state = "closing" if socket.ended is None else socket.state
 
     def _command_ended(self, event: CommandEnded) -> None:
         if not event.is_ok:

@@ -74,6 +74,7 @@ class ModuleSocket(AckCounters):
         sent_at: when the last of them went out, by the loop's clock.
         wire_bytes: how many bytes those commands had on the serial line.
         opened_at: when it was about to be opened, by the loop's clock.
+        was_opened: whether it could be.
         ended_at: when it was closed; None while it is not.
         records: the records of its TLS handshake, if it began with one.
         resumption: how that went about resuming a session, where the TLS above it is this package's.
@@ -101,6 +102,7 @@ class ModuleSocket(AckCounters):
         self.sends = 0
         self.sent_at = 0.0
         self.opened_at = asyncio.get_running_loop().time()
+        self.was_opened = False
         self.ended_at: float | None = None
         self.records: TlsRecords | None = None
         self.resumption: str | None = None
@@ -271,6 +273,7 @@ class ModuleSocket(AckCounters):
             self.host,
             self.port,
             self.opened_at,
+            self.was_opened,
             self.ended_at,
             self.sent,
             inbox.received,

@@ -5,7 +5,8 @@ The module reports neither packets nor retransmissions, so that packets are comp
 - IPv4 without options: 20 bytes; TCP without options: 20 bytes; UDP: 8 bytes.
 - What one AT+QISEND carried is one packet, and so is what the module pushed at once.
 - Every TCP segment with data is acknowledged by one without. Opening takes three segments, two up and one down; closing
-  takes a FIN and its acknowledgement each way. Real stacks join some of these, and add options to the first.
+  takes a FIN and its acknowledgement each way; an open that fails, one each way. Real stacks join some of
+  these, and add options to the first.
 - Retransmissions, and the resolution of names, are left out.
 
 On the line it is the commands and answers about this socket in their usual spelling.
@@ -66,6 +67,7 @@ class ConnectionUsage:
         port: the remote port.
         opened: when it was opened, in seconds since the modem was first opened.
         seconds: how long it has been open, in seconds.
+        was_opened: whether it could be opened.
         is_open: whether it still is.
         sent: payload that the module has taken, in bytes.
         received: payload that it has pushed, in bytes.
@@ -85,6 +87,7 @@ class ConnectionUsage:
     port: int
     opened: float
     seconds: float
+    was_opened: bool
     is_open: bool
     sent: int
     received: int
@@ -119,6 +122,7 @@ class Counts:
         host: the remote host.
         port: the remote port.
         opened_at: when it was opened, on the loop's clock.
+        was_opened: whether it could be.
         ended_at: when it was closed; None if it is not.
         sent: payload that the module has taken, in bytes.
         received: payload that it has pushed, in bytes.
@@ -137,6 +141,7 @@ class Counts:
     host: str
     port: int
     opened_at: float
+    was_opened: bool
     ended_at: float | None
     sent: int
     received: int
@@ -165,6 +170,7 @@ class Counts:
             port=self.port,
             opened=max(self.opened_at - origin, 0.0),
             seconds=(now if self.ended_at is None else self.ended_at) - self.opened_at,
+            was_opened=self.was_opened,
             is_open=self.ended_at is None,
             sent=self.sent,
             received=self.received,
@@ -181,6 +187,9 @@ class Counts:
     def _on_air(self) -> tuple[int, int]:
         if self.service_type == "UDP":
             return self.sent + UDP_HEADER * self.sends, self.received + UDP_HEADER * self.pushes
+
+        if not self.was_opened:
+            return TCP_HEADER, TCP_HEADER
 
         acks_and_data = self.sends + self.pushes
         closing = 2 if self.ended_at is not None else 0

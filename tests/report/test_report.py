@@ -19,7 +19,14 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 def connection(number: int = 0, tls: TlsUsage | None = None, **more: Any) -> ConnectionUsage:
     zeros: dict[str, Any] = {field.name: 0 for field in dataclasses.fields(ConnectionUsage)}
-    zeros |= {"service_type": "TCP", "host": f"host{number}.example", "port": 443, "is_open": False, "tls": tls}
+    zeros |= {
+        "service_type": "TCP",
+        "host": f"host{number}.example",
+        "port": 443,
+        "was_opened": True,
+        "is_open": False,
+        "tls": tls,
+    }
     return ConnectionUsage(**(zeros | more))
 
 
@@ -70,6 +77,11 @@ def test_json_has_the_same_in_full() -> None:
     assert values["radio"]["kept_awake_by"] == {"tcp host1.example:443": 15.0, "tcp host2.example:443": 5.0}
     assert 0 < values["forecast"]["battery_share"] < 1
     assert values["commands"] == {"+QISEND": 5, "+QIOPEN": 2}
+
+
+def test_a_connection_that_could_not_be_opened_is_marked() -> None:
+    report = Report(usage=usage(connections=(connection(was_opened=False),), opened=1))
+    assert report.rows()[1][2] == "failed"
 
 
 def test_a_report_on_a_real_module_has_no_radio() -> None:

@@ -99,7 +99,11 @@ def test_a_socket_is_shown_from_the_command_that_opens_it_until_some_seconds_aft
 
 def test_an_open_that_fails_is_shown_with_its_reason() -> None:
     command = 'AT+QIOPEN=0,0,"TCP","echo.example",7'
-    state = watched(sent(command, "+QIOPEN", 0), ended(command, "+QIOPEN", "+QIOPEN: 0,566", connect_id=0))
+    state = watched(
+        sent(command, "+QIOPEN", 0),
+        ended(command, "+QIOPEN", "+QIOPEN: 0,566", connect_id=0),
+        sent("AT+QICLOSE=0", "+QICLOSE", 0),
+    )
     assert [one.state for one in state.sockets(2.0)] == ["+QIOPEN: 0,566"]
     assert list(state.errors) == [(2.0, f"{command}: +QIOPEN: 0,566")]
 

@@ -271,11 +271,12 @@ async def test_an_open_that_fails_is_counted() -> None:
             await modem.open_connection("nowhere.example", 7)
 
     usage = modem.usage()
-    assert [(one.host, one.sends, one.is_open) for one in usage.connections] == [("nowhere.example", 0, False)]
+    assert [(one.host, one.was_opened, one.is_open) for one in usage.connections] == [("nowhere.example", False, False)]
+    assert (usage.air_sent, usage.air_received) == (TCP_HEADER, TCP_HEADER)
 
 
 def counts(number: int) -> Counts:
-    return Counts(0, "TCP", "h", 1, float(number), number + 1.0, 1, 2, 1, 0, 1, 1, 20, 2, None, None)
+    return Counts(0, "TCP", "h", 1, float(number), True, number + 1.0, 1, 2, 1, 0, 1, 1, 20, 2, None, None)
 
 
 class Socket:

@@ -71,6 +71,7 @@ class Services(ModemCore):
         if now >= expires:
             addresses = await self._query_addresses(name)
             self._resolved[name.lower()] = now + _CACHED_FOR, addresses
+            self._ledger.note_name(name, addresses)
             if len(self._resolved) > _CACHED_NAMES:
                 self._resolved.popitem(last=False)
 

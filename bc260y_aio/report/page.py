@@ -13,7 +13,7 @@ from bokeh.resources import INLINE
 from bokeh.transform import dodge
 
 from .forecast import Forecast
-from .report import Report
+from .report import Report, awake
 
 _WIDTH: Final = 960
 _COLOURS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd")
@@ -52,7 +52,7 @@ def _connections(report: Report) -> list[Any]:
     if not shown:
         return []
 
-    names = [f"{number} {one.peer}" for number, one in enumerate(shown, 1)]
+    names = [f"{number} {one.title}" for number, one in enumerate(shown, 1)]
     tls = [(0, 0) if one.tls is None else (one.tls.sent, one.tls.received) for one in shown]
     series: dict[str, list[float]] = {
         "up": [one.air_sent for one in shown],
@@ -71,7 +71,7 @@ def _radio(report: Report) -> list[Any]:
 
     states = {state.name.lower().replace("_", " "): [seconds] for state, seconds in radio.seconds.items() if seconds}
     plots = [grouped_bars("The radio, by state", "seconds", list(states), {"": [one[0] for one in states.values()]})]
-    if causes := dict(list(radio.by_cause.items())[:_MOST_BARS]):
+    if causes := dict(awake(report.usage)[:_MOST_BARS]):
         seconds = list(causes.values())
         plots.append(grouped_bars("What kept the radio connected", "seconds", list(causes), {"": seconds}))
 

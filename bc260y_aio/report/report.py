@@ -85,7 +85,7 @@ class Report:
         if (radio := usage.radio) is not None:
             lines.append(f"radio (emulated): {radio}")
             connected = radio.connected_seconds
-            shares = [f"{cause} {seconds:.1f} s ({seconds / connected:.0%})" for cause, seconds in _awake(usage)]
+            shares = [f"{cause} {seconds:.1f} s ({seconds / connected:.0%})" for cause, seconds in awake(usage)]
             if shares:
                 lines.append(f"kept connected by: {', '.join(shares)}")
 
@@ -95,14 +95,21 @@ class Report:
         return lines
 
 
-def _awake(usage: ModemUsage) -> list[tuple[str, float]]:
-    return [] if usage.radio is None else [one for one in usage.radio.by_cause.items() if one[1] >= 0.05]
+def awake(usage: ModemUsage) -> list[tuple[str, float]]:
+    """Return for how long which socket kept the radio connected, in seconds, as far as that matters."""
+    titles = {one.peer: one.title for one in usage.connections}
+    found: dict[str, float] = {}
+    for cause, seconds in ({} if usage.radio is None else usage.radio.by_cause).items():
+        title = titles.get(cause, cause)
+        found[title] = found.get(title, 0.0) + seconds
+
+    return [(title, seconds) for title, seconds in found.items() if seconds >= 0.05]
 
 
 def _row(one: ConnectionUsage) -> tuple[str, ...]:
     return (
         *(
-            one.peer,
+            one.title,
             f"{one.opened:.1f} s",
             f"{one.seconds:.1f} s" if one.was_opened else "failed",
             f"{one.sent}",

@@ -65,6 +65,7 @@ class ModuleSocket(AckCounters):
         connect_id: its connectID.
         service_type: ``"TCP"`` or ``"UDP"``.
         host: the remote host as it was given.
+        name: the name that was resolved to that, if it is an address and was.
         port: the remote port.
         local_port: the local port that was asked for; 0 when the module chose one.
         inbox: what the peer sent.
@@ -79,6 +80,11 @@ class ModuleSocket(AckCounters):
         records: the records of its TLS handshake, if it began with one.
         resumption: how that went about resuming a session, where the TLS above it is this package's.
     """
+
+    was_opened = False
+    ended_at: float | None = None
+    records: TlsRecords | None = None
+    resumption: str | None = None
 
     def __init__(
         self,
@@ -96,16 +102,13 @@ class ModuleSocket(AckCounters):
     ) -> None:
         super().__init__(channel, inbox, connect_id, service_type)
         self.host, self.port = remote
+        self.name = self.host
         self.local_port = local_port
         # Data that no reader will take must not fill the line.
         inbox.on_overflow = self.close
         self.sends = 0
         self.sent_at = 0.0
         self.opened_at = asyncio.get_running_loop().time()
-        self.was_opened = False
-        self.ended_at: float | None = None
-        self.records: TlsRecords | None = None
-        self.resumption: str | None = None
         self._awaits_records = service_type == "TCP"
         self.wire_bytes = 0
         self.formats = formats
@@ -271,6 +274,7 @@ class ModuleSocket(AckCounters):
             self.connect_id,
             self.service_type,
             self.host,
+            self.name,
             self.port,
             self.opened_at,
             self.was_opened,

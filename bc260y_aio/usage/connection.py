@@ -64,6 +64,7 @@ class ConnectionUsage:
         connect_id: its connectID.
         service_type: ``"TCP"`` or ``"UDP"``.
         host: the remote host.
+        name: its name, if it is an address that the modem resolved a name to; otherwise the same.
         port: the remote port.
         opened: when it was opened, in seconds since the modem was first opened.
         seconds: how long it has been open, in seconds.
@@ -84,6 +85,7 @@ class ConnectionUsage:
     connect_id: int
     service_type: str
     host: str
+    name: str
     port: int
     opened: float
     seconds: float
@@ -106,6 +108,11 @@ class ConnectionUsage:
         return f"{self.service_type.lower()} {self.host}:{self.port}"
 
     @property
+    def title(self) -> str:
+        """The same with the name of the host, also where a client resolved that itself."""
+        return f"{self.service_type.lower()} {self.name}:{self.port}"
+
+    @property
     def handshake_share(self) -> float:
         """Which share of the payload was the TLS handshake, 0 to 1."""
         whole = self.sent + self.received
@@ -120,6 +127,7 @@ class Counts:
         connect_id: its connectID.
         service_type: ``"TCP"`` or ``"UDP"``.
         host: the remote host.
+        name: its name, if it is an address that the modem resolved a name to; otherwise the same.
         port: the remote port.
         opened_at: when it was opened, on the loop's clock.
         was_opened: whether it could be.
@@ -139,6 +147,7 @@ class Counts:
     connect_id: int
     service_type: str
     host: str
+    name: str
     port: int
     opened_at: float
     was_opened: bool
@@ -167,6 +176,7 @@ class Counts:
             connect_id=self.connect_id,
             service_type=self.service_type,
             host=self.host,
+            name=self.name,
             port=self.port,
             opened=max(self.opened_at - origin, 0.0),
             seconds=(now if self.ended_at is None else self.ended_at) - self.opened_at,

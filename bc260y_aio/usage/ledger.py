@@ -4,7 +4,7 @@ import asyncio
 import threading
 import weakref
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .connection import ConnectionUsage, Counts
@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 
 # So many closed sockets are kept, the newest.
 _MOST_CLOSED: Final = 1000
+_MOST_NAMES: Final = 1000
 
 
 class Counted(Protocol):
-    """A socket that counts."""
+    """A socket that counts.
+
+    Attributes:
+        host: the remote host as it was given.
+        name: the name that was resolved to that.
+    """
+
+    host: str
+    name: str
 
     def counts(self) -> Counts:
         """Return its counts."""
@@ -60,6 +69,8 @@ class Ledger:
         self._opened = 0
         # In the order of their opening. A socket may be dropped without a close, and then closes itself.
         self._open: weakref.WeakKeyDictionary[Counted, None] = weakref.WeakKeyDictionary()
+        # The names that were resolved last to addresses.
+        self._names: dict[str, str] = {}
         # For a view asks from another thread.
         self._lock = threading.Lock()
         self._just_closed: list[Counts] = []
@@ -102,6 +113,14 @@ class Ledger:
         """Count a socket that is about to be opened."""
         self._opened += 1
         self._open[socket] = None
+        socket.name = self._names.get(socket.host, socket.host)
+
+    def note_name(self, name: str, addresses: Iterable[str]) -> None:
+        """Note that a name was resolved to addresses: who connects to one of them next is shown with the name."""
+        if len(self._names) > _MOST_NAMES:
+            self._names.clear()
+
+        self._names.update(dict.fromkeys(addresses, name))
 
     def close(self, socket: Counted) -> None:
         """Keep the counts of a socket that is closed."""

@@ -21,7 +21,8 @@ def connection(number: int = 0, tls: TlsUsage | None = None, **more: Any) -> Con
     zeros: dict[str, Any] = {field.name: 0 for field in dataclasses.fields(ConnectionUsage)}
     zeros |= {
         "service_type": "TCP",
-        "host": f"host{number}.example",
+        "host": "198.51.100.7",
+        "name": f"host{number}.example",
         "port": 443,
         "was_opened": True,
         "is_open": False,

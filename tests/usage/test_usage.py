@@ -276,7 +276,7 @@ async def test_an_open_that_fails_is_counted() -> None:
 
 
 def counts(number: int) -> Counts:
-    return Counts(0, "TCP", "h", 1, float(number), True, number + 1.0, 1, 2, 1, 0, 1, 1, 20, 2, None, None)
+    return Counts(0, "TCP", "h", "h", 1, float(number), True, number + 1.0, 1, 2, 1, 0, 1, 1, 20, 2, None, None)
 
 
 class Socket:
@@ -284,6 +284,7 @@ class Socket:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.host = self.name = "h"
 
     def counts(self) -> Counts:
         return counts(self.number)
@@ -300,6 +301,18 @@ async def test_closed_sockets_beyond_a_thousand_are_only_summed() -> None:
     assert (len(usage.connections), usage.opened, usage.sent, usage.received) == (1000, 1200, 1200, 2400)
     assert usage.air_sent == 1200 * (1 + TCP_HEADER * 6)
     assert usage.connections[0].opened == 200.0
+
+
+async def test_a_socket_to_an_address_has_the_name_that_was_resolved_to_it() -> None:
+    async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
+        emulator.network.add_echo("echo.example")
+        (address,) = await modem.resolve("echo.example")
+        await echo(modem, b"hello", host=address)
+        await echo(modem, b"hello")
+
+    by_address, by_name = modem.usage().connections
+    assert (by_address.host, by_address.title) == (address, "tcp echo.example:7")
+    assert (by_name.host, by_name.title) == ("echo.example", "tcp echo.example:7")
 
 
 async def _hour(modem: Modem) -> ModemUsage:

@@ -47,6 +47,7 @@ class Inbox:
         self.on_arrival: Callable[[], None] | None = None
         self.on_size_change: Callable[[], None] | None = None
         self.on_overflow: Callable[[], object] | None = None
+        self.on_end: Callable[[], object] | None = None
         self.keeps_order = keeps_order
         self.received = self.pushes = self.length_digits = 0
         self.on_payload: Callable[[bytes], None] | None = None
@@ -99,6 +100,8 @@ class Inbox:
             self.is_ended = True
             self.error = error
             self._announce()
+            if self.on_end is not None:
+                self.on_end()
 
     @property
     def _is_too_full(self) -> bool:

@@ -1,5 +1,7 @@
 """Opening sockets of the module, and using those that an earlier program left open (guide 2.2.2)."""
 
+import asyncio
+
 from ..at.commands import OpenSocket, QuerySocket
 from ..at.completions import SocketOpened
 from ..at.information import SocketInfo, SocketState
@@ -54,6 +56,7 @@ class SocketOpening(ModemCore):
             # Data may follow the answer at once; anything before it, a restart too, belongs to earlier sockets.
             command = OpenSocket(connect_id, service_type, *remote, local)
             channel = module_socket.channel
+            began = asyncio.get_running_loop().time()
             answer = await channel.execute(command, watch=lambda _: channel.inboxes.attach(connect_id, inbox))
             match answer.completions:
                 case [SocketOpened(error=ErrorCode.SUCCESS)]:
@@ -64,6 +67,7 @@ class SocketOpening(ModemCore):
                     if not self.is_open:
                         raise ModemClosed("the modem was closed")
 
+                    module_socket.round_trip = asyncio.get_running_loop().time() - began
                     return module_socket
                 case [SocketOpened(error=code)]:
                     raise socket_error(code, what)

@@ -31,6 +31,7 @@ from .local_names import in_digits, is_elsewhere
 from .rules import ANY, Router, Rule, SocketRouter, names_of, rules_around
 from .sendfile import send_file
 from .socket_relay import SocketRelay
+from .tls_objects import install, remember_peer, remove
 
 _METHODS: Final = (
     *("create_connection", "create_datagram_endpoint", "create_server", "getaddrinfo", "getnameinfo"),
@@ -71,6 +72,7 @@ class RoutedLoop:
         if routed is None:
             routed = cls(loop)
             vars(loop)[_PLACE] = routed
+            install()
             for name in _METHODS:
                 setattr(loop, name, getattr(routed, name))
 
@@ -96,6 +98,7 @@ class RoutedLoop:
             return
 
         del vars(self._loop)[_PLACE]
+        remove()
         for name in _METHODS:
             # A wrapper that other code has put over ours stays; ours then calls the original.
             if vars(self._loop).get(name) != getattr(self, name):
@@ -176,7 +179,13 @@ class RoutedLoop:
 
         kwds.pop("sock", None)
         await check_resolvable(router, host, port, kwds)
+        self._remember_peer(router, host, port)
         return await router.create_connection(protocol_factory, host, port, **kwds)
+
+    def _remember_peer(self, router: Router, host: Any, port: Any) -> None:
+        name = host_text(host)
+        names = [name, *(rule.name_of(name) for rule in self.rules())]
+        remember_peer(self._loop, names, router, port_number(port))
 
     async def create_datagram_endpoint(
         self, protocol_factory: Callable[[], Any], local_addr: Any = None, remote_addr: Any = None, **kwds: Any
@@ -338,6 +347,7 @@ class RoutedLoop:
 
     async def _connect(self, router: Router, sock: socket.socket, host: Any, port: Any) -> None:
         await check_resolvable(router, host, port, {"family": sock.family})
+        self._remember_peer(router, host, port)
         local_addr = bound_address(sock)
         if isinstance(router, SocketRouter):
             await router.sock_connect(sock, host, port, local_addr)

@@ -69,7 +69,7 @@ class Rule:
         if self._match is None:
             return not is_local(host)
 
-        return bool(self._match(self._names.get(host, host), port))
+        return bool(self._match(self.name_of(host), port))
 
     def takes_unconnected(self, local_host: str) -> bool:
         """Return whether a datagram endpoint does that has no peer yet, only perhaps an address of its own."""
@@ -77,6 +77,10 @@ class Rule:
             return False
 
         return self._match is None or bool(self._match("0.0.0.0", 0))
+
+    def name_of(self, host: str) -> str:
+        """Return the name that was resolved to an address; else the host itself."""
+        return self._names.get(host, host)
 
     def remember(self, name: str, addresses: Iterable[str]) -> None:
         """Keep in mind which name some addresses are those of."""

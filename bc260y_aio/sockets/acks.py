@@ -1,6 +1,7 @@
 """The acknowledgement counters of one socket: AT+QISEND=<id>,0 (guide 4.2.6), and the check before a close (4.2.9)."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -24,9 +25,11 @@ from ..line.turns import Answer, Outcome, Turn
 
 logger = logging.getLogger("bc260y_aio")
 
-# How often to query whether the peer has acknowledged: soon at first, then at this interval, in seconds.
-_FIRST_ACK_POLL: Final = 0.1
-_ACK_POLL_INTERVAL: Final = 1.0
+# When to query whether the peer has acknowledged: about when it can have, and then at intervals that grow with the time
+# that has passed: by this share of it, and in these bounds, in seconds.
+_ACK_POLL_SHARE: Final = 0.5
+_SHORTEST_ACK_POLL: Final = 0.1
+_LONGEST_ACK_POLL: Final = 4.0
 # The sockets of a module share its radio. While peers acknowledge what other sockets sent, the progress of one of five
 # may take five times as long.
 _SHARING_SOCKETS: Final = 5
@@ -43,6 +46,8 @@ class AckCounters:
         sent: bytes that the module has taken.
         acked: bytes of them that the peer had acknowledged when the module was last asked.
         queries: how often it was asked.
+        sent_at: when the last of them went out, by the loop's clock.
+        round_trip: how long the opening took, in seconds, which is about when an acknowledgement can be there.
         on_progress: is called when the module has taken data, or the peer has acknowledged some.
     """
 
@@ -56,6 +61,8 @@ class AckCounters:
         self.sent = 0
         self.acked = 0
         self.queries = 0
+        self.sent_at = 0.0
+        self.round_trip = 0.0
         # The connectID was given back, and may be another connection's.
         self._is_released = False
         self._is_peer_closed = False
@@ -134,8 +141,13 @@ class AckCounters:
         loop = asyncio.get_running_loop()
         began = loop.time()
         deadline = began + timeout
-        pause = _FIRST_ACK_POLL
+        pause = min(self.sent_at + self.round_trip - began, _LONGEST_ACK_POLL)
         while True:
+            await self._sleep_until_end(min(pause, deadline - loop.time()))
+            if self._is_over:
+                self._check_owned()
+                return None
+
             acked = self.acked
             try:
                 status = await self.ack_status()
@@ -154,12 +166,29 @@ class AckCounters:
                 shared = min(self.channel.acked_at - began, (_SHARING_SOCKETS - 1) * timeout)
                 deadline = began + timeout + max(shared, 0.0)
 
-            left = deadline - loop.time()
-            if not status.unacked or left <= 0 or self._is_over:
+            if not status.unacked or loop.time() >= deadline or self._is_over:
                 return status.unacked
 
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 2, _ACK_POLL_INTERVAL)
+            passed = loop.time() - (self.sent_at or began)
+            pause = max(_SHORTEST_ACK_POLL, min(passed * _ACK_POLL_SHARE, _LONGEST_ACK_POLL))
+
+    async def _sleep_until_end(self, seconds: float) -> None:
+        """Wait for so long, or until the connection ends."""
+        if seconds <= 0:
+            return
+
+        if self.inbox.is_ended:
+            await asyncio.sleep(seconds)
+            return
+
+        ended = asyncio.Event()
+        self.inbox.on_end = ended.set
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await ended.wait()
+        finally:
+            self.inbox.on_end = None
 
     async def check_acks(self, timeout: float) -> Exception | None:
         """Make the check before a close that the guide advises (4.2.9): return the error to close with, if any.

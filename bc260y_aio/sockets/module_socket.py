@@ -73,6 +73,7 @@ class ModuleSocket(AckCounters):
         acked: bytes of them that the peer had acknowledged when the module was last asked.
         sends: how many AT+QISEND carried them.
         sent_at: when the last of them went out, by the loop's clock.
+        round_trip: how long the opening took, in seconds.
         wire_bytes: how many bytes those commands had on the serial line.
         opened_at: when it was about to be opened, by the loop's clock.
         was_opened: whether it could be.
@@ -107,7 +108,6 @@ class ModuleSocket(AckCounters):
         # Data that no reader will take must not fill the line.
         inbox.on_overflow = self.close
         self.sends = 0
-        self.sent_at = 0.0
         self.opened_at = asyncio.get_running_loop().time()
         self._awaits_records = service_type == "TCP"
         self.wire_bytes = 0

@@ -10,12 +10,13 @@ default, whatever the server says. An expired ticket is not offered, for it only
 
 import enum
 import ssl
+import threading
 import time
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from .context import make_narrowband
 
@@ -52,6 +53,17 @@ class TlsSession:
     lifetime: float
 
 
+class Connected(Protocol):
+    """An end of a TLS connection: an ``ssl.SSLObject`` or an ``ssl.SSLSocket``."""
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The session."""
+
+    def version(self) -> str | None:
+        """Return the version of TLS."""
+
+
 # A session is offered again only for the same context and key: the peer, and the verification settings.
 _Key = tuple[str | None, int, int, bool, int, tuple[tuple[str, int], ...]]
 _Kept = tuple[TlsSession, ssl.SSLSession]
@@ -63,14 +75,24 @@ _PLACE: Final = "_bc260y_aio_tls_sessions"
 
 
 class TlsSessions:
-    """The sessions of one modem, a bounded number of the most recently used peers."""
+    """The sessions of one modem, a bounded number of the most recently used peers; any thread may use them."""
 
-    def __init__(self, limit: int = 64, *, narrowband: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        limit: int = 64,
+        *,
+        narrowband: bool = False,
+        close_notify: bool = True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Make an empty store.
 
         Args:
             limit: how many peers are remembered; with 0 nothing is kept and nothing is resumed.
             narrowband: :func:`make_narrowband` is applied to every context that is used.
+            close_notify: end a connection with TLS's alert of that name, as RFC 8446, 6.1, demands. Without it a close
+                sends nothing and waits for no answer; for a peer that knows by itself where the data ends, as of HTTP,
+                MQTT and most others, that makes no difference.
             clock: returns seconds since the epoch.
 
         Raises:
@@ -81,7 +103,10 @@ class TlsSessions:
 
         self._limit = limit
         self._narrowband = narrowband
+        #: Whether a connection ends with TLS's alert that it does.
+        self.close_notify = close_notify
         self._clock = clock
+        self._lock = threading.RLock()
         self._contexts: weakref.WeakSet[ssl.SSLContext] = weakref.WeakSet()
         self._default_contexts: dict[bool, ssl.SSLContext] = {}
 
@@ -90,7 +115,8 @@ class TlsSessions:
 
     def __len__(self) -> int:
         """Return how many peers have a session kept."""
-        return sum(len(self._peers(context)) for context in self._contexts)
+        with self._lock:
+            return sum(len(self._peers(context)) for context in self._contexts)
 
     @property
     def is_on(self) -> bool:
@@ -99,12 +125,14 @@ class TlsSessions:
 
     def kept(self) -> list[TlsSession]:
         """Return what is kept, the newest of each peer."""
-        return [waiting[-1][0] for context in self._contexts for waiting in self._peers(context).values()]
+        with self._lock:
+            return [waiting[-1][0] for context in self._contexts for waiting in self._peers(context).values()]
 
     def clear(self) -> None:
         """Forget all sessions."""
-        for context in self._contexts:
-            self._peers(context).clear()
+        with self._lock:
+            for context in self._contexts:
+                self._peers(context).clear()
 
     # For the TLS layer
 
@@ -121,7 +149,13 @@ class TlsSessions:
 
             context = self._default_contexts[check_hostname]
 
-        return make_narrowband(context) if self._narrowband else context
+        self.prepare(context)
+        return context
+
+    def prepare(self, context: ssl.SSLContext) -> None:
+        """Make the handshakes of a client's context small, if that is wanted."""
+        if self._narrowband:
+            make_narrowband(context)
 
     def take(
         self, context: ssl.SSLContext, server_hostname: str | None, port: int
@@ -134,28 +168,29 @@ class TlsSessions:
         if not self.is_on:
             return None, Resumption.OFF
 
-        peers = self._peers(context)
-        key = _key(context, server_hostname, port)
-        waiting = peers.get(key)
-        if waiting is None:
-            return None, Resumption.NONE_KEPT
+        with self._lock:
+            peers = self._peers(context)
+            key = _key(context, server_hostname, port)
+            waiting = peers.get(key)
+            if waiting is None:
+                return None, Resumption.NONE_KEPT
 
-        found: ssl.SSLSession | None = None
-        while waiting and found is None:
-            about, session = waiting.pop()
-            if self._has_expired(about):
-                continue
+            found: ssl.SSLSession | None = None
+            while waiting and found is None:
+                about, session = waiting.pop()
+                if self._has_expired(about):
+                    continue
 
-            found = session
-            if about.version != "TLSv1.3":
-                waiting.append((about, session))
+                found = session
+                if about.version != "TLSv1.3":
+                    waiting.append((about, session))
 
-        if not waiting:
-            del peers[key]
+            if not waiting:
+                del peers[key]
 
         return found, Resumption.EXPIRED if found is None else Resumption.REFUSED
 
-    def keep(self, tls: ssl.SSLObject, context: ssl.SSLContext, server_hostname: str | None, port: int) -> bool:
+    def keep(self, tls: Connected, context: ssl.SSLContext, server_hostname: str | None, port: int) -> bool:
         """Keep the session of a connection, if it can be resumed.
 
         A TLS 1.3 ticket arrives after the handshake: the session has one only once the read that brought it is done.
@@ -175,21 +210,24 @@ class TlsSessions:
             received=self._clock(),
             lifetime=session.ticket_lifetime_hint,
         )
-        self._contexts.add(context)
-        peers = self._peers(context)
-        key = _key(context, server_hostname, port)
-        waiting = peers.setdefault(key, deque(maxlen=_SESSIONS_PER_PEER))
-        if version != "TLSv1.3":
-            waiting.clear()
+        with self._lock:
+            self._contexts.add(context)
+            peers = self._peers(context)
+            key = _key(context, server_hostname, port)
+            waiting = peers.setdefault(key, deque(maxlen=_SESSIONS_PER_PEER))
+            if version != "TLSv1.3":
+                waiting.clear()
 
-        waiting.append((about, session))
-        peers.move_to_end(key)
-        self._forget_the_oldest()
+            waiting.append((about, session))
+            peers.move_to_end(key)
+            self._forget_the_oldest()
+
         return True
 
     def forget(self, context: ssl.SSLContext, server_hostname: str | None, port: int) -> None:
         """Forget what is kept of a peer: a handshake with it has failed."""
-        self._peers(context).pop(_key(context, server_hostname, port), None)
+        with self._lock:
+            self._peers(context).pop(_key(context, server_hostname, port), None)
 
     def _peers(self, context: ssl.SSLContext) -> _Peers:
         by_store: weakref.WeakKeyDictionary[TlsSessions, _Peers]

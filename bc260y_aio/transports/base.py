@@ -46,6 +46,8 @@ class SocketTransport(FlowControl):
         self._loop = loop
         self._socket = socket
         self._protocol: Any = None
+        # Has TLS above write what it has held back in this turn of the loop.
+        self._write_records: Callable[[], None] | None = None
         self._extra = extra
         self._facade = SocketFacade(
             socket.inbox,
@@ -55,9 +57,7 @@ class SocketTransport(FlowControl):
         )
         self._close_options = closing
         self._context = contextvars.copy_context()
-        self._closing = False
-        self._lost = False
-        self._paused = False
+        self._closing = self._lost = self._paused = False
         self._is_delivery_due = False
         self._sending = Sending(socket, self._outbox, self._stopped_sending, self._on_taken)
         self._is_sending = False
@@ -103,7 +103,7 @@ class SocketTransport(FlowControl):
 
         self._context = contextvars.copy_context()
         self._paused = self._input_ended = self._protocol_paused = False
-        self._protocol = protocol
+        self._set_protocol(protocol)
         self._start(waiter)
 
     def __repr__(self) -> str:
@@ -138,9 +138,13 @@ class SocketTransport(FlowControl):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Set the protocol. Its ``pause_writing`` is called if writing is paused."""
-        self._protocol = protocol
+        self._set_protocol(protocol)
         if self._protocol_paused:
             self._notify("pause_writing")
+
+    def _set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self._protocol = protocol
+        self._write_records = getattr(protocol, "write_records", None)
 
     def get_protocol(self) -> Any:
         """Return the protocol."""
@@ -258,6 +262,9 @@ class SocketTransport(FlowControl):
             self._loop.call_soon(self._begin_sending, context=self._context)
 
     def _begin_sending(self) -> None:
+        if self._write_records is not None:
+            self._write_records()
+
         if not self._lost:
             self._sending.start()
 
@@ -420,6 +427,7 @@ class SocketTransport(FlowControl):
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         protocol, self._protocol = self._protocol, None
+        self._write_records = None
         self._socket.inbox.on_arrival = None
         self._socket.inbox.clear()
         try:

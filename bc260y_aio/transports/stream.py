@@ -141,6 +141,19 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         elif not self._is_sending:
             self._start_sending()
 
+    def write_last(self, data: Buffer, *, is_answered: bool) -> None:
+        """Write what goes out last before :meth:`close`, which a layer above knows before this transport does.
+
+        Args:
+            data: the bytes.
+            is_answered: the peer will answer them. With ``rai_on_close`` they carry ``RAI.ONE_REPLY`` then, and else
+                ``RAI.NO_FURTHER_DATA``.
+        """
+        if self._close_options.rai:
+            self.write(data, rai=RAI.ONE_REPLY if is_answered else RAI.NO_FURTHER_DATA)
+        else:
+            self.write(data)
+
     def cork(self, delay: float | None = None) -> contextlib.AbstractContextManager[None]:
         """Hold back what does not fill an AT+QISEND, because more will follow, until the block ends.
 
@@ -161,6 +174,9 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
     async def drained(self) -> None:
         """Wait until the module has taken everything written, or the transport is lost; held data is released."""
+        if self._write_records is not None:
+            self._write_records()
+
         if self._outbox.hold:
             self._cork.release()
 

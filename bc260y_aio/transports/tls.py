@@ -1,148 +1,21 @@
 """TLS by the standard library, on any transport and on any loop.
 
 asyncio and uvloop each start TLS on their own transports. This module uses the same parts: the standard library's
-SSLProtocol, a protocol below and a transport above.
+SSLProtocol, a protocol below and a transport above (:mod:`.tls_protocol`).
 """
 
 import asyncio
 import ssl
-import traceback
-from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..tls import Resumption, TlsSessions
+from .tls_protocol import TlsProtocol
+
+if TYPE_CHECKING:
+    from ..tls import TlsSessions
 
 # A full handshake is several kilobytes in both directions, which takes two minutes at the edge of a cell; asyncio's own
 # limit is 60. In seconds.
 HANDSHAKE_TIMEOUT: Final = 180.0
-
-# Its annotations in typeshed are out of date.
-_LibraryProtocol: Any = SSLProtocol
-
-
-class _ResumingProtocol(_LibraryProtocol):  # type: ignore[misc]
-    """The standard library's protocol, which offers an earlier session and keeps the one that it receives.
-
-    ``get_extra_info("tls_resumption")`` of the transport above it returns a :class:`bc260y_aio.tls.Resumption`.
-    """
-
-    _sessions: TlsSessions | None = None
-    _offered: ssl.SSLSession | None = None
-    _has_kept = False
-
-    @property
-    def _peer(self) -> tuple[ssl.SSLContext, str | None, int]:
-        peername = self._transport.get_extra_info("peername")
-        return self._sslcontext, self._server_hostname, peername[1] if peername else 0
-
-    def _start_handshake(self) -> None:
-        resumption = Resumption.OFF
-        if not self._server_side:
-            self._sessions = self._transport.get_extra_info("tls_sessions")
-
-        if self._sessions is not None:
-            self._offered, resumption = self._sessions.take(*self._peer)
-            if self._offered is not None:
-                self._sslobj.session = self._offered
-
-        self._extra["tls_resumption"] = resumption
-        if (below := self._transport.get_extra_info("modem_transport")) is not None:
-            below.note_handshake(None if resumption is Resumption.REFUSED else resumption.value)
-
-        super()._start_handshake()
-
-    def _on_handshake_complete(self, handshake_exc: BaseException | None) -> None:
-        if self._sessions is not None:
-            if handshake_exc is not None:
-                # SSLObject.session may raise ValueError ("i2d() failed") after a handshake that failed.
-                self._sessions.forget(*self._peer)
-            else:
-                if self._sslobj.session_reused:
-                    self._extra["tls_resumption"] = Resumption.RESUMED
-
-                self._keep_session()
-
-        super()._on_handshake_complete(handshake_exc)
-        if handshake_exc is not None:
-            # The exception refers to these frames, and, before Python 3.14.10, they to it: a reference cycle.
-            frames, handshake_exc = handshake_exc.__traceback__, None
-            traceback.clear_frames(frames)
-            del frames
-
-    def _do_read(self) -> None:
-        super()._do_read()
-        self._keep_session()
-
-    def _keep_session(self) -> None:
-        """Keep what can be resumed; in TLS 1.3 a ticket comes with a read, or never."""
-        if self._has_kept or self._sessions is None or self._transport is None or self._sslobj is None:
-            return
-
-        if (session := self._sslobj.session) is not None and session != self._offered:
-            self._has_kept = self._sessions.keep(self._sslobj, *self._peer)
-
-
-class TlsProtocol(_ResumingProtocol):
-    """The standard library's protocol, with a closing that suits a link with seconds of latency.
-
-    The library's own hands what the peer sent before it received the close to a protocol that has closed, or ends in an
-    error over it; here it is thrown away, as uvloop does it. It never closes when the application closes instead of
-    reading what came before the peer's end. And what it may not write yet, when it closes, it never writes.
-    """
-
-    def _start_shutdown(self) -> None:
-        if self._state is SSLProtocolState.FLUSHING and self._has_closed:
-            asyncio.get_running_loop().call_soon(self._flush_at_last)
-
-        super()._start_shutdown()
-
-    def _flush_at_last(self) -> None:
-        if self._state is SSLProtocolState.FLUSHING:
-            self._do_flush()
-
-    @property
-    def _has_closed(self) -> bool:
-        return self._app_transport is not None and bool(self._app_transport._closed)
-
-    def _do_flush(self) -> None:
-        if not self._has_closed:
-            super()._do_flush()
-            return
-
-        self._do_write()
-        self._set_state(SSLProtocolState.SHUTDOWN)
-        self._do_shutdown()
-
-    def _do_shutdown(self) -> None:
-        try:
-            while self._sslobj.read(self.max_size):
-                pass
-        except (*SSLAgainErrors, ssl.SSLZeroReturnError):
-            pass
-        except ssl.SSLError as exc:
-            self._on_shutdown_complete(exc)
-            return
-
-        self._control_ssl_reading()
-        super()._do_shutdown()
-
-    def _process_outgoing(self) -> None:
-        # The library leaves behind what it could not write when it closes the transport: the alert that shows the
-        # peer that nothing is missing, and perhaps data.
-        if self._state is SSLProtocolState.SHUTDOWN and (data := self._outgoing.read()):
-            self._transport.write(data)
-
-        super()._process_outgoing()
-
-    def _call_eof_received(self) -> None:
-        if not self._has_closed:
-            super()._call_eof_received()
-
-    def _abort(self, exc: BaseException | None = None) -> None:
-        # Before Python 3.13 it takes no exception, though the transport above passes one.
-        self._set_state(SSLProtocolState.UNWRAPPED)
-        if self._transport is not None:
-            self._transport._force_close(exc)
 
 
 def check_tls_arguments(
@@ -220,7 +93,7 @@ class Handshake:
             ssl_shutdown_timeout=shutdown_timeout,
         )
         # Above: the transport that the application's protocol gets.
-        self.transport: Any = self.protocol._get_app_transport()
+        self.transport: Any = self.protocol.transport_above()
 
     async def wait(self, transport: asyncio.Transport) -> None:
         """Wait for the handshake's end; on failure or cancellation the transport is aborted.

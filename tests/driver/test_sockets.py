@@ -540,23 +540,58 @@ async def test_counters_of_early_firmware_end_in_send_ok(clock: Clock) -> None:
         assert await asking == AckStatus(94, 90, 4)
 
 
-async def test_waiting_for_acknowledgement_looks_soon_and_then_every_second(clock: Clock) -> None:
+async def test_waiting_for_acknowledgement_looks_soon_and_then_less_and_less_often(clock: Clock) -> None:
     module = Module()
     async with open_socket(module) as socket:
         module.sockets[0].take(b"abc")
         module.sockets[0].unacked = 3
         waiting = asyncio.ensure_future(socket.wait_acked(10.0))
-        await settle()
-        for pause in (0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
-            asked = module.count("AT+QISEND=0,0")
-            await clock.advance(pause - 0.02)
-            assert module.count("AT+QISEND=0,0") == asked
-            await clock.advance(0.03)
-            assert module.count("AT+QISEND=0,0") == asked + 1
+        counts = []
+        for _ in range(40):
+            await clock.advance(0.2)
+            counts.append(module.count("AT+QISEND=0,0"))
+
+        # In the first second, and in the four up to the eighth.
+        assert counts[4] >= 3
+        assert counts[39] - counts[19] <= 3
 
         module.sockets[0].unacked = 0
         await clock.advance(1.1)
         assert await waiting == 0
+
+
+async def test_nothing_is_asked_before_an_acknowledgement_can_be_there(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        socket.round_trip = 3.0
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        waiting = asyncio.ensure_future(socket.wait_acked(60.0))
+        await clock.advance(2.9)
+        assert module.count("AT+QISEND=0,0") == 0
+
+        await clock.advance(0.2)
+        assert module.count("AT+QISEND=0,0") == 1
+        # Half of what has passed later.
+        await clock.advance(1.3)
+        assert module.count("AT+QISEND=0,0") == 1
+        module.sockets[0].unacked = 0
+        await clock.advance(0.3)
+        assert await waiting == 0
+        assert module.count("AT+QISEND=0,0") == 2
+
+
+async def test_a_peer_that_closes_ends_the_waiting_for_acknowledgement_at_once(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        socket.round_trip = 3.0
+        await send_all(socket, filled(b"abc"))
+        checking = asyncio.ensure_future(socket.check_acks(60.0))
+        await clock.advance(1.0)
+        socket.inbox.end()
+
+        assert await checking is None
+        assert module.count("AT+QISEND=0,0") == 0
 
 
 async def test_waiting_for_acknowledgement_ends_in_time_with_what_is_missing(clock: Clock) -> None:

@@ -100,32 +100,37 @@ def serial_transport() -> Any:
 PRIVATE: Final = (
     Private(
         owner="asyncio.sslproto.SSLProtocol",
-        file="transports/tls.py",
+        file="transports/tls_protocol.py",
         reason="asyncio has no other TLS for a transport of one's own: loop.start_tls refuses it on uvloop, resumes no "
         "session, and closes in a way that loses data on a link with seconds of latency",
         made=tls_protocol,
         called={
             "_get_app_transport": NONE,
             "_set_state": (("new_state",),),
-            "_do_write": NONE,
             "_on_shutdown_complete": (("shutdown_exc",),),
+            "_control_app_writing": NONE,
             "_control_ssl_reading": NONE,
+            "_fatal_error": (("exc", "message"),),
         },
         overridden={
             "_start_handshake": NONE,
             "_on_handshake_complete": (("handshake_exc",),),
             "_do_read": NONE,
+            "_do_write": NONE,
             "_start_shutdown": NONE,
             "_do_flush": NONE,
             "_do_shutdown": NONE,
             "_process_outgoing": NONE,
             "_call_eof_received": NONE,
+            "_write_appdata": (("list_of_data",),),
             # Without an exception up to Python 3.12.
             "_abort": (EXCEPTION[0], ()),
         },
         attributes=(
+            "_app_protocol",
             "_app_transport",
             "_extra",
+            "_loop",
             "_outgoing",
             "_server_hostname",
             "_server_side",
@@ -133,11 +138,13 @@ PRIVATE: Final = (
             "_sslobj",
             "_state",
             "_transport",
+            "_write_backlog",
+            "_write_buffer_size",
         ),
     ),
     Private(
         owner="asyncio.sslproto._SSLProtocolTransport",
-        file="transports/tls.py",
+        file="transports/tls_protocol.py",
         reason="only the transport above TLS knows whether the application has closed it: is_closing() is true, too, "
         "when the transport below is closing (since Python 3.14)",
         made=tls_transport,
@@ -209,7 +216,7 @@ EXPECTED: Final = (
 
 # Modules that no documentation names, by file of the package.
 MODULES: Final = {
-    ("asyncio.sslproto", "transports/tls.py"): "SSLProtocol and what it is made of, see above",
+    ("asyncio.sslproto", "transports/tls_protocol.py"): "SSLProtocol and what it is made of, see above",
     ("_socket", "routing/socket_calls.py"): "code that uses the C class below socket.socket is refused, too",
 }
 

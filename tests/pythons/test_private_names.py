@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from bc260y_aio.port.transport import SerialTransport
-from bc260y_aio.transports.tls import TlsProtocol
+from bc260y_aio.transports.tls_protocol import TlsProtocol
 
 from . import private_names
 from .private_names import EXCEPTION, EXPECTED, MODULES, NONE, PRIVATE, Private, complaints, serial_transport

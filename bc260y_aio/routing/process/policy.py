@@ -13,6 +13,7 @@ from ..exclusive import is_modem_thread
 from .names import SocketNames, identity
 from .router import ThreadRouter, attach
 from .thread import ModemThread
+from .tls_sockets import install as install_tls_sockets
 from .udp import ProgramDatagrams
 
 _BROADCAST: Final = ipaddress.IPv4Address("255.255.255.255")
@@ -34,6 +35,9 @@ def route_process(thread: ModemThread) -> None:
     socket_calls.install(policy)
     for name, replacement in _REPLACEMENTS.items():
         setattr(_socket, name, replacement(policy, getattr(_socket, name)))
+
+    if thread.tls_sessions is not None:
+        install_tls_sockets(thread.tls_sessions)
 
     # After the policy, which is asked first: it carries what an exclusive route refuses.
     route_new_loops(lambda _: router, exclusive=True, on_close=router.forget)

@@ -26,6 +26,8 @@ class ThreadRouter:
     def __init__(self, thread: ModemThread) -> None:
         """Take what has the modem."""
         self._thread = thread
+        #: The TLS sessions of the modem.
+        self.tls_sessions = thread.tls_sessions
         self._endpoints: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, set[RelayedDatagrams]]
         self._endpoints = weakref.WeakKeyDictionary()
 

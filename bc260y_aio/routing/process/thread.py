@@ -15,6 +15,7 @@ import anyio.lowlevel
 from ...bridge import BridgedSocket, DescriptorOwner, LocalStream, Remote, open_ends, relay
 from ...errors import ModemClosed
 from ...sockets.tasks import TaskSet
+from ...tls import TlsSessions
 from ..exclusive import MODEM_THREAD_PREFIX
 from ..rules import Router
 from .names import SocketNames, identity
@@ -88,6 +89,11 @@ class ModemThread:
         self.on_stop: list[Callable[[], object]] = []
         self._ends: dict[LocalStream, DescriptorOwner] = {}
         self._flush_timeout = FLUSH_TIMEOUT
+
+    @property
+    def tls_sessions(self) -> TlsSessions | None:
+        """The TLS sessions of the modem; None if it keeps none."""
+        return getattr(self._modem, "tls_sessions", None)
 
     # Life
 

@@ -1,0 +1,274 @@
+"""TLS over a modem is sent in few records and few commands, and closes with few questions."""
+
+import asyncio
+import contextlib
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import bc260y_aio
+from bc260y_aio import RAI, Modem
+from bc260y_aio.emulator import Emulator
+from bc260y_aio.testing import virtual_clock
+from bc260y_aio.tls import TlsSessions
+from bc260y_aio.tracing import CommandSent
+from tests.contract.certificates import NAMES, client_context, server_context
+
+NAME = NAMES[0]
+HEADER = 5
+# What a record of TLS 1.3 adds to its data: its header, the type of its content, and the tag.
+OVERHEAD = HEADER + 1 + 16
+APPLICATION_DATA = 23
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def sink(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        await reader.read()
+
+    writer.close()
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello there")
+        await reader.read()
+
+    writer.close()
+
+
+class Bench:
+    """A modem, a TLS server, and what the modem sends.
+
+    Attributes:
+        modem: the modem.
+        emulator: its module.
+        port: the server's port.
+        commands: how many commands were sent, by what they are: ``send``, ``query`` or another name.
+        sent: the data of each AT+QISEND.
+    """
+
+    def __init__(self, modem: Modem, emulator: Emulator, port: int) -> None:
+        self.modem = modem
+        self.emulator = emulator
+        self.port = port
+        self.commands: Counter[str] = Counter()
+        self.sent: list[bytes] = []
+        modem.trace(self._note, payload=True)
+
+    def _note(self, event: Any) -> None:
+        if not isinstance(event, CommandSent):
+            return
+
+        if event.payload is not None:
+            self.commands["send"] += 1
+            self.sent.append(event.payload)
+        elif re.fullmatch(r"AT\+QISEND=\d,0", event.command):
+            self.commands["query"] += 1
+        else:
+            self.commands[event.name] += 1
+
+    async def connect(self) -> Streams:
+        """Open a connection, and forget what its handshake cost."""
+        streams = await self.modem.open_connection(NAME, self.port, ssl=client_context())
+        await streams[1].get_extra_info("modem_transport").drained()
+        self.forget()
+        return streams
+
+    def forget(self) -> None:
+        """Forget what was sent so far."""
+        self.commands.clear()
+        self.sent.clear()
+        self.emulator.module.rai_log.clear()
+
+    @property
+    def indications(self) -> list[int]:
+        """The RAI of each AT+QISEND since."""
+        return [sent.rai for sent in self.emulator.module.rai_log]
+
+    @property
+    def records(self) -> list[int]:
+        """How much data each record has that was sent since."""
+        stream, found = b"".join(self.sent), []
+        while stream:
+            size = int.from_bytes(stream[3:HEADER])
+            if stream[0] == APPLICATION_DATA:
+                found.append(size + HEADER - OVERHEAD)
+
+            stream = stream[HEADER + size :]
+
+        return found
+
+
+@contextlib.asynccontextmanager
+async def bench(serve: Serve = sink, *, network: str | None = None, **options: Any) -> AsyncIterator[Bench]:
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context())
+    settings: dict[str, Any] = {} if network is None else {"network": network}
+    async with server, Emulator(line="memory", **settings) as emulator, Modem(emulator.url, **options) as modem:
+        yield Bench(modem, emulator, server.sockets[0].getsockname()[1])
+
+
+async def test_ten_small_writes_of_one_turn_share_one_record_and_two_commands() -> None:
+    async with bench() as this:
+        _, writer = await this.connect()
+        for number in range(10):
+            writer.write(b"%-50d" % number)
+
+        await bc260y_aio.wait_acked(writer, 10)
+
+        assert this.records == [500]
+        assert [len(data) for data in this.sent] == [512, 500 + OVERHEAD - 512]
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_writes_of_different_turns_are_not_held_back() -> None:
+    async with bench() as this:
+        _, writer = await this.connect()
+        for number in range(3):
+            writer.write(b"%-50d" % number)
+            await asyncio.sleep(0)
+            await writer.get_extra_info("modem_transport").drained()
+
+        assert this.records == [50, 50, 50]
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_write_with_an_indication_takes_along_what_was_written_before_it_and_nothing_after_it() -> None:
+    async with bench() as this:
+        _, writer = await this.connect()
+        writer.write(b"before")
+        with bc260y_aio.rai(RAI.ONE_REPLY):
+            writer.write(b"last")
+
+        writer.write(b"after")
+        await bc260y_aio.wait_acked(writer, 10)
+
+        assert this.records == [10, 5]
+        assert this.indications == [2, 0]
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_what_the_caller_changes_after_a_write_is_sent_as_it_was() -> None:
+    received = bytearray()
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend(await reader.read())
+        writer.close()
+
+    async with bench(keep) as this:
+        _, writer = await this.connect()
+        data = bytearray(b"as it was")
+        writer.write(data)
+        writer.write(memoryview(b"abcd").cast("H"))
+        data[:] = b"something"
+        writer.close()
+        await writer.wait_closed()
+
+    assert received == b"as it wasabcd"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_writes_of_all_sizes_arrive_once_and_in_order(seed: int) -> None:
+    choose = random.Random(seed)
+    received = bytearray()
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend(await reader.read())
+        writer.close()
+
+    written = b""
+    async with bench(keep) as this:
+        _, writer = await this.connect()
+        for _ in range(60):
+            data = choose.randbytes(choose.choice((1, 3, 50, 511, 2000, 17000 if choose.random() < 0.2 else 7)))
+            written += data
+            writer.write(data)
+            match choose.randrange(5):
+                case 0:
+                    await asyncio.sleep(0)
+                case 1:
+                    await writer.drain()
+                case 2:
+                    await writer.get_extra_info("modem_transport").drained()
+
+        writer.close()
+        await writer.wait_closed()
+
+    assert received == written
+
+
+async def test_a_writer_is_paused_inside_a_write_that_is_too_much_and_resumed_when_it_has_gone() -> None:
+    async with bench() as this:
+        _, writer = await this.connect()
+        writer.transport.set_write_buffer_limits(high=100)
+        for _ in range(3):
+            writer.write(bytes(50))
+
+        draining = asyncio.ensure_future(writer.drain())
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            await draining
+
+        await writer.get_extra_info("modem_transport").drained()
+        assert this.records == [150]
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_what_was_written_in_the_turn_of_the_close_goes_out_with_the_end() -> None:
+    async with bench() as this:
+        _, writer = await this.connect()
+        writer.write(b"a")
+        writer.write(b"b")
+        writer.close()
+        await writer.wait_closed()
+
+        # The alert is a record of 2 bytes, and the type of its content is hidden.
+        assert this.records == [2, 2]
+        assert this.commands["send"] == 1
+
+
+# Closing
+
+
+def exchange(this_network: str | None, **options: Any) -> Bench:
+    """Get an answer of 11 bytes by HTTPS and close the connection, by a clock that jumps; return what was sent."""
+
+    async def get() -> Bench:
+        async with bench(answer, network=this_network, **options) as this:
+            reader, writer = await this.connect()
+            writer.write(b"GET / HTTP/1.1\r\nHost: peer.example\r\n\r\n")
+            assert (await reader.readuntil(b"hello there")).endswith(b"hello there")
+            writer.close()
+            await writer.wait_closed()
+            return this
+
+    with asyncio.Runner(loop_factory=virtual_clock()) as runner:
+        return runner.run(get())
+
+
+@pytest.mark.parametrize("network", [None, "good", "average", "edge"])
+def test_a_get_with_a_close_asks_at_most_four_times_for_acknowledgements(network: str | None) -> None:
+    assert exchange(network).commands["query"] <= 4
+
+
+def test_a_close_sends_the_alert_with_an_indication_where_that_is_switched_on() -> None:
+    assert exchange(None, rai_on_close=True).indications == [0, RAI.ONE_REPLY]
+    assert exchange(None).indications == [0, 0]
+
+
+def test_the_alert_at_the_end_can_be_left_out() -> None:
+    without = exchange(None, tls_sessions=TlsSessions(close_notify=False))
+
+    assert without.commands["send"] == 1
+    assert exchange(None).commands["send"] == 2

@@ -21,7 +21,7 @@ LAYERS: Final = (
     {"at"},
     {"emulator", "tracing"},
     {"port", "usage"},
-    {"line", "recording"},
+    {"line", "recording", "capture"},
     {"sockets", "tls"},
     {"transports"},
     {"bridge"},

@@ -58,6 +58,37 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
         help="write a trace of the line and each socket to a file for ui.perfetto.dev; an existing file is replaced",
     )
     parser.add_argument("--trace-payload", action="store_true", help="include the payload in the trace")
+    add_capture_options(parser, "to which TLS clients in this process write their secrets")
+
+
+def add_capture_options(parser: argparse.ArgumentParser, about_keys: str) -> None:
+    """Add ``--pcap`` and ``--tls-keys``.
+
+    Args:
+        parser: the command's parser.
+        about_keys: who writes the file of TLS keys.
+    """
+    parser.add_argument(
+        "--pcap",
+        metavar="FILE",
+        help="write what the sockets send and receive, as packets, to a pcapng file for Wireshark; an existing file is "
+        "replaced",
+    )
+    parser.add_argument(
+        "--tls-keys",
+        metavar="FILE",
+        help=f"with --pcap: a key log (SSLKEYLOGFILE) {about_keys}; the capture then shows what was encrypted",
+    )
+
+
+def check_capture_options(options: argparse.Namespace) -> None:
+    """Refuse ``--tls-keys`` without ``--pcap``.
+
+    Raises:
+        SystemExit: it is.
+    """
+    if options.tls_keys is not None and options.pcap is None:
+        options.refuse("--tls-keys needs --pcap")
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from ..errors import CommandError, NotRegistered
 from ..modem.modem import Modem
 from ..tracing import ChromeTrace
-from .common import print_error
+from .common import check_capture_options, print_error
 from .reporting import Account
 
 M = TypeVar("M", bound=Modem)
@@ -16,17 +16,21 @@ M = TypeVar("M", bound=Modem)
 
 @contextlib.asynccontextmanager
 async def opened(modem: M, options: argparse.Namespace) -> AsyncIterator[M]:
-    """Open a modem for a block; trace, watch and report it where the options say so.
+    """Open a modem for a block; trace, capture, watch and report it where the options say so.
 
     Raises:
-        OSError: it cannot be opened; or the trace file cannot be written.
+        OSError: it cannot be opened; or a file cannot be written.
     """
+    check_capture_options(options)
     with contextlib.ExitStack() as stack:
         if options.trace is not None:
             trace = stack.enter_context(ChromeTrace(options.trace))
             modem.trace(trace, payload=options.trace_payload)
 
         stack.enter_context(Account(modem, options))
+        if options.pcap is not None:
+            stack.enter_context(modem.capture(options.pcap, tls_keys=options.tls_keys))
+
         async with modem:
             yield modem
 

@@ -1,6 +1,7 @@
 """``bc260y-aio emulate``: an emulated module for any program that opens a serial port."""
 
 import argparse
+import functools
 import textwrap
 import urllib.parse
 from collections.abc import Callable
@@ -9,8 +10,8 @@ from typing import Any, Final
 from ..emulator import Emulator, Options
 from ..emulator.describe import describe_options
 from ..emulator.network.coverage import COVERAGES
-from .common import Subparsers, print_error, print_line
-from .serving import add_line_options, check_link, serve
+from .common import Subparsers, add_capture_options, print_error, print_line
+from .serving import add_line_options, captured, check_link, serve
 
 # The layout of the list of options.
 _INDENT: Final = " " * 6
@@ -28,7 +29,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
         "emulate",
         # The options of the module are too many for a usage line.
         usage="bc260y-aio emulate [-h] [-v] [--line {pty,tcp}] [--link PATH] [--network COVERAGE] [--ledger]\n"
-        "                          [--OPTION VALUE ...] [URL]\n"
+        "                          [--pcap FILE [--tls-keys FILE]] [--OPTION VALUE ...] [URL]\n"
         "       bc260y-aio emulate --options",
         help=summary,
         description="Serve an emulated module to any program that opens serial ports, and print the name of its port. "
@@ -47,6 +48,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     parser.add_argument(
         "--ledger", action="store_true", help="print the ledger of the radio on standard error at the end"
     )
+    add_capture_options(parser, "that the programs write")
     parser.add_argument("--options", action="store_true", help="list the options of a URL, and exit")
     parser.add_argument(
         "url",
@@ -86,13 +88,21 @@ async def run(options: argparse.Namespace) -> int:
         return 0
 
     emulated = _emulated(options)
-    async with Emulator(emulated) as emulator:
-        await serve(emulator.url, emulated.link, f"serving an emulated {emulated.model}")
+    with captured(options) as watch:
+        async with Emulator(emulated) as emulator:
+            emulator.line.receive_filter = functools.partial(_watched, watch, by_dte=True)
+            emulator.line.transmit_filter = functools.partial(_watched, watch, by_dte=False)
+            await serve(emulator.url, emulated.link, f"serving an emulated {emulated.model}")
 
     if options.ledger:
         print_error(f"the radio: {emulator.radio.usage}")
 
     return 0
+
+
+def _watched(watch: Callable[[bytes, bool], None], data: bytes, *, by_dte: bool) -> bytes:
+    watch(data, by_dte)
+    return data
 
 
 def _list_options() -> None:

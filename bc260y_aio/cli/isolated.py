@@ -49,6 +49,10 @@ def run_isolated(options: argparse.Namespace, command: list[str]) -> int:
         print_error(error_text(exc))
         return EXIT_USAGE
 
+    if options.tls_keys is not None:
+        # Most TLS libraries know the variable; a relative path is that of this process.
+        os.environ["SSLKEYLOGFILE"] = os.path.abspath(options.tls_keys)
+
     program = IsolatedProgram(command)
     try:
         status = asyncio.run(_serve(program, modem, options))

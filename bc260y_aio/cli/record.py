@@ -3,8 +3,8 @@
 import argparse
 
 from ..recording import Recorder
-from .common import Subparsers, add_port_options
-from .serving import add_line_options, add_tcp_port_option, check_link, serve
+from .common import Subparsers, add_capture_options, add_port_options
+from .serving import add_line_options, add_tcp_port_option, captured, check_link, serve
 
 
 def add_to(commands: Subparsers, summary: str) -> None:
@@ -20,6 +20,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     add_port_options(parser)
     add_line_options(parser)
     add_tcp_port_option(parser)
+    add_capture_options(parser, "that the program writes")
     parser.add_argument(
         "--mask",
         action="store_true",
@@ -43,6 +44,11 @@ async def run(options: argparse.Namespace) -> int:
         tcp_port=options.tcp_port,
         mask=options.mask,
     )
+    with captured(options) as recorder.watch:
+        return await _record(recorder, options)
+
+
+async def _record(recorder: Recorder, options: argparse.Namespace) -> int:
     async with recorder:
         what = f"recording {options.port} to {options.file}"
         await serve(recorder.url, options.link, what, recorder.wait_ended())

@@ -6,8 +6,8 @@ import math
 from typing import Final
 
 from ..recording import Replay
-from .common import Subparsers, print_error
-from .serving import add_line_options, add_tcp_port_option, check_link, serve
+from .common import Subparsers, add_capture_options, print_error
+from .serving import add_line_options, add_tcp_port_option, captured, check_link, serve
 
 # How long the line stays open after the last byte, so that the program can read it, in seconds.
 _LINGER: Final = 1.0
@@ -26,6 +26,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     add_line_options(parser)
     add_tcp_port_option(parser)
     _add_how_options(parser)
+    add_capture_options(parser, "that the program writes")
     parser.add_argument("file", metavar="FILE", help="the transcript")
     parser.set_defaults(run=run, match="strict")
 
@@ -84,13 +85,18 @@ async def run(options: argparse.Namespace) -> int:
         link=options.link,
         tcp_port=options.tcp_port,
     )
-    async with replay:
-        await serve(replay.url, options.link, f"playing the module of {options.file}", _play(replay))
+    with captured(options) as replay.watch:
+        await _serve(replay, options)
 
     for unknown in replay.unknown:
         print_error(f"the transcript does not contain {unknown}")
 
     return 0
+
+
+async def _serve(replay: Replay, options: argparse.Namespace) -> None:
+    async with replay:
+        await serve(replay.url, options.link, f"playing the module of {options.file}", _play(replay))
 
 
 async def _play(replay: Replay) -> None:

@@ -26,6 +26,7 @@ from .common import (
     add_data_format_option,
     add_port_options,
     add_trace_options,
+    check_capture_options,
     error_text,
     print_error,
 )
@@ -45,7 +46,8 @@ def add_to(commands: Subparsers, summary: str) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "run",
-        usage="bc260y-aio run [-h] [-v] [--port PORT] [--baudrate RATE] [--data-format FORMAT] SCRIPT [ARGUMENT ...]\n"
+        usage="bc260y-aio run [-h] [-v] [--port PORT] [--baudrate RATE] [--data-format FORMAT]\n"
+        "                      [--pcap FILE [--tls-keys FILE]] SCRIPT [ARGUMENT ...]\n"
         "       bc260y-aio run [...] -m MODULE [ARGUMENT ...]\n"
         "       bc260y-aio run [...] --isolated [--trace FILE] -- COMMAND [ARGUMENT ...]",
         help=summary,
@@ -122,14 +124,17 @@ def _started(modem: Modem, options: argparse.Namespace) -> ModemThread:
     """Open the modem in a thread, which is stopped, and reported on, when the program ends."""
     thread = ModemThread(modem)
     with contextlib.ExitStack() as stack:
+        close_capture = _capture(modem, options)
+        stack.callback(close_capture)
         account = stack.enter_context(Account(modem, options))
         thread.start()
         stack.pop_all()
 
     # Threads and exit handlers of the script may use the modem after its last line.
+    atexit.register(close_capture)
     atexit.register(account.close)
     atexit.register(thread.stop)
-    _stop_on_signals(thread, account)
+    _stop_on_signals(thread, account.close, close_capture)
     return thread
 
 
@@ -143,10 +148,33 @@ def _log(level: int) -> None:
     logger.propagate = False
 
 
-def _stop_on_signals(thread: ModemThread, account: Account) -> None:
+def _capture(modem: Modem, options: argparse.Namespace) -> Callable[[], None]:
+    """Capture what goes over the modem, if that is wanted; return what closes the file.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    check_capture_options(options)
+    if options.pcap is None:
+        return lambda: None
+
+    capture = modem.capture(options.pcap, tls_keys=options.tls_keys)
+
+    def close() -> None:
+        try:
+            capture.close()
+        except OSError as exc:
+            print_error(f"{options.pcap}: {error_text(exc)}")
+
+    return close
+
+
+def _stop_on_signals(thread: ModemThread, *closings: Callable[[], None]) -> None:
     def end(number: int, _: Any) -> None:
         thread.stop(_FLUSH_TIMEOUT)
-        account.close()
+        for close in closings:
+            close()
+
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 

@@ -5,11 +5,12 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
+from ..capture import Capture, LineCapture
 from ..emulator.line import check_link as check_pty_link
-from .common import print_error, print_line, run_until_first, whole_number
+from .common import check_capture_options, print_error, print_line, run_until_first, whole_number
 
 # These signals end a command without a failure.
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -24,6 +25,26 @@ def add_line_options(parser: argparse.ArgumentParser, default: str = "a pty") ->
     """
     parser.add_argument("--line", choices=("pty", "tcp"), help=f"the kind of line; by default {default}")
     parser.add_argument("--link", metavar="PATH", help="create a symbolic link to the pty, and remove it at the end")
+
+
+@contextlib.contextmanager
+def captured(options: argparse.Namespace) -> Iterator[Callable[[bytes, bool], None]]:
+    """Capture a line for a block, if ``--pcap`` was given.
+
+    Yields:
+        What takes its bytes, and whether they are the program's.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    check_capture_options(options)
+    if options.pcap is None:
+        yield lambda data, by_dte: None
+        return
+
+    with Capture(options.pcap, tls_keys=options.tls_keys) as capture:
+        line = LineCapture(capture)
+        yield lambda data, by_dte: line.feed(data, by_dte=by_dte)
 
 
 def add_tcp_port_option(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any, Self
 
 from ..at.responses import Response
+from ..capture import Capture
 from ..errors import BC260YError
 from ..line.profile import Profile
 from ..routing import Match, Route, Scope
@@ -192,6 +193,27 @@ class Modem(Lifecycle, Services, RadioStatus):
             ValueError: the data format is ``"text"``, and the data holds bytes outside 0x20..0x7E.
         """
         self._formats.check_datagram(data)
+
+    def capture(self, path: str | os.PathLike[str], *, tls_keys: str | os.PathLike[str] | None = None) -> Capture:
+        """Write what the sockets send and receive to a pcapng file, which Wireshark opens, from now until it is closed.
+
+            with modem.capture("session.pcapng"):
+                ...
+
+        Args:
+            path: the file, for its owner only; an existing file is replaced, a symbolic link is not followed.
+            tls_keys: a file to which the TLS clients of this modem write their secrets (SSLKEYLOGFILE); they become
+                part of the capture, which shows what was encrypted.
+
+        Raises:
+            OSError: a file cannot be created.
+        """
+        capture = Capture(path, tls_keys=tls_keys)
+        if tls_keys is not None:
+            self.tls_sessions.keylog_filename = os.fspath(tls_keys)
+
+        capture.on_close = self.trace(capture, payload=True)
+        return capture
 
     # asyncio's own calls
 

@@ -1,7 +1,11 @@
 """Split the bytes of a line into command lines and responses."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+# What may look on at a line: it is called with the bytes of either side, and whether they are the program's.
+Watch: TypeAlias = Callable[[bytes, bool], None]
 
 # Longer lines are split, in bytes. The longest line of a module is a push of 1024 bytes in hex.
 MAX_LINE: Final = 4096

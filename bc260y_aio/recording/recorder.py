@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 import os
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..emulator.line import Line, LineEndpoint, make_endpoint
 from ..errors import BC260YError, PortError
 from ..port import DEFAULT_BAUDRATE, Port, open_port
 from ..tracing.files import create_private
 from .transcript_writer import TranscriptWriter
+
+if TYPE_CHECKING:
+    from .framing import Watch
 
 
 class Recorder:
@@ -23,6 +26,9 @@ class Recorder:
                 ...
 
     The default line, in memory, is for a program in this process; ``line="pty"`` or ``"tcp"`` serves other processes.
+
+    Attributes:
+        watch: is called with the bytes of either side, and whether they are the program's; to be set.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class Recorder:
         Raises:
             ValueError: there is no such kind of line.
         """
+        self.watch: Watch = lambda data, by_dte: None
         self._port_url = port
         self._path = path
         self._baudrate = baudrate
@@ -152,6 +159,7 @@ class Recorder:
                 data = await port.read()
                 self._line.write(data)
                 writer.feed(data, by_dte=False)
+                self.watch(data, False)
         except BC260YError as exc:
             writer.note(str(exc))
             self._end.hang_up()
@@ -178,6 +186,7 @@ class Recorder:
             self._port.write(data)
 
         self._writer.feed(data, by_dte=True)
+        self.watch(data, True)
 
     async def _change_rate(self, earlier: asyncio.Task[None] | None) -> None:
         """Set the port to the program's rate, then send the data that the program wrote meanwhile."""

@@ -8,7 +8,7 @@ from typing import Final, Literal, Self, get_args
 
 from ..emulator.line import Line, LineEndpoint, PtyEndpoint, make_endpoint
 from ..errors import PortError, ReplayMismatch
-from .framing import MAX_LINE
+from .framing import MAX_LINE, Watch
 from .players import ByContent, InOrder, Player, Reply, incomplete
 from .transcript import Transcript
 
@@ -29,6 +29,9 @@ class Replay:
 
     The first line that differs closes the line. Data of the module before the first command is sent when the program
     opens the line; on a pty, which does not report that, with the first byte that the program writes.
+
+    Attributes:
+        watch: is called with the bytes of either side, and whether they are the program's; to be set.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Replay:
         if speed is not None and not speed > 0:
             raise ValueError(f"speed must be positive, not {speed}")
 
+        self.watch: Watch = lambda data, by_dte: None
         self.transcript = transcript if isinstance(transcript, Transcript) else Transcript.load(transcript)
         self._match = match
         self._scale = None if speed is None else 1 / speed
@@ -182,6 +186,7 @@ class Replay:
             self._pause.cancel()
             self._pause = None
 
+        self.watch(data, True)
         self._received += data
         while self._error is None and (end := self._received.find(b"\r") + 1):
             self._take(end)
@@ -228,6 +233,7 @@ class Replay:
     def write(self, wire: bytes) -> None:
         """Write bytes to the program now."""
         if self._line is not None:
+            self.watch(wire, False)
             self._line.write(wire)
 
     def replies_sent(self) -> None:

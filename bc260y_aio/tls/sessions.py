@@ -103,6 +103,8 @@ class TlsSessions:
 
         self._limit = limit
         self._narrowband = narrowband
+        #: A file to which clients write their secrets; None for none.
+        self.keylog_filename: str | None = None
         #: Whether a connection ends with TLS's alert that it does.
         self.close_notify = close_notify
         self._clock = clock
@@ -153,7 +155,10 @@ class TlsSessions:
         return context
 
     def prepare(self, context: ssl.SSLContext) -> None:
-        """Make the handshakes of a client's context small, if that is wanted."""
+        """Make the handshakes of a client's context small, and have it write its secrets, if that is wanted."""
+        if self.keylog_filename not in (None, context.keylog_filename):
+            context.keylog_filename = self.keylog_filename
+
         if self._narrowband:
             make_narrowband(context)
 

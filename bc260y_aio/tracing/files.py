@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from typing import Final, TextIO
+from typing import BinaryIO, Final, TextIO
 
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 _OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
@@ -17,6 +17,19 @@ def create_private(path: str | os.PathLike[str]) -> TextIO:
     Raises:
         OSError: it cannot be created; or it is a symbolic link, which could lead to another file.
     """
+    return open(_open_private(path), "w", encoding="ascii", errors="backslashreplace")
+
+
+def create_private_binary(path: str | os.PathLike[str]) -> BinaryIO:
+    """Do the same for a file of bytes, which are written at once.
+
+    Raises:
+        OSError: as :func:`create_private` does.
+    """
+    return open(_open_private(path), "wb", buffering=0)
+
+
+def _open_private(path: str | os.PathLike[str]) -> int:
     try:
         descriptor = os.open(path, _FLAGS, _OWNER_ONLY)
     except OSError as exc:
@@ -31,4 +44,4 @@ def create_private(path: str | os.PathLike[str]) -> TextIO:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.fchmod(descriptor, _OWNER_ONLY)
 
-    return open(descriptor, "w", encoding="ascii", errors="backslashreplace")
+    return descriptor

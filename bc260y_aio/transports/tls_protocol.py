@@ -53,7 +53,8 @@ class _ResumingProtocol(_LibraryProtocol):  # type: ignore[misc]
                 self._extra["tls_resumption"] = self._handshake.resumption
 
         super()._on_handshake_complete(handshake_exc)
-        if handshake_exc is not None:
+        # For a peer that has closed, the library passes a class.
+        if isinstance(handshake_exc, BaseException):
             # The exception refers to these frames, and, before Python 3.14.10, they to it: a reference cycle.
             frames, handshake_exc = handshake_exc.__traceback__, None
             traceback.clear_frames(frames)

@@ -169,3 +169,14 @@ async def test_a_modem_can_make_every_handshake_small() -> None:
 
         usual, small = this.emulator.radio.usage.sent - before[0], narrow.emulator.radio.usage.sent - before[1]
         assert usual - small > 200
+
+
+async def test_a_peer_that_closes_during_the_handshake_is_a_lost_connection_and_nothing_else() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server, Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
+        with pytest.raises(ConnectionError):
+            await modem.open_connection(NAME, server.sockets[0].getsockname()[1], ssl=trusting_context())

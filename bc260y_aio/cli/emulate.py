@@ -57,14 +57,17 @@ def add_to(commands: Subparsers, summary: str) -> None:
         metavar="URL",
         help='the options of the module, such as "emulator://?baudrate=9600&latency=0.3"',
     )
+    _add_module_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_module_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "options of the module", "each takes precedence over the same option in the URL; `--options` explains them"
     )
     for name, reader in Options.readers().items():
         if name not in ("line", "link", "network"):
             group.add_argument(_flag(name), dest=_PREFIX + name, type=_checked(reader), metavar="VALUE")
-
-    parser.set_defaults(run=run)
 
 
 def _flag(name: str) -> str:

@@ -49,11 +49,7 @@ def run_isolated(options: argparse.Namespace, command: list[str]) -> int:
         print_error(error_text(exc))
         return EXIT_USAGE
 
-    if options.tls_keys is not None:
-        # Most TLS libraries know the variable; a relative path is that of this process.
-        os.environ["SSLKEYLOGFILE"] = os.path.abspath(options.tls_keys)
-
-    program = IsolatedProgram(command)
+    program = _program(command, options)
     try:
         status = asyncio.run(_serve(program, modem, options))
     except KeyboardInterrupt:
@@ -72,6 +68,14 @@ def run_isolated(options: argparse.Namespace, command: list[str]) -> int:
         os.kill(os.getpid(), -status)
 
     return status
+
+
+def _program(command: list[str], options: argparse.Namespace) -> IsolatedProgram:
+    if options.tls_keys is not None:
+        # Most TLS libraries know the variable; a relative path is that of this process.
+        os.environ["SSLKEYLOGFILE"] = os.path.abspath(options.tls_keys)
+
+    return IsolatedProgram(command)
 
 
 def _missing() -> str | None:

@@ -80,8 +80,15 @@ class Server:
         port: its port on 127.0.0.1.
     """
 
-    def __init__(self, keys: str, chain: int, *, maximum_version: ssl.TLSVersion) -> None:
-        """Make the certificates: ``chain`` of them are sent."""
+    def __init__(self, keys: str, chain: int, *, maximum_version: ssl.TLSVersion, keeps_sessions: bool) -> None:
+        """Make the certificates: ``chain`` of them are sent.
+
+        Args:
+            keys: the kind of certificates.
+            chain: how many of them are sent.
+            maximum_version: the latest version of TLS.
+            keeps_sessions: keep sessions at the server, so that a ticket is but a number of 32 bytes.
+        """
         kind = key_types()[keys]
         self.authority = issuer = trustme.CA(key_type=kind)
         for _ in range(chain - 1):
@@ -89,6 +96,9 @@ class Server:
 
         self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._context.maximum_version = maximum_version
+        if keeps_sessions:
+            self._context.options |= ssl.OP_NO_TICKET
+
         issuer.issue_cert(NAME, key_type=kind).configure_cert(self._context)
         self.port = 0
 
@@ -184,8 +194,9 @@ def client_context(server: Server, *, narrowband: bool) -> ssl.SSLContext:
 
 async def run(options: argparse.Namespace) -> list[Request]:
     """Make the requests, and return what each cost."""
-    server = Server(options.keys, options.chain, maximum_version=ssl.TLSVersion[options.tls])
-    emulated = Emulator(line="memory", baudrate=115200, network=options.network, seed=1)
+    maximum_version = ssl.TLSVersion[options.tls]
+    server = Server(options.keys, options.chain, maximum_version=maximum_version, keeps_sessions=options.keeps_sessions)
+    emulated = Emulator(line="memory", baudrate=115200, network=options.network, seed=1, **options.module)
     async with server.serving(), emulated as emulator, Modem(emulator.url, **options.modem) as modem:
         context = client_context(server, narrowband=options.narrowband)
         with modem.route(match=lambda host, port: True):
@@ -261,7 +272,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--chain", type=int, default=2)
     parser.add_argument("--tls", default="TLSv1_3", choices=("TLSv1_2", "TLSv1_3"))
     parser.add_argument("--narrowband", action="store_true")
+    parser.add_argument("--keeps-sessions", action="store_true", help="tickets are numbers of the server's cache")
     parser.add_argument("--requests", type=int, default=3)
+    parser.add_argument("--module", type=json.loads, default={}, metavar="JSON", help="options of the emulated module")
     parser.add_argument("--modem", type=json.loads, default={}, metavar="JSON", help="arguments of the modem")
     options = parser.parse_args(arguments)
     with asyncio.Runner(loop_factory=virtual_clock()) as runner:

@@ -82,7 +82,8 @@ class Modem(Lifecycle, Services, RadioStatus):
             nvram_gap: the same after a command that writes NVRAM; by default what the profile says, 0.05.
             wait_for_local_port: wait for a local port that was closed less than 70 s ago, rather than fail.
             restore_data_format: at close, set the payload formats back to what was found. This writes the NVRAM.
-            rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`.
+            rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`; and when the last TCP
+                connection is closed, ask for the release of the radio (AT+QNBIOTRAI, which firmware R02A01 has).
             adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
                 peer adopts one. All others are closed.
             datagram_rejoin: join a datagram of more than 1024 bytes that the module pushed in parts: a push of exactly

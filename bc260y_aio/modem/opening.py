@@ -13,6 +13,7 @@ from ..sockets.dataformat import PayloadFormats
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.rejoining import DatagramInbox
 from .core import ModemCore, Options
+from .release import RadioRelease
 
 
 class SocketOpening(ModemCore):
@@ -22,6 +23,7 @@ class SocketOpening(ModemCore):
         super().__init__(name, options, formats)
         # UDP sockets that an earlier program left open, by their peer.
         self._left_open: dict[Address, tuple[SocketInfo, Inbox]] = {}
+        self._radio_release = RadioRelease()
 
     async def _open_socket(
         self,
@@ -139,6 +141,12 @@ class SocketOpening(ModemCore):
 
         return module_socket
 
+    def _release_radio(self, *, has_peer_closed: bool) -> None:
+        """Let the network release the radio, if no socket is open any more."""
+        channel = self._opened
+        if not self._ids.taken and channel is not None and channel.error is None and not self._is_closing:
+            self._tasks.spawn(self._radio_release.ask(channel, has_peer_closed=has_peer_closed), "release")
+
     def _make_socket(
         self, service_type: str, remote: Address, local: int, connect_id: int, inbox: Inbox
     ) -> ModuleSocket:
@@ -147,6 +155,8 @@ class SocketOpening(ModemCore):
         def give_back() -> None:
             ids.release(connect_id)
             local_ports.release(service_type, local)
+            if self._options.rai_on_close and service_type == "TCP":
+                self._release_radio(has_peer_closed=inbox.is_ended and inbox.error is None)
 
         try:
             channel = self._channel

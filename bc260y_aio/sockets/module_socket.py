@@ -422,11 +422,12 @@ class ModuleSocket(AckCounters):
         self._is_released = True
         self.ended_at = asyncio.get_running_loop().time()
         self._is_peer_closed = self.inbox.is_ended
+        # Called while the inbox still shows whether the peer had closed.
+        self._on_closed()
         self.inbox.end()
         self.channel.inboxes.detach(self.connect_id)
         self.channel.trace.unwatch(self.connect_id)
         self._ledger.close(self)
-        self._on_closed()
 
 
 def _is_of_a_send(late: Response) -> bool:

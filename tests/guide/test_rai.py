@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 import bc260y_aio
-from bc260y_aio import RAI
+from bc260y_aio import RAI, Modem
+from bc260y_aio.emulator import Emulator
+from bc260y_aio.tracing import CommandSent
 from tests.guide.bench import Bench, datagrams, on_air, quiet, stream, unconnected
 
 
@@ -108,3 +110,28 @@ async def test_an_indication_of_its_own_goes_before_that_of_the_close() -> None:
             await endpoint.send(b"last", rai=RAI.ONE_REPLY)
 
         assert sent(bench) == [(5, 0), (4, 2)]
+
+
+@pytest.mark.parametrize(
+    ("firmware", "expected"),
+    [("manual", []), ("R02A01", ["AT+QNBIOTRAI=1"])],
+)
+async def test_the_network_is_asked_to_release_the_radio_after_the_last_close(
+    firmware: str, expected: list[str]
+) -> None:
+    asked: list[str] = []
+    async with Emulator(line="memory", firmware=firmware) as emulator:
+        emulator.network.add_http("sink.example", {"/": "hello"})
+        async with Modem(emulator.url, rai_on_close=True) as modem:
+            modem.trace(lambda event: asked.append(event.command) if isinstance(event, CommandSent) else None)
+            for _ in range(2):
+                reader, writer = await modem.open_connection("sink.example", 80)
+                writer.write(b"GET / HTTP/1.1\r\nHost: sink.example\r\nConnection: close\r\n\r\n")
+                await reader.read()
+                writer.close()
+                await writer.wait_closed()
+                await quiet()
+
+    releases = [line for line in asked if "QNBIOTRAI" in line]
+    # What the module has is queried once.
+    assert releases == ["AT+QNBIOTRAI=?", *expected * 2]

@@ -23,9 +23,9 @@ from ..tracing import (
     UrcHeard,
 )
 from ..tracing.files import create_private, create_private_binary
-from . import pcapng
 from .conversation import TcpConversation, UdpConversation
 from .packets import Address, End
+from .pcapng import interface, names, packet, secrets, section, statistics
 
 # The module's address, which it does not report, by the version of IP: for documentation (RFC 5737, RFC 3849).
 MODULE: Final[dict[int, Address]] = {
@@ -92,8 +92,8 @@ class Capture:
         self._conversations: dict[int, TcpConversation | UdpConversation] = {}
         self._addresses: dict[str, Address] = {}
         self._sockets = 0
-        self._put(pcapng.section("bc260y-aio"))
-        self._put(pcapng.interface("BC260Y"))
+        self._put(section("bc260y-aio"))
+        self._put(interface("BC260Y"))
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +115,7 @@ class Capture:
         self.on_close()
         self._flush()
         if self._comments:
-            self._put(pcapng.statistics(self._last, [self._take_comment()]))
+            self._put(statistics(self._last, [self._take_comment()]))
 
         self._file.close()
         if self._keys is not None:
@@ -207,7 +207,7 @@ class Capture:
         if host not in self._addresses:
             address = _PEERS[1 + len(self._addresses) % (_PEERS.num_addresses - 2)]
             self._addresses[host] = address
-            self._put(pcapng.names([(address.packed, host)]))
+            self._put(names([(address.packed, host)]))
 
         return self._addresses[host]
 
@@ -215,7 +215,7 @@ class Capture:
 
     def _write(self, time: float, data: bytes) -> None:
         comments = [self._take_comment()] if self._comments else []
-        block = pcapng.packet(time, data, comments)
+        block = packet(time, data, comments)
         if self._keys is None:
             self._put(block)
             return
@@ -227,7 +227,7 @@ class Capture:
 
     def _flush(self) -> None:
         if self._keys is not None and (lines := self._keys.read()):
-            self._put(pcapng.secrets(lines))
+            self._put(secrets(lines))
 
         self._put(b"".join(self._waiting))
         self._waiting.clear()

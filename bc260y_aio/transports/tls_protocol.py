@@ -9,7 +9,7 @@ import traceback
 from asyncio.sslproto import SSLAgainErrors, SSLProtocol, SSLProtocolState
 from typing import Any, Final
 
-from ..sockets.rai import RAI, effective
+from ..sockets.rai import RAI, effective, rai
 from ..tls import ResumingHandshake, Resumption, TlsSessions
 
 # The most data in a record, in bytes (RFC 8446, 5.1). Writes that fill one wait for no more.
@@ -85,7 +85,7 @@ class RecordProtocol(_ResumingProtocol):
             self._write_buffer_size += len(self._write_backlog[-1])
 
         if self._write_buffer_size >= _RECORD or effective(None) is not RAI.NONE:
-            self.write_records()
+            self._write_now()
             return
 
         self._control_app_writing()
@@ -103,10 +103,15 @@ class RecordProtocol(_ResumingProtocol):
             self._app_protocol.write_records()
 
         if self._state is SSLProtocolState.WRAPPED and self._write_backlog:
-            try:
-                self._do_write()
-            except Exception as exc:
-                self._fatal_error(exc, "Fatal error on SSL protocol")
+            # A write with an indication would not have waited; whoever calls this may have another.
+            with rai(RAI.NONE):
+                self._write_now()
+
+    def _write_now(self) -> None:
+        try:
+            self._do_write()
+        except Exception as exc:
+            self._fatal_error(exc, "Fatal error on SSL protocol")
 
     def _do_write(self) -> None:
         if len(self._write_backlog) > 1:

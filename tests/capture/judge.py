@@ -38,7 +38,7 @@ def tshark(path: Path, *arguments: str) -> list[list[str]]:
     for field in fields:
         command += ["-e", field]
 
-    run = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=60, check=True)
+    run = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=300, check=True)
     return [line.split("|") for line in run.stdout.splitlines()]
 
 

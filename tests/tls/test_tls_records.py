@@ -272,3 +272,15 @@ def test_the_alert_at_the_end_can_be_left_out() -> None:
 
     assert without.commands["send"] == 1
     assert exchange(None).commands["send"] == 2
+
+
+async def test_a_write_has_no_indication_of_the_block_in_which_its_connection_was_opened() -> None:
+    async with bench() as this:
+        with bc260y_aio.rai(RAI.ONE_REPLY):
+            _, writer = await this.connect()
+
+        writer.write(b"later")
+        await bc260y_aio.wait_acked(writer, 10)
+        assert this.indications == [0]
+        writer.close()
+        await writer.wait_closed()

@@ -236,9 +236,9 @@ class Options(CoverageProfile):
         return dataclasses.replace(
             self,
             **own,
-            dialect=dataclasses.replace(dialect, **spelling),
-            variants=dataclasses.replace(variants, **varied),
-            currents=dataclasses.replace(currents, **drawn),
+            dialect=dataclasses.replace(dialect, **spelling) if spelling else dialect,
+            variants=dataclasses.replace(variants, **varied) if varied else variants,
+            currents=dataclasses.replace(currents, **drawn) if drawn else currents,
             faults=dataclasses.replace(faults, **wrong),
         )
 

@@ -76,7 +76,6 @@ class Recovery:
         self._name = name
         self._on_end = on_end
         self._gap = gap
-        self._is_due = asyncio.Event()
         self._waiting: asyncio.Timeout | None = None
         self._began_at = 0.0
         self._lost_at = 0.0
@@ -98,12 +97,15 @@ class Recovery:
             self._began_at = loop.time()
             self._lost_at = max(self._began_at, busy_until) + self.timeout
             self._has_restarted = self._must_pause = self._lost_probe = False
-            self._is_due.clear()
+            self._is_due = asyncio.Event()
             self.task = loop.create_task(self._probe(), name=task_name)
             self.task.add_done_callback(self._over)
 
     def handle(self, event: Unsolicited) -> None:
-        """Take note of an event of the line."""
+        """Take note of an event of the line, while probes are sent."""
+        if self.task is None:
+            return
+
         match event:
             case ProbeAnswered() | Resynchronised():
                 self._extend()
@@ -184,6 +186,7 @@ class Recovery:
 
     def _over(self, task: asyncio.Task[Exception | None]) -> None:
         self.task = None
+        del self._is_due
         if task.cancelled():
             self._on_end(None)
         elif (failure := task.exception()) is None:

@@ -82,10 +82,18 @@ class ModuleSocket(AckCounters):
         resumption: how that went about resuming a session, where the TLS above it is this package's.
     """
 
+    # What most sockets never change: an object with more than thirty attributes of its own takes a kilobyte more.
     was_opened = False
     ended_at: float | None = None
     records: TlsRecords | None = None
     resumption: str | None = None
+    _closing: asyncio.Task[None] | None = None
+    _close_attempts = 0
+    # A send had no trustworthy answer; until one has, the counters are queried before and after each.
+    _is_uncertain = False
+    # How many bytes the peer had not acknowledged when the module last refused some.
+    _unacked = 0
+    _may_come_late = False
 
     def __init__(
         self,
@@ -115,15 +123,8 @@ class ModuleSocket(AckCounters):
         self.tasks = tasks
         self._on_closed = on_closed
         self._ledger = ledger
-        self._closing: asyncio.Task[None] | None = None
-        self._close_attempts = 0
-        # A send had no trustworthy answer; until one has, the counters are queried before and after each.
-        self._is_uncertain = False
-        # How many bytes the peer had not acknowledged when the module last refused some.
-        self._unacked = 0
         # The sizes of earlier commands that the module may still carry out.
         self._in_doubt: set[int] = set()
-        self._may_come_late = False
 
     def __repr__(self) -> str:
         return f"<ModuleSocket connectID={self.connect_id} {self.service_type.lower()} {self.host}:{self.port}>"

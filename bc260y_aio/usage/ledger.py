@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import weakref
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -74,7 +74,7 @@ class Ledger:
         # For a view asks from another thread.
         self._lock = threading.Lock()
         self._just_closed: list[Counts] = []
-        self._closed: deque[ConnectionUsage] = deque(maxlen=_MOST_CLOSED)
+        self._closed: list[ConnectionUsage] = []
         # The sums over all closed sockets.
         self._totals = Totals()
         self._line: CountedLine | None = None
@@ -138,6 +138,7 @@ class Ledger:
             usage = self._just_closed.pop(0).usage(self._origin, 0.0)
             self._totals.add(usage)
             self._closed.append(usage)
+            del self._closed[:-_MOST_CLOSED]
 
     def usage(self, *, to_the_end: bool = False) -> ModemUsage:
         """Return the sums, up to now; or up to the close of the modem.

@@ -44,11 +44,23 @@ class PacedQueue:
         deliver: is called with each piece.
         rate: in bytes a second; None for no limit.
         size: draws the size of the next piece, in bytes; None for no limit.
-        end: nothing can happen before this byte has arrived, if it is there: the bytes before it arrive with it, but
-            for the first of a run, which show that something comes.
+        end: nothing can happen before this byte has arrived, if it is there: the bytes before it arrive with it.
+        is_noticed: whether somebody notices all the same that something comes; then the first bytes of a run arrive
+            for themselves.
     """
 
-    __slots__ = ("_began", "_buffer", "_deliver", "_end", "_is_busy", "_passed", "_rate", "_size", "_timer")
+    __slots__ = (
+        "_began",
+        "_buffer",
+        "_deliver",
+        "_end",
+        "_is_busy",
+        "_is_noticed",
+        "_passed",
+        "_rate",
+        "_size",
+        "_timer",
+    )
 
     def __init__(
         self,
@@ -56,11 +68,13 @@ class PacedQueue:
         rate: float | None,
         size: Callable[[], int] | None = None,
         end: bytes = b"",
+        is_noticed: Callable[[], bool] = lambda: True,
     ) -> None:
         self._deliver = deliver
         self._rate = rate
         self._size = size
         self._end = end
+        self._is_noticed = is_noticed
         self._buffer = bytearray()
         self._is_busy = False
         self._began = 0.0
@@ -114,7 +128,7 @@ class PacedQueue:
             self._timer = loop.call_soon(self._release)
         else:
             batch = min(len(self._buffer), max(1, round(self._rate * TICK)))
-            if self._end and self._passed:
+            if self._end and (self._passed or not self._is_noticed()):
                 batch = max(batch, self._buffer.find(self._end, 0, _LONGEST_LINE) + 1)
 
             self._timer = loop.call_at(self._began + (self._passed + batch) / self._rate, self._release)
@@ -213,6 +227,7 @@ class Line:
         received: is called with the bytes that the host wrote; to be set.
         drained: is called each time that bytes have left for the host; to be set.
         connected: is called when a host connects; to be set.
+        may_sleep: returns whether the module sleeps, or may fall asleep; to be set.
         transmit_filter: changes the module's bytes just before the host receives them; None for no change.
         receive_filter: changes the host's bytes just before the module receives them; None for no change.
         is_paced: whether bytes take their time.
@@ -238,8 +253,9 @@ class Line:
         self._baudrate = baudrate
         self._is_strict = is_strict
         self._outgoing = PacedQueue(self._transmit, rate, size)
-        # A module acts on command lines.
-        self._incoming = PacedQueue(self._receive, rate, end=b"\r")
+        # A module acts on command lines; the first bytes of one wake it, or keep it awake.
+        self._incoming = PacedQueue(self._receive, rate, end=b"\r", is_noticed=lambda: self.may_sleep())
+        self.may_sleep: Callable[[], bool] = lambda: True
         self._faults = faults = faults or Faults()
         self._noise_out = LineNoise(faults, "out", self._send_out, "noise_delayed", "stalled")
         self._noise_in = LineNoise(faults, "in", self._take_in, "noise_delayed")
@@ -349,6 +365,7 @@ class Line:
         """Disconnect from the module: its callbacks are called no more."""
         self.clear()
         self.received = lambda data: None
+        self.may_sleep = lambda: True
         self.drained = self.connected = lambda: None
 
     def clear(self) -> None:

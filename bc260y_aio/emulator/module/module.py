@@ -100,6 +100,7 @@ class Module:
         self.tcpip.completed = self._interpreter.resume
         line.received = self._receive
         line.drained = self.tcpip.pump
+        line.may_sleep = self.sleep.may_sleep
 
     def _joined(self) -> Parts:
         return Parts(

@@ -74,6 +74,10 @@ class Sleep:
         """Whether the module can write to its line."""
         return self.state in _WRITING
 
+    def may_sleep(self) -> bool:
+        """Return whether the module is not awake, or may fall asleep by itself."""
+        return self.state is not _AWAKE or (self.lock is not None and self.mode != 0)
+
     def start(self) -> None:
         """Be awake, with the settings of a start."""
         self.stop()

@@ -150,7 +150,8 @@ class ResponseWriter:
             self.dce.echo_ending = None
 
         self.dce.send_format = self._nvram.send_format
-        self.dce.dialect = replace(self.dce.dialect, cme=CmeLevel(self._nvram.error_level))
+        if (level := CmeLevel(self._nvram.error_level)) is not self.dce.dialect.cme:
+            self.dce.dialect = replace(self.dce.dialect, cme=level)
 
     def set_echo(self, *, on: bool) -> None:
         """Switch the echo."""

@@ -4,6 +4,8 @@ An audit hook alone is too late for names: ``connect``, ``sendto``, ``sendmsg`` 
 they raise their audit event. So the methods and functions themselves are replaced while a policy is installed. An audit
 hook stays behind them, for code that kept the original methods: what reaches it for another machine is refused.
 
+Options that send packets by themselves, or tie a socket to an interface, and sockets of packets are refused as well.
+
 Neither sees libraries that make system calls by themselves (uvloop's and other C code's own sockets, ctypes), and
 child processes.
 """
@@ -13,13 +15,17 @@ import errno
 import functools
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from .destinations import host_text, literal
 from .local_names import is_elsewhere, is_own_name, name_of, own_addresses, own_rows
+from .socket_options import leaving
 
 INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
+# Linux's, packet(7): what it sends leaves by an interface, whatever the address.
+_PACKETS: Final = getattr(socket, "AF_PACKET", None)
 
 _module: Any = socket
 _c_module: Any = _socket
@@ -238,12 +244,24 @@ def _bind(own: Callable[..., None]) -> Callable[..., None]:
     return bind
 
 
+def _setsockopt(own: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(own)
+    def setsockopt(self: socket.socket, level: int, optname: int, value: Any, *length: int) -> None:
+        if (what := leaving(level, optname, value)) is not None and (policy := _policy()) is not None:
+            raise policy.refusal(what)
+
+        own(self, level, optname, value, *length)
+
+    return setsockopt
+
+
 _METHODS: Final[dict[str, Callable[[Any], Any]]] = {
     "connect": _connect,
     "connect_ex": _connect_ex,
     "sendto": _sendto,
     "sendmsg": _sendmsg,
     "bind": _bind,
+    "setsockopt": _setsockopt,
 }
 
 
@@ -328,6 +346,15 @@ def _gethostbyaddr(own: Callable[..., Any]) -> Callable[..., Any]:
     return gethostbyaddr
 
 
+class _OwnCall(threading.local):
+    """Whether this thread asks for digits, which asks no server."""
+
+    is_on = False
+
+
+_own_call: Final = _OwnCall()
+
+
 def _getnameinfo(own: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(own)
     def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
@@ -341,7 +368,12 @@ def _getnameinfo(own: Callable[..., Any]) -> Callable[..., Any]:
         if name is None and flags & socket.NI_NAMEREQD:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-        numeric, service = own(sockaddr, (flags | socket.NI_NUMERICHOST) & ~socket.NI_NAMEREQD)
+        _own_call.is_on = True
+        try:
+            numeric, service = own(sockaddr, (flags | socket.NI_NUMERICHOST) & ~socket.NI_NAMEREQD)
+        finally:
+            _own_call.is_on = False
+
         return name or numeric, service
 
     return getnameinfo
@@ -370,3 +402,12 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         case ("socket.getaddrinfo" | "socket.gethostbyname" | "socket.gethostbyaddr", (host, *_)):
             if _is_name(host) and is_elsewhere(host) and (policy := _policy()) is not None:
                 raise socket.gaierror(socket.EAI_FAIL, f"{event.removeprefix('socket.')} of {host_text(host)}")
+            if event == "socket.gethostbyaddr" and is_elsewhere(host) and _policy() is not None:
+                raise socket.herror(1, "Unknown host")
+        case "socket.getnameinfo", ((str() as host, *_),):
+            # The flags are not in the event, so digits cannot be told from a query.
+            if not _own_call.is_on and is_elsewhere(host) and _policy() is not None:
+                raise socket.gaierror(socket.EAI_FAIL, f"getnameinfo of {host}")
+        case "socket.__new__", (_, family, *_):
+            if family == _PACKETS and (policy := _policy()) is not None:
+                raise policy.refusal("a socket of packets")

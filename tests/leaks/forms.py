@@ -15,6 +15,8 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from socket import gethostbyaddr as gethostbyaddr_before
+from socket import getnameinfo as getnameinfo_before
 from typing import Any, Final
 
 import uvloop
@@ -99,6 +101,49 @@ def broadcast() -> Any:
         return sock.recvfrom(100)[0]
 
 
+@blocking
+def join_a_multicast_group() -> Any:
+    # It is announced by a packet of IGMP.
+    with datagram_socket() as sock:
+        group = socket.inet_aton("224.0.1.187") + socket.inet_aton("0.0.0.0")
+        return sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+
+
+@blocking
+def join_a_multicast_group_on_loopback() -> Any:
+    with datagram_socket() as sock:
+        group = socket.inet_aton("224.0.1.187") + socket.inet_aton("127.0.0.1")
+        return sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+
+
+@blocking
+def datagram_by_an_interface() -> Any:
+    with datagram_socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire0")
+        return sock.sendto(b"hello", (ADDRESS, PORT))
+
+
+@blocking
+def packet_by_an_interface() -> Any:
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as sock:
+        return sock.sendto(b"\x45" + bytes(19), ("wire0", 0x0800))
+
+
+@blocking
+def datagram_of_a_child() -> Any:
+    if (pid := os.fork()) == 0:
+        refused = False
+        try:
+            with datagram_socket() as sock:
+                sock.sendto(b"hello", (ADDRESS, PORT))
+        except OSError:
+            refused = True
+        finally:
+            os._exit(refused)
+
+    return OSError() if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) else "sent"
+
+
 # Connecting
 
 
@@ -169,6 +214,16 @@ def gethostbyname_ex() -> Any:
 @blocking
 def gethostbyaddr_number() -> Any:
     return socket.gethostbyaddr(ADDRESS)
+
+
+@blocking
+def getnameinfo_imported_before() -> Any:
+    return getnameinfo_before((ADDRESS, 80), 0)
+
+
+@blocking
+def gethostbyaddr_imported_before() -> Any:
+    return gethostbyaddr_before(ADDRESS)
 
 
 @blocking

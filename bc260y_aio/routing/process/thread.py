@@ -170,15 +170,22 @@ class ModemThread:
         Raises:
             ModemClosed: the thread has ended; or it is that of another process.
         """
-        if os.getpid() != self._pid:
-            raise ModemClosed("the modem belongs to the parent process")
-
+        self.check_process()
         coroutine = self._do(work)
         try:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
             coroutine.close()
             raise ModemClosed("the modem is closed") from None
+
+    def check_process(self) -> None:
+        """Check that this is not a child process, where the thread is not.
+
+        Raises:
+            ModemClosed: it is.
+        """
+        if os.getpid() != self._pid:
+            raise ModemClosed("the modem belongs to the parent process")
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Have a function called in the modem's thread; nothing happens once that has ended."""

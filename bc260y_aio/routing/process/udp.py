@@ -64,6 +64,7 @@ class ProgramDatagrams:
 
         Raises:
             OSError: EBADF, the socket is closed; or there are no more descriptors.
+            ModemClosed: this is a child process, which has no modem.
         """
         with self._lock:
             key = identity(sock)
@@ -72,6 +73,7 @@ class ProgramDatagrams:
 
             program = self._sockets.get(key)
             if program is None:
+                self._thread.check_process()
                 program = _ProgramSocket(self._thread, sock, self._ports.get(sock, 0))
                 self._sockets[key] = program
                 self._thread.call(self._thread.spawn, program.serve, lambda: self._sockets.pop(key, None))
@@ -132,6 +134,7 @@ class _ProgramSocket(asyncio.DatagramProtocol):
     def local_address(self, peer: Address) -> Any:
         relay = self._relays.get(peer)
         if relay is None:
+            self._thread.check_process()
             relay = socket.socket(self._family, socket.SOCK_DGRAM)
             try:
                 relay.setblocking(False)

@@ -64,7 +64,10 @@ def run_isolated(options: argparse.Namespace, command: list[str]) -> int:
         program.close()
 
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        # SIGKILL has no handler to be set.
+        with contextlib.suppress(OSError):
+            signal.signal(-status, signal.SIG_DFL)
+
         os.kill(os.getpid(), -status)
 
     return status

@@ -56,13 +56,13 @@ def add_to(commands: Subparsers, summary: str) -> None:
         "connections, UDP sockets and the resolver functions go the same way. Connections to this machine and "
         "listening sockets stay on it. The exit status is the script's.",
         epilog="What cannot go over the module is refused and never goes over the host's network: a non-blocking "
-        "connect outside of an event loop, raw sockets, broadcast and multicast with its memberships, and sockets of one "
-        "interface. Child processes and libraries that "
-        "connect in C are not routed. --isolated runs any program and its children in Linux namespaces of their own, "
-        "where the module is the only network. It needs no privileges, but unprivileged user namespaces, write access "
-        "to /dev/net/tun, and pip install 'bc260y-aio[isolated]'. Inside, names have addresses of "
-        "198.18.0.0/15, and the module resolves them when they are connected to; loopback is the program's own; "
-        "connect() succeeds at once, and a connection that the module cannot open is then aborted (ECONNABORTED).",
+        "connect outside of an event loop, raw sockets, broadcast, multicast with its memberships, and sockets of one "
+        "interface. Child processes and libraries that connect in C are not routed. --isolated runs any program "
+        "and its children in Linux namespaces of their own, where the module is the only network. It needs no "
+        "privileges, but unprivileged user namespaces, write access to /dev/net/tun, and pip install "
+        "'bc260y-aio[isolated]'. Inside, names have addresses of 198.18.0.0/15, and the module resolves them when "
+        "they are connected to; loopback is the program's own; connect() succeeds at once, and a connection that "
+        "the module cannot open is then aborted (ECONNABORTED).",
     )
     add_port_options(parser)
     add_data_format_option(parser)

@@ -211,6 +211,12 @@ async def test_a_signal_ends_the_program_and_leaves_the_module_in_order(number: 
         assert emulator.module.sockets == {}
 
 
+async def test_a_program_that_is_killed_is_reported_as_killed() -> None:
+    status, printed, complained = await finished(*_ISOLATED, "emulator://", "--", "sh", "-c", "kill -KILL $$")
+
+    assert (status, printed, complained) == (-signal.SIGKILL, b"", b"")
+
+
 async def test_a_lost_connection_is_no_end_of_input() -> None:
     waiting = by_python("""
         import socket

@@ -13,8 +13,8 @@ ended, as a kernel does it.
 4. A blocking ``connect``, and the functions that resolve, go over the modem as well. This machine's own names are
    answered from its hosts file.
 5. Whatever cannot be carried is refused before it reaches the host's network or its resolver: a non-blocking
-   ``connect`` outside of an event loop, raw sockets and those of packets, broadcast, multicast and its memberships, and SO_BINDTODEVICE. See :mod:`..socket_calls` for what that
-   can see.
+   ``connect`` outside of an event loop, raw sockets and those of packets, broadcast, multicast and its memberships,
+   and SO_BINDTODEVICE. See :mod:`..socket_calls` for what that can see.
 
 It depends on a protocol, :class:`ProcessModem`, rather than on the modem, so it lies below that like all of routing.
 Child processes are not part of it, nor are libraries in C that make system calls by themselves.

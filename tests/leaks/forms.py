@@ -306,6 +306,37 @@ async def endpoint_of_own_socket() -> Any:
 
 
 @coroutine
+async def endpoint_to_a_name() -> Any:
+    loop = asyncio.get_running_loop()
+    return await exchanged(*await loop.create_datagram_endpoint(Collect, remote_addr=(NAME, PORT)))
+
+
+@coroutine
+async def connection_to_a_name() -> Any:
+    reader, writer = await asyncio.open_connection(NAME, PORT)
+    writer.write(b"hello")
+    try:
+        return await reader.read(100)
+    finally:
+        writer.close()
+
+
+@coroutine
+async def sock_connect_to_a_name() -> Any:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, (NAME, PORT))
+        await loop.sock_sendall(sock, b"hello")
+        return await loop.sock_recv(sock, 100)
+
+
+@coroutine
+async def loop_getaddrinfo() -> Any:
+    return bool(await asyncio.get_running_loop().getaddrinfo(NAME, PORT))
+
+
+@coroutine
 async def endpoint_bound_to_loopback() -> Any:
     loop = asyncio.get_running_loop()
     transport, protocol = await loop.create_datagram_endpoint(Collect, local_addr=("127.0.0.1", 0))

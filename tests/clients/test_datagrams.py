@@ -73,6 +73,37 @@ async def test_aiocoap_gets_and_puts_with_its_simple_transport() -> None:
         await play_twice(client)
 
 
+@contextlib.asynccontextmanager
+async def coap_tcp_server() -> AsyncIterator[int]:
+    site = aiocoap.resource.Site()
+    site.add_resource(["meter"], Meter())
+    with socket.socket() as sock:
+        sock.bind((LOCAL, 0))
+        port = port_of(sock)
+
+    context = await aiocoap.Context.create_server_context(site, bind=(LOCAL, port), transports=["tcpserver"])
+    try:
+        yield port
+    finally:
+        await context.shutdown()
+
+
+async def test_aiocoap_needs_no_blocks_over_tcp() -> None:
+    async def client() -> None:
+        context = await aiocoap.Context.create_client_context(transports=["tcpclient"])
+        try:
+            for code, payload in ((aiocoap.PUT, b"21.5" * 500), (aiocoap.GET, b"")):
+                request = aiocoap.Message(code=code, payload=payload, uri=f"coap+tcp://{HOST}:{port}/meter")
+                response = await context.request(request).response
+                assert response.code.is_successful()
+                assert response.payload == (b"21.5" * 500 if code == aiocoap.GET else b"")
+        finally:
+            await context.shutdown()
+
+    async with elsewhere(coap_tcp_server()) as port:
+        await play_twice(client)
+
+
 # DNS
 
 

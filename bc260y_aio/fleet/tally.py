@@ -1,14 +1,18 @@
 """The counts of a fleet: values that workers send and that add up exactly, in any order."""
 
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from hdrh.histogram import HdrHistogram
-
 from ..emulator import RadioState, Usage
+
+with warnings.catch_warnings():
+    # hdrhistogram 0.10.8, the newest, relies on a default of ctypes that Python 3.14 deprecates.
+    warnings.filterwarnings("ignore", "Due to '_pack_'", DeprecationWarning)
+    from hdrh.histogram import HdrHistogram
 
 # From a millisecond to a day, with three significant digits.
 _LOWEST_MS: Final = 1

@@ -937,6 +937,16 @@ async def test_a_cancelled_change_of_the_rate_is_made_all_the_same() -> None:
             assert port.baudrate == 57600
 
 
+async def test_a_cancelled_change_of_the_rate_that_fails_is_reported_to_nobody() -> None:
+    async with on_pty() as (port, far):
+        far.hang_up()
+        changing = asyncio.create_task(port.set_baudrate(57600))
+        await asyncio.sleep(0)
+        changing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await changing
+
+
 async def test_an_unknown_rate_is_none() -> None:
     with pty() as (far, path):
         async with await open_port(path, None) as port:

@@ -96,7 +96,10 @@ class Device:
             PortLost, ValueError: as :meth:`Port.set_baudrate` does.
         """
         loop, instance = asyncio.get_running_loop(), self._opening.result()
-        await asyncio.shield(loop.run_in_executor(self._thread, _set_baudrate, self._url, instance, baudrate))
+        change = loop.run_in_executor(self._thread, _set_baudrate, self._url, instance, baudrate)
+        # The outcome is for a caller that still waits; asyncio would complain of an exception that nobody looks at.
+        change.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.shield(change)
 
     def release(self) -> None:
         """Let the thread close the object, even one that is still to be opened; do not wait for it."""

@@ -53,7 +53,7 @@ def run(checkout: Path, benchmark: str, *, brief: bool) -> Figures:
     """
     command = [sys.executable, "-m", f"benchmarks.{benchmark}", "--rounds", "1", *(["--brief"] if brief else [])]
     environment = os.environ | {"PYTHONPATH": str(checkout)}
-    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return read_figures(done.stdout)
 
 

@@ -1,0 +1,37 @@
+"""A second HTTPS request of an unmodified client resumes the first one's session, and costs less."""
+
+import json
+
+import pytest
+
+from benchmarks import tls_requests
+
+
+@pytest.mark.parametrize("client", ["httpx", "aiohttp", "streams"])
+def test_the_second_request_of_a_client_costs_less(client: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tls_requests.main([client, "average", "--requests", "2"])
+    first, second = json.loads(capsys.readouterr().out)
+
+    assert first["error"] == second["error"] == ""
+    assert second["up"] + second["down"] <= 0.35 * (first["up"] + first["down"])
+    assert second["energy"] < first["energy"]
+    assert second["queries"] <= 4
+
+
+def test_the_narrowband_context_and_a_session_cache_make_it_smaller(capsys: pytest.CaptureFixture[str]) -> None:
+    tls_requests.main(["streams", "average", "--requests", "2"])
+    usual = json.loads(capsys.readouterr().out)[0]
+    tls_requests.main(["streams", "average", "--requests", "2", "--narrowband", "--keeps-sessions"])
+    small = json.loads(capsys.readouterr().out)[1]
+
+    assert small["up"] + small["down"] <= 0.25 * (usual["up"] + usual["down"])
+
+
+def test_a_module_that_can_be_told_lets_the_radio_go(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--modem", '{"rai_on_close": true}', "--module", '{"firmware": "R02A01"}']
+    energy = []
+    for more in ([], options):
+        tls_requests.main(["aiohttp", "average", "--requests", "2", *more])
+        energy.append(json.loads(capsys.readouterr().out)[1]["energy"])
+
+    assert energy[1] <= 0.65 * energy[0]

@@ -16,7 +16,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from ..held import find
 from ..socks import Datagram
@@ -322,50 +322,51 @@ async def _upload(stream: Any, ours: socket.socket, is_held: Callable[[], bool])
 
 async def _download(stream: Any, ours: socket.socket) -> None:
     """Pass on what the peer sends; return at its end."""
-    passed = 0
-    with contextlib.suppress(OSError), _Readable(ours) as readable:
-        while data := await readable.receive():
-            stream.write(data)
-            passed += len(data)
-            # It wakes a thread, and that wakes the loop: not for every piece.
-            if passed >= _READ_SIZE:
-                passed = 0
-                readable.pause()
-                await stream.drain()
-                readable.resume()
-
-        readable.pause()
-        await stream.drain()
-
-
-class _Readable:
-    """A socket that is read often: the loop watches it all the time, rather than anew for each read."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._loop = asyncio.get_running_loop()
-        self._has_data = asyncio.Event()
-
-    def __enter__(self) -> Self:
-        self.resume()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pause()
-
-    def resume(self) -> None:
-        self._loop.add_reader(self._sock, self._has_data.set)
-
-    def pause(self) -> None:
-        self._loop.remove_reader(self._sock)
-
-    async def receive(self) -> bytes:
-        while True:
+    loop = asyncio.get_running_loop()
+    is_open = True
+    with contextlib.suppress(OSError):
+        while is_open:
+            turn = _Turn(stream, ours, loop.create_future())
+            loop.add_reader(ours, turn.receive)
             try:
-                return self._sock.recv(_READ_SIZE)
-            except BlockingIOError:
-                self._has_data.clear()
-                await self._has_data.wait()
+                is_open = await turn.over
+            finally:
+                loop.remove_reader(ours)
+
+            # It wakes a thread, and that wakes the loop: not for every piece.
+            await stream.drain()
+
+
+class _Turn:
+    """Passes on up to 16 KiB of what the peer sends, by a callback: one wake-up for each piece.
+
+    Attributes:
+        over: results in whether there is more to come.
+    """
+
+    def __init__(self, stream: Any, ours: socket.socket, over: "asyncio.Future[bool]") -> None:
+        self._stream = stream
+        self._sock = ours
+        self._left = _READ_SIZE
+        self.over = over
+
+    def receive(self) -> None:
+        if self.over.done():
+            return
+
+        try:
+            data = self._sock.recv(_READ_SIZE)
+            if data:
+                self._stream.write(data)
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            self.over.set_exception(exc)
+            return
+
+        self._left -= len(data)
+        if not data or self._left <= 0:
+            self.over.set_result(bool(data))
 
 
 def _check_device() -> None:

@@ -8,8 +8,8 @@ knows. TLS is 1.3, and Python's own context. Each of three savings is on or off:
 - coalescing: the client writes its request in one turn of the loop, so that its pieces share a TLS record and an
   AT+QISEND; otherwise it lets the loop turn between them, as clients do that await each write;
 - resumption: the modem keeps TLS sessions, as it does by default; otherwise each handshake is a full one;
-- RAI: the last piece of a connection says that nothing follows (``Modem(rai_on_close=True)``); by CoAP, that one reply
-  does.
+- RAI: ``Modem(rai_on_close=True)`` has the network release the radio when the connection is closed, which firmware
+  R02A01 can be told; by CoAP, the datagram says that one reply follows.
 
 ``python -m benchmarks.month --write`` puts table and chart into ``docs/pages/howto/usage.md``; the chart is the page of
 the report, drawn by Chromium.
@@ -158,10 +158,15 @@ async def _served() -> AsyncIterator[tuple[int, ssl.SSLContext]]:
         yield server.sockets[0].getsockname()[1], trusting
 
 
+def _emulator() -> Emulator:
+    # This firmware can be told of the end of the last connection: AT+QNBIOTRAI.
+    return Emulator(line="memory", baudrate=115200, network=COVERAGE, firmware="R02A01")
+
+
 async def _measure(protocol: str, setting: Setting, readings: int) -> ModemUsage:
     """Return what so many readings cost, after a first one."""
     loop = asyncio.get_running_loop()
-    async with _served() as (port, context), Emulator(line="memory", baudrate=115200, network=COVERAGE) as emulator:
+    async with _served() as (port, context), _emulator() as emulator:
         if protocol == "CoAP":
             emulator.network.add_echo(HOST)
 

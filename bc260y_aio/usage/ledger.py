@@ -22,10 +22,12 @@ class Counted(Protocol):
     """A socket that counts.
 
     Attributes:
+        connect_id: its connectID.
         host: the remote host as it was given.
         name: the name that was resolved to that.
     """
 
+    connect_id: int
     host: str
     name: str
 
@@ -67,8 +69,8 @@ class Ledger:
         self._ended_at = 0.0
         self._ended_with: Usage | None = None
         self._opened = 0
-        # In the order of their opening. A socket may be dropped without a close, and then closes itself.
-        self._open: weakref.WeakKeyDictionary[Counted, None] = weakref.WeakKeyDictionary()
+        # By connectID. Weakly, for a socket may be dropped without a close.
+        self._open: dict[int, weakref.ref[Counted]] = {}
         # The names that were resolved last to addresses.
         self._names: dict[str, str] = {}
         # For a view asks from another thread.
@@ -112,7 +114,7 @@ class Ledger:
     def add(self, socket: Counted) -> None:
         """Count a socket that is about to be opened."""
         self._opened += 1
-        self._open[socket] = None
+        self._open[socket.connect_id] = weakref.ref(socket)
         socket.name = self._names.get(socket.host, socket.host)
 
     def note_name(self, name: str, addresses: Iterable[str]) -> None:
@@ -124,11 +126,12 @@ class Ledger:
 
     def close(self, socket: Counted) -> None:
         """Keep the counts of a socket that is closed."""
-        if socket not in self._open:
-            return
-
         with self._lock:
-            del self._open[socket]
+            known = self._open.get(socket.connect_id)
+            # On a line that was opened again, its connectID may be another's.
+            if known is not None and known() is socket:
+                del self._open[socket.connect_id]
+
             self._just_closed.append(socket.counts())
             if len(self._just_closed) > _MOST_CLOSED:
                 self._settle()
@@ -152,8 +155,8 @@ class Ledger:
     def _usage(self, *, to_the_end: bool) -> ModemUsage:
         self._settle()
         now = self._now()
-        # A list of references is made at once, whatever another thread does meanwhile.
-        sockets = [socket for ref in self._open.keyrefs() if (socket := ref()) is not None]
+        # The tuple is made at once, whatever another thread does meanwhile.
+        sockets = [socket for ref in tuple(self._open.values()) if (socket := ref()) is not None]
         still_open = [one.counts().usage(self._origin, now) for one in sockets]
         totals = Totals(self._totals)
         for one in still_open:

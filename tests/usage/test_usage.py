@@ -284,6 +284,7 @@ class Socket:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.connect_id = number % 5
         self.host = self.name = "h"
 
     def counts(self) -> Counts:

@@ -72,19 +72,21 @@ async def _cluster(scheduler: str | None, workers: int) -> AsyncIterator[Client]
 
         return
 
-    async with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            asynchronous=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.ERROR,
-            preload=f"{__package__}.preload",
-        ) as cluster,
-        Client(cluster, asynchronous=True, set_as_default=False) as client,
-    ):
+    async with local_cluster(workers) as cluster, Client(cluster, asynchronous=True, set_as_default=False) as client:
         yield client
+
+
+def local_cluster(workers: int) -> LocalCluster:
+    """Return a cluster of so many processes on this machine, with one device task at a time in each."""
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        asynchronous=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.ERROR,
+        preload=f"{__package__}.preload",
+    )
 
 
 class _Running:
@@ -123,6 +125,8 @@ class _Running:
                 futures, loop=self._client.loop, with_results=True, raise_errors=True
             ):
                 self._done[futures[future]] = Tally.from_message(result)
+                # Otherwise the engine would run it again if the worker that has the result dies later.
+                future.release()
                 self._show()
         except asyncio.CancelledError:
             self.is_complete = False

@@ -1,6 +1,7 @@
 """The devices of one task: they run here, on one event loop, in one process."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -16,6 +17,8 @@ from .tally import Tally
 REPORT_INTERVAL: Final = 1.0
 # How often the lag of the loop is measured on the real clock, in seconds.
 _LAG_INTERVAL: Final = 0.1
+# How often devices that have started are taken out of the search for garbage, in seconds.
+_FREEZE_INTERVAL: Final = 1.0
 
 OnProgress = Callable[[Tally], bool]
 
@@ -97,6 +100,7 @@ class Shard:
 
         if self._plan.clock == "real":
             yield self._measure_lag()
+            yield self._shorten_collections()
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()
@@ -105,6 +109,19 @@ class Shard:
             await asyncio.sleep(_LAG_INTERVAL)
             self._tally.add_lag(loop.time() - due)
             self._report()
+
+    async def _shorten_collections(self) -> None:
+        # A search for garbage among all objects of thousands of devices holds the loop up for hundreds of milliseconds,
+        # so devices that have started are left out of it.
+        last = max(map(self._plan.delay, self._numbers)) + _FREEZE_INTERVAL
+        try:
+            while self._now <= last:
+                await asyncio.sleep(_FREEZE_INTERVAL)
+                gc.freeze()
+
+            await asyncio.get_running_loop().create_future()
+        finally:
+            gc.unfreeze()
 
     def _report(self) -> None:
         now = time.monotonic()
@@ -117,6 +134,8 @@ class Shard:
     # One device
 
     async def _run_device(self, number: int) -> None:
+        # A module is switched on when its device starts: thousands at once would hold the loop up.
+        await asyncio.sleep(self._plan.delay(number))
         if self._plan.ports:
             await self._run_reports(number, split_port(self._plan.ports[number])[0])
             return

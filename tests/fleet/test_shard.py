@@ -1,5 +1,6 @@
 """Devices of one process, on the virtual clock."""
 
+import gc
 import re
 from typing import Any
 
@@ -81,6 +82,25 @@ def test_a_fleet_can_be_stopped_and_what_it_has_is_counted(monkeypatch: pytest.M
     assert 15 <= tally.reports < 100
     assert tally.finished == 0
     assert asked == sorted(asked)
+
+
+def test_devices_of_the_real_clock_are_left_out_of_the_search_for_garbage_until_they_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bc260y_aio.fleet.shard._FREEZE_INTERVAL", 0.01)
+    frozen: list[int] = []
+
+    def go_on(_: Tally) -> bool:
+        frozen.append(gc.get_freeze_count())
+        return True
+
+    monkeypatch.setattr("bc260y_aio.fleet.shard.REPORT_INTERVAL", 0.0)
+    plan = Plan(device=devices.report, backend=devices.collect, devices=2, clock="real", network=None)
+    tally = run_shard(plan, range(2), go_on)
+
+    assert tally.reports == 2, tally.tracebacks
+    assert max(frozen) > 1000
+    assert gc.get_freeze_count() == 0
 
 
 # Adding up

@@ -100,6 +100,7 @@ class _Running:
         self._topic = f"bc260y-fleet-{uuid.uuid4().hex}"
         self._latest: dict[int, Tally] = {}
         self._done: dict[int, Tally] = {}
+        self._places: dict[str, str] = {}
         self._started = 0
         self._tasks = 0
         self.workers = 0
@@ -113,7 +114,9 @@ class _Running:
     async def run(self) -> Tally:
         """Run all tasks, and return what they counted."""
         await self._client.wait_for_workers(1)
-        self.workers = len((await self._client.scheduler.identity(n_workers=-1))["workers"])
+        known = (await self._client.scheduler.identity(n_workers=-1))["workers"]
+        self.workers = len(known)
+        self._places = worker_addresses(self._plan.ports, {str(one["name"]): name for name, one in known.items()})
         shards = self._plan.shards(self.workers) if not self._plan.ports else _by_port(self._plan)
         self._tasks = len(shards)
         self._client.subscribe_topic(self._topic, self._receive)
@@ -139,7 +142,8 @@ class _Running:
         return self._total()
 
     def _submit(self, shard: Sequence[int], index: int) -> Any:
-        workers = _workers_of(self._plan, shard)
+        place = self._places.get(split_port(self._plan.ports[shard[0]])[1]) if self._plan.ports else None
+        workers = None if place is None else [place]
         return self._client.submit(_run_on_worker, self._plan, shard, index, self._topic, pure=False, workers=workers)
 
     async def _collect(self, futures: Mapping[Any, int]) -> None:
@@ -195,6 +199,19 @@ def _by_port(plan: Plan) -> list[list[int]]:
     return list(found.values())
 
 
-def _workers_of(plan: Plan, shard: Sequence[int]) -> list[str] | None:
-    name = split_port(plan.ports[shard[0]])[1] if plan.ports else ""
-    return [name] if name else None
+def worker_addresses(ports: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return the addresses of the workers that ports name, by their names.
+
+    Args:
+        ports: the ports of real modules: ``PORT`` or ``PORT@WORKER``.
+        known: the addresses of all workers by their names.
+
+    Raises:
+        ValueError: there is no such worker: the engine would wait for it for ever.
+    """
+    named = {split_port(port)[1] for port in ports} - {""}
+    if missing := sorted(named - known.keys()):
+        there = ", ".join(sorted(known))
+        raise ValueError(f"no worker is named {', '.join(missing)}; there are: {there} (dask worker --name NAME)")
+
+    return {name: known[name] for name in named}

@@ -103,3 +103,14 @@ def test_a_port_may_name_the_worker_that_has_it() -> None:
     assert split_port("/dev/ttyUSB0") == ("/dev/ttyUSB0", "")
     assert split_port("/dev/ttyUSB0@worker3") == ("/dev/ttyUSB0", "worker3")
     assert split_port("socket://gateway7:2000") == ("socket://gateway7:2000", "")
+
+
+def test_a_worker_that_is_named_is_found_whatever_the_type_of_its_name_or_refused() -> None:
+    from bc260y_aio.fleet.run import worker_addresses
+
+    known = {"0": "tcp://127.0.0.1:1", "worker3": "tcp://127.0.0.1:2"}
+    ports = ["/dev/ttyUSB0@worker3", "/dev/ttyUSB1@0", "socket://gateway7:2000"]
+
+    assert worker_addresses(ports, known) == {"worker3": "tcp://127.0.0.1:2", "0": "tcp://127.0.0.1:1"}
+    with pytest.raises(ValueError, match=r"no worker is named worker4; there are: 0, worker3"):
+        worker_addresses(["/dev/ttyUSB0@worker4"], known)

@@ -13,6 +13,7 @@ from .common import EXIT_FAILURE, EXIT_INTERRUPTED, Subparsers, print_error, pri
 
 if TYPE_CHECKING:
     from ..fleet import FleetFaults, FleetReport, Plan
+    from ..fleet.tally import Tally
 
 
 def add_to(commands: Subparsers, summary: str) -> None:
@@ -163,6 +164,20 @@ def _show(report: "FleetReport", file: Path | None) -> None:
             print_error(f"  {line}")
 
 
+def progress_line(tally: "Tally", devices: int) -> str:
+    """Return what was counted so far: devices, reports, failures by kind, latency."""
+    from ..fleet.tally import percentiles
+
+    latency = percentiles(tally.latencies)
+    parts = [
+        f"{tally.finished} of {devices} devices finished, {tally.devices - tally.finished} up",
+        f"{tally.reports} reports",
+        *(f"{number} {kind}" for kind, number in tally.failed.most_common(3)),
+        *(f"{name} {latency[name]:.1f} s" for name in ("p50", "p99") if latency),
+    ]
+    return ", ".join(parts)
+
+
 def _progress(devices: int) -> Callable[[Any], None]:
     """Return a function that shows progress: one line on a terminal, a line now and then elsewhere."""
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -170,8 +185,7 @@ def _progress(devices: int) -> Callable[[Any], None]:
 
     def show(tally: Any) -> None:
         nonlocal shown
-        failed = sum(tally.failed.values())
-        line = f"{tally.reports} reports, {failed} failed, {tally.finished} of {devices} devices finished"
+        line = progress_line(tally, devices)
         if is_terminal:
             sys.stderr.write(f"\r\x1b[K{line}" + "\n" * (tally.finished == devices))
             sys.stderr.flush()

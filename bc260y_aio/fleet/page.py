@@ -33,6 +33,7 @@ def page(report: FleetReport) -> str:
     parts += _bars("Reports that arrived, by minute", "reports", arrivals)
     parts += _bars("Latency of a report, by percentile", "seconds", report.latency)
     parts += _bars("Radio, all devices together", "seconds", report.radio_seconds)
+    parts += _bars("Energy of the radios", "mWh", _energy(report))
     trouble = {**report.failed, "missed": report.missed, "modem reopened": report.reopened, "restarts": report.restarts}
     parts += _bars("Failures and retries", "number", {name: number for name, number in trouble.items() if number})
     for kind, text in report.tracebacks.items():
@@ -44,6 +45,11 @@ def page(report: FleetReport) -> str:
 def _table(report: FleetReport) -> str:
     rows = "".join(f"<li>{html.escape(line)}</li>" for line in str(report).splitlines())
     return f"<ul>{rows}</ul>"
+
+
+def _energy(report: FleetReport) -> dict[str, float]:
+    shares = {"per device": report.devices, "per report": report.reports}
+    return {name: report.energy_mwh / number for name, number in shares.items() if number and report.radio_seconds}
 
 
 def _bars(title: str, unit: str, values: Any) -> list[Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bc260y_aio.cli.fleet import progress_line
 from bc260y_aio.fleet import FleetFaults, FleetReport, Outage, Plan, write_page
 from bc260y_aio.fleet.shard import run_shard
 from bc260y_aio.fleet.tally import Tally
@@ -131,6 +132,15 @@ def test_a_report_has_percentiles_in_seconds_and_says_it_in_lines() -> None:
     assert lines[:2] == ["10 of 10 devices finished, 5 reports, 5 failed, 0 missed", "failed: 5 LookupError"]
 
 
+def test_the_progress_has_devices_failures_by_kind_and_latency() -> None:
+    tally = run(10, device=devices.fail_if_odd)
+    line = progress_line(tally, 20)
+
+    assert line.startswith("10 of 20 devices finished, 0 up, 5 reports, 5 LookupError, p50 "), line
+    assert line.endswith(" s")
+    assert progress_line(Tally(devices=4), 20) == "0 of 20 devices finished, 4 up, 0 reports"
+
+
 def test_the_page_is_one_file_with_plots_that_needs_no_network(tmp_path: Any) -> None:
     report = FleetReport.of(run(10, device=devices.fail_if_odd), 10)
     path = tmp_path / "fleet.html"
@@ -138,5 +148,6 @@ def test_the_page_is_one_file_with_plots_that_needs_no_network(tmp_path: Any) ->
     text = path.read_text()
 
     assert "Latency of a report" in text
+    assert "Energy of the radios" in text
     assert "LookupError" in text
     assert not re.search(r"<script[^>]* src=|<link[^>]* href=", text)

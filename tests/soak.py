@@ -6,7 +6,8 @@ connectID, in the module's view or in the modem's, no task, no descriptor, no me
 
     python -m tests.soak --records 1000000
     python -m tests.soak --seconds 30 --seed 7 --faults noise_lost=1e-5,restart=0.001
-    python -m tests.soak --table
+    python -m tests.soak --table faults
+    python -m tests.soak --table incidents
 
 It runs on a loop whose clock jumps, so that a timeout costs nothing. It counts records of some 25 bytes: many of them
 fit in one AT+QISEND, and many in one push.
@@ -20,7 +21,7 @@ import sys
 from bc260y_aio.emulator.faults import KINDS
 from tests.soaking.incidents import EVERY
 from tests.soaking.run import ALL, Report, Soak
-from tests.soaking.table import HEAD, RULE, rows
+from tests.soaking.table import HEAD, INCIDENT_HEAD, INCIDENT_RULE, RULE, incident_rows, rows
 
 
 def read_faults(text: str) -> dict[str, float]:
@@ -71,11 +72,15 @@ def print_report(report: Report) -> None:
     print("good" if report.is_good else "NOT GOOD")
 
 
-def print_table() -> bool:
-    """Print the table of docs/pages/coverage.md, and return whether every run for it was good."""
-    print(f"{HEAD}\n{RULE}")
+def print_table(kind: str) -> bool:
+    """Print a table of docs/pages/coverage.md, and return whether every run for it was good."""
+    head, rule, made = {
+        "faults": (HEAD, RULE, rows),
+        "incidents": (INCIDENT_HEAD, INCIDENT_RULE, incident_rows),
+    }[kind]
+    print(f"{head}\n{rule}")
     is_good = True
-    for row, report in rows():
+    for row, report in made():
         print(row, flush=True)
         if not report.is_good:
             print_report(report)
@@ -96,10 +101,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--loss", type=float, default=0.01, help="the probability that the network loses a datagram (%(default)s)"
     )
-    parser.add_argument("--table", action="store_true", help="print a table: one run for each kind of fault, alone")
+    parser.add_argument(
+        "--table",
+        choices=("faults", "incidents"),
+        nargs="?",
+        const="faults",
+        help="print a table: one run for each kind of fault, or of incident, alone",
+    )
     options = parser.parse_args(arguments)
     if options.table:
-        return 0 if print_table() else 1
+        return 0 if print_table(options.table) else 1
 
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     soak = Soak(

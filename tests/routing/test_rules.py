@@ -106,14 +106,16 @@ async def test_nothing_is_written_to_a_descriptor_that_another_file_has_by_now()
                 relay = SocketRelay.behind(sock, asyncio.get_running_loop())
                 assert relay is not None
                 reading, writing = os.pipe2(os.O_NONBLOCK)
-                # The client closed its socket behind the socket's back, and the number went to a pipe.
+                # The client took another descriptor for its socket, and the number of the first went to a pipe.
+                twin = os.dup(sock.fileno())
                 os.dup2(writing, sock.fileno())
                 relay.connection_lost(ConnectionResetError())
                 with pytest.raises(BlockingIOError):
                     os.read(reading, 1)
 
-                os.close(reading)
-                os.close(writing)
+                for descriptor in (twin, reading, writing):
+                    os.close(descriptor)
+
                 relay.transport.abort()
 
         await free(modem)

@@ -21,6 +21,12 @@ from bc260y_aio.emulator.faults import NOISES
 # The probability of each on each of its occasions; for those at random times, how often there is one, in seconds.
 BURST: Final = "burst lost over a header"
 CLOSE_LATE: Final = "CLOSE OK late"
+BOOT_LOOP: Final = "boot loop"
+SCAN: Final = "command that takes minutes"
+ANOTHER_LOOP: Final = "use on another loop"
+CANCELLED_AWAKE: Final = "awake() in a cancel scope"
+CANCELLED_OPENING: Final = "connection in a cancel scope"
+KINDS: Final = (BURST, CLOSE_LATE, BOOT_LOOP, SCAN, ANOTHER_LOOP, CANCELLED_AWAKE, CANCELLED_OPENING)
 RATES: Final = {BURST: 2e-3, CLOSE_LATE: 0.02}
 EVERY: Final = 150.0
 
@@ -42,16 +48,18 @@ class Incidents:
         emulator: the module that they happen to.
         rng: the random sequence.
         every: how often one happens, in seconds.
+        only: the only kind that happens, ten times as often if it is on the line; None for all.
 
     Attributes:
         counts: how many there were, by kind.
         violations: what went wrong that only an incident can show.
     """
 
-    def __init__(self, emulator: Emulator, rng: random.Random, every: float) -> None:
+    def __init__(self, emulator: Emulator, rng: random.Random, every: float, only: str | None = None) -> None:
         self._emulator = emulator
         self._rng = rng
         self._every = every
+        self._only = only
         self._noises = 0
         self._quiet = 0
         self.counts: Counter[str] = Counter()
@@ -94,7 +102,8 @@ class Incidents:
         return data[:start] + data[min(start + self._rng.randint(1, _LONGEST_BURST), end) :]
 
     def _occurs(self, kind: str) -> bool:
-        if self._rng.random() >= RATES[kind]:
+        rate = RATES[kind] if self._only is None else RATES[kind] * 10 * (kind == self._only)
+        if self._rng.random() >= rate:
             return False
 
         self.counts[kind] += 1
@@ -104,17 +113,24 @@ class Incidents:
 
     async def happen(self, modem: Modem) -> None:
         """Let one after another happen, until the modem is closed."""
-        kinds = (self._boot_loop, self._use_another_loop, self._scan, self._cancel_awake, self._cancel_opening)
-        while modem.is_open and self.is_on:
+        happenings = {
+            BOOT_LOOP: self._boot_loop,
+            ANOTHER_LOOP: self._use_another_loop,
+            SCAN: self._scan,
+            CANCELLED_AWAKE: self._cancel_awake,
+            CANCELLED_OPENING: self._cancel_opening,
+        }
+        kinds = [kind for kind in happenings if self._only in (None, kind)]
+        while modem.is_open and self.is_on and kinds:
             await asyncio.sleep(self._rng.expovariate(1 / self._every))
             if not (modem.is_open and self.is_on):
                 return
 
             kind = self._rng.choice(kinds)
-            self.counts[kind.__name__.strip("_").replace("_", " ")] += 1
+            self.counts[kind] += 1
             # Another fault may come in between; the sessions check what that may do.
             with contextlib.suppress(BC260YError):
-                await kind(modem)
+                await happenings[kind](modem)
 
     async def _boot_loop(self, modem: Modem) -> None:
         for _ in range(self._rng.randint(2, 8)):

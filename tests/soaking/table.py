@@ -105,14 +105,14 @@ INCIDENTS: Final[dict[str, tuple[str, str]]] = {
 }
 assert INCIDENTS.keys() == set(incidents.KINDS)
 # How often they happen, in seconds: nothing arrives while a module does nothing but start.
-EVERY: Final = {incidents.BOOT_LOOP: 20.0, incidents.SCAN: 20.0}
+EVERY: Final = {incidents.BOOT_LOOP: 8.0, incidents.SCAN: 8.0}
 INCIDENT_RECORDS: Final = 25_000
 
 
 def incident_rows() -> Iterator[tuple[str, Report]]:
     """Run each kind of incident alone, then all of them with all faults, and yield rows of the second table."""
     for kind, (how, does) in INCIDENTS.items():
-        report = Soak(SEED, {}, records=INCIDENT_RECORDS, every=EVERY.get(kind, 2.0), only=kind).run()
+        report = Soak(SEED, {}, records=INCIDENT_RECORDS, every=EVERY.get(kind, 1.0), only=kind).run()
         yield _incident_row(kind, how, does, report.incidents[kind], report), report
 
     report = Soak(SEED, ALL, records=4 * INCIDENT_RECORDS, loss=0.01, every=20.0).run()

@@ -18,6 +18,7 @@ from ..at.commands import (
     SetSleep,
     read_verbatim,
 )
+from ..at.commands.base import RESULT_TIMEOUT
 from ..at.information import Registration, SleepSetting, SocketInfo
 from ..at.responses import CmeLevel, Text
 from ..at.syntax import Malformed, Parameters
@@ -139,7 +140,8 @@ class StartupSettings:
     async def _establish(self, channel: Channel, turn: Turn, on_echo: Callable[[], None]) -> list[SocketInfo]:
         echoes: list[None] = []
         channel.watch_echo(lambda: echoes.append(None))
-        await turn.execute(Attention())
+        # It may be slow to answer while it starts, as with any other command.
+        await turn.execute(Attention(), RESULT_TIMEOUT)
         if echoes:
             # Not where it is off already: some models save it in their NVRAM.
             await turn.execute(SetEcho(on=False))

@@ -8,6 +8,7 @@ loop.
 import asyncio
 import ssl
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,10 +18,12 @@ from ..tls import ResumingHandshake, TlsSessions
 # How many peers of a loop are remembered.
 _MOST: Final = 256
 
-# Where a loop keeps its peers.
-_PLACE: Final = "_bc260y_aio_tls_peers"
-
 _Peers = OrderedDict[str, tuple[TlsSessions, int]]
+
+_lock: Final = threading.Lock()
+
+# The peers of each loop.
+_peers: Final[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Peers]] = weakref.WeakKeyDictionary()
 
 
 def remember_peer(loop: asyncio.AbstractEventLoop, names: list[str], router: object, port: Any) -> None:
@@ -36,7 +39,9 @@ def remember_peer(loop: asyncio.AbstractEventLoop, names: list[str], router: obj
     if not isinstance(sessions, TlsSessions) or not isinstance(port, int):
         return
 
-    peers: _Peers = vars(loop).setdefault(_PLACE, OrderedDict())
+    with _lock:
+        peers = _peers.setdefault(loop, OrderedDict())
+
     for name in names:
         peers[name] = sessions, port
         peers.move_to_end(name)
@@ -46,12 +51,15 @@ def remember_peer(loop: asyncio.AbstractEventLoop, names: list[str], router: obj
 
 def _find_peer(name: str | bytes | None) -> tuple[TlsSessions, int] | None:
     try:
-        peers: _Peers = vars(asyncio.get_running_loop()).get(_PLACE, {})
+        loop = asyncio.get_running_loop()
     except RuntimeError:
         return None
 
+    with _lock:
+        peers = _peers.get(loop)
+
     text = name.decode("ascii", "replace") if isinstance(name, bytes) else name
-    return peers.get(text) if text else None
+    return peers.get(text) if peers and text else None
 
 
 class RoutedSSLObject(ssl.SSLObject):
@@ -105,7 +113,6 @@ class RoutedSSLObject(ssl.SSLObject):
 
 # Installing
 
-_lock: Final = threading.Lock()
 _installed: list[Callable[[], None]] = []
 _users = 0
 

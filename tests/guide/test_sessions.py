@@ -91,7 +91,8 @@ async def test_a_close_waits_for_acknowledgements_that_take_their_time() -> None
         await transport.drained()
         transport.close()
         await protocol.lost.wait()
-        assert now() == pytest.approx(6, abs=1)
+        # The questions come at intervals of half the time that has passed.
+        assert 6 <= now() <= 9
         assert protocol.losses == [None]
         assert bench.hosts.sink.data == b"1234567890"
 

@@ -188,7 +188,7 @@ class Module:
         """Lose power: sockets are gone, and whatever was under way is forgotten."""
         self.sleep.stop()
         self.tcpip.stop()
-        self.radio.close()
+        self.radio.switch_off()
         self.random_faults.stop()
         self.statistics.report_every(0)
         self._interpreter.drop()
@@ -209,6 +209,7 @@ class Module:
 
     async def close(self) -> None:
         """Lose power for good, and leave nothing behind: no task, no timer, no descriptor."""
+        self.radio.close()
         self.stop()
         self.random_faults.close()
         self.registration.close()

@@ -125,7 +125,7 @@ class Radio(Meter):
     def outlook(self) -> Usage:
         """The figures up to the release of the connection, if nothing more is sent or received.
 
-        Once the module is switched off for good, those that it had then.
+        Once the radio is closed, those that it had then.
         """
         return self._at_close or self._projected(self._now())
 
@@ -172,7 +172,7 @@ class Radio(Meter):
         self._drop(Direction.DOWN)
 
     def close(self) -> None:
-        """Be off, as by :meth:`switch_off`. It may be switched on again."""
+        """Be off for good, and keep the outlook. It may be switched on again."""
         self._at_close = self.outlook
         self.switch_off()
 

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+logger = logging.getLogger("bc260y_aio")
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
@@ -112,6 +115,10 @@ async def uninterrupted(start: Callable[[], asyncio.Task[None]], on_cancel: Call
                 starts += 1
 
         if cancellation is not None:
+            if not task.cancelled() and (failure := task.exception()) is not None:
+                # The cancellation matters more, and the loop would report an exception that nobody looked at.
+                logger.info("%s failed while its caller was cancelled: %r", task.get_name(), failure)
+
             raise cancellation
     finally:
         # An exception that is kept would keep this frame, too.

@@ -254,3 +254,35 @@ async def test_a_port_that_goes_away_while_the_module_is_set_up_again_leaves_no_
         # A task that failed, and that nobody looked at, would be reported to the loop here.
         gc.collect()
         assert not modem.is_open
+
+
+async def test_a_failure_on_the_way_out_of_a_cancelled_block_is_not_reported_to_the_loop(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+
+        async def hold() -> None:
+            async with modem.awake():
+                await asyncio.sleep(1000.0)
+
+        holding = asyncio.ensure_future(hold())
+        await settle(60)
+        module.override = lambda command: b"" if command == SetSleep(1) else None
+        holding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fast_forward(clock, holding)
+
+        # The same, cancelled once more while the module is told that it may sleep.
+        module.override = lambda command: None
+        holding = asyncio.ensure_future(hold())
+        await settle(60)
+        module.override = lambda command: b"" if command == SetSleep(1) else None
+        holding.cancel()
+        await settle(60)
+        holding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await fast_forward(clock, holding)
+
+        # A task that failed, and that nobody looked at, would be reported to the loop here.
+        del holding
+        gc.collect()
+        module.override = lambda command: None

@@ -16,7 +16,11 @@ TABLES: Final = ("/proc/self/net/tcp", "/proc/self/net/tcp6")
 # The columns of a table.
 _LOCAL: Final = 1
 _REMOTE: Final = 2
+_STATE: Final = 3
 _INODE: Final = 9
+
+# The states of an end that has sent everything or is about to, and waits for the other end to close: FIN_WAIT1 and 2.
+_ENDED: Final = ("04", "05")
 
 
 def is_held(sock: socket.socket) -> bool | None:
@@ -57,6 +61,21 @@ def find(end: tuple[Any, ...], other: tuple[Any, ...]) -> bool | None:
     # An end that is not listed, on this machine, is closed; one on another machine never is.
     is_here = end[0] == other[0] or ipaddress.ip_address(end[0].partition("%")[0]).is_loopback
     return False if is_known and is_here else None
+
+
+def has_ended(address: str) -> bool:
+    """Return whether an end of a TCP connection that no process has any more waits for the other end to close.
+
+    Args:
+        address: the IPv4 address of the end.
+    """
+    prefix = _row((address, 0), 4).partition(":")[0] + ":"
+    for line in Path(TABLES[0]).read_text().splitlines()[1:]:
+        columns = line.split()
+        if columns[_LOCAL].startswith(prefix) and columns[_INODE] == "0" and columns[_STATE] in _ENDED:
+            return True
+
+    return False
 
 
 def _row(address: tuple[Any, ...], version: int) -> str:

@@ -35,6 +35,22 @@ def test_a_table_shows_the_owners_of_a_socket(tmp_path: Path, monkeypatch: pytes
     assert held.find(("fe80::1%eth0", 50002), ("fe80::2%eth0", 8080)) is None
 
 
+@pytest.mark.skipif(sys.byteorder != "little", reason="the table is in the machine's byte order")
+def test_a_table_shows_whether_an_end_without_an_owner_waits_for_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "tcp"
+    monkeypatch.setattr(held, "TABLES", (str(table), str(tmp_path / "none")))
+    for state, inode, waits in (("05", 0, True), ("04", 0, True), ("06", 0, False), ("05", 7, False)):
+        table.write_text(
+            TABLE.replace(
+                " 05 00000000:00000000 00:00000000 00000000     0        0 0 ", f" {state} 0:0 0:0 0 0 0 {inode} "
+            )
+        )
+        assert held.has_ended("127.0.0.1") is waits
+        assert held.has_ended("127.0.0.11") is False
+
+
 def test_without_a_table_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held, "TABLES", ())
     assert held.find(SERVER, ("127.0.0.1", 50000)) is None

@@ -13,10 +13,11 @@ dns_message = pytest.importorskip("dns.message", reason="the extra `isolated` is
 import dns.rcode  # noqa: E402
 import dns.rdatatype  # noqa: E402
 
+from bc260y_aio.bridge.isolation import inside  # noqa: E402
 from bc260y_aio.bridge.isolation.control import Control  # noqa: E402
 from bc260y_aio.bridge.isolation.dns import Names  # noqa: E402
-from bc260y_aio.bridge.isolation.inside import _Inside  # noqa: E402
 from bc260y_aio.bridge.isolation.outside import IsolatedProgram  # noqa: E402
+from tests.loops import Clock  # noqa: E402
 
 
 def ask(names: Names, name: str, kind: str = "A") -> dns.message.Message:
@@ -107,20 +108,46 @@ def test_a_message_without_one() -> None:
 
 async def test_the_datagram_sockets_that_programs_still_have_are_closed_at_the_end() -> None:
     control, theirs = Control.pair()
-    inside = _Inside(control)
+    process = inside._Inside(control)
     handed = []
     for port in (40001, 40002):
-        inside._source(("198.18.0.2", port))
+        process._source(("198.18.0.2", port))
         received = theirs.receive()
         assert received is not None
         handed.append(socket.socket(fileno=received[1]))
 
-    inside._close_sources()
+    process._close_sources()
     for sock in handed:
         sock.setblocking(False)
         assert sock.recv(1) == b""
         sock.close()
 
+    control.close()
+    theirs.close()
+
+
+async def test_a_connection_that_the_tcp_stack_has_not_passed_on_yet_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    control, theirs = Control.pair()
+    looks = iter([True, True, False])
+    monkeypatch.setattr(inside, "has_ended", lambda address: next(looks))
+    await inside._Inside(control)._until_flushed()
+    assert list(looks) == []
+    control.close()
+    theirs.close()
+
+
+async def test_a_connection_that_is_never_passed_on_is_waited_for_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    control, theirs = Control.pair()
+    monkeypatch.setattr(inside, "has_ended", lambda address: True)
+    waiting = asyncio.create_task(inside._Inside(control)._until_flushed())
+    await clock.advance(9.5)
+    assert not waiting.done()
+    await clock.advance(1.0)
+    await waiting
     control.close()
     theirs.close()
 

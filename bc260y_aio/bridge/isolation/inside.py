@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from ..held import find
+from ..held import find, has_ended
 from ..socks import Datagram
 from . import namespaces, sock_diag
 from .control import Control
@@ -31,6 +31,8 @@ _BUFFER_SIZE: Final = 8 * 1024
 # How often to look whether the programs still have their sockets, in seconds.
 _INTERVAL: Final = 0.25
 _FIRST_PAUSE: Final = 0.01
+# How long the connection of a program that has ended may take to come here, in seconds.
+_ARRIVAL: Final = 10.0
 # A peer without a datagram either way for so long is forgotten, in seconds.
 _IDLE: Final = 300.0
 
@@ -159,8 +161,14 @@ class _Inside:
 
     async def _until_flushed(self) -> None:
         """Wait until everything that programs wrote before they ended is on its way."""
-        pause = _FIRST_PAUSE
-        while not self._orphaned.is_set() and not all(find(*ends) for ends in self._streams.values()):
+        clock = asyncio.get_running_loop().time
+        pause, arrived = _FIRST_PAUSE, clock() + _ARRIVAL
+        while not self._orphaned.is_set():
+            is_passed_on = all(find(*ends) for ends in self._streams.values())
+            # The TCP stack takes a connection, and all its data, before it is known here.
+            if is_passed_on and (clock() >= arrived or not has_ended(INTERFACE)):
+                break
+
             await asyncio.sleep(pause)
             pause = min(2 * pause, _INTERVAL)
 

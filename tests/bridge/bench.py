@@ -39,5 +39,5 @@ async def until(is_so: Callable[[], Any]) -> None:
 
 async def in_thread(program: Callable[..., T], *arguments: Any) -> T:
     """Run a blocking program where it does not block the loop."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(25):
         return await asyncio.to_thread(program, *arguments)

@@ -109,7 +109,7 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(serve: Serve = sink, *, network: str | None = None, **options: Any) -> AsyncIterator[Bench]:
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context())
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context(), ssl_handshake_timeout=180)
     settings: dict[str, Any] = {} if network is None else {"network": network}
     async with server, Emulator(line="memory", **settings) as emulator, Modem(emulator.url, **options) as modem:
         yield Bench(modem, emulator, server.sockets[0].getsockname()[1])

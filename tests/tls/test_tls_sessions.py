@@ -57,7 +57,8 @@ def test_a_ticket_of_tls_1_3_makes_the_next_handshake_smaller_and_is_offered_onc
     second = Handshake(client, server, session)
 
     assert second.client.session_reused
-    assert second.received < 0.4 * first.received
+    # From OpenSSL 3.5 on both have a key share of ML-KEM, of 1.1 KB.
+    assert second.received < (0.7 if ssl.OPENSSL_VERSION_INFO >= (3, 5) else 0.4) * first.received
     assert sessions.take(client, NAME, 443) == (None, Resumption.NONE_KEPT)
 
 

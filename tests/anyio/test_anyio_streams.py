@@ -230,8 +230,9 @@ async def test_a_connect_that_is_cancelled_leaves_nothing() -> None:
 @pytest.mark.loops("asyncio", "eager", "uvloop")
 async def test_a_block_that_is_cancelled_closes_the_socket_at_once() -> None:
     async with open_bench({"close_timeout": 60}) as bench:
+        stream = await connect(bench, "sink.example")
         with anyio.move_on_after(0.1):
-            async with await connect(bench, "sink.example") as stream:
+            async with stream:
                 bench.network.outage = True
                 await stream.send(b"hello")
                 await stream.receive()

@@ -104,7 +104,7 @@ async def test_a_malformed_port_is_wrong_usage(port: str, capsys: pytest.Capture
 
 
 async def test_a_command_waits_for_the_registration(capsys: pytest.CaptureFixture[str]) -> None:
-    port = "emulator://?registration_delay=0.3"
+    port = "emulator://?registration_delay=2"
 
     assert await run("dns", "a.example", "--port", port) == 0
     assert capsys.readouterr() == (

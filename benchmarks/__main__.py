@@ -7,18 +7,15 @@ import argparse
 import importlib
 import os
 import platform
-import re
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
-from .common import ROUNDS, Measure, Table, plot, promised
+from .common import ROUNDS, Measure, Table, plot, promised, replace_section
 
 _README: Final = Path(__file__).with_name("README.md")
 _FIGURE: Final = Path(__file__).with_name("figures.svg")
-_BEGIN: Final = "<!-- figures: begin -->"
-_END: Final = "<!-- figures: end -->"
 
 NAMES: Final = ("calls", "parse", "round_trip", "goodput", "echo", "scale", "radio", "idle")
 
@@ -37,7 +34,7 @@ def _machine() -> str:
 
 def write(tables: list[Table]) -> None:
     """Write tables, and a figure if matplotlib is installed, into the README."""
-    parts = [_BEGIN, _machine(), *map(str, [promised(tables), *tables])]
+    parts = [_machine(), *map(str, [promised(tables), *tables])]
     try:
         plot(tables, _FIGURE)
     except ImportError:
@@ -45,10 +42,7 @@ def write(tables: list[Table]) -> None:
     else:
         parts.append(f"![the same as figures]({_FIGURE.name})")
 
-    text = _README.read_text()
-    section = re.compile(f"{_BEGIN}.*{_END}", re.DOTALL)
-    assert section.search(text), f"{_README} has no {_BEGIN} ... {_END}"
-    _README.write_text(section.sub(lambda _: "\n\n".join([*parts, _END]), text))
+    replace_section(_README, "figures", "\n" + "".join(f"{part}\n\n" for part in parts))
 
 
 def main() -> None:

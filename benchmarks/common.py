@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import re
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -222,3 +223,34 @@ def _draw_bars(chart: Chart, axis: "Axes") -> None:
     axis.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize="small")
     if chart.logarithmic:
         axis.set_yscale("log")
+
+
+# Pages that show what was measured
+
+
+def find_section(page: Path, name: str) -> re.Match[str]:
+    """Return where a page has what was measured, between the comments that begin and end it.
+
+    Raises:
+        LookupError: it has no such comments.
+    """
+    found = re.search(rf"(?<=<!-- {name}: begin -->\n).*(?=<!-- {name}: end -->)", page.read_text("utf-8"), re.DOTALL)
+    if found is None:
+        raise LookupError(f"{page} has no section {name!r}")
+
+    return found
+
+
+def replace_section(page: Path, name: str, body: str) -> None:
+    """Write what was measured into a page, instead of what it has.
+
+    Args:
+        page: the page.
+        name: the name in the comments around it.
+        body: whole lines.
+
+    Raises:
+        LookupError: the page has no such comments.
+    """
+    found = find_section(page, name)
+    page.write_text(f"{found.string[: found.start()]}{body}{found.string[found.end() :]}", encoding="utf-8")

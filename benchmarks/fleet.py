@@ -31,7 +31,7 @@ from bc260y_aio.fleet.run import local_cluster
 from bc260y_aio.fleet.shard import run_shard
 
 from . import fleet_meters
-from .common import ROUNDS, Chart, Promise, Table, median, plot, promised, ratios
+from .common import ROUNDS, Chart, Promise, Table, median, plot, promised, ratios, replace_section
 
 EVERY: Final = 600.0
 HOUR: Final = 3600.0
@@ -43,7 +43,6 @@ _CORES, _MEMORY_GB, _SHARE = 4, 16, 0.5
 _ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = _ROOT / "docs/pages/howto/fleet.md"
 PICTURE: Final = _ROOT / "docs/pages/howto/fleet.svg"
-_SECTION: Final = re.compile("<!-- growth: begin -->.*<!-- growth: end -->", re.DOTALL)
 # These differ from run to run.
 _NOT_TOTALS: Final = ("cpu_seconds", "elapsed_seconds", "reruns")
 
@@ -262,12 +261,8 @@ def kill(devices: int = 20_000, duration: float = EVERY) -> Table:
 
 def _write(table: Table) -> None:
     plot([table], PICTURE)
-    text = PAGE.read_text(encoding="utf-8")
-    if _SECTION.search(text) is None:
-        sys.exit(f"{PAGE} has no section for it")
-
-    section = f"<!-- growth: begin -->\n{table}\n\n![CPU and memory by the number of devices]({PICTURE.name})\n"
-    PAGE.write_text(_SECTION.sub(lambda _: f"{section}<!-- growth: end -->", text), encoding="utf-8")
+    picture = f"![CPU and memory by the number of devices]({PICTURE.name})"
+    replace_section(PAGE, "growth", f"{table}\n\n{picture}\n")
 
 
 def _read_arguments() -> argparse.Namespace:

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import os
-import re
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,7 @@ from typing import Final, NoReturn
 from bc260y_aio.bridge.isolation import namespaces
 from tests.leaks.wire import Wire
 
-from .common import Table
+from .common import Table, replace_section
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "pages" / "howto" / "isolated.md"
 
@@ -78,16 +77,7 @@ def _check_that_packets_are_seen(wire: Wire) -> None:
         raise RuntimeError(f"the interface is not watched: {packets}")
 
 
-def find_section(name: str, text: str) -> re.Match[str]:
-    """Return where the guide has a table, between the comments that begin and end it."""
-    found = re.search(rf"(?<=<!-- {name}: begin -->\n).*(?=<!-- {name}: end -->)", text, re.DOTALL)
-    assert found is not None, f"{PAGE} has no table of {name}"
-    return found
-
-
 def write(table: Table, section: str) -> None:
     """Write a table, without its title, into the guide."""
-    text = PAGE.read_text()
-    found = find_section(section, text)
     body = str(table).partition("\n\n")[2]
-    PAGE.write_text(f"{text[: found.start()]}\n{body}\n\n{text[found.end() :]}")
+    replace_section(PAGE, section, f"\n{body}\n\n")

@@ -23,7 +23,6 @@ import re
 import shutil
 import ssl
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ from bc260y_aio.testing import virtual_clock
 from bc260y_aio.tls import TlsSessions
 from bc260y_aio.usage import ModemUsage
 
-from .common import ROUNDS, Table
+from .common import ROUNDS, Table, replace_section
 
 EVERY: Final = 900.0
 READINGS: Final = 16
@@ -51,7 +50,6 @@ READING: Final = b'{"meter": 471, "kWh": 12345.678, "V": 231, "A": 1}'
 _ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = _ROOT / "docs/pages/howto/usage.md"
 PICTURE: Final = _ROOT / "docs/pages/howto/month.png"
-_SECTION: Final = re.compile("<!-- month: begin -->.*<!-- month: end -->", re.DOTALL)
 
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
@@ -291,12 +289,8 @@ def main() -> None:
     if not arguments.write:
         return
 
-    text = PAGE.read_text(encoding="utf-8")
-    if _SECTION.search(text) is None:
-        sys.exit(f"{PAGE} has no section for it")
-
-    section = f"<!-- month: begin -->\n{shown}\n\n![the energy of a month, by protocol and savings]({PICTURE.name})\n"
-    PAGE.write_text(_SECTION.sub(lambda _: f"{section}<!-- month: end -->", text), encoding="utf-8")
+    picture = f"![the energy of a month, by protocol and savings]({PICTURE.name})"
+    replace_section(PAGE, "month", f"{shown}\n\n{picture}\n")
     draw(forecasts(found, readings), PICTURE)
 
 

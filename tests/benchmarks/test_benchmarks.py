@@ -29,7 +29,7 @@ from benchmarks import (
     round_trip,
     scale,
 )
-from benchmarks.common import Chart, Promise, Table, interleaved, promised, ratios
+from benchmarks.common import Chart, Promise, Table, find_section, interleaved, promised, ratios, replace_section
 from benchmarks.fake import Module, push, send_size
 from benchmarks.memory import run
 from tests.leaks.namespace import reason_not_isolated
@@ -172,7 +172,7 @@ def test_the_cpu_time_of_a_transfer_is_that_of_all_processes(direction: str) -> 
 
 
 def titles(section: str) -> list[str]:
-    table = inside.find_section(section, inside.PAGE.read_text())[0]
+    table = find_section(inside.PAGE, section)[0]
     return [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
 
 
@@ -233,6 +233,17 @@ def test_all_tables_and_a_figure_go_into_the_readme(tmp_path: Path, monkeypatch:
     assert "| row |      1 |" in text
     assert "](figures.svg)" in text
     assert "old" not in text
+
+
+def test_only_the_section_of_that_name_is_replaced(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- one: begin -->\nold\n<!-- one: end -->\n<!-- two: begin -->\nold\n<!-- two: end -->\n")
+    replace_section(page, "two", "new \\1\n")
+    assert page.read_text() == (
+        "a\n<!-- one: begin -->\nold\n<!-- one: end -->\n<!-- two: begin -->\nnew \\1\n<!-- two: end -->\n"
+    )
+    with pytest.raises(LookupError, match="has no section 'three'"):
+        replace_section(page, "three", "")
 
 
 def test_a_benchmark_is_a_script_that_prints_its_table_and_draws_its_figure(tmp_path: Path) -> None:

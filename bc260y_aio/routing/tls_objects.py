@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..tls import ResumingHandshake, TlsSessions
+from ..tls import ResumingEnd, ResumingHandshake, TlsSessions
 
 # How many peers of a loop are remembered.
 _MOST: Final = 256
@@ -62,7 +62,7 @@ def _find_peer(name: str | bytes | None) -> tuple[TlsSessions, int] | None:
     return peers.get(text) if peers and text else None
 
 
-class RoutedSSLObject(ssl.SSLObject):
+class RoutedSSLObject(ResumingEnd, ssl.SSLObject):
     """An SSL object that offers an earlier session where its peer is reached over a modem.
 
     Attributes:
@@ -70,45 +70,19 @@ class RoutedSSLObject(ssl.SSLObject):
     """
 
     resumes_by_itself = True
-    _handshake: ResumingHandshake | None = None
-    _has_begun = False
 
-    def do_handshake(self) -> None:
-        """Do what can be done of the handshake now."""
-        if not self._has_begun:
-            self._begin()
-
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError:
-            if self._handshake is not None:
-                self._handshake.failed()
-
-            raise
-
-        if self._handshake is not None:
-            self._handshake.succeeded(self)
-
-    def _begin(self) -> None:
-        self._has_begun = True
-        # A client that has set a session has its own ways.
+    def begin_handshake(self) -> ResumingHandshake | None:
+        """Offer a session; none of a client that has set one, for it has its own ways."""
         if self.server_side or not self.resumes_by_itself or self.session is not None:
-            return
+            return None
 
-        if (peer := _find_peer(self.server_hostname)) is not None:
-            sessions, port = peer
-            self._handshake = ResumingHandshake(sessions, self.context, self.server_hostname, port)
-            self._handshake.begin(self)
+        if (peer := _find_peer(self.server_hostname)) is None:
+            return None
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        """Read what has come."""
-        try:
-            return super().read(len, buffer)
-        finally:
-            if self._handshake is not None:
-                self._handshake.keep(self)
+        sessions, port = peer
+        handshake = ResumingHandshake(sessions, self.context, self.server_hostname, port)
+        handshake.begin(self)
+        return handshake
 
 
 # Installing

@@ -1,7 +1,7 @@
 """One handshake of a client: it offers an earlier session, and keeps the one that it receives."""
 
 import ssl
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from .sessions import Resumption, TlsSessions
 
@@ -79,3 +79,41 @@ class ResumingHandshake:
 
         if (session := tls.session) is not None and session != self._offered:
             self._has_kept = self._sessions.keep(tls, *self._peer)
+
+
+class ResumingEnd:
+    """A class to put before ``ssl.SSLObject`` or ``ssl.SSLSocket``: its handshake offers an earlier session."""
+
+    _handshake: ResumingHandshake | None = None
+    _has_begun = False
+
+    def begin_handshake(self) -> ResumingHandshake | None:
+        """Return the handshake, with what it offers; None for one that resumes nothing."""
+        raise NotImplementedError
+
+    def do_handshake(self, *args: bool) -> None:
+        """Do what can be done of the handshake now."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._handshake = self.begin_handshake()
+
+        try:
+            super().do_handshake(*args)  # type: ignore[misc]
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError:
+            if self._handshake is not None:
+                self._handshake.failed()
+
+            raise
+
+        if self._handshake is not None:
+            self._handshake.succeeded(cast("TlsEnd", self))
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """Read what has come."""
+        try:
+            return super().read(len, buffer)  # type: ignore[misc]
+        finally:
+            if self._handshake is not None:
+                self._handshake.keep(cast("TlsEnd", self))

@@ -95,13 +95,12 @@ class TlsRecords:
 
     def _read(self, direction: "_Direction", record: bytes) -> None:
         for kind, body in direction.messages(record):
-            match kind:
-                case 1:
-                    self._read_client_hello(body)
-                case 2:
-                    self._read_server_hello(body)
-                case 11:
-                    self._has_certificate = True
+            if kind == _CLIENT_HELLO:
+                self._read_client_hello(body)
+            elif kind == _SERVER_HELLO:
+                self._read_server_hello(body)
+            elif kind == _CERTIFICATE:
+                self._has_certificate = True
 
     def _read_client_hello(self, body: bytes) -> None:
         found = _extensions(body, lists=(2, 1))

@@ -3,11 +3,11 @@
 import ssl
 from typing import Any
 
-from ...tls import ResumingHandshake, TlsSessions
+from ...tls import ResumingEnd, ResumingHandshake, TlsSessions
 from .names import SocketNames
 
 
-class RoutedSSLSocket(ssl.SSLSocket):
+class RoutedSSLSocket(ResumingEnd, ssl.SSLSocket):
     """A TLS socket that offers an earlier session where its connection goes over a modem.
 
     Attributes:
@@ -15,45 +15,16 @@ class RoutedSSLSocket(ssl.SSLSocket):
     """
 
     sessions: TlsSessions | None = None
-    _handshake: ResumingHandshake | None = None
-    _has_begun = False
 
-    def do_handshake(self, block: bool = False) -> None:
-        """Do what can be done of the handshake now."""
-        if not self._has_begun:
-            self._begin()
-
-        try:
-            super().do_handshake(block)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError:
-            if self._handshake is not None:
-                self._handshake.failed()
-
-            raise
-
-        if self._handshake is not None:
-            self._handshake.succeeded(self)
-
-    def _begin(self) -> None:
-        self._has_begun = True
+    def begin_handshake(self) -> ResumingHandshake | None:
+        """Offer a session; none of a program that has set one, for it has its own ways."""
         names = SocketNames.of(self)
-        # A program that has set a session has its own ways.
         if names is None or self.server_side or self.session is not None:
-            return
+            return None
 
-        name = self.server_hostname
-        self._handshake = ResumingHandshake(self.sessions, self.context, name, names.peername[1])
-        self._handshake.begin(self)
-
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        """Read what has come."""
-        try:
-            return super().read(len, buffer)
-        finally:
-            if self._handshake is not None:
-                self._handshake.keep(self)
+        handshake = ResumingHandshake(self.sessions, self.context, self.server_hostname, names.peername[1])
+        handshake.begin(self)
+        return handshake
 
 
 def install(sessions: TlsSessions) -> None:

@@ -27,10 +27,10 @@ from .ports import opened_by
 
 PAYLOAD: Final = bytes(range(256)) * 2
 _PACKAGE: Final = str(Path(bc260y_aio.__file__).parent)
-# The event loop's own turns, and the other end of the line.
+# The event loop's own turns, also on the virtual clock, and the other end of the line.
 _LEFT_OUT: Final = tuple(
     [str(Path(asyncio.__file__).with_name(name)) for name in ("base_events.py", "events.py", "runners.py")]
-    + [str(Path(__file__).parent), "selectors.py"]
+    + [str(Path(__file__).parent), "selectors.py", str(Path(_PACKAGE) / "testing" / "clock.py")]
 )
 
 Operation = Callable[[], Awaitable[object]]
@@ -124,10 +124,10 @@ class Count:
         """Return the file of the package that a function stands in, "" for another, None for one that is left out."""
         if code not in self._places:
             name = code.co_filename
-            if name.startswith(_PACKAGE):
-                place: str | None = Path(name).relative_to(_PACKAGE).as_posix()
+            if name.startswith(_LEFT_OUT) or name.endswith(_LEFT_OUT):
+                place: str | None = None
             else:
-                place = None if name.startswith(_LEFT_OUT) or name.endswith(_LEFT_OUT) else ""
+                place = Path(name).relative_to(_PACKAGE).as_posix() if name.startswith(_PACKAGE) else ""
 
             self._places[code] = place
 

@@ -16,9 +16,13 @@
 import asyncio
 import concurrent.futures
 import contextvars
+import heapq
+import itertools
+import math
 import os
 import selectors
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -29,6 +33,12 @@ PATIENCE: Final = 20.0
 
 # The loop looks at its own pipe at least once in so many turns.
 _MOST_UNPOLLED: Final = 64
+
+# A timer is due when less than this is left, in seconds.
+_RESOLUTION: Final = 1e-9
+
+# So few cancelled timers are kept until they would have been due.
+_MOST_CANCELLED: Final = 100
 
 # The system passes bytes from one end of a pty to the other in this time, in real seconds.
 _PTY_DELAY: Final = 0.0002
@@ -63,13 +73,24 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
             seconds.
     """
 
+    # What a loop of asyncio has besides its documented methods.
+    _ready: deque[asyncio.Handle]
+    _check_closed: Callable[[], None]
+    _check_thread: Callable[[], None]
+    _check_callback: Callable[[object, str], None]
+
     def __init__(self, start: float = 0.0, *, grace: float = 0.0, patience: float = PATIENCE) -> None:
         # The base class reads the clock, and watches a pipe of its own, while it is made.
         self._now = start
         self._patience = patience
         self._grace = grace
         self._in_threads: set[asyncio.Future[Any]] = set()
-        self._timers_set = 0
+        # A heap of when each timer is due, and how many had been set before. asyncio's own heap has no order for equal
+        # times, and compares its timers in Python.
+        self._timers: list[tuple[float, int, _Timer]] = []
+        self._numbers = itertools.count()
+        # How many of them have been cancelled.
+        self._cancelled = 0
         self.jumps = 0
         super().__init__(_AdvancingSelector(self))
         # Debug mode would report a callback in which the clock advanced as a slow one.
@@ -91,17 +112,64 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
         self._now += seconds
         self.jumps += 1
 
+    # Timers
+
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Call back at a time; timers of the same time are called in the order in which they were set."""
-        self._timers_set += 1
-        due = _Due(when)
-        due.number = self._timers_set
-        timer = super().call_at(due, callback, *args, context=context)
-        # It has its place in the loop's heap already: below all timers of the same time.
-        timer.__class__ = _Timer
+        self._check_closed()
+        if self.get_debug():
+            self._check_thread()
+            self._check_callback(callback, "call_at")
+
+        timer = _Timer(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        timer._scheduled = True
         return timer
+
+    def next_timer(self) -> float | None:
+        """Return when the next timer is due; None where there is none, or only those that are never due."""
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)[2]._scheduled = False
+            self._cancelled -= 1
+
+        return timers[0][0] if timers and timers[0][0] < math.inf else None
+
+    def _timer_handle_cancelled(self, handle: "_Timer") -> None:
+        # asyncio calls this for each timer that is cancelled.
+        if not handle._scheduled:
+            return
+
+        self._cancelled += 1
+        if self._cancelled > _MOST_CANCELLED and self._cancelled > len(self._timers) // 2:
+            # The one at hand is cancelled once this returns.
+            handle._scheduled = False
+            self._timers = [entry for entry in self._timers if not entry[2]._cancelled and entry[2]._scheduled]
+            heapq.heapify(self._timers)
+            self._cancelled = 0
+
+    def _process_events(self, events: list[tuple[selectors.SelectorKey, int]]) -> None:
+        # asyncio calls this in every turn, with what the selector returned. Timers that are due come after that.
+        if events:
+            super()._process_events(events)  # type: ignore[misc]
+
+        timers, now = self._timers, self._now + _RESOLUTION
+        while timers and timers[0][0] < now:
+            timer = heapq.heappop(timers)[2]
+            timer._scheduled = False
+            if timer._cancelled:
+                self._cancelled -= 1
+            else:
+                self._ready.append(timer)
+
+    def close(self) -> None:
+        """Close the loop."""
+        super().close()
+        self._timers.clear()
+
+    # Threads
 
     def run_in_executor(  # type: ignore[override]
         self, executor: concurrent.futures.Executor | None, func: Callable[..., T], *args: Any
@@ -136,30 +204,12 @@ def virtual_clock(
     return lambda: ControlledClockLoop(start, grace=grace, patience=patience)
 
 
-class _Due(float):
-    """A time at which a timer is due.
-
-    Attributes:
-        number: how many timers had been set before, and this one.
-    """
-
-    __slots__ = ("number",)
-    number: int
-
-
 class _Timer(asyncio.TimerHandle):
-    """A timer that goes before those of the same time that were set later.
-
-    asyncio keeps its timers in a heap, in which equal times have no order.
-    """
+    """A timer, with the names of asyncio's that the loop reads."""
 
     __slots__ = ()
-    _when: _Due
-
-    def __lt__(self, other: "_Timer") -> bool:  # type: ignore[override]
-        # The loop compares its timers with each other only.
-        mine, others = self._when, other._when
-        return mine < others or (mine == others and mine.number < others.number)
+    _scheduled: bool
+    _cancelled: bool
 
 
 class _AdvancingSelector(selectors.BaseSelector):
@@ -177,25 +227,28 @@ class _AdvancingSelector(selectors.BaseSelector):
         self._unpolled = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            events = self._real.select(self._loop._patience)
+        loop = self._loop
+        # asyncio names no time, or 0 where callbacks are ready: it has no timers of its own here.
+        due = loop.next_timer() if timeout is None else loop._now
+        if due is None:
+            events = self._real.select(loop._patience)
             if not events:
-                raise WaitsForever(f"nothing to do, no timer, and nothing came for {self._loop._patience:g} s")
+                raise WaitsForever(f"nothing to do, no timer, and nothing came for {loop._patience:g} s")
 
             return events
 
-        if timeout <= 0 and self._watched <= self._OWN and self._unpolled < _MOST_UNPOLLED:
-            # Callbacks are ready, and only another thread or a signal could have sent anything.
+        if self._watched <= self._OWN and self._unpolled < _MOST_UNPOLLED and not loop._in_threads:
+            # Only another thread or a signal could have sent anything.
             self._unpolled += 1
-            return []
+            events = []
+        else:
+            self._unpolled = 0
+            events = self._real.select(0)
+            if not events and due > loop._now:
+                events = self._wait()
 
-        self._unpolled = 0
-        events = self._real.select(0)
-        if not events and timeout > 0:
-            events = self._wait()
-
-        if not events and timeout > 0:
-            self._loop.advance(timeout)
+        if not events and due > loop._now:
+            loop.advance(due - loop._now)
 
         return events
 

@@ -1,7 +1,9 @@
 import asyncio
+import gc
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Coroutine
 from typing import Any
 
@@ -56,6 +58,88 @@ def test_timers_that_are_due_at_once_come_in_the_order_in_which_they_were_set() 
     run(main())
 
     assert order == [number for number in range(50) if number % 3]
+
+
+def test_cancelled_timers_are_not_kept_until_they_would_have_been_due() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        callbacks = [Callback() for _ in range(300)]
+        kept = [weakref.ref(callback) for callback in callbacks]
+        timers = [weakref.ref(loop.call_at(7.0 + number, callback)) for number, callback in enumerate(callbacks)]
+        for one in timers[1:]:
+            timer = one()
+            assert timer is not None
+            timer.cancel()
+            timer.cancel()
+
+        del callbacks, timer
+        gc.collect()
+        assert sum(one() is not None for one in kept) == 1
+        assert sum(one() is not None for one in timers) < 110
+        await asyncio.sleep(8)
+        assert [loop.time(), ran] == [8.0, [7.0]]
+
+    class Callback:
+        def __call__(self) -> None:
+            ran.append(asyncio.get_running_loop().time())
+
+    ran: list[float] = []
+    with asyncio.Runner(loop_factory=ControlledClockLoop) as runner:
+        runner.run(main())
+
+
+def test_timers_come_after_the_bytes_that_are_read_in_the_same_turn() -> None:
+    order = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        here, there = socket.socketpair()
+        with here, there:
+            here.setblocking(False)
+            loop.add_reader(here, lambda: order.append(here.recv(10)))
+            there.send(b"first")
+            loop.call_at(loop.time(), order.append, b"second")
+            await asyncio.sleep(1)
+            loop.remove_reader(here)
+
+    run(main())
+
+    assert order == [b"first", b"second"]
+
+
+def test_a_timer_that_is_never_due_is_none() -> None:
+    loop = ControlledClockLoop(patience=0.01)
+    forever = asyncio.sleep(float("inf"))
+    try:
+        with pytest.raises(WaitsForever):
+            loop.run_until_complete(forever)
+
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                loop.run_until_complete(task)
+    finally:
+        loop.close()
+
+
+def test_a_closed_loop_takes_no_timers() -> None:
+    loop = ControlledClockLoop()
+    loop.close()
+
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.call_later(1, print)
+
+
+def test_debug_mode_finds_timers_of_other_threads_and_of_coroutines() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(RuntimeError, match="thread"):
+            await asyncio.to_thread(loop.call_later, 1, print)
+
+        with pytest.raises(TypeError, match="coroutines"):
+            loop.call_later(1, main)
+
+    run(main())
 
 
 def test_the_clock_stands_still_while_there_is_something_to_do() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -15,22 +16,27 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
 
     Attributes:
         transport: the module's transport, which is that thread's.
+        can_be_paused: whether it lets received datagrams wait; one without a peer does not.
     """
 
     transport: Any
+    can_be_paused = False
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._local: RelayedDatagrams | None = None
         self._lost: tuple[Exception | None] | None = None
+        self._is_paused = False
+        # The size of what the module's transport has, and the program has not been told of.
+        self._untold = 0
 
     # In the modem's thread
 
     def connection_made(self, transport: Any) -> None:
         """Take the transport, and let received datagrams wait in it."""
         self.transport = transport
-        if hasattr(transport, "pause_reading"):
-            transport.pause_reading()
+        self.can_be_paused = hasattr(transport, "pause_reading")
+        self._pause_reading()
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         """Pass a datagram on."""
@@ -45,6 +51,20 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
         self._lost = (exc,)
         self._pass("lost", exc)
 
+    def pause_writing(self) -> None:
+        """Let the program's transport take what is sent from now on for what waits."""
+        self._is_paused = True
+
+    def resume_writing(self) -> None:
+        """Tell the program's transport what has been taken meanwhile."""
+        self._is_paused = False
+        self._tell_taken()
+
+    def _tell_taken(self) -> None:
+        if self._untold and not self._is_paused:
+            size, self._untold = self._untold, 0
+            self._pass("taken", size)
+
     def _pass(self, what: str, *args: Any) -> None:
         if self._local is not None and not self._local.pass_on(what, *args):
             # The program's loop is closed.
@@ -54,7 +74,15 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
         self._local = local
         if self._lost is not None:
             self._pass("lost", *self._lost)
-        elif hasattr(self.transport, "resume_reading"):
+        elif local.is_reading():
+            self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if self.can_be_paused:
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self.can_be_paused:
             self.transport.resume_reading()
 
     def _send(self, data: bytes, addr: Any, rai: RAI) -> None:
@@ -63,7 +91,8 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
         except (OSError, TypeError, ValueError) as exc:
             self._pass("failed", exc)
 
-        self._pass("taken", len(data))
+        self._untold += len(data)
+        self._tell_taken()
 
     # In the program's thread
 
@@ -74,6 +103,14 @@ class RelayedDatagramProtocol(asyncio.DatagramProtocol):
     def send(self, data: bytes, addr: Any, rai: RAI) -> None:
         """Send a datagram."""
         self._call(self._send, data, addr, rai)
+
+    def pause_reading(self) -> None:
+        """Let what is received wait."""
+        self._call(self._pause_reading)
+
+    def resume_reading(self) -> None:
+        """Pass on what has waited."""
+        self._call(self._resume_reading)
 
     def close(self) -> None:
         """Send the data that waits, and close."""
@@ -110,6 +147,8 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
         self._on_lost = on_lost
         self._context = contextvars.copy_context()
         self._size = 0
+        self._is_reading = True
+        self._waiting: deque[tuple[bytes, Any]] = deque()
         self._is_closing = False
         self._is_lost = False
         loop.call_soon(self._begin, context=self._context)
@@ -134,10 +173,39 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
         """Return the protocol."""
         return self._protocol
 
+    # Receiving
+
+    def is_reading(self) -> bool:
+        """Return whether datagrams are delivered as they come."""
+        return self._is_reading and not self._is_closing
+
+    def pause_reading(self) -> None:
+        """Deliver nothing until :meth:`resume_reading`; a socket without a peer goes on."""
+        if self.is_reading() and self._remote.can_be_paused:
+            self._is_reading = False
+            self._remote.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Deliver what has waited, and what comes."""
+        if not self._is_reading and not self._is_closing:
+            self._is_reading = True
+            self._loop.call_soon(self._deliver, context=self._context)
+            self._remote.resume_reading()
+
+    def take_waiting(self) -> list[bytes]:
+        """Return what waits in this thread, and deliver it no more."""
+        waiting = [data for data, _ in self._waiting]
+        self._waiting.clear()
+        return waiting
+
+    def _deliver(self) -> None:
+        while self._waiting and self.is_reading():
+            self._notify("datagram_received", *self._waiting.popleft())
+
     # Sending
 
     def get_write_buffer_size(self) -> int:
-        """Return how many bytes are on their way to the modem's thread."""
+        """Return how many bytes are on their way to the modem's thread, or wait there since it has paused writing."""
         return self._size
 
     def sendto(self, data: Buffer, addr: Any = None, *, rai: RAI | None = None) -> None:
@@ -187,7 +255,8 @@ class RelayedDatagrams(FlowControl, asyncio.DatagramTransport):
 
     def _received(self, data: bytes, addr: Any) -> None:
         if not self._is_closing:
-            self._protocol.datagram_received(data, addr)
+            self._waiting.append((data, addr))
+            self._deliver()
 
     def _failed(self, exc: Exception) -> None:
         if not self._is_lost:

@@ -164,19 +164,24 @@ class ModemThread:
 
     # Work
 
-    def submit(self, work: Work[T]) -> "concurrent.futures.Future[T]":
+    def submit(self, work: Work[T], undo: Callable[[T], object] | None = None) -> "concurrent.futures.Future[T]":
         """Have something done with the modem, once it is open.
+
+        Args:
+            work: what to do.
+            undo: is called with the result, in the modem's thread, if the future was cancelled before that came.
 
         Raises:
             ModemClosed: the thread has ended; or it is that of another process.
         """
         self.check_process()
-        coroutine = self._do(work)
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
         try:
-            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            self._loop.call_soon_threadsafe(self._start, work, future, undo)
         except RuntimeError:
-            coroutine.close()
             raise ModemClosed("the modem is closed") from None
+
+        return future
 
     def check_process(self) -> None:
         """Check that this is not a child process, where the thread is not.
@@ -191,6 +196,11 @@ class ModemThread:
         """Have a function called in the modem's thread; nothing happens once that has ended."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *args)
+
+    def _start(self, work: Work[T], future: "concurrent.futures.Future[T]", undo: Callable[[T], object] | None) -> None:
+        task = self._loop.create_task(self._do(work))
+        task.add_done_callback(lambda done: _settle(done, future, undo))
+        future.add_done_callback(lambda done: self.call(task.cancel) if done.cancelled() else None)
 
     async def _do(self, work: Work[T]) -> T:
         if self._stopping.is_set():
@@ -234,7 +244,7 @@ class ModemThread:
         Raises:
             ModemClosed: as :meth:`submit` does.
         """
-        future = self.submit(work)
+        future = self.submit(work, undo)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -263,15 +273,16 @@ class ModemThread:
             TimeoutError: it took too long.
             ModemClosed: as :meth:`submit` does.
         """
-        future = self.submit(work)
+        future = self.submit(work, undo)
         try:
             return future.result(timeout)
         except BaseException as exc:
+            is_late = isinstance(exc, TimeoutError) and not future.done()
             future.cancel()
             if undo is not None:
                 future.add_done_callback(lambda late: _undo(late, undo))
 
-            if isinstance(exc, TimeoutError) and not future.done():
+            if is_late:
                 raise TimeoutError("timed out") from None
 
             raise
@@ -310,6 +321,21 @@ class ModemThread:
             await relay(local, remote)
         finally:
             del self._ends[local]
+
+
+def _settle(
+    task: "asyncio.Task[T]", future: "concurrent.futures.Future[T]", undo: Callable[[T], object] | None
+) -> None:
+    """Pass the outcome of a task on; nobody but ``undo`` takes a result that comes after a cancellation."""
+    if task.cancelled():
+        future.cancel()
+    elif not future.set_running_or_notify_cancel():
+        if task.exception() is None and undo is not None:
+            undo(task.result())
+    elif (exc := task.exception()) is not None:
+        future.set_exception(exc)
+    else:
+        future.set_result(task.result())
 
 
 def _undo(late: "concurrent.futures.Future[T]", undo: Callable[[T], object]) -> None:

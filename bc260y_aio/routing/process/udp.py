@@ -211,11 +211,20 @@ class _ProgramSocket(asyncio.DatagramProtocol):
                 relay.close()
 
     def _watch(self, relay: socket.socket, peer: Address) -> None:
+        if relay.fileno() < 0:
+            return
+
+        loop = asyncio.get_running_loop()
         if self._transport is None:
-            self._stirred.set()
-        elif relay.fileno() >= 0:
-            asyncio.get_running_loop().add_reader(relay, self._from_program, relay, peer)
+            # The data may come later than this call; it opens the module's socket when it is there.
+            loop.add_reader(relay, self._stir, relay)
+        else:
+            loop.add_reader(relay, self._from_program, relay, peer)
             self._from_program(relay, peer)
+
+    def _stir(self, relay: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(relay)
+        self._stirred.set()
 
     def _from_program(self, relay: socket.socket, peer: Address) -> None:
         while self._transport is not None:
@@ -247,6 +256,8 @@ class _ProgramSocket(asyncio.DatagramProtocol):
             relay.send(data)
         except OSError as exc:
             logger.debug("a datagram from %s:%d was dropped: %s", *addr[:2], exc)
+            # Most likely the program has closed its socket.
+            self._stirred.set()
 
     def error_received(self, exc: Exception) -> None:
         logger.warning("a datagram of the program was not sent: %s", exc)
@@ -254,11 +265,8 @@ class _ProgramSocket(asyncio.DatagramProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._lost.set()
-        loop = asyncio.get_running_loop()
-        for relay in self._relays.values():
-            loop.remove_reader(relay)
-
-        self._stirred.set()
+        for peer, relay in tuple(self._relays.items()):
+            self._watch(relay, peer)
 
 
 def _is_readable(sock: socket.socket) -> bool:

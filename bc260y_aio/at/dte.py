@@ -158,7 +158,7 @@ class DTE:
         if self._completions:
             self._completions.clear()
 
-        if command.changes_format:
+        if command.changes_format and _receive_format_set(command) is not self.push.form:
             self.push.form = None
 
         return line + b"\r"
@@ -415,8 +415,8 @@ class DTE:
                 self._move(Trigger.COMPLETED)
         else:
             self.state = TRANSITIONS[self.state][_SUCCEEDED]
-            if command.changes_format and isinstance(setting := _meaning(command), SetDataFormat):
-                self.push.form = setting.receive
+            if command.changes_format and (form := _receive_format_set(command)) is not None:
+                self.push.form = form
 
         return result
 
@@ -444,5 +444,7 @@ class DTE:
         return answer
 
 
-def _meaning(command: Command) -> Command:
-    return command.parsed or command if isinstance(command, Raw) else command
+def _receive_format_set(command: Command) -> PayloadFormat | None:
+    """Return the format of received payload that a command sets, if it sets one."""
+    setting = command.parsed if isinstance(command, Raw) else command
+    return setting.receive if isinstance(setting, SetDataFormat) else None

@@ -21,7 +21,7 @@ from typing import Final
 
 from .buffer import ReceiveBuffer
 from .responses import Response
-from .suspicion import has_traces, may_be_push, may_be_push_as_answer
+from .suspicion import has_loose_ends, has_traces, may_be_push, may_be_push_as_answer
 from .syntax import PayloadFormat, is_text
 from .urcs import DamagedLine, DamagedPayload, DataReceived
 
@@ -211,8 +211,8 @@ class PushReader:
         if line.startswith(b"AT"):
             return False
 
-        # The end of a text header looks like this, when nothing else of it can be recognised.
-        is_torn = self.form is _TEXT and (line.count(b'"') % 2 == 1 or not is_text(line))
+        # The end of a header looks like this, when nothing else of it can be recognised.
+        is_torn = has_loose_ends(line) if self.form is None else line.count(b'"') % 2 == 1 or not is_text(line)
         return is_torn or has_traces(line)
 
     def suspects_answer(self, line: bytes, asked: str) -> bool:

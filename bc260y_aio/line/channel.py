@@ -135,7 +135,7 @@ class Channel:
 
     async def close(self) -> None:
         """End the channel and close the port. A call that waits for an answer or a turn raises ModemClosed."""
-        self._end(ModemClosed("the modem was closed"))
+        self.end(ModemClosed("the modem was closed"))
         tasks = [task for task in (self._reader, self.recovery.task) if task is not None]
         for task in tasks:
             task.cancel()
@@ -263,9 +263,9 @@ class Channel:
 
     async def _read(self) -> None:
         try:
-            self._end(await read_until_end(self.port, self._data_received, self._must_go_on, self))
+            self.end(await read_until_end(self.port, self._data_received, self._must_go_on, self))
         except asyncio.CancelledError:
-            self._end(ModemClosed("the modem was closed"))
+            self.end(ModemClosed("the modem was closed"))
             raise
 
     def _must_go_on(self) -> bool | None:
@@ -419,12 +419,12 @@ class Channel:
     def _recovered(self, error: Exception | None) -> None:
         self.trace.recovery_ended(error)
         if error is not None:
-            self._end(error)
+            self.end(error)
 
         self._not_before = max(self._not_before, self.loop.time() + self.profile.command_gap)
         self._line_is_free()
 
-    def _end(self, error: Exception) -> None:
+    def end(self, error: Exception) -> None:
         """End every dialogue, turn and inbox with the error."""
         if self.error is not None:
             return

@@ -10,7 +10,7 @@ from ..at.completions import SocketOpened
 from ..at.information import SocketInfo, SocketState
 from ..at.responses import Response
 from ..at.urcs import LateAnswer, PowerChanged, PowerEvent, RegistrationChanged, Restarted
-from ..errors import BC260YError, ModemClosed, ModemNotResponding, ModuleRestarted, ModuleSlept
+from ..errors import BC260YError, CommandError, ModemClosed, ModemNotResponding, ModuleRestarted, ModuleSlept
 from ..line.channel import Channel
 from ..line.turns import Turn
 from ..port import Port, open_port
@@ -26,8 +26,10 @@ logger = logging.getLogger("bc260y_aio")
 
 # Restoring the module's settings at a close takes at most so long, in seconds.
 _RESTORE_TIMEOUT: Final = 10.0
-# So many restarts of the module in a row may interrupt its re-establishment before the next is waited for.
-_REESTABLISHMENTS: Final = 5
+# So often is re-establishing tried before the module is taken for lost. The pauses after a refusal, in seconds.
+_REESTABLISHMENTS: Final = 10
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 5.0
 
 
 class Lifecycle(Connections, PowerManagement):
@@ -275,17 +277,30 @@ class Lifecycle(Connections, PowerManagement):
             self._reestablish_task = self._tasks.spawn(self._reestablish(channel, turn), "reestablish")
 
     async def _reestablish(self, channel: Channel, turn: Turn) -> None:
+        """Establish the settings until they are; nobody else sends a command before, for none of them holds."""
         try:
             async with turn:
-                for _ in range(_REESTABLISHMENTS):
+                for attempt in range(_REESTABLISHMENTS):
                     restarts = self._restarts
                     try:
                         await self._reestablish_once(channel, turn)
-                    except ModuleRestarted:
+                    except (ModuleRestarted, ModuleSlept):
+                        continue
+                    except CommandError as exc:
+                        # A module that starts may refuse commands for a while.
+                        logger.info("%s: its settings are not established yet: %s", channel.name, exc)
+                        await asyncio.sleep(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
                         continue
 
                     if restarts == self._restarts:
                         return
+
+            channel.end(
+                ModemNotResponding(
+                    f"{channel.name}: the module restarted, and in {_REESTABLISHMENTS} attempts it could not be set up "
+                    "again: it restarts, sleeps or refuses commands each time; check its power supply"
+                )
+            )
         except BC260YError as exc:
             logger.warning("%s: after its restart the module cannot be used: %s", channel.name, exc)
 

@@ -1,6 +1,7 @@
 """The module's services besides sockets: names, ping, time, and queries of its state (guide 2.2.4 to 2.2.9)."""
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections import OrderedDict
@@ -14,19 +15,19 @@ from ..at.commands import (
     QueryAddress,
     QueryClock,
     QueryContextSockets,
+    QueryDataFormat,
     QueryDnsServers,
     QueryNetworkTime,
     QuerySocket,
     QuerySockets,
     Resolve,
-    SetDataFormat,
     SetDnsServers,
     read_verbatim,
 )
 from ..at.completions import NetworkTime, PingReply, Resolution, ResolvedAddress
 from ..at.information import Clock, DnsServers, PdpAddress, SocketInfo
 from ..at.responses import STANDARD, Information
-from ..errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
+from ..errors import CommandError, CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
 from ..sockets.addresses import host_name, readable_address
 from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
@@ -298,11 +299,23 @@ class Services(ModemCore):
         command = read_verbatim(line)
         try:
             answer = await self._channel.execute(command, timeout)
+        except CommandError:
+            await self._ask_format(command)
+            raise
         finally:
-            if isinstance(command.parsed, SetDataFormat):
+            if command.changes_format:
                 self._formats.forget()
 
+        if command.parsed is None:
+            await self._ask_format(command)
+
         return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]
+
+    async def _ask_format(self, command: Command) -> None:
+        """Ask how received payload is written, after a command that may have changed it: damage shows only then."""
+        if command.changes_format:
+            with contextlib.suppress(CommandError):
+                await self._channel.execute(QueryDataFormat())
 
     async def _query_one(self, command: Command, kind: type[Told]) -> Told:
         self._profile.require(command)

@@ -22,7 +22,7 @@ from ..at.commands.base import RESULT_TIMEOUT
 from ..at.information import Registration, SleepSetting, SocketInfo
 from ..at.responses import CmeLevel, Text
 from ..at.syntax import Malformed, Parameters
-from ..errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding
+from ..errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding, ModuleSlept
 from ..line.channel import Channel
 from ..line.profile import DEFAULT_PROFILE, Profile
 from ..line.turns import Answer, Turn
@@ -36,7 +36,7 @@ logger = logging.getLogger("bc260y_aio")
 DEFAULT_RATES: Final = (9600, 115200, 57600, 38400, 19200, 4800, 2400, 230400, 460800)
 _AT_ATTEMPTS: Final = 2
 _AT_TIMEOUT: Final = 0.3
-# A start in which an answer is lost is made again, so many times in all.
+# A start in which an answer is lost, or the module sleeps, is made again, so many times in all.
 _ATTEMPTS: Final = 3
 
 
@@ -129,10 +129,11 @@ class StartupSettings:
         Raises:
             CommandError: the module refuses a command that is indispensable.
             ModemNotResponding: it does not answer.
+            ModuleSlept: it falls asleep each time.
         """
         for _ in range(_ATTEMPTS - 1):
             # All of these commands may be repeated.
-            with contextlib.suppress(CommandTimeout):
+            with contextlib.suppress(CommandTimeout, ModuleSlept):
                 return await self._establish(channel, turn, on_echo)
 
         return await self._establish(channel, turn, on_echo)

@@ -166,7 +166,7 @@ unknown_lines = st.sampled_from(
         "+QIOPEN: x",
         "OKAY",
         ":",
-        '"',
+        '""',
     ]
 )
 

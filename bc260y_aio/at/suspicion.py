@@ -57,7 +57,7 @@ URC_FORMS: Final = {
         "+CTZE": rf"{_ZONE},\d(?:,{_UTC})?",
         "+CTZEU": rf"{_ZONE},\d(?:,{_UTC})?",
         "+CTZV": rf"{_ZONE}(?:,{_UTC})?",
-        "+QIND": r'"[A-Za-z ]+"(?:,"?[A-Za-z0-9 ._-]*"?)*',
+        "+QIND": r'(?:PB|SMS) DONE|"[A-Za-z ]+"(?:,"?[A-Za-z0-9 ._-]*"?)*',
         "+QNBIOTEVENT": r'"[A-Za-z ]+"',
         "+STATISR": r"(?:PHY [DU]L|[A-Z]{3,4})(?:, [A-Z][A-Za-z0-9]*: ?-?\d+(?:%| bps)?)+",
         # URCs of other modules of the family; this one is known for "recv" and "closed" only (guide 2.3).

@@ -94,6 +94,8 @@ def test_the_sweep_can_fail() -> None:
         "+CPIN: READY",
         "+CPIN: SIM PIN",
         "+CGEV: NW DETACH",
+        "+QIND: PB DONE",
+        "+QUSIM: 1",
         # Late answers of commands, and names that no other could have become.
         "+CSQ: 22,0",
         '+CGPADDR: 0,"10.46.18.102"',

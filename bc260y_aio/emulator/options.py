@@ -1,12 +1,13 @@
 """The options of an emulated module: one frozen dataclass, and the same as the query of a URL."""
 
 import dataclasses
+import math
 import os
 import typing
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from ..at.responses import Dialect
 from .faults import KINDS, Faults
@@ -17,6 +18,11 @@ from .option_values import CONVERTERS, read_signed, write_value
 from .radio import Currents
 from .variants import MANUAL, Variants
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
 SCHEME: Final = "emulator"
 
 # The states of a SIM, and the kinds of registration.
@@ -25,6 +31,16 @@ REGISTRATIONS: Final = ("home", "roaming")
 
 
 ECHO_ENDINGS: Final[Mapping[str, bytes]] = {"none": b"", "cr": b"\r", "lf": b"\n", "crlf": b"\r\n"}
+
+# The values of the options that have a few.
+_CHOICES: Final[Mapping[str, Collection[str]]] = {
+    "line": LINES,
+    "model": MODELS,
+    "sim": SIMS,
+    "registration": REGISTRATIONS,
+    "firmware": FIRMWARES,
+    "echo_ending": ECHO_ENDINGS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,23 +162,21 @@ class Options(CoverageProfile):
         # The class that `slots` makes is another one than `super()` would look for.
         CoverageProfile.__post_init__(self)
         coverage_figures(self.network)
-        self._check("line", self.line in LINES, f"one of {', '.join(LINES)}")
-        self._check("model", self.model in MODELS, f"one of {', '.join(MODELS)}")
-        self._check("sim", self.sim in SIMS, f"one of {', '.join(SIMS)}")
-        self._check("registration", self.registration in REGISTRATIONS, f"one of {', '.join(REGISTRATIONS)}")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                self._check(name, False, f"one of {', '.join(choices)}")
+
         for name in ("pin", "puk", "imsi", "iccid"):
             self._check(name, getattr(self, name).isdigit() and len(getattr(self, name)) >= 4, "four digits or more")
 
         self._check("imei", self.imei.isdigit() and len(self.imei) == 15, "15 digits")
-        self._check("firmware", self.firmware in FIRMWARES, f"one of {', '.join(FIRMWARES)}")
-        self._check("echo_ending", self.echo_ending in ECHO_ENDINGS, f"one of {', '.join(ECHO_ENDINGS)}")
         self._check("port", 0 <= self.port <= 65535, "0 to 65535")
         self._check("baudrate", self.baudrate is None or self.baudrate > 0, "more than 0")
         self._check("chunk", self.chunk is None or self.chunk > 0, "more than 0")
         self._check("chunks", self.chunks is None or 0 < self.chunks[0] <= self.chunks[1], "two sizes, low and high")
         for name in ("blackout", "cell_lost"):
             span = getattr(self, name)
-            is_span = span is None or 0.0 <= span[0] <= span[1] < float("inf")
+            is_span = span is None or 0.0 <= span[0] <= span[1] < math.inf
             self._check(name, is_span, "two moments, from and to")
 
         self._check("sockets", 1 <= self.sockets <= 256, "1 to 256")
@@ -215,15 +229,15 @@ class Options(CoverageProfile):
         if unknown := settings.keys() - _OWNERS.keys() - _PARTS:
             raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
 
-        own = {name: value for name, value in settings.items() if _OWNERS.get(name, Options) is Options}
+        groups: dict[Any, dict[str, Any]] = {kind: {} for kind in _KINDS}
+        for name, value in settings.items():
+            groups[_OWNERS.get(name, Options)][name] = value
+
+        own = groups[Options]
         own = coverage_figures(own.get("network")) | own
         if (model := MODELS.get(own.get("model", ""))) is not None:
             own = {"wake_time": model.wake_time} | own
 
-        spelling = {name: value for name, value in settings.items() if _OWNERS.get(name) is Dialect}
-        varied = {name: value for name, value in settings.items() if _OWNERS.get(name) is Variants}
-        drawn = {name: value for name, value in settings.items() if _OWNERS.get(name) is Currents}
-        wrong = {name: value for name, value in settings.items() if _OWNERS.get(name) is Faults}
         firmware = FIRMWARES.get(own["firmware"]) if "firmware" in own else None
         dialect = own.pop("dialect", firmware.dialect if firmware else self.dialect)
         variants = own.pop("variants", firmware.variants if firmware else self.variants)
@@ -236,10 +250,11 @@ class Options(CoverageProfile):
         return dataclasses.replace(
             self,
             **own,
-            dialect=dataclasses.replace(dialect, **spelling) if spelling else dialect,
-            variants=dataclasses.replace(variants, **varied) if varied else variants,
-            currents=dataclasses.replace(currents, **drawn) if drawn else currents,
-            faults=dataclasses.replace(faults, **wrong),
+            dialect=_changed(dialect, groups[Dialect]),
+            variants=_changed(variants, groups[Variants]),
+            currents=_changed(currents, groups[Currents]),
+            # They may be changed, and are no other module's.
+            faults=dataclasses.replace(faults, **groups[Faults]),
         )
 
     @staticmethod
@@ -290,6 +305,10 @@ class Options(CoverageProfile):
         pairs += _differences(self.variants, firmware.variants) + _differences(self.currents, Currents())
         query = urllib.parse.urlencode([(name, write_value(value)) for name, value in pairs])
         return f"{SCHEME}://?{query}" if query else f"{SCHEME}://"
+
+
+def _changed(part: T, settings: Mapping[str, Any]) -> T:
+    return dataclasses.replace(part, **settings) if settings else part
 
 
 # The fields of the options that have fields of their own.

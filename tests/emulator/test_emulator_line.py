@@ -1,12 +1,13 @@
 """The serial line: pace, pieces, and the DTE's end of a line in memory."""
 
 import asyncio
+import itertools
 import random
 
 import pytest
 
 from bc260y_aio.emulator import Emulator, SourcePeer
-from bc260y_aio.emulator.line.uart import TICK, PacedQueue
+from bc260y_aio.emulator.line.uart import TICK, WHOLE_LINE, PacedQueue
 from bc260y_aio.errors import PortBusy, PortLost, PortNotFound
 from tests.emulator.terminal import Terminal, on_line
 
@@ -102,6 +103,45 @@ async def test_a_cleared_queue_lets_nothing_more_out_and_can_be_used_again() -> 
     await asyncio.sleep(1)
     assert collector.data == b"again"
     assert collector.pieces[-1][0] == pytest.approx(5.5 + 5 / 960)
+
+
+@pytest.mark.parametrize(
+    ("line", "pieces"),
+    [
+        (b"\r\nOK\r\n", [6]),
+        (b'\r\n+QIURC: "recv",0,10,"7468616E6B20796F750A"\r\n', [46]),
+        (b"\r\nOK\r\n\r\nSEND OK\r\n", [17]),
+        # The first line would have to wait for the second for too long.
+        (b'\r\nOK\r\n\r\n+QIURC: "recv",0,8,"0011223344556677"\r\n', [15, 32]),
+        (b"\r\n+QISEND: 190,190,0\r\n\r\nOK\r\n", [22, 6]),
+        (b"\r\n" + b"0123456789" * 7 + b"\r\n", [15, 59]),
+        (b"\r\n> ", [4]),
+        (b"no end of a line", [15, 1]),
+    ],
+)
+async def test_a_line_of_the_module_arrives_whole_if_it_ends_soon(line: bytes, pieces: list[int]) -> None:
+    collector = Collector()
+    PacedQueue(collector, 960.0, end=b"\n", longest=WHOLE_LINE).write(line)
+    await asyncio.sleep(1)
+
+    assert [len(data) for _, data in collector.pieces] == pieces
+    assert collector.data == line
+    assert [time for time, _ in collector.pieces] == pytest.approx(
+        [sum(pieces[: n + 1]) / 960 for n in range(len(pieces))]
+    )
+
+
+async def test_a_driver_never_waits_longer_for_the_next_piece_of_a_line_than_it_takes_for_a_silence() -> None:
+    collector = Collector()
+    lines = random.Random(4)
+    paced = PacedQueue(collector, 960.0, end=b"\n", longest=WHOLE_LINE)
+    for _ in range(50):
+        paced.write(b"\r\n" + b"x" * lines.randrange(200) + b"\r\n")
+
+    await asyncio.sleep(60)
+    times = [0.0, *(time for time, _ in collector.pieces)]
+    assert max(after - before for before, after in itertools.pairwise(times)) < 0.1
+    assert times[-1] == pytest.approx(len(collector.data) / 960)
 
 
 async def test_a_line_is_read_at_its_rate_and_answered_at_its_rate() -> None:

@@ -22,6 +22,9 @@ def split_commands(line: bytes) -> list[bytes]:
 
     Spaces in the name of a command, or before it, are dropped. A line that is none comes back as it is.
     """
+    if line[2:3] == b"+" and b";" not in line and b" " not in line:
+        return [line]
+
     # Devices are asked the same few things again and again.
     return list(_split_short(line)) if len(line) <= SHORT else _split(line)
 

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import weakref
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from ...errors import PortBusy, PortLost, PortNotFound
 from .uart import LineEndpoint
@@ -83,10 +83,11 @@ class MemoryEndpoint(LineEndpoint):
         return transport
 
     def send(self, data: bytes) -> bool:
-        if self._transport is None or self._transport.is_closing():
+        transport = self._transport
+        if transport is None or transport.is_closing():
             return False
 
-        self._transport.feed(data)
+        transport.feed(data)
         return True
 
     def pause_reading(self) -> None:
@@ -119,7 +120,7 @@ class MemoryTransport(asyncio.Transport):
         self._loop = asyncio.get_running_loop()
         # Like every transport's, the protocol's methods are called in the context in which it was connected.
         self._context = contextvars.copy_context()
-        self._protocol: asyncio.BaseProtocol = protocol
+        self._protocol = protocol
         self._pieces: list[bytes] = []
         self._delivery: asyncio.Handle | None = None
         self._written = bytearray()
@@ -155,7 +156,6 @@ class MemoryTransport(asyncio.Transport):
 
     def _deliver(self) -> None:
         self._delivery = None
-        assert isinstance(self._protocol, asyncio.Protocol)
         # Pieces that are added meanwhile are for the next iteration.
         for _ in range(len(self._pieces)):
             if self._is_paused or self._is_closing:
@@ -170,7 +170,6 @@ class MemoryTransport(asyncio.Transport):
             self._endpoint.line.drained()
 
     def _hand_over(self, data: bytes) -> None:
-        assert isinstance(self._protocol, asyncio.Protocol)
         try:
             self._context.run(self._protocol.data_received, data)
         except Exception as exc:
@@ -196,7 +195,6 @@ class MemoryTransport(asyncio.Transport):
 
         data = self._pieces.pop(0)
         self.held -= len(data)
-        assert isinstance(self._protocol, asyncio.Protocol)
         self._protocol.data_received(data)
         if self._endpoint.line is not None:
             self._endpoint.line.drained()
@@ -217,9 +215,14 @@ class MemoryTransport(asyncio.Transport):
         if self._is_closing or not data:
             return
 
-        self._written += data
-        if self._carrying is None:
-            self._carrying = self._loop.call_soon(self._carry)
+        line = self._endpoint.line
+        if line is not None and line.is_paced:
+            # A timer of the line passes them on, so the module does nothing before this returns.
+            line.host_wrote(bytes(data))
+        else:
+            self._written += data
+            if self._carrying is None:
+                self._carrying = self._loop.call_soon(self._carry)
 
         if not self._is_writing_paused and self.get_write_buffer_size() > self._limits[1]:
             self._is_writing_paused = True
@@ -230,7 +233,7 @@ class MemoryTransport(asyncio.Transport):
         data = bytes(self._written)
         self._written.clear()
         if self._endpoint.line is not None:
-            self._endpoint.line.host_wrote(data)
+            self._endpoint.line.host_wrote(bytes(data))
 
         self.host_bytes_taken()
 
@@ -307,4 +310,4 @@ class MemoryTransport(asyncio.Transport):
         return self._protocol
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        self._protocol = protocol
+        self._protocol = cast("asyncio.Protocol", protocol)

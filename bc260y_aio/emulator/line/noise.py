@@ -46,11 +46,11 @@ class LineNoise:
         self._has_places = False
         self.waiting = 0
 
-    def carry(self, data: bytes) -> None:
-        """Pass bytes on, with the faults that strike."""
+    def carry(self, data: bytes) -> bool:
+        """Pass bytes on, with the faults that strike; return whether all of them have been passed on as they are."""
         if self._is_quiet() and data:
             self._deliver(data)
-            return
+            return True
 
         data = self._disturbed(data)
         if self._faults.occurs("noise_split"):
@@ -58,6 +58,8 @@ class LineNoise:
                 self._pass_on(data[index : index + 1])
         elif data:
             self._pass_on(data)
+
+        return False
 
     def _is_quiet(self) -> bool:
         """Return whether no fault can strike, and none has struck that still shows."""

@@ -3,8 +3,8 @@
 # The rules, which hold for every kind of line:
 #
 # 1. Ten bits a byte. A byte arrives when its last bit has, counted from when the line began to be busy, so that the
-#    rate is exact in the long run however late a timer fires. Bytes that are due within one tick arrive together: no
-#    timer a byte, and none at all while the line is idle.
+#    rate is exact in the long run however late a timer fires. Bytes that are due within one tick arrive together, and
+#    so does a line that ends within a few: no timer a byte, and none at all while the line is idle.
 # 2. There is no flow control, as there is none on the module's UART. Bytes that a host does not read are kept up to a
 #    limit, and then dropped and counted. Without a host they are lost.
 # 3. Bytes that a host writes wait until their time has come. Beyond a limit no more is read from it: a serial driver
@@ -12,6 +12,7 @@
 
 import abc
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -23,6 +24,10 @@ BITS_PER_BYTE: Final = 10
 
 # Bytes that are due within this long arrive together, in seconds: as long as a common USB adapter collects them.
 TICK: Final = 0.016
+
+# A line of the module that ends within this long arrives whole, in seconds: a driver takes a silence of 0.1 s for the
+# end of what the module writes.
+WHOLE_LINE: Final = 0.064
 
 # A timer may fire this much early, in bytes: the resolution of a loop's clock.
 _EARLY: Final = 1e-3
@@ -44,9 +49,13 @@ class PacedQueue:
         deliver: is called with each piece.
         rate: in bytes a second; None for no limit.
         size: draws the size of the next piece, in bytes; None for no limit.
-        end: nothing can happen before this byte has arrived, if it is there: the bytes before it arrive with it.
+        end: the byte that ends a line: those before it arrive with it, since nothing can happen before.
+        longest: how long a line may take to arrive so, in seconds.
         is_noticed: whether somebody notices all the same that something comes; then the first bytes of a run arrive
             for themselves.
+
+    Attributes:
+        waiting: how many bytes have not been passed on.
     """
 
     __slots__ = (
@@ -56,11 +65,16 @@ class PacedQueue:
         "_end",
         "_is_busy",
         "_is_noticed",
+        "_longest",
+        "_loop",
         "_passed",
         "_rate",
         "_size",
+        "_tick",
         "_timer",
+        "waiting",
     )
+    _loop: asyncio.AbstractEventLoop
 
     def __init__(
         self,
@@ -68,21 +82,21 @@ class PacedQueue:
         rate: float | None,
         size: Callable[[], int] | None = None,
         end: bytes = b"",
-        is_noticed: Callable[[], bool] = lambda: True,
+        longest: float = math.inf,
+        is_noticed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._deliver = deliver
-        self._rate = rate
         self._size = size
         self._end = end
+        self._longest = longest
         self._is_noticed = is_noticed
         self._buffer = bytearray()
         self._is_busy = False
         self._began = 0.0
         self._passed = 0
         self._timer: asyncio.Handle | None = None
-
-    def __len__(self) -> int:
-        return len(self._buffer)
+        self.waiting = 0
+        self.rate = rate
 
     @property
     def rate(self) -> float | None:
@@ -92,8 +106,9 @@ class PacedQueue:
     @rate.setter
     def rate(self, rate: float | None) -> None:
         self._rate = rate
+        self._tick = max(1, round(rate * TICK)) if rate else 0
         if self._is_busy:
-            self._began, self._passed = asyncio.get_running_loop().time(), 0
+            self._began, self._passed = self._loop.time(), 0
 
         if self._timer is not None:
             self._timer.cancel()
@@ -109,52 +124,75 @@ class PacedQueue:
             return
 
         self._buffer += data
+        self.waiting += len(data)
         if not self._is_busy:
             self._is_busy = True
-            self._began, self._passed = asyncio.get_running_loop().time(), 0
+            self._loop = asyncio.get_running_loop()
+            self._began, self._passed = self._loop.time(), 0
             self._schedule()
 
     def clear(self) -> None:
         """Drop the bytes that have not been passed on."""
         self._buffer.clear()
+        self.waiting = 0
         self._is_busy = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _schedule(self) -> None:
-        loop = asyncio.get_running_loop()
         if self._rate is None:
-            self._timer = loop.call_soon(self._release)
+            self._timer = self._loop.call_soon(self._release)
         else:
-            batch = min(len(self._buffer), max(1, round(self._rate * TICK)))
-            if self._end and (self._passed or not self._is_noticed()):
-                batch = max(batch, self._buffer.find(self._end, 0, _LONGEST_LINE) + 1)
+            piece = self.waiting if self.waiting <= self._tick else self._next_piece(self._rate)
+            self._timer = self._loop.call_at(self._began + (self._passed + piece) / self._rate, self._release)
 
-            self._timer = loop.call_at(self._began + (self._passed + batch) / self._rate, self._release)
+    def _next_piece(self, rate: float) -> int:
+        """Return how many of the bytes arrive together next, where they are more than those of a tick."""
+        buffer, tick = self._buffer, self._tick
+        if not self._end or (not self._passed and self._is_noticed()):
+            return tick
+
+        # A line that would be cut in two; it keeps a whole one before it waiting for a tick at most. Most of a module's
+        # lines begin with an empty one.
+        start = 2 if buffer.startswith(b"\r\n") else 0
+        longest = self._longest if buffer.find(self._end, start, tick) < 0 else 2 * TICK
+        return max(tick, buffer.find(self._end, tick - 1, int(min(_LONGEST_LINE, rate * longest))) + 1)
 
     def _release(self) -> None:
         self._timer = None
-        if self._rate is None:
-            self._pass_on(self._size() if self._size else len(self._buffer))
-        else:
-            elapsed = asyncio.get_running_loop().time() - self._began
-            due = min(len(self._buffer), int(elapsed * self._rate + _EARLY) - self._passed)
+        rate, size = self._rate, self._size
+        due = self.waiting
+        if rate is not None:
+            due = min(due, int((self._loop.time() - self._began) * rate + _EARLY) - self._passed)
             self._passed += due
-            while due > 0 and self._buffer:
-                piece = min(due, self._size()) if self._size else due
+
+        if size is None:
+            self._pass_on(due)
+        elif rate is None:
+            self._pass_on(size())
+        else:
+            while due > 0 and self.waiting:
+                piece = min(due, size())
                 due -= piece
                 self._pass_on(piece)
 
         # The call may have added bytes, or dropped all of them.
-        if self._timer is None and self._buffer:
+        if self._timer is None and self.waiting:
             self._schedule()
         elif self._timer is None:
             self._is_busy = False
 
     def _pass_on(self, size: int) -> None:
-        data = bytes(self._buffer[:size])
-        del self._buffer[:size]
+        buffer = self._buffer
+        if size >= self.waiting:
+            data = bytes(buffer)
+            buffer.clear()
+        else:
+            data = bytes(buffer[:size])
+            del buffer[:size]
+
+        self.waiting = len(buffer)
         self._deliver(data)
 
 
@@ -252,7 +290,7 @@ class Line:
         self._endpoint.line = self
         self._baudrate = baudrate
         self._is_strict = is_strict
-        self._outgoing = PacedQueue(self._transmit, rate, size)
+        self._outgoing = PacedQueue(self._transmit, rate, size, end=b"\n", longest=WHOLE_LINE)
         # A module acts on command lines; the first bytes of one wake it, or keep it awake.
         self._incoming = PacedQueue(self._receive, rate, end=b"\r", is_noticed=lambda: self.may_sleep())
         self.may_sleep: Callable[[], bool] = lambda: True
@@ -281,12 +319,12 @@ class Line:
     @property
     def backlog(self) -> int:
         """How many bytes of the module the host has not received yet."""
-        return len(self._outgoing) + self._noise_out.waiting + self._endpoint.held
+        return self._outgoing.waiting + self._noise_out.waiting + self._endpoint.held
 
     @property
     def unread(self) -> int:
         """How many bytes of the host the module has not received yet."""
-        return len(self._incoming) + self._noise_in.waiting
+        return self._incoming.waiting + self._noise_in.waiting
 
     # The module's side
 
@@ -300,7 +338,7 @@ class Line:
     def set_baudrate(self, baudrate: int) -> None:
         """Change the module's rate, in baud, once all bytes sent before have left. An unpaced line stays unpaced."""
         self._next_baudrate = baudrate
-        if not self._outgoing:
+        if not self._outgoing.waiting:
             self._change_rate()
 
     def _change_rate(self) -> None:
@@ -314,11 +352,12 @@ class Line:
 
     def _transmit(self, data: bytes) -> None:
         self.bytes_out += len(data)
-        self._noise_out.carry(self._garbled(data))
-        if self._next_baudrate is not None and not self._outgoing:
+        has_left = self._noise_out.carry(self._garbled(data) if self._is_strict else data)
+        if self._next_baudrate is not None and not self._outgoing.waiting:
             self._change_rate()
 
-        self.drained()
+        if not has_left:
+            self.drained()
 
     def _send_out(self, data: bytes) -> None:
         if self.transmit_filter is not None:
@@ -331,8 +370,8 @@ class Line:
 
     def _receive(self, data: bytes) -> None:
         self.bytes_in += len(data)
-        self._noise_in.carry(self._garbled(data))
-        self._resume_host()
+        if not self._noise_in.carry(self._garbled(data) if self._is_strict else data):
+            self._resume_host()
 
     def _take_in(self, data: bytes) -> None:
         if self.receive_filter is not None:
@@ -342,11 +381,11 @@ class Line:
         self._resume_host()
 
     def _resume_host(self) -> None:
-        if len(self._incoming) <= UNREAD_LIMIT // 2:
+        if self._incoming.waiting <= UNREAD_LIMIT // 2:
             self._endpoint.resume_reading()
 
     def _garbled(self, data: bytes) -> bytes:
-        rate = self._endpoint.baudrate if self._is_strict else None
+        rate = self._endpoint.baudrate
         if rate is None or rate == self._baudrate:
             return data
 
@@ -358,7 +397,7 @@ class Line:
     def host_wrote(self, data: bytes) -> None:
         """The host wrote bytes; they reach the module at the line's rate."""
         self._incoming.write(data)
-        if len(self._incoming) >= UNREAD_LIMIT:
+        if self._incoming.waiting >= UNREAD_LIMIT:
             self._endpoint.pause_reading()
 
     def close(self) -> None:

@@ -61,14 +61,18 @@ class RandomFaults:
         if self._next is not None:
             return b""
 
+        faults = self._faults
+        if not (faults.restart or faults.deep_sleep or faults.unplugged):
+            return data
+
         for kind, happen in (
             ("restart", self._restart),
             ("deep_sleep", self._sleep.fall_asleep),
             ("unplugged", self.unplug),
         ):
-            if (kind != "deep_sleep" or self._sleep.mode == 1) and self._faults.occurs(kind):
+            if (kind != "deep_sleep" or self._sleep.mode == 1) and faults.occurs(kind):
                 self._next = asyncio.get_running_loop().call_soon(self._happen, happen)
-                return self._faults.cut(kind, data)
+                return faults.cut(kind, data)
 
         return data
 

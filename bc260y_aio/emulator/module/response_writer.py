@@ -66,24 +66,31 @@ class ResponseWriter:
 
         Of several commands in a line only the last is answered with OK. One that fails ends the line.
         """
-        if any(isinstance(one, Failure) for one in responses):
-            self.dce.drop_line()
-        elif self.dce.has_more:
+        dce, faults = self.dce, self._faults
+        if Failure in map(type, responses):
+            dce.drop_line()
+        elif dce.has_more:
             responses = tuple(one for one in responses if not isinstance(one, Success))
 
-        if self._faults.occurs("answer_lost"):
-            return
+        if faults.answer_lost or faults.ok_lost or faults.urc_inside:
+            self.write(self._disturbed(responses))
+        else:
+            self.write(dce.send(*responses))
 
-        if self._faults.occurs("ok_lost"):
+    def _disturbed(self, responses: tuple[Response, ...]) -> bytes:
+        """Return the bytes of an answer, with the faults that strike."""
+        dce, faults = self.dce, self._faults
+        if faults.occurs("answer_lost"):
+            return b""
+
+        if faults.occurs("ok_lost"):
             responses = tuple(one for one in responses if not isinstance(one, Success | Failure))
 
-        if responses and self._faults.occurs("urc_inside"):
-            place, urc = self._random_faults.stray_urc(len(responses))
-            data = self.dce.send(*responses[:place]) + self._urc_dce.send(urc) + self.dce.send(*responses[place:])
-        else:
-            data = self.dce.send(*responses)
+        if not (responses and faults.occurs("urc_inside")):
+            return dce.send(*responses)
 
-        self.write(data)
+        place, urc = self._random_faults.stray_urc(len(responses))
+        return dce.send(*responses[:place]) + self._urc_dce.send(urc) + dce.send(*responses[place:])
 
     def succeed(self) -> None:
         """Answer the command at hand with OK."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from ...at.commands import CloseSocket, OpenSocket, SendData
-from ...at.completions import SendResult, SocketClosed, SocketOpened
+from ...at.completions import SEND_OK, SendResult, SocketClosed, SocketOpened
 from ...at.information import SocketInfo, SocketState
 from ...at.responses import Response, Success
 from ...at.urcs import DataReceived, PeerClosed
@@ -34,6 +34,8 @@ LOCAL_PORT_LINGER: Final = 70.0
 
 # How long a scripted peer may take to end, in seconds.
 _PEER_TIMEOUT: Final = 5.0
+
+_OK: Final = Success()
 
 # How many payloads are remembered.
 LEDGER_SIZE: Final = 4096
@@ -115,7 +117,7 @@ class TcpIp:
         code = self._obstacle(command)
         socket = ModuleSocket(command, self, self._link, self._options, self._faults)
         self.sockets[command.connect_id] = socket
-        self._writer.answer(Success())
+        self._writer.answer(_OK)
         socket.open_after(self._options.completion_delay, code)
 
     def _obstacle(self, command: OpenSocket) -> ErrorCode:
@@ -157,12 +159,12 @@ class TcpIp:
         socket.close()
         self._remove(socket)
         if delay := self._options.completion_delay:
-            self._writer.answer(Success())
+            self._writer.answer(_OK)
             self._complete_later(delay, self._complete_close)
         elif self._faults.occurs("close_ok_lost"):
-            self._writer.answer(Success())
+            self._writer.answer(_OK)
         else:
-            self._writer.answer(Success(), SocketClosed())
+            self._writer.answer(_OK, SocketClosed())
 
     def _complete_close(self) -> None:
         if not self._faults.occurs("close_ok_lost"):
@@ -213,16 +215,16 @@ class TcpIp:
         self.qisends += 1
         self.ledger.append(Sent(connect_id, size, rai))
         if socket.state is not SocketState.CONNECTED or self._faults.occurs("send_fail_dropped"):
-            writer.answer(Success(), SendResult(ok=False))
+            writer.answer(_OK, SendResult(ok=False))
         elif not socket.has_room(size):
-            writer.answer(Success())
+            writer.answer(_OK)
             socket.on_room = partial(self._try_again, socket, size)
             self._complete_later(self._options.send_timeout, partial(self._end_send, socket, data, rai))
         elif self._options.completion_delay:
-            writer.answer(Success())
+            writer.answer(_OK)
             self._complete_later(self._options.completion_delay, partial(self._end_send, socket, data, rai))
         else:
-            writer.answer(Success(), *self._results())
+            writer.answer(_OK, *self._results())
             self._transmit(socket, data, rai)
 
     def _try_again(self, socket: ModuleSocket, size: int) -> None:
@@ -246,7 +248,7 @@ class TcpIp:
         if faults.occurs("send_fail_taken"):
             return [SendResult(ok=False)]
 
-        return [] if faults.occurs("send_ok_lost") else [SendResult(ok=True)]
+        return [] if faults.occurs("send_ok_lost") else [SEND_OK]
 
     # Outcomes that come later
 

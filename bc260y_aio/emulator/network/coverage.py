@@ -1,6 +1,7 @@
 """The conditions of a network: delays, losses, rates, and how it controls the radio; coverage classes by name."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,8 @@ from ...at.timers import read_cycle, write_cycle
 
 # The DRX cycles of an NB-IoT cell, in seconds (TS 36.331, defaultPagingCycle: 128 to 1024 radio frames of 10 ms).
 DRX_CYCLES: Final = (1.28, 2.56, 5.12, 10.24)
+
+_SOME_DRX_CYCLE: Final = f"0 or one of {', '.join(map(str, DRX_CYCLES))}"
 
 # The step, and the longest, of an NB-IoT paging time window, in seconds (TS 24.008, 10.5.5.32).
 WINDOW_STEP: Final = 2.56
@@ -71,7 +74,7 @@ class CoverageProfile:
 
     def __post_init__(self) -> None:
         for name in ("latency", "jitter", "rrc_setup", "rrc_inactivity", "rrc_release"):
-            self._check(name, 0.0 <= getattr(self, name) < float("inf"), "a number of seconds, 0 or more")
+            self._check(name, 0.0 <= getattr(self, name) < math.inf, "a number of seconds, 0 or more")
 
         for name in ("rate_up", "rate_down"):
             self._check(name, getattr(self, name) is None or getattr(self, name) > 0, "more than 0")
@@ -82,7 +85,7 @@ class CoverageProfile:
         self._check("rsrq", -20 <= self.rsrq <= -3, "-20 to -3")
         self._check("snr", -20 <= self.snr <= 40, "-20 to 40")
         self._check("loss", 0.0 <= self.loss <= 1.0, "a probability, 0 to 1")
-        self._check("drx", self.drx in (0, *DRX_CYCLES), f"0 or one of {', '.join(map(str, DRX_CYCLES))}")
+        self._check("drx", self.drx in (0, *DRX_CYCLES), _SOME_DRX_CYCLE)
         self._check("edrx", not self.edrx or _is_extended_cycle(self.edrx), "0 or one of 20.48, 40.96 ... 10485.76")
         is_window = 0.0 < self.paging_window <= LONGEST_WINDOW and _is_whole(self.paging_window / WINDOW_STEP)
         self._check("paging_window", is_window, "2.56 to 40.96 in steps of 2.56")

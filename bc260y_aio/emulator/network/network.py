@@ -148,7 +148,7 @@ class Network(Directory):
     @property
     def is_silent(self) -> bool:
         """Whether nothing gets through: there is an outage, or no cell."""
-        return self._outage or not self.has_cell
+        return self._outage or not self._has_cell
 
     def _resume_if_reachable(self) -> None:
         if not self.is_silent:

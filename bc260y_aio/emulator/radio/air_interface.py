@@ -30,15 +30,10 @@ class Direction(enum.Enum):
     # Enum's own hash is written in Python.
     __hash__ = object.__hash__
 
-    @property
-    def block(self) -> int:
-        """The size of the largest transport block, in bytes."""
-        return 125 if self is Direction.UP else 85
 
-    @property
-    def other(self) -> "Direction":
-        """The other direction."""
-        return Direction.DOWN if self is Direction.UP else Direction.UP
+# The size of the largest transport block, in bytes.
+_BLOCK: Final = {Direction.UP: 125, Direction.DOWN: 85}
+_OTHER: Final = {Direction.UP: Direction.DOWN, Direction.DOWN: Direction.UP}
 
 
 class Rates(Protocol):
@@ -68,9 +63,6 @@ class Transfer:
     cause: str = "signalling"
     left: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.left = float(self.size)
-
 
 class AirInterface:
     """A radio's queues of transfers, one for each direction, and the block that is on the air.
@@ -78,6 +70,9 @@ class AirInterface:
     Args:
         rates: the rates that apply.
         finished: is called with each transfer once it is through, before its own callback.
+
+    Attributes:
+        is_idle: no transfer is under way or waits.
     """
 
     def __init__(self, rates: Rates, finished: Callable[[Direction, Transfer], None]) -> None:
@@ -93,17 +88,13 @@ class AirInterface:
         self._is_started = False
         self._is_serving = False
         self._transmitting = 0.0
+        self.is_idle = True
 
     # Transfers
 
     def waiting(self, direction: Direction) -> list[Transfer]:
         """Return the transfers of a direction that are not through."""
         return self._queues[direction]
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no transfer is under way or waits."""
-        return not any(self._queues.values())
 
     def transmitting(self, now: float) -> float:
         """Return for how long the radio has sent until now, in seconds."""
@@ -129,7 +120,9 @@ class AirInterface:
 
     def add(self, direction: Direction, transfer: Transfer) -> None:
         """Queue a transfer. It begins once :meth:`start` has been called and its turn comes."""
+        transfer.left = float(transfer.size)
         self._queues[direction].append(transfer)
+        self.is_idle = False
         if not self._is_started:
             return
 
@@ -164,6 +157,7 @@ class AirInterface:
         """Remove the transfers of a direction from the queue, and return them. Only while stopped."""
         dropped = list(self._queues[direction])
         self._queues[direction].clear()
+        self.is_idle = not self._queues[_OTHER[direction]]
         return dropped
 
     # The air
@@ -181,22 +175,22 @@ class AirInterface:
 
     def _begin(self, now: float) -> None:
         """Put the next blocks on the air; a transfer that takes no time is through at once."""
-        turn = self._previous.other
-        direction = turn if self._queues[turn] else turn.other
+        turn = _OTHER[self._previous]
+        direction = turn if self._queues[turn] else _OTHER[turn]
         transfer, rate = self._queues[direction][0], self._rate_of(direction)
         if not rate:
             self._finish(direction)
             return
 
-        is_shared = bool(self._queues[direction.other])
-        size = min(transfer.left, direction.block) if is_shared else transfer.left
+        is_shared = bool(self._queues[_OTHER[direction]])
+        size = min(transfer.left, _BLOCK[direction]) if is_shared else transfer.left
         self._current, self._rate = direction, rate
         self._began, self._ends = now, now + size / rate
         self._timer = asyncio.get_running_loop().call_at(self._ends, self._expire)
 
     def _yield_at_next_block(self) -> None:
         assert self._current is not None
-        block = self._current.block / self._rate
+        block = _BLOCK[self._current] / self._rate
         passed = math.ceil((asyncio.get_running_loop().time() - self._began - _EPSILON) / block)
         boundary = self._began + max(passed, 1) * block
         if boundary < self._ends - _EPSILON:
@@ -230,7 +224,9 @@ class AirInterface:
         self._serve(ended)
 
     def _finish(self, direction: Direction) -> None:
-        transfer = self._queues[direction].pop(0)
+        queue = self._queues[direction]
+        transfer = queue.pop(0)
+        self.is_idle = not queue and not self._queues[_OTHER[direction]]
         self._previous = direction
         self._finished(direction, transfer)
         transfer.done(*transfer.args)

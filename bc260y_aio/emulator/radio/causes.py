@@ -29,8 +29,10 @@ class Causes:
         if cause not in self._seconds and len(self._seconds) >= _MOST_CAUSES:
             cause = _OTHERS
 
-        self._seconds[cause] = self._seconds.get(cause, 0.0) + max(now - self._since, 0.0)
-        self._since = max(now, self._since)
+        # The radio may still be connecting.
+        elapsed = now - self._since if now > self._since else 0.0
+        self._seconds[cause] = self._seconds.get(cause, 0.0) + elapsed
+        self._since += elapsed
 
     def by_cause(self, time: float | None) -> dict[str, float]:
         """Return the seconds of each, the longest first; up to a time where the radio is connected, None otherwise."""

@@ -66,8 +66,8 @@ class Radio(Meter):
         self._timers: dict[str, asyncio.Handle] = {}
         self._waiters: list[asyncio.Future[None]] = []
         # The origin of the paging occasions, and the time at which the state began.
-        self._loop = asyncio.get_running_loop()
-        self._origin = self._since = self._loop.time()
+        self._now = asyncio.get_running_loop().time
+        self._origin = self._since = self._now()
         # The times at which the connection is set up, is released, and is checked for its release.
         self._ready = self._until = self._checks_at = self._origin
         self._awaits_reply = False
@@ -278,6 +278,10 @@ class Radio(Meter):
     def _keep(self, time: float, tail: float) -> None:
         """Keep the connection from a time on for as long as the network does."""
         self._until = time + tail
+        # The last of the transfers that are under way will set the timer.
+        if not self._air.is_idle:
+            return
+
         # One timer for any amount of traffic: when it fires, it checks whether the release is due by then.
         if "release" not in self._timers or self._checks_at > self._until:
             self._check_later()
@@ -370,9 +374,6 @@ class Radio(Meter):
             transfer.done(*transfer.args)
 
     # Helpers
-
-    def _now(self) -> float:
-        return self._loop.time()
 
     def _change(self, state: RadioState) -> None:
         now, before = self._now(), self.state

@@ -25,6 +25,9 @@ class RadioState(enum.Enum):
     CONNECTED = enum.auto()
     """It sends and receives, or could at once (RRC connected). Setting the connection up is part of it."""
 
+    # Enum's own hash is written in Python.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Currents:

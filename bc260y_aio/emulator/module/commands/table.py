@@ -1,7 +1,7 @@
 """A table of commands: from the class, or the name and form, of a command to the function that carries it out."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from ....at.commands import Command, Raw
 from ....at.dce import PromptedData, Refused
@@ -15,6 +15,7 @@ from .request import Form, Request, read_request
 # Returns the information responses, which are then answered with OK after them; None if the handler answers itself.
 Handler = Callable[[Parts, Any], Sequence[Response] | None]
 RequestHandler = Callable[[Parts, Request], Sequence[Response] | None]
+_OK: Final = Success()
 H = TypeVar("H", bound=Handler)
 R = TypeVar("R", bound=RequestHandler)
 
@@ -111,13 +112,14 @@ class CommandTable:
             refuse(parts, exc)
         else:
             if information is not None:
-                parts.writer.answer(*information, Success())
+                parts.writer.answer(*information, _OK)
 
     def _call(self, parts: Parts, command: Command | Refused | PromptedData) -> Sequence[Response] | None:
+        if (handler := self._by_class.get(type(command))) is not None:  # type: ignore[arg-type]
+            return handler(parts, command)
+
         if isinstance(command, Refused):
             line = command.line
-        elif (handler := self._by_class.get(type(command))) is not None:
-            return handler(parts, command)
         elif isinstance(command, PromptedData):
             raise UnknownCommandError
         else:

@@ -12,6 +12,7 @@ import functools
 import gc
 import inspect
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final
 
@@ -36,6 +37,19 @@ _DESCRIPTORS: Final = "/proc/self/fd"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "loops(*kinds): run on each of these event loops: " + ", ".join(loops.KINDS))
+    _share_bytecode(config)
+
+
+def _share_bytecode(config: pytest.Config) -> None:
+    """Keep what is compiled in pytest's cache, where the environment wants none of it beside the sources.
+
+    Otherwise each of the hundreds of programs that the tests start compiles everything that it imports.
+    """
+    if sys.dont_write_bytecode and config.pluginmanager.has_plugin("cacheprovider"):
+        assert config.cache is not None
+        sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+        sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 # Fixtures

@@ -26,6 +26,28 @@ def test_figures_are_read_by_row_and_column() -> None:
     }
 
 
+def test_columns_of_the_same_name_are_named_after_the_one_before() -> None:
+    printed = "| | time | of raw | CPU | of raw |\n| - | -: | -: | -: | -: |\n| ours | 3 | 1.5 | 2 | 1.7 |"
+
+    assert beside.read_figures(printed) == {
+        ("ours", "time"): 3.0,
+        ("ours", "time, of raw"): 1.5,
+        ("ours", "CPU"): 2.0,
+        ("ours", "CPU, of raw"): 1.7,
+    }
+
+
+def test_the_other_checkout_runs_the_programs_of_this_one_where_its_package_has_what_they_need(tmp_path: Path) -> None:
+    root, bare = Path(beside.__file__).parents[1], tmp_path / "bare"
+    (bare / "bc260y_aio").mkdir(parents=True)
+    (bare / "bc260y_aio" / "__init__.py").touch()
+    for name in "ab":
+        (tmp_path / name).mkdir()
+
+    assert beside.overlay(tmp_path / "a", root, "parse") == (tmp_path / "a", True)
+    assert beside.overlay(tmp_path / "b", bare, "parse") == (bare, False)
+
+
 def test_the_table_has_medians_and_the_median_of_the_ratios_of_each_round() -> None:
     here = [{("a", "x"): 2.0, ("new", "x"): 1.0}, {("a", "x"): 4.0, ("new", "x"): 1.0}, {("a", "x"): 9.0}]
     there = [{("a", "x"): 4.0}, {("a", "x"): 4.0}, {("a", "x"): 10.0}]

@@ -12,18 +12,19 @@ import argparse
 import asyncio
 import contextlib
 import functools
+import importlib.util
 import json
 import re
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import trustme
 
 from bc260y_aio import Modem
-from bc260y_aio.emulator import Emulator
 from bc260y_aio.testing import virtual_clock
 
 NAME: Final = "api.example"
@@ -192,11 +193,29 @@ def client_context(server: Server, *, narrowband: bool) -> ssl.SSLContext:
     return context
 
 
+def _emulator_of(checkout: Path | None) -> Any:
+    """Return the emulator of this build, or that of another checkout."""
+    name = "bc260y_aio"
+    if checkout is not None:
+        name = "bc260y_aio_of_the_ledger"
+        folder = checkout / "bc260y_aio"
+        spec = importlib.util.spec_from_file_location(name, folder / "__init__.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+    return importlib.import_module(f"{name}.emulator").Emulator
+
+
 async def run(options: argparse.Namespace) -> list[Request]:
     """Make the requests, and return what each cost."""
     maximum_version = ssl.TLSVersion[options.tls]
     server = Server(options.keys, options.chain, maximum_version=maximum_version, keeps_sessions=options.keeps_sessions)
-    emulated = Emulator(line="memory", baudrate=115200, network=options.network, seed=1, **options.module)
+    # TCP, for an emulator of another build has a memory line of its own.
+    line = "memory" if options.emulator is None else "tcp"
+    emulator_class = _emulator_of(options.emulator)
+    emulated = emulator_class(line=line, baudrate=115200, network=options.network, seed=1, **options.module)
     async with server.serving(), emulated as emulator, Modem(emulator.url, **options.modem) as modem:
         context = client_context(server, narrowband=options.narrowband)
         with modem.route(match=lambda host, port: True):
@@ -204,7 +223,7 @@ async def run(options: argparse.Namespace) -> list[Request]:
                 return [await _measure(fetch, emulator, modem, server.port) for _ in range(options.requests)]
 
 
-async def _measure(fetch: Fetch, emulator: Emulator, modem: Modem, port: int) -> Request:
+async def _measure(fetch: Fetch, emulator: Any, modem: Modem, port: int) -> Request:
     await asyncio.sleep(PERIOD)
     loop = asyncio.get_running_loop()
     request = Request()
@@ -276,6 +295,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--requests", type=int, default=3)
     parser.add_argument("--module", type=json.loads, default={}, metavar="JSON", help="options of the emulated module")
     parser.add_argument("--modem", type=json.loads, default={}, metavar="JSON", help="arguments of the modem")
+    parser.add_argument("--emulator", type=Path, metavar="CHECKOUT", help="the emulator of another build")
     options = parser.parse_args(arguments)
     with asyncio.Runner(loop_factory=virtual_clock()) as runner:
         requests = runner.run(run(options))

@@ -289,7 +289,15 @@ class Connections(SocketOpening):
             "tls_sessions": self.tls_sessions,
             "ledger": self._ledger,
         }
-        closing = Closing(self._options.close_timeout, self._options.rai_on_close, self._ids.note_progress)
+        options = self._options
+        # A network that can be told after the close is not told before: packets of TCP are still to come.
+        follows = options.rai_on_close and module_socket.service_type == "TCP" and self._radio_release.is_available
+        closing = Closing(
+            options.close_timeout,
+            rai=options.rai_on_close and not follows,
+            rai_follows=follows,
+            on_progress=self._ids.note_progress,
+        )
         transport = kind(loop, module_socket, protocol, extra=extra, closing=closing, waiter=waiter)
         self._open_transports[next(self._numbers)] = transport
         try:

@@ -191,6 +191,9 @@ class ModemCore:
             why = await self._explain_registration()
             raise NotRegistered(f"the module did not register within {seconds:g} s{why}") from None
 
+    def _note_failure(self, host: str) -> None:
+        """Note that a connection to a host could not be opened."""
+
     async def _explain_registration(self) -> str:
         """Return what the module reports of its radio, SIM and registration, for a message."""
         return ""

@@ -169,6 +169,7 @@ class Lifecycle(Connections, PowerManagement):
         return self._close_task
 
     def _abort_transports(self) -> None:
+        self._radio_release.cancel()
         for transport in self._transports():
             transport._force_close(
                 ModemClosed("the close of the modem was cancelled before everything was acknowledged")
@@ -181,6 +182,7 @@ class Lifecycle(Connections, PowerManagement):
 
         # From here on nothing new is begun: a connectID that becomes free goes to no waiting caller.
         self._is_closing = True
+        self._radio_release.finish()
         for transport in self._transports():
             transport.close()
 

@@ -82,8 +82,9 @@ class Modem(Lifecycle, Services, RadioStatus):
             nvram_gap: the same after a command that writes NVRAM; by default what the profile says, 0.05.
             wait_for_local_port: wait for a local port that was closed less than 70 s ago, rather than fail.
             restore_data_format: at close, set the payload formats back to what was found. This writes the NVRAM.
-            rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`; and when the last TCP
-                connection is closed, ask for the release of the radio (AT+QNBIOTRAI, which firmware R02A01 has).
+            rai_on_close: let the last chunk before a close carry :attr:`RAI.NO_FURTHER_DATA`. Packets of TCP follow
+                that, so with firmware R02A01 the release of the radio is asked for after the close of the last
+                connection (AT+QNBIOTRAI) instead; closing the modem may wait a round trip for it.
             adopt_udp: leave the UDP sockets that an earlier program left open; the first endpoint opened to the same
                 peer adopts one. All others are closed.
             datagram_rejoin: join a datagram of more than 1024 bytes that the module pushed in parts: a push of exactly

@@ -41,6 +41,9 @@ class SocketOpening(ModemCore):
             return _opened(await self._adopt(kept, remote))
 
         await self._ensure_registered()
+        if self._options.rai_on_close and service_type == "TCP":
+            await self._radio_release.prepare(self._channel)
+
         await self._local_ports.reserve(service_type, local, wait=self._options.wait_for_local_port)
         try:
             connect_id = await self._ids.acquire(self._options.connect_id_timeout)
@@ -76,11 +79,13 @@ class SocketOpening(ModemCore):
                 case _:
                     raise socket_error(ErrorCode.UNKNOWN, what)
         except CommandTimeout as exc:
+            self._note_failure(remote[0])
             module_socket.close()
             raise ConnectTimeout(ErrorCode.OPERATION_TIMEOUT, what) from exc
         except BaseException:
             # After a failed open, and after a cancelled one, the connectID is blocked until it is closed
             # (guide 2.2.2, note 3).
+            self._note_failure(remote[0])
             module_socket.close()
             raise
 
@@ -141,22 +146,29 @@ class SocketOpening(ModemCore):
 
         return module_socket
 
-    def _release_radio(self, *, has_peer_closed: bool) -> None:
-        """Let the network release the radio, if no socket is open any more."""
+    def _release_radio(self, closed: ModuleSocket) -> None:
+        """Let the network release the radio after the close of a connection, if no socket is open any more."""
         channel = self._opened
-        if not self._ids.taken and channel is not None and channel.error is None and not self._is_closing:
-            self._tasks.spawn(self._radio_release.ask(channel, has_peer_closed=has_peer_closed), "release")
+        if not self._ids.taken and channel is not None and channel.error is None:
+            self._radio_release.ask(
+                channel,
+                self._tasks,
+                has_peer_closed=closed.inbox.is_ended and closed.inbox.error is None,
+                round_trip=closed.round_trip,
+                is_in_use=lambda: bool(self._ids.taken),
+            )
 
     def _make_socket(
         self, service_type: str, remote: Address, local: int, connect_id: int, inbox: Inbox
     ) -> ModuleSocket:
-        ids, local_ports = self._ids, self._local_ports
-
         def give_back() -> None:
-            ids.release(connect_id)
-            local_ports.release(service_type, local)
+            self._ids.release(connect_id)
+            self._local_ports.release(service_type, local)
+
+        def note_closed() -> None:
+            give_back()
             if self._options.rai_on_close and service_type == "TCP":
-                self._release_radio(has_peer_closed=inbox.is_ended and inbox.error is None)
+                self._release_radio(module_socket)
 
         try:
             channel = self._channel
@@ -173,7 +185,7 @@ class SocketOpening(ModemCore):
             remote=remote,
             local_port=local,
             tasks=self._tasks,
-            on_closed=give_back,
+            on_closed=note_closed,
             ledger=self._ledger,
         )
         self._ledger.add(module_socket)

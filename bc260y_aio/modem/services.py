@@ -33,8 +33,9 @@ from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
 from .ping import PingLost, PingResult, ping, ping_replies
 
-# The module reports a TTL of 0 for every name (guide 2.2.6); asking costs seconds, and clients ask once per family.
-_CACHED_FOR: Final = 60.0
+# The module reports a TTL of 0 for every name (guide 2.2.6); asking costs seconds and energy, and clients ask once per
+# family and connection. So an address is used for a while, or until a connection to it fails.
+_CACHED_FOR: Final = 300.0
 _CACHED_NAMES: Final = 64
 
 Told = TypeVar("Told", bound=Information)
@@ -52,7 +53,8 @@ class Services(ModemCore):
     async def resolve(self, host: str | bytes) -> list[str]:
         """Resolve a name, and return its addresses (guide 2.2.6, 4.4). At present the module reports one.
 
-        Numeric addresses are returned as they are. Results are cached for a minute.
+        Numeric addresses are returned as they are. Results are cached for five minutes, or until a
+        connection to the address fails.
 
         Args:
             host: the name, at most 150 bytes.
@@ -77,6 +79,10 @@ class Services(ModemCore):
                 self._resolved.popitem(last=False)
 
         return list(addresses)
+
+    def _note_failure(self, host: str) -> None:
+        # The name may have another address by now.
+        self._resolved = OrderedDict((name, entry) for name, entry in self._resolved.items() if host not in entry[1])
 
     async def _query_addresses(self, name: str) -> list[str]:
         await self._ensure_registered()

@@ -47,6 +47,7 @@ class AckCounters:
         acked: bytes of them that the peer had acknowledged when the module was last asked.
         queries: how often it was asked.
         sent_at: when the last of them went out, by the loop's clock.
+        unneeded: how many bytes, the last that were sent, no close waits for.
         round_trip: how long the opening took, in seconds, which is about when an acknowledgement can be there.
         on_progress: is called when the module has taken data, or the peer has acknowledged some.
     """
@@ -62,6 +63,7 @@ class AckCounters:
         self.acked = 0
         self.queries = 0
         self.sent_at = 0.0
+        self.unneeded = 0
         self.round_trip = 0.0
         # The connectID was given back, and may be another connection's.
         self._is_released = False
@@ -121,7 +123,7 @@ class AckCounters:
             if self.on_progress is not None:
                 self.on_progress()
 
-    async def wait_acked(self, timeout: float, *, by_progress: bool = False) -> int | None:
+    async def wait_acked(self, timeout: float, *, by_progress: bool = False, but_for: int = 0) -> int | None:
         """Wait until the peer has acknowledged everything, and return how many bytes it has not.
 
         When the connection ends meanwhile, its counters begin anew (guide 4.2.6), and nothing reports that: the result
@@ -131,6 +133,7 @@ class AckCounters:
             timeout: how long to wait, in seconds.
             by_progress: the time counts from the last byte that was acknowledged, rather than from now; from one of
                 another socket as well, for up to five times as long.
+            but_for: so many bytes at the end need not be acknowledged, and are not counted.
 
         Raises:
             CommandFailed: the module does not know the socket any more.
@@ -141,7 +144,7 @@ class AckCounters:
         loop = asyncio.get_running_loop()
         began = loop.time()
         deadline = began + timeout
-        pause = min(self.sent_at + self.round_trip - began, _LONGEST_ACK_POLL)
+        pause = 0.0 if but_for else min(self.sent_at + self.round_trip - began, _LONGEST_ACK_POLL)
         while True:
             await self._sleep_until_end(min(pause, deadline - loop.time()))
             if self._is_over:
@@ -166,8 +169,9 @@ class AckCounters:
                 shared = min(self.channel.acked_at - began, (_SHARING_SOCKETS - 1) * timeout)
                 deadline = began + timeout + max(shared, 0.0)
 
-            if not status.unacked or loop.time() >= deadline or self._is_over:
-                return status.unacked
+            unacked = max(status.unacked - but_for, 0)
+            if not unacked or loop.time() >= deadline or self._is_over:
+                return unacked
 
             passed = loop.time() - (self.sent_at or began)
             pause = max(_SHORTEST_ACK_POLL, min(passed * _ACK_POLL_SHARE, _LONGEST_ACK_POLL))
@@ -206,7 +210,7 @@ class AckCounters:
             return self.inbox.error
 
         try:
-            unacked = await self.wait_acked(timeout, by_progress=True)
+            unacked = await self.wait_acked(timeout, by_progress=True, but_for=self.unneeded)
         except CommandFailed as exc:
             return None if self.inbox.is_ended and self.inbox.error is None else self._unknown(exc)
         except BC260YError as exc:

@@ -79,6 +79,7 @@ class ModuleSocket(AckCounters):
         was_opened: whether it could be.
         ended_at: when it was closed; None while it is not.
         records: the records of its TLS handshake, if it began with one.
+        awaits_records: a TLS handshake is under way, or may begin.
         resumption: how that went about resuming a session, where the TLS above it is this package's.
     """
 
@@ -117,7 +118,7 @@ class ModuleSocket(AckCounters):
         inbox.on_overflow = self.close
         self.sends = 0
         self.opened_at = asyncio.get_running_loop().time()
-        self._awaits_records = service_type == "TCP"
+        self.awaits_records = service_type == "TCP"
         self.wire_bytes = 0
         self.formats = formats
         self.tasks = tasks
@@ -238,7 +239,7 @@ class ModuleSocket(AckCounters):
             return False
 
         self.sent += len(command.data)
-        if self._awaits_records or self.channel.trace.is_on:
+        if self.awaits_records or self.channel.trace.is_on:
             self._note_taken(command.data)
 
         if self.on_progress is not None:
@@ -250,7 +251,7 @@ class ModuleSocket(AckCounters):
         if self.channel.trace.is_on:
             self.channel.trace.taken(self.connect_id, data, self.sent)
 
-        if not self._awaits_records:
+        if not self.awaits_records:
             return
 
         if self.records is None and data.startswith(_HANDSHAKE_RECORD):
@@ -261,12 +262,16 @@ class ModuleSocket(AckCounters):
             self.records.take_sent(data)
 
         if self.records is None or self.records.is_over:
-            self._awaits_records = False
+            self.awaits_records = False
             self.inbox.on_payload = None
+
+    def ends_handshake(self, data: bytes) -> bool:
+        """Return whether this begins the end of a TLS handshake, to which the peer need not answer."""
+        return self.awaits_records and self.records is not None and self.records.ends_with(data)
 
     def expect_handshake(self) -> None:
         """Look for a TLS handshake in what is sent from now on."""
-        self._awaits_records = self.records is None and self.service_type == "TCP"
+        self.awaits_records = self.records is None and self.service_type == "TCP"
 
     def counts(self) -> Counts:
         """Return what it has counted so far."""
@@ -336,7 +341,7 @@ class ModuleSocket(AckCounters):
 
     def _drop(self, outbox: Outbox, taken: int) -> None:
         """Remove what the module turned out to have taken."""
-        if taken and (self._awaits_records or self.channel.trace.is_on):
+        if taken and (self.awaits_records or self.channel.trace.is_on):
             self._note_taken(outbox.peek(taken)[:taken])
 
         outbox.drop(taken)

@@ -47,6 +47,11 @@ class Cork:
         elif self._timer is None and (delays := [delay for delay in self._delays if delay is not None]):
             self._timer = self._loop.call_later(min(delays), self.release)
 
+    def pause(self, delay: float) -> None:
+        """Wait for the next write before anything is sent, for so long at the most."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(delay, self.release)
+
     def release(self) -> None:
         """Release the data that is held back."""
         self.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from ..errors import (
     BC260YError,
@@ -24,6 +24,10 @@ from .closing import Closing
 from .cork import Cork
 
 logger = logging.getLogger("bc260y_aio")
+
+# The end of a TLS handshake waits so long for the request that most clients send next, in seconds: together they are
+# one segment, and one AT+QISEND.
+_REQUEST_DELAY: Final = 0.02
 
 
 class ModemTransport(SocketTransport, asyncio.Transport):
@@ -128,7 +132,13 @@ class ModemTransport(SocketTransport, asyncio.Transport):
             formats.check(data)
 
         outbox = self._outbox
-        outbox.put(data, effective(rai))
+        indication = effective(rai)
+        outbox.put(data, indication)
+        if self._socket.awaits_records and not indication and self._ends_handshake(len(data)):
+            # The writer is not paused, whatever its limits: it is to write the request.
+            self._cork.pause(_REQUEST_DELAY)
+            return
+
         if outbox.size > self._high_water:
             self._pause_protocol()
 
@@ -141,14 +151,24 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         elif not self._is_sending:
             self._start_sending()
 
-    def write_last(self, data: Buffer, *, is_answered: bool) -> None:
+    def _ends_handshake(self, size: int) -> bool:
+        """Return whether the last write, and nothing else, waits, and is the end of a TLS handshake."""
+        outbox = self._outbox
+        is_alone = not self._is_sending and not outbox.hold and outbox.size == size
+        return is_alone and self._socket.ends_handshake(outbox.peek(1))
+
+    def write_last(self, data: Buffer, *, is_answered: bool, is_needed: bool = True) -> None:
         """Write what goes out last before :meth:`close`, which a layer above knows before this transport does.
 
         Args:
             data: the bytes.
+            is_needed: the close has to wait until the peer has acknowledged them.
             is_answered: the peer will answer them. With ``rai_on_close`` they carry ``RAI.ONE_REPLY`` then, and else
                 ``RAI.NO_FURTHER_DATA``.
         """
+        if not (is_needed or self._close_options.rai_follows):
+            self._socket.unneeded = len(data)
+
         if self._close_options.rai:
             self.write(data, rai=RAI.ONE_REPLY if is_answered else RAI.NO_FURTHER_DATA)
         else:
@@ -177,7 +197,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         if self._write_records is not None:
             self._write_records()
 
-        if self._outbox.hold:
+        if not self._is_sending:
             self._cork.release()
 
         while self._is_sending:

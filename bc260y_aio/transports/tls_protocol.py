@@ -131,6 +131,7 @@ class TlsProtocol(RecordProtocol):
     """
 
     _has_peer_closed = False
+    _is_alert_needed = True
 
     def transport_above(self) -> Any:
         """Return the transport that the application's protocol gets."""
@@ -175,6 +176,8 @@ class TlsProtocol(RecordProtocol):
 
         self._control_ssl_reading()
         if self._sessions is None or self._sessions.close_notify:
+            # A peer that has closed reads nothing any more, so that it need not have the answer to its alert.
+            self._is_alert_needed = not self._has_peer_closed or bool(self._outgoing.pending)
             super()._do_shutdown()
         else:
             self._process_outgoing()
@@ -189,7 +192,7 @@ class TlsProtocol(RecordProtocol):
             if write is None:
                 self._transport.write(data)
             else:
-                write(data, is_answered=not self._has_peer_closed)
+                write(data, is_answered=not self._has_peer_closed, is_needed=self._is_alert_needed)
 
         super()._process_outgoing()
 

@@ -57,6 +57,14 @@ class TlsRecords:
         self._down = _Direction()
         self._has_certificate = False
 
+    def ends_with(self, data: bytes) -> bool:
+        """Return whether this, of the client, begins its last messages of the handshake.
+
+        Up to TLS 1.2, and in TLS 1.3 for the sake of what is between (RFC 8446, D.4), they follow a ChangeCipherSpec.
+        """
+        is_encrypted = data[:1] == bytes([_APPLICATION_DATA]) and self.version == "TLSv1.3"
+        return not self.is_over and (is_encrypted or data[:1] == bytes([_CHANGE_CIPHER_SPEC]))
+
     def take_sent(self, data: bytes) -> None:
         """Look at bytes that the client sent."""
         for kind, record in self._up.records(data):

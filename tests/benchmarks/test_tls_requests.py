@@ -32,11 +32,12 @@ def test_the_narrowband_context_and_a_session_cache_make_it_smaller(capsys: pyte
     assert small["up"] + small["down"] <= 0.25 * (usual["up"] + usual["down"])
 
 
-def test_a_module_that_can_be_told_lets_the_radio_go(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("client", ["httpx", "aiohttp"])
+def test_a_module_that_can_be_told_lets_the_radio_go(client: str, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--modem", '{"rai_on_close": true}', "--module", '{"firmware": "R02A01"}']
     energy = []
     for more in ([], options):
-        tls_requests.main(["aiohttp", "average", "--requests", "2", *more])
+        tls_requests.main([client, "average", "--requests", "2", *more])
         energy.append(json.loads(capsys.readouterr().out)[1]["energy"])
 
     assert energy[1] <= (0.8 if HAS_LARGE_SHARES else 0.65) * energy[0]

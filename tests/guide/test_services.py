@@ -20,6 +20,7 @@ from bc260y_aio import (
     SocketError,
 )
 from bc260y_aio.at.completions import PingReply
+from bc260y_aio.emulator import EchoPeer
 from bc260y_aio.errors import socket_error
 from tests.guide.bench import NOW, Hosts, datagrams, now, on_air, quiet, stream
 
@@ -42,16 +43,33 @@ async def test_a_name_may_be_spelled_as_the_guide_misprints_the_command() -> Non
         assert lines == ["+QIDNSGIP: 0,1,0", f"+QIDNSGIP: {bench.network.resolve('echo.example')}"]
 
 
-async def test_a_name_is_remembered_for_a_minute_and_until_the_servers_change() -> None:
+async def test_a_name_is_remembered_for_five_minutes_and_until_the_servers_change() -> None:
     async with on_air() as bench:
         for _ in range(3):
             await bench.modem.resolve("echo.example")
 
         assert bench.count("+QIDNSGIP") == 1
-        await quiet(61)
+        await quiet(299)
+        await bench.modem.resolve("echo.example")
+        assert bench.count("+QIDNSGIP") == 1
+        await quiet(2)
         await bench.modem.resolve("echo.example")
         assert bench.count("+QIDNSGIP") == 2
         await bench.modem.set_dns_servers("192.0.2.53")
+        await bench.modem.resolve("echo.example")
+        assert bench.count("+QIDNSGIP") == 3
+
+
+async def test_a_name_whose_address_cannot_be_reached_is_resolved_again() -> None:
+    async with on_air() as bench:
+        bench.network.add_refusing("gone.example")
+        await bench.modem.resolve("echo.example")
+        (address,) = await bench.modem.resolve("gone.example")
+        with pytest.raises(ConnectionRefusedError):
+            await bench.modem.open_connection(address, 7)
+
+        bench.network.add_host("gone.example", EchoPeer(), address="198.51.100.200")
+        assert await bench.modem.resolve("gone.example") == ["198.51.100.200"]
         await bench.modem.resolve("echo.example")
         assert bench.count("+QIDNSGIP") == 3
 

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import random
 import re
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -23,6 +24,7 @@ HEADER = 5
 # What a record of TLS 1.3 adds to its data: its header, the type of its content, and the tag.
 OVERHEAD = HEADER + 1 + 16
 APPLICATION_DATA = 23
+REQUEST = b"GET / HTTP/1.1\r\nHost: peer.example\r\n\r\n"
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -158,6 +160,122 @@ async def test_a_write_with_an_indication_takes_along_what_was_written_before_it
         await writer.wait_closed()
 
 
+# The end of the handshake
+
+
+async def test_the_end_of_a_handshake_goes_out_with_the_request() -> None:
+    async with bench(answer) as this:
+        reader, writer = await this.modem.open_connection(NAME, this.port, ssl=client_context())
+        before = this.commands["send"]
+        writer.write(REQUEST)
+        assert (await reader.readuntil(b"hello there")).endswith(b"hello there")
+        assert this.commands["send"] == before + 1
+        assert this.records[-1] == len(REQUEST)
+        writer.close()
+        await writer.wait_closed()
+
+
+class WithoutBuffer(asyncio.Protocol):
+    """A client that makes its TLS itself, and writes nothing more before all has gone, as anyio's do."""
+
+    def __init__(self, data: bytes) -> None:
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = client_context().wrap_bio(self._incoming, self._outgoing, server_hostname=NAME)
+        self._request = data
+        self._may_write = asyncio.Event()
+        self._may_write.set()
+        self._changed = asyncio.Event()
+        self.answer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(0)
+
+    def data_received(self, data: bytes) -> None:
+        self._incoming.write(data)
+        self._changed.set()
+
+    def pause_writing(self) -> None:
+        self._may_write.clear()
+
+    def resume_writing(self) -> None:
+        self._may_write.set()
+
+    async def _call(self, call: Callable[[], bytes | None]) -> bytes | None:
+        while True:
+            try:
+                found = call()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                self._changed.clear()
+                await self._changed.wait()
+            else:
+                await self._flush()
+                return found
+
+    async def _flush(self) -> None:
+        if data := self._outgoing.read():
+            self.transport.write(data)
+            await self._may_write.wait()
+            await asyncio.sleep(0)
+
+    async def get(self) -> None:
+        """Make a request, if there is one."""
+        await self._call(self._tls.do_handshake)
+        if self._request:
+            await self._call(lambda: b"" if self._tls.write(self._request) else None)
+            while not self.answer.endswith(b"hello there"):
+                self.answer += await self._call(lambda: self._tls.read(1024)) or b""
+
+
+async def test_a_client_that_waits_until_all_has_gone_sends_both_together_too() -> None:
+    async with bench(answer) as this:
+        _, client = await this.modem.create_connection(lambda: WithoutBuffer(REQUEST), NAME, this.port)
+        async with asyncio.timeout(10):
+            await client.get()
+
+        # The ClientHello has more than 512 bytes.
+        assert this.commands["send"] == 3
+        client.transport.close()
+
+
+async def test_a_client_that_sends_nothing_after_its_handshake_ends_it_at_once() -> None:
+    greeted = asyncio.Event()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeted.set()
+        await sink(reader, writer)
+
+    async with bench(greet) as this:
+        _, client = await this.modem.create_connection(lambda: WithoutBuffer(b""), NAME, this.port)
+        await client.get()
+        async with asyncio.timeout(5):
+            await greeted.wait()
+
+        client.transport.close()
+
+
+@pytest.mark.parametrize("ending", ["drained", "close"])
+async def test_the_end_of_a_handshake_is_sent_before_a_close_and_before_what_waits_for_it(ending: str) -> None:
+    finished = asyncio.Event()
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        finished.set()
+        await sink(reader, writer)
+
+    async with bench(note) as this:
+        transport, client = await this.modem.create_connection(lambda: WithoutBuffer(b""), NAME, this.port)
+        await client.get()
+        before = this.commands["send"]
+        if ending == "drained":
+            await transport.get_extra_info("modem_transport").drained()
+            assert this.commands["send"] == before + 1
+
+        transport.close()
+        async with asyncio.timeout(10):
+            await finished.wait()
+
+
 async def test_what_the_caller_changes_after_a_write_is_sent_as_it_was() -> None:
     received = bytearray()
 
@@ -241,13 +359,42 @@ async def test_what_was_written_in_the_turn_of_the_close_goes_out_with_the_end()
 # Closing
 
 
+@pytest.mark.parametrize("is_closed_first", [False, True])
+def test_no_close_waits_until_the_answer_to_the_peer_s_alert_is_acknowledged(is_closed_first: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"hello there")
+        if not is_closed_first:
+            with contextlib.suppress(OSError):
+                await reader.read()
+
+        writer.close()
+
+    async def get() -> float:
+        async with bench(serve, network="average") as this:
+            reader, writer = await this.connect()
+            writer.write(REQUEST)
+            assert await (reader.read() if is_closed_first else reader.readexactly(11)) == b"hello there"
+            began = asyncio.get_running_loop().time()
+            writer.close()
+            await writer.wait_closed()
+            assert this.commands["query"] <= 1
+            return asyncio.get_running_loop().time() - began
+
+    with asyncio.Runner(loop_factory=virtual_clock()) as runner:
+        seconds = runner.run(get())
+
+    # With this coverage a round trip takes more than a second.
+    assert (seconds < 0.5) is is_closed_first
+
+
 def exchange(this_network: str | None, **options: Any) -> Bench:
     """Get an answer of 11 bytes by HTTPS and close the connection, by a clock that jumps; return what was sent."""
 
     async def get() -> Bench:
         async with bench(answer, network=this_network, **options) as this:
             reader, writer = await this.connect()
-            writer.write(b"GET / HTTP/1.1\r\nHost: peer.example\r\n\r\n")
+            writer.write(REQUEST)
             assert (await reader.readuntil(b"hello there")).endswith(b"hello there")
             writer.close()
             await writer.wait_closed()

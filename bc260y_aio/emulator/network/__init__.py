@@ -4,7 +4,8 @@ from .attach import AttachResult, AttachStatus
 from .coverage import CoverageProfile
 from .http import HttpAnswer, HttpPeer, HttpRequest
 from .network import Network
-from .paths import NetworkPath, PathOwner
+from .path_ends import PathOwner
+from .paths import NetworkPath
 from .peers import EchoPeer, Peer, PeerConnection, RefusingPeer, SilentPeer, SinkPeer, SourcePeer, StalledPeer
 from .scripts import Expect, Hold, ScriptPeer, Send, Wait
 

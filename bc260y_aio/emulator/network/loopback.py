@@ -96,7 +96,8 @@ class LoopbackStream(asyncio.BufferedProtocol):
         if self._linger is not None:
             self._linger.cancel()
 
-        if not self._has_ended:
+        # A server that was not waited for any more has not closed.
+        if not self._has_ended and (exc is not None or not self._is_finishing):
             self._link.peer_closed()
 
         self._link.peer_gone()
@@ -118,6 +119,9 @@ class LoopbackStream(asyncio.BufferedProtocol):
     def finish(self) -> None:
         """Close after everything has been sent."""
         self._is_finishing = True
+        if not self._outstanding:
+            self._link.peer_acknowledged(0)
+
         if self._has_ended or not self._transport.can_write_eof():
             self._transport.close()
             return

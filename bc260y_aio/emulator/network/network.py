@@ -10,7 +10,8 @@ from .attach import AttachResult, attach_result
 from .cell import Cell
 from .coverage import PROFILE_FIELDS, CoverageProfile, coverage_figures
 from .directory import Directory
-from .paths import NetworkPath, PathOwner, PathRadio, TcpPath, UdpPath
+from .path_ends import PathOwner, PathRadio
+from .paths import NetworkPath, TcpPath, UdpPath
 
 # How long a module waits for the answer to a question of its own, in seconds.
 ANSWER_TIMEOUT: Final = 20.0

@@ -6,12 +6,13 @@ import contextvars
 import socket
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from ...errors import ErrorCode
 from ..delayed_calls import DelayedCalls
 from .destinations import Destination
 from .loopback import connect_to_loopback
+from .path_ends import Endpoint, PathConditions, PathOwner, PathRadio
 from .peers import Peer, PeerConnection, SilentPeer
 
 # The headers of a TCP segment and of a UDP datagram, with those of IP, in bytes.
@@ -23,89 +24,6 @@ QUESTION: Final = 60
 
 # How much may be on its way down to one socket, in bytes: beyond it a TCP peer is paused and a datagram is lost.
 WINDOW: Final = 16 * 1024
-
-
-class PathOwner(Protocol):
-    """The module's end of a path: it is notified of what happens there.
-
-    Attributes:
-        host: the peer's name or address.
-        remote_port: the peer's port.
-    """
-
-    host: str
-    remote_port: int
-
-    def opened(self) -> None:
-        """Data can go both ways from now on."""
-
-    def failed(self, code: ErrorCode) -> None:
-        """The path could not be opened."""
-
-    def received(self, data: bytes) -> None:
-        """The peer sent bytes; over UDP, a datagram."""
-
-    def acked(self, size: int) -> None:
-        """The peer has acknowledged so many bytes more."""
-
-    def closed(self) -> None:
-        """The peer has closed, after everything that it sent."""
-
-
-class PathRadio(Protocol):
-    """The module's radio, as a path uses it."""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it is on the air."""
-
-    def send(self, size: int, rai: int, callback: Callable[..., object], *args: object, cause: str) -> None:
-        """Send so many bytes with a release assistance indication; call back once they are off the air."""
-
-    def receive(self, size: int, callback: Callable[..., object], *args: object, cause: str) -> None:
-        """Call back once so many bytes have been received."""
-
-
-class PathConditions(Protocol):
-    """The network, as a path uses it.
-
-    Attributes:
-        datagrams_lost: counts the datagrams that were lost on the way.
-    """
-
-    datagrams_lost: int
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether nothing gets through at present."""
-
-    def delay(self) -> float:
-        """Draw how long data takes, one way, in seconds."""
-
-    def loses(self) -> bool:
-        """Draw whether a datagram is lost."""
-
-
-class Endpoint(Protocol):
-    """The peer's end of a path."""
-
-    def write(self, data: bytes) -> None:
-        """Take what the module sent."""
-
-    def finish(self) -> None:
-        """The module has closed, after everything that it sent."""
-
-    def abort(self) -> None:
-        """The module went away without closing."""
-
-    def pause_sending(self) -> None:
-        """Send nothing more for now."""
-
-    def resume_sending(self) -> None:
-        """Go on sending."""
-
-    def cancel(self) -> None:
-        """Stop at once."""
 
 
 class NetworkPath(abc.ABC):
@@ -134,7 +52,10 @@ class NetworkPath(abc.ABC):
         self._endpoint: Endpoint | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._queued = 0
+        self._coming_down = 0
         self._is_paused = False
+        self._was_reached = False
+        self._has_finished = False
         self._is_over = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -163,6 +84,7 @@ class NetworkPath(abc.ABC):
         """Close, once everything that was sent has arrived. The owner is notified of nothing more."""
 
     def _finish(self) -> None:
+        self._has_finished = True
         if self._endpoint is None:
             self.abort()
         else:
@@ -211,7 +133,13 @@ class NetworkPath(abc.ABC):
         """The radio was switched off before it had sent something."""
 
     def _send_down(self, size: int, callback: Callable[..., object], *args: object) -> None:
-        self._down.call(partial(self._radio.receive, cause=self._cause), size, callback, *args)
+        self._coming_down += 1
+        self._down.call(partial(self._radio.receive, cause=self._cause), size, self._came_down, callback, *args)
+
+    def _came_down(self, callback: Callable[..., object], *args: object) -> None:
+        self._coming_down -= 1
+        callback(*args)
+        self._check_gone()
 
     # To the peer
 
@@ -263,6 +191,7 @@ class NetworkPath(abc.ABC):
 
     def peer_reached(self, endpoint: Endpoint) -> None:
         """The peer has been reached."""
+        self._was_reached = True
         self._endpoint = endpoint
         if self._is_over:
             endpoint.abort()
@@ -305,8 +234,13 @@ class NetworkPath(abc.ABC):
         self._endpoint = None
         self._check_gone()
 
+    @property
+    def _is_finished(self) -> bool:
+        # What the peer sent before it knew of the close, its acknowledgement and its own end are still on their way.
+        return self._is_over or (self._has_finished and not self._coming_down)
+
     def _check_gone(self) -> None:
-        if self._owner is None and self._endpoint is None and self._connecting is None:
+        if self._owner is None and self._endpoint is None and self._connecting is None and self._is_finished:
             self._up.clear()
             self._down.clear()
             if not self.gone.done():
@@ -332,6 +266,14 @@ class TcpPath(NetworkPath):
     def close(self) -> None:
         self._owner = None
         self._send_up(TCP_HEADER, 0, self._finish)
+
+    def _finish(self) -> None:
+        if self._endpoint is None and self._was_reached:
+            # It has closed before; its system still acknowledges the end.
+            self._has_finished = True
+            self.peer_acknowledged(0)
+        else:
+            super()._finish()
 
     def _deliver_up(self, data: bytes) -> None:
         if self._endpoint is not None:

@@ -199,6 +199,9 @@ class PeerConnection:
     def finish(self) -> None:
         """The module has closed."""
         self._is_finished = True
+        if self._link is not None and not self._unacknowledged:
+            self._link.peer_acknowledged(0)
+
         self._wake()
 
     def abort(self) -> None:

@@ -6,10 +6,12 @@ in a function, or for type checking only.
 """
 
 import ast
+import functools
 import graphlib
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -70,12 +72,12 @@ LONGEST_FUNCTION: Final = 40
 FUNCTION: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 FILES: Final = sorted(PACKAGE.rglob("*.py"))
-each_file: Final = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 
 
 # Reading what a file imports
 
 
+@functools.cache
 def imported(path: Path) -> tuple[set[str], set[str]]:
     """Return which packages, and which modules from outside of bc260y_aio, a file imports."""
     return read_imports(path.read_text(), path.relative_to(PACKAGE).parts[:-1])
@@ -98,6 +100,11 @@ def file_of(module: Path) -> Path | None:
     """Return the file of a module or a package, or None where there is neither."""
     files = module.with_suffix(".py"), module / "__init__.py"
     return next((file for file in files if file.is_file()), None)
+
+
+def named(found: Iterable[tuple[Path, Collection[Any]]]) -> dict[str, Collection[Any]]:
+    """Return what was found, by file, where there is something."""
+    return {path.relative_to(PACKAGE).as_posix(): what for path, what in found if what}
 
 
 @pytest.mark.parametrize(
@@ -133,18 +140,12 @@ def test_every_package_is_in_one_layer() -> None:
     assert len(HEIGHT) == sum(map(len, LAYERS))
 
 
-@each_file
-def test_imports_go_down(path: Path) -> None:
-    name = package_of(path)
-    packages, _ = imported(path)
-
+def test_imports_go_down() -> None:
     # The public module may show anything; a package without a layer is the failure of the test above.
-    if name not in HEIGHT:
-        return
-
-    assert packages <= HEIGHT.keys(), "the public module, or a package without a layer"
-    assert {other for other in packages if HEIGHT[other] > HEIGHT[name]} == set()
-    assert packages <= CONFINED.get(name, packages) | {name}
+    layered = [(path, package_of(path), imported(path)[0]) for path in FILES if package_of(path) in HEIGHT]
+    assert named((path, packages - HEIGHT.keys()) for path, _, packages in layered) == {}, "not in a layer, or public"
+    assert named((path, {to for to in packages if HEIGHT[to] > HEIGHT[name]}) for path, name, packages in layered) == {}
+    assert named((path, packages - CONFINED.get(name, packages) - {name}) for path, name, packages in layered) == {}
 
 
 def test_packages_of_a_layer_do_not_import_each_other_in_a_circle() -> None:
@@ -171,50 +172,41 @@ def test_the_drawing_of_the_imports_shows_the_code_as_it_is() -> None:
     assert changed == [], "imports have changed: run python -m docs.import_graph, and commit what it writes"
 
 
-@each_file
-def test_only_the_entry_point_calls_the_package_by_its_full_name(path: Path) -> None:
-    _, modules = imported(path)
-
-    assert PACKAGE.name not in modules or package_of(path) == "__main__"
+def test_only_the_entry_point_calls_the_package_by_its_full_name() -> None:
+    assert {package_of(path) for path in FILES if PACKAGE.name in imported(path)[1]} <= {"__main__"}
 
 
-@each_file
-def test_nothing_is_needed_beyond_the_dependencies(path: Path) -> None:
-    _, modules = imported(path)
-    beyond = modules - sys.stdlib_module_names - DEPENDENCIES - {PACKAGE.name}
+def test_nothing_is_needed_beyond_the_dependencies() -> None:
+    ours = sys.stdlib_module_names | DEPENDENCIES | {PACKAGE.name}
 
-    assert beyond <= OPTIONAL.get(package_of(path), set())
+    assert named((path, imported(path)[1] - ours - OPTIONAL.get(package_of(path), set())) for path in FILES) == {}
 
 
-@each_file
-def test_only_the_port_imports_pyserial(path: Path) -> None:
-    _, modules = imported(path)
-
-    assert modules & PYSERIAL == set() or path.parent.name == "port"
+def test_only_the_port_imports_pyserial() -> None:
+    assert named((path, imported(path)[1] & PYSERIAL) for path in FILES if path.parent.name != "port") == {}
 
 
-@each_file
-def test_the_at_package_is_a_function_of_bytes(path: Path) -> None:
-    _, modules = imported(path)
-
-    assert modules & IMPURE == set() or package_of(path) != "at"
+def test_the_at_package_is_a_function_of_bytes() -> None:
+    assert named((path, imported(path)[1] & IMPURE) for path in FILES if package_of(path) == "at") == {}
 
 
 # The files
 
 
-@each_file
-def test_a_file_is_short(path: Path) -> None:
-    lines = len(path.read_text().splitlines())
+def test_a_file_is_short() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in FILES}
 
-    assert lines <= LONGEST_FILE
+    assert {path.relative_to(PACKAGE).as_posix(): many for path, many in lines.items() if many > LONGEST_FILE} == {}
 
 
-@each_file
-def test_a_function_is_short(path: Path) -> None:
+def test_a_function_is_short() -> None:
+    assert named((path, long_functions(path)) for path in FILES) == {}
+
+
+def long_functions(path: Path) -> set[tuple[str, int]]:
+    """Return the functions of a file that are too long, with their lengths."""
     functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, FUNCTION)]
-
-    assert {node.name: lines for node in functions if (lines := length(node)) > LONGEST_FUNCTION} == {}
+    return {(node.name, lines) for node in functions if (lines := length(node)) > LONGEST_FUNCTION}
 
 
 def test_a_function_is_measured_without_its_docstring() -> None:

@@ -127,7 +127,6 @@ class ControlledClockLoop(asyncio.SelectorEventLoop):
 
         timer = _Timer(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
-        timer._scheduled = True
         return timer
 
     def next_timer(self) -> float | None:
@@ -207,11 +206,38 @@ def virtual_clock(
 
 
 class _Timer(asyncio.TimerHandle):
-    """A timer, with the names of asyncio's that the loop reads."""
+    """A timer; its attributes are those of asyncio's, which takes three calls to set them."""
 
     __slots__ = ()
-    _scheduled: bool
+    _callback: Callable[..., object]
+    _args: tuple[Any, ...]
+    _loop: ControlledClockLoop
+    _context: contextvars.Context
     _cancelled: bool
+    _source_traceback: Any
+    _repr: None
+    _when: float
+    _scheduled: bool
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: ControlledClockLoop,
+        context: contextvars.Context | None,
+    ) -> None:
+        if loop._debug:
+            super().__init__(when, callback, args, loop, context)
+            # It was made by the caller of `call_at`.
+            del self._source_traceback[-2:]
+        else:
+            self._callback, self._args, self._loop, self._when = callback, args, loop, when
+            self._context = contextvars.copy_context() if context is None else context
+            self._cancelled = False
+            self._source_traceback = self._repr = None
+
+        self._scheduled = True
 
 
 class _AdvancingSelector(selectors.BaseSelector):

@@ -1,4 +1,5 @@
 import asyncio
+import contextvars
 import gc
 import socket
 import threading
@@ -120,6 +121,32 @@ def test_a_timer_that_is_never_due_is_none() -> None:
                 loop.run_until_complete(task)
     finally:
         loop.close()
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_timer_is_one_of_asyncio_and_has_all_its_attributes(debug: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncio.constants.DEBUG_STACK_DEPTH", 10)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        variable.set("of the caller")
+        timer = loop.call_later(3, lambda: seen.append(variable.get()))
+        names = {name for kind in asyncio.TimerHandle.__mro__ for name in getattr(kind, "__slots__", ())}
+        assert not [name for name in names if not hasattr(timer, name)]
+        assert (timer.when(), timer.cancelled()) == (3.0, False)
+        assert "when=3" in repr(timer)
+        assert ("created at" in repr(timer)) is (f"created at {__file__}" in repr(timer)) is debug
+        loop.call_later(3, lambda: seen.append(variable.get()), context=contextvars.Context())
+        loop.call_later(4, seen.remove, "missing")
+        loop.set_exception_handler(lambda _, context: seen.append(type(context["exception"])))
+        await asyncio.sleep(5)
+
+    variable = contextvars.ContextVar("variable", default="none")
+    seen: list[object] = []
+    with asyncio.Runner(debug=debug, loop_factory=ControlledClockLoop) as runner:
+        runner.run(main())
+
+    assert seen == ["of the caller", "none", ValueError]
 
 
 def test_a_closed_loop_takes_no_timers() -> None:

@@ -8,10 +8,10 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from distributed import Client, LocalCluster, Variable, as_completed, get_client, get_worker
+from distributed import Client, LocalCluster, Worker, as_completed, get_worker
 
 from .plan import Plan, resolve, split_port
 from .report import FleetReport
@@ -20,7 +20,6 @@ from .tally import Tally
 
 OnTally = Callable[[Tally], object]
 
-_STOP: Final = "stop"
 # How long tasks that are asked to stop may take, in seconds.
 _STOP_TIMEOUT: Final = 10.0
 
@@ -101,6 +100,8 @@ class _Running:
         self._latest: dict[int, Tally] = {}
         self._done: dict[int, Tally] = {}
         self._places: dict[str, str] = {}
+        self._running: set[int] = set()
+        self._has_ended = asyncio.Event()
         self._started = 0
         self._tasks = 0
         self.workers = 0
@@ -120,8 +121,6 @@ class _Running:
         shards = self._plan.shards(self.workers) if not self._plan.ports else _by_port(self._plan)
         self._tasks = len(shards)
         self._client.subscribe_topic(self._topic, self._receive)
-        stop = Variable(f"{self._topic}-{_STOP}", client=self._client)
-        await stop.set(False)
         futures = {self._submit(shard, index): index for index, shard in enumerate(shards)}
         try:
             async for future, result in as_completed(
@@ -133,8 +132,7 @@ class _Running:
                 self._show()
         except asyncio.CancelledError:
             self.is_complete = False
-            await stop.set(True)
-            await self._collect(futures)
+            await self._stop(futures)
         finally:
             with contextlib.suppress(Exception):
                 await self._client.unsubscribe_topic(self._topic)
@@ -146,23 +144,29 @@ class _Running:
         workers = None if place is None else [place]
         return self._client.submit(_run_on_worker, self._plan, shard, index, self._topic, pure=False, workers=workers)
 
-    async def _collect(self, futures: Mapping[Any, int]) -> None:
-        """Take what the tasks that run have counted, as soon as they have stopped; those that wait never begin."""
-        begun = self._latest.keys() - self._done.keys()
-        running = {future: index for future, index in futures.items() if index in begun}
-        await self._client.cancel([future for future in futures if future not in running])
+    async def _stop(self, futures: Iterable[Any]) -> None:
+        """Stop what runs, and wait for what it has counted; what waits never begins."""
+        await self._client.cancel(list(futures))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_STOP_TIMEOUT):
-                for future, index in running.items():
-                    self._done[index] = Tally.from_message(await future)
+                while self._running:
+                    self._has_ended.clear()
+                    await self._has_ended.wait()
 
     def _receive(self, event: tuple[float, dict[str, Any]]) -> None:
         _, message = event
-        if "started" in message:
+        shard: int = message["shard"]
+        if (counted := message.get("tally")) is None:
             self._started += 1
-        else:
-            self._latest[message["shard"]] = Tally.from_message(message["tally"])
-            self._show()
+            self._running.add(shard)
+            return
+
+        self._latest[shard] = Tally.from_message(counted)
+        if message["ended"]:
+            self._running.discard(shard)
+            self._has_ended.set()
+
+        self._show()
 
     def _show(self) -> None:
         if self._on_progress is not None:
@@ -180,14 +184,24 @@ class _Running:
 def _run_on_worker(plan: Plan, numbers: Sequence[int], shard: int, topic: str) -> dict[str, Any]:
     """Run devices; this is what a worker is sent."""
     worker = get_worker()
-    worker.log_event(topic, {"shard": shard, "started": worker.address})
-    stop = Variable(f"{topic}-{_STOP}", client=get_client())
+    key = worker.get_current_task()
+    worker.log_event(topic, {"shard": shard})
 
-    def report(tally: Tally) -> bool:
-        worker.log_event(topic, {"shard": shard, "tally": tally.to_message()})
-        return not stop.get()
+    def report(tally: Tally, *, ended: bool = False) -> bool:
+        worker.log_event(topic, {"shard": shard, "tally": tally.to_message(), "ended": ended})
+        return _is_wanted(worker, key)
 
-    return run_shard(plan, numbers, report).to_message()
+    tally = run_shard(plan, numbers, report)
+    # Of a task that was cancelled, this is all that is received.
+    report(tally, ended=True)
+    return tally.to_message()
+
+
+def _is_wanted(worker: Worker, key: Any) -> bool:
+    """Return whether anybody waits for a task; nobody does when it was cancelled, or its client is gone."""
+    # The engine does not stop a task that runs. To ask the scheduler would hold the loop of the devices up.
+    task = worker.state.tasks.get(key)
+    return task is not None and task.state != "cancelled"
 
 
 def _by_port(plan: Plan) -> list[list[int]]:

@@ -19,6 +19,8 @@ REPORT_INTERVAL: Final = 1.0
 _LAG_INTERVAL: Final = 0.1
 # How often devices that have started are taken out of the search for garbage, in seconds.
 _FREEZE_INTERVAL: Final = 1.0
+# How many devices are made in one turn of the loop.
+_DEVICES_PER_TURN: Final = 50
 
 OnProgress = Callable[[Tally], bool]
 
@@ -50,7 +52,7 @@ class Shard:
         self._networks: list[Network] = []
         self._collectors: list[Callable[[], Any]] = []
         self._reported = self._began = 0.0
-        self._all: asyncio.Future[Any] | None = None
+        self._all: asyncio.Task[None] | None = None
         self._is_stopped = False
 
     async def run(self) -> Tally:
@@ -59,7 +61,7 @@ class Shard:
         self._began = asyncio.get_running_loop().time()
         self._make_networks()
         background = [asyncio.create_task(work) for work in self._background()]
-        self._all = asyncio.gather(*map(self._run_device, self._numbers))
+        self._all = asyncio.create_task(self._run_devices())
         try:
             await self._all
         except asyncio.CancelledError:
@@ -112,8 +114,10 @@ class Shard:
 
     async def _shorten_collections(self) -> None:
         # A search for garbage among all objects of thousands of devices holds the loop up for hundreds of milliseconds,
-        # so devices that have started are left out of it.
+        # so what is there is left out of it, and then the devices that have started. What they make later is not: some
+        # of it becomes garbage, and would never be found.
         last = max(map(self._plan.delay, self._numbers)) + _FREEZE_INTERVAL
+        gc.freeze()
         try:
             while self._now <= last:
                 await asyncio.sleep(_FREEZE_INTERVAL)
@@ -132,6 +136,13 @@ class Shard:
                 self._all.cancel()
 
     # One device
+
+    async def _run_devices(self) -> None:
+        async with asyncio.TaskGroup() as devices:
+            for made, number in enumerate(self._numbers, start=1):
+                devices.create_task(self._run_device(number))
+                if made % _DEVICES_PER_TURN == 0:
+                    await asyncio.sleep(0)
 
     async def _run_device(self, number: int) -> None:
         # A module is switched on when its device starts: thousands at once would hold the loop up.

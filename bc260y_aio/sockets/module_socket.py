@@ -431,6 +431,8 @@ class ModuleSocket(AckCounters):
         # Called while the inbox still shows whether the peer had closed.
         self._on_closed()
         self.inbox.end()
+        # Otherwise the two would keep each other until the next search for garbage.
+        self.inbox.on_overflow = None
         self.channel.inboxes.detach(self.connect_id)
         self.channel.trace.unwatch(self.connect_id)
         self._ledger.close(self)

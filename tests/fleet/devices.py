@@ -25,6 +25,12 @@ async def report(modem: Modem, number: int) -> None:
     await writer.wait_closed()
 
 
+async def send_datagram(modem: Modem, number: int) -> None:
+    """Send a datagram, and wait for nothing."""
+    async with await modem.open_datagram_endpoint(COLLECTOR, 9000) as endpoint:
+        await endpoint.send(b"device %d\n" % number)
+
+
 async def fail_if_odd(modem: Modem, number: int) -> None:
     """Report, if the number is even."""
     if number % 2:

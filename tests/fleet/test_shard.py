@@ -1,14 +1,18 @@
 """Devices of one process, on the virtual clock."""
 
+import asyncio
 import gc
+import itertools
 import re
+from functools import partial
 from typing import Any
 
 import pytest
 
+from bc260y_aio import Modem
 from bc260y_aio.cli.fleet import progress_line
 from bc260y_aio.fleet import FleetFaults, FleetReport, Outage, Plan, write_page
-from bc260y_aio.fleet.shard import run_shard
+from bc260y_aio.fleet.shard import Shard, run_shard
 from bc260y_aio.fleet.tally import Tally
 
 from . import devices
@@ -102,6 +106,46 @@ def test_devices_of_the_real_clock_are_left_out_of_the_search_for_garbage_until_
     assert tally.reports == 2, tally.tracebacks
     assert max(frozen) > 1000
     assert gc.get_freeze_count() == 0
+
+
+async def wait_for_garbage(modem: Modem, number: int, found: list[str]) -> None:
+    """Report twice; take the types of the objects of the second report that only a search for garbage finds."""
+    await devices.report(modem, number)
+    await asyncio.sleep(100)
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await (devices.report if number else devices.send_datagram)(modem, number)
+        await asyncio.sleep(100)
+        gc.collect()
+        found.extend(type(one).__qualname__ for one in gc.garbage)
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+
+@pytest.mark.parametrize("transport", ["datagram", "stream"])
+def test_a_connection_that_is_closed_leaves_nothing_for_the_search_for_garbage(transport: str) -> None:
+    found: list[str] = []
+    number = 1 if transport == "stream" else 0
+    plan = Plan(device=partial(wait_for_garbage, found=found), backend=devices.collect, devices=2)
+    tally = run_shard(plan, [number], lambda _: True)
+
+    assert tally.reports == 1, tally.tracebacks
+    assert not found
+
+
+async def test_thousands_of_devices_are_not_made_in_one_turn_of_the_loop() -> None:
+    made = [0]
+    plan = Plan(device=devices.report, devices=1000, clock="real", every=3600.0, stagger=True)
+    running = asyncio.create_task(Shard(plan, list(range(1000)), lambda _: True).run())
+    while made[-1] < 1000:
+        made.append(len(asyncio.all_tasks()))
+        await asyncio.sleep(0)
+
+    running.cancel()
+    await asyncio.wait({running})
+    assert max(later - before for before, later in itertools.pairwise(made)) < 100
 
 
 # Adding up

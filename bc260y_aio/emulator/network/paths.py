@@ -47,8 +47,10 @@ class NetworkPath(abc.ABC):
         self._owner: PathOwner | None = owner
         # What the radio's ledger calls it.
         self._cause = f"{self.service_type.lower()} {owner.host}:{owner.remote_port}"
-        self._up = DelayedCalls(conditions.delay, self._is_held)
-        self._down = DelayedCalls(conditions.delay, self._is_held)
+        # Not a method of the path's: the two would keep each other until the next search for garbage.
+        is_held = partial(getattr, conditions, "is_silent")
+        self._up = DelayedCalls(conditions.delay, is_held)
+        self._down = DelayedCalls(conditions.delay, is_held)
         self._endpoint: Endpoint | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._queued = 0
@@ -58,9 +60,6 @@ class NetworkPath(abc.ABC):
         self._has_finished = False
         self._is_over = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def _is_held(self) -> bool:
-        return self._conditions.is_silent
 
     # Calls from the module
 

@@ -42,11 +42,20 @@ def add_to(commands: Subparsers, summary: str) -> None:
     parser.add_argument("--every", type=duration, metavar="PERIOD", help="how often a device reports: 30s, 10m, 1h")
     parser.add_argument("--stagger", action="store_true", help="spread the devices over the period")
     parser.add_argument("--duration", type=duration, metavar="T", help="how long they report: 1h, 1d")
+    parser.add_argument("--timeout", type=duration, default=3600.0, metavar="T", help="a longer report fails (1h)")
     parser.add_argument("--network", choices=("good", "average", "edge"), default="average", help="(%(default)s)")
     parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="the same seed, the same day")
     _add_fault_options(parser)
     parser.add_argument("--workers", type=whole_number(1), metavar="N", help="processes; by default one for each core")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask cluster: tcp://host:8786")
+    parser.add_argument(
+        "--upload",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="send a module, or a ZIP archive of modules, to all workers first; may be given again",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON; - for standard output")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
     parser.set_defaults(run=run)
@@ -111,7 +120,8 @@ async def run(options: argparse.Namespace) -> int:
     sys.path.insert(0, "")
     plan = _plan(options, FleetFaults(**_faults(options, Outage)))
     progress = _progress(plan.devices)
-    report = await fleet(plan, workers=options.workers, scheduler=options.scheduler, on_progress=progress)
+    cluster = {"workers": options.workers, "scheduler": options.scheduler, "uploads": options.upload}
+    report = await fleet(plan, on_progress=progress, **cluster)
     if options.html is not None:
         write_page(report, options.html)
 
@@ -135,6 +145,7 @@ def _plan(options: argparse.Namespace, faults: "FleetFaults") -> "Plan":
         every=options.every,
         stagger=options.stagger,
         duration=options.duration,
+        timeout=options.timeout,
         network=options.network,
         seed=options.seed,
         faults=faults,

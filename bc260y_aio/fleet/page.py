@@ -5,13 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bokeh.embed import file_html
-from bokeh.layouts import column
-from bokeh.models import FactorRange
-from bokeh.models.widgets import Div
-from bokeh.plotting import figure
-from bokeh.resources import INLINE
-
 from .report import FleetReport
 
 _WIDTH = 900
@@ -28,6 +21,12 @@ def write_page(report: FleetReport, path: str | os.PathLike[str]) -> None:
 
 def page(report: FleetReport) -> str:
     """Return the report as one HTML page."""
+    # Here, for to import it takes a second, and no worker needs it.
+    from bokeh.embed import file_html
+    from bokeh.layouts import column
+    from bokeh.models.widgets import Div
+    from bokeh.resources import INLINE
+
     parts: list[Any] = [Div(text=f"<h1>Fleet of {report.devices} devices</h1>{_table(report)}", width=_WIDTH)]
     arrivals = {f"minute {minute}": number for minute, number in report.arrivals.items()}
     parts += _bars("Reports that arrived, by minute", "reports", arrivals)
@@ -53,6 +52,9 @@ def _energy(report: FleetReport) -> dict[str, float]:
 
 
 def _bars(title: str, unit: str, values: Any) -> list[Any]:
+    from bokeh.models import FactorRange
+    from bokeh.plotting import figure
+
     if not values:
         return []
 

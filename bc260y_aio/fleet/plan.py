@@ -2,8 +2,10 @@
 
 import importlib
 import math
+import os
 import random
 import sys
+import sysconfig
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -13,7 +15,7 @@ Clock = Literal["virtual", "real"]
 
 # How many devices one task of the engine has on the virtual clock. It is the same whatever the number of workers, so
 # that the same seed gives the same day.
-DEVICES_PER_SHARD: Final = 500
+DEVICES_PER_SHARD: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Plan:
         every: a device reports this often, in seconds; None for once.
         stagger: the devices start evenly spread over ``every``, in a random order, rather than all at once.
         duration: how long the fleet reports, in seconds; None for one report of each device.
+        timeout: a report that takes longer fails, in seconds, so that a device that hangs holds nothing up; None for no
+            limit.
         network: the coverage: ``"good"``, ``"average"`` or ``"edge"``; None for a network without delays.
         seed: where everything random begins.
         faults: what goes wrong.
@@ -94,6 +98,7 @@ class Plan:
     every: float | None = None
     stagger: bool = False
     duration: float | None = None
+    timeout: float | None = 3600.0
     network: str | None = "average"
     seed: int = 0
     faults: FleetFaults = field(default_factory=FleetFaults)
@@ -108,7 +113,7 @@ class Plan:
         if self.clock not in ("virtual", "real"):
             raise ValueError(f'the clock is "virtual" or "real", not {self.clock!r}')
 
-        for name in ("every", "duration"):
+        for name in ("every", "duration", "timeout"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} must be a number of seconds above 0, not {value!r}")
@@ -188,6 +193,13 @@ def resolve(reference: Any) -> Any:
         raise ValueError(f"{reference}: {exc}; is its folder on sys.path?") from exc
     except AttributeError as exc:
         raise ValueError(f"{reference}: the module {module} has no {name}") from exc
+
+
+def own_paths() -> tuple[str, ...]:
+    """Return the folders where a program's own modules are found: a worker has a Python and packages of its own."""
+    installed = tuple(map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")))
+    folders = [os.path.abspath(path) for path in sys.path]
+    return tuple(folder for folder in folders if not folder.startswith(installed))
 
 
 def look_in(paths: tuple[str, ...]) -> None:

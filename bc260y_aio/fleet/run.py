@@ -3,29 +3,37 @@
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import logging
 import os
-import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from distributed import Client, LocalCluster, Worker, as_completed, get_worker
+from distributed.comm.addressing import get_address_host, get_address_host_port
 
-from .plan import Plan, resolve, split_port
+from .plan import Plan, look_in, own_paths, resolve, split_port
 from .report import FleetReport
 from .shard import run_shard
 from .tally import Tally
 
 OnTally = Callable[[Tally], object]
 
+# How long a scheduler may take to answer, in seconds.
+_CONNECT_TIMEOUT: Final = 10.0
 # How long tasks that are asked to stop may take, in seconds.
 _STOP_TIMEOUT: Final = 10.0
 
 
 async def fleet(
-    plan: Plan, *, workers: int | None = None, scheduler: str | None = None, on_progress: OnTally | None = None
+    plan: Plan,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    uploads: Iterable[str | os.PathLike[str]] = (),
+    on_progress: OnTally | None = None,
 ) -> FleetReport:
     """Run a fleet of devices, and return the result.
 
@@ -35,18 +43,26 @@ async def fleet(
         plan: what the devices do.
         workers: how many processes a local cluster has; by default, one for each core.
         scheduler: the address of a running cluster, ``"tcp://host:8786"``; by default, a local one is started.
+        uploads: files that are sent to every worker and can be imported there, in this order: modules, or ZIP archives.
         on_progress: is called about once a second with what was counted so far.
 
     Raises:
-        ValueError: the plan names a function that does not exist.
+        ValueError: the plan names a function that does not exist, here or on a worker; the address is none.
         OSError: the cluster cannot be reached.
     """
-    plan = dataclasses.replace(plan, paths=tuple(path or os.getcwd() for path in sys.path))
+    plan = dataclasses.replace(plan, paths=own_paths())
     # A wrong name is found here rather than in each worker.
     resolve(plan.device)
     resolve(plan.backend)
+    if scheduler is not None:
+        # A client that is made with a wrong address complains a second time when it is collected.
+        get_address_host_port(scheduler)
+
     began = time.monotonic()
     async with _cluster(scheduler, workers or os.cpu_count() or 1) as client:
+        for file in uploads:
+            await client.upload_file(os.fspath(file))
+
         running = _Running(plan, client, on_progress)
         tally = await running.run()
 
@@ -62,16 +78,14 @@ async def fleet(
 
 @contextlib.asynccontextmanager
 async def _cluster(scheduler: str | None, workers: int) -> AsyncIterator[Client]:
-    if scheduler is not None:
+    async with contextlib.AsyncExitStack() as stack:
+        place = scheduler or await stack.enter_async_context(local_cluster(workers))
+        client = Client(place, asynchronous=True, set_as_default=False, timeout=_CONNECT_TIMEOUT)
         try:
-            async with Client(scheduler, asynchronous=True, set_as_default=False) as client:
-                yield client
+            await stack.enter_async_context(client)
         except OSError as exc:
-            raise ConnectionError(f"the scheduler at {scheduler} cannot be reached: {exc}") from exc
+            raise ConnectionError(f"the scheduler at {place} cannot be reached: {exc}") from exc
 
-        return
-
-    async with local_cluster(workers) as cluster, Client(cluster, asynchronous=True, set_as_default=False) as client:
         yield client
 
 
@@ -118,7 +132,7 @@ class _Running:
         known = (await self._client.scheduler.identity(n_workers=-1))["workers"]
         self.workers = len(known)
         self._places = worker_addresses(self._plan.ports, {str(one["name"]): name for name, one in known.items()})
-        shards = self._plan.shards(self.workers) if not self._plan.ports else _by_port(self._plan)
+        shards = self._plan.shards(self.workers) if not self._plan.ports else by_port(self._plan, self.workers)
         self._tasks = len(shards)
         self._client.subscribe_topic(self._topic, self._receive)
         futures = {self._submit(shard, index): index for index, shard in enumerate(shards)}
@@ -141,7 +155,8 @@ class _Running:
 
     def _submit(self, shard: Sequence[int], index: int) -> Any:
         place = self._places.get(split_port(self._plan.ports[shard[0]])[1]) if self._plan.ports else None
-        workers = None if place is None else [place]
+        # Its machine rather than the worker: one that died and was started again has another address.
+        workers = None if place is None else [get_address_host(place)]
         return self._client.submit(_run_on_worker, self._plan, shard, index, self._topic, pure=False, workers=workers)
 
     async def _stop(self, futures: Iterable[Any]) -> None:
@@ -185,6 +200,14 @@ def _run_on_worker(plan: Plan, numbers: Sequence[int], shard: int, topic: str) -
     """Run devices; this is what a worker is sent."""
     worker = get_worker()
     key = worker.get_current_task()
+    look_in(plan.paths)
+    try:
+        resolve(plan.device)
+        resolve(plan.backend)
+    except ValueError as exc:
+        hint = "a file is sent to all workers by --upload FILE, or uploads="
+        raise ValueError(f"on the worker {worker.name} at {worker.address}: {exc} ({hint})") from exc
+
     worker.log_event(topic, {"shard": shard})
 
     def report(tally: Tally, *, ended: bool = False) -> bool:
@@ -204,13 +227,24 @@ def _is_wanted(worker: Worker, key: Any) -> bool:
     return task is not None and task.state != "cancelled"
 
 
-def _by_port(plan: Plan) -> list[list[int]]:
-    """Return the numbers of the ports of each worker that is named, and of all others."""
-    found: dict[str, list[int]] = {}
-    for number, port in enumerate(plan.ports):
-        found.setdefault(split_port(port)[1], []).append(number)
+def by_port(plan: Plan, workers: int) -> list[list[int]]:
+    """Divide the ports among tasks, one for each worker at most, since all run at once; return their numbers.
 
-    return list(found.values())
+    The first of a task is one that names its worker, if any does.
+    """
+    named: dict[str, list[int]] = {}
+    others: list[int] = []
+    for number, port in enumerate(plan.ports):
+        worker = split_port(port)[1]
+        (named.setdefault(worker, []) if worker else others).append(number)
+
+    tasks = list(named.values())
+    free = min(max(workers - len(tasks), 0), len(others))
+    places: list[list[int]] = [[] for _ in range(free)] or tasks
+    for place, number in zip(itertools.cycle(places), others, strict=False):
+        place.append(number)
+
+    return tasks if places is tasks else tasks + places
 
 
 def worker_addresses(ports: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:

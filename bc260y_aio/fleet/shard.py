@@ -10,7 +10,7 @@ from ..emulator import Emulator, Network, Options
 from ..errors import BC260YError
 from ..modem import Modem
 from ..testing import virtual_clock
-from .plan import Plan, look_in, resolve, split_port
+from .plan import Plan, resolve, split_port
 from .tally import Tally
 
 # How often progress is reported, and whether to stop is asked, in real seconds.
@@ -33,7 +33,6 @@ def run_shard(plan: Plan, numbers: Iterable[int], on_progress: OnProgress) -> Ta
         numbers: which devices.
         on_progress: is called about once a second with what was counted so far; returns False to stop all devices.
     """
-    look_in(plan.paths)
     factory = virtual_clock() if plan.clock == "virtual" else asyncio.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(Shard(plan, list(numbers), on_progress).run())
@@ -57,7 +56,7 @@ class Shard:
 
     async def run(self) -> Tally:
         """Run them to their end, or until they are stopped."""
-        cpu = time.process_time()
+        cpu = time.thread_time()
         self._began = asyncio.get_running_loop().time()
         self._make_networks()
         background = [asyncio.create_task(work) for work in self._background()]
@@ -76,7 +75,7 @@ class Shard:
         for collect in self._collectors:
             self._tally.backend.update(collect())
 
-        self._tally.cpu_seconds = time.process_time() - cpu
+        self._tally.cpu_seconds = time.thread_time() - cpu
         return self._tally
 
     @property
@@ -186,7 +185,7 @@ class Shard:
                 modem = await self._report_once(number, port, modem)
         finally:
             if modem is not None:
-                await modem.close()
+                await self._close(modem)
 
         self._tally.finished += 1
         self._report()
@@ -195,24 +194,40 @@ class Shard:
         """Let a device report once, and return its modem; None if it has to be opened again."""
         started = self._now
         try:
-            if modem is None:
-                opening = Modem(port, **self._plan.modem)
-                await opening.open()
-                modem = opening
+            async with asyncio.timeout(self._plan.timeout):
+                if modem is None:
+                    opening = Modem(port, **self._plan.modem)
+                    await opening.open()
+                    modem = opening
 
-            await self._device(modem, number)
-        except Exception as exc:
+                await self._device(modem, number)
+        except BaseException as exc:
+            # sys.exit() is one device's end as well, and so is the cancellation of something that it waits for.
+            if _is_cancelled() or isinstance(exc, GeneratorExit):
+                raise
+
             self._tally.add_failure(exc)
             if isinstance(exc, BC260YError) and modem is not None:
                 # Whatever is wrong, a modem that is opened anew starts from a known state.
                 self._tally.reopened += 1
-                await modem.close()
+                await self._close(modem)
                 modem = None
         else:
             self._tally.add_report(started, self._now)
 
         self._report()
         return modem
+
+    async def _close(self, modem: Modem) -> None:
+        try:
+            await modem.close()
+        except Exception as exc:
+            self._tally.add_failure(exc)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _interrupt(network: Network, start: float, duration: float) -> None:

@@ -76,7 +76,7 @@ class Tally:
         self.arrivals[int(ended // 60)] += 1
         self.latencies.record_value(_milliseconds(ended - started))
 
-    def add_failure(self, error: Exception) -> None:
+    def add_failure(self, error: BaseException) -> None:
         """Count a report that failed."""
         kind = type(error).__name__
         self.failed[kind] += 1

@@ -1,12 +1,15 @@
 """The plan of a fleet, and the division of its devices."""
 
 import re
+import sysconfig
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from bc260y_aio.fleet import FleetFaults, Outage, Plan
-from bc260y_aio.fleet.plan import DEVICES_PER_SHARD, resolve, split_port
+from bc260y_aio.fleet.plan import DEVICES_PER_SHARD, own_paths, resolve, split_port
+from bc260y_aio.fleet.run import by_port, worker_addresses
 
 from . import devices
 
@@ -51,7 +54,7 @@ def test_on_the_virtual_clock_the_division_does_not_depend_on_the_workers() -> N
     plan = Plan(device=devices.report, devices=2 * DEVICES_PER_SHARD + 1)
 
     assert plan.shards(1) == plan.shards(7)
-    assert plan.shards(1) == [range(DEVICES_PER_SHARD), range(500, 1000), range(1000, 1001)]
+    assert plan.shards(1) == [range(DEVICES_PER_SHARD), range(100, 200), range(200, 201)]
 
 
 def test_on_the_real_clock_every_worker_has_one_task() -> None:
@@ -105,9 +108,26 @@ def test_a_port_may_name_the_worker_that_has_it() -> None:
     assert split_port("socket://gateway7:2000") == ("socket://gateway7:2000", "")
 
 
-def test_a_worker_that_is_named_is_found_whatever_the_type_of_its_name_or_refused() -> None:
-    from bc260y_aio.fleet.run import worker_addresses
+def test_workers_look_where_the_own_modules_are_and_not_in_the_packages_of_another_python() -> None:
+    paths = own_paths()
 
+    assert str(Path(__file__).parents[2]) in paths
+    assert not {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib")} & set(paths)
+
+
+def test_ports_are_divided_so_that_each_worker_has_one_task_at_most() -> None:
+    def divide(workers: int, *ports: str) -> list[list[str]]:
+        plan = Plan(device=devices.report, devices=len(ports), ports=ports, clock="real")
+        return [[ports[number] for number in task] for task in by_port(plan, workers)]
+
+    assert divide(3, "a", "b", "c", "d") == [["a", "d"], ["b"], ["c"]]
+    assert divide(4, "a", "b") == [["a"], ["b"]]
+    assert divide(3, "a", "b@w1", "c", "d@w1") == [["b@w1", "d@w1"], ["a"], ["c"]]
+    # Every worker has ports of its own: the others are dealt out to them, and a task begins with a name.
+    assert divide(2, "a", "b@w1", "c@w2", "d") == [["b@w1", "a"], ["c@w2", "d"]]
+
+
+def test_a_worker_that_is_named_is_found_whatever_the_type_of_its_name_or_refused() -> None:
     known = {"0": "tcp://127.0.0.1:1", "worker3": "tcp://127.0.0.1:2"}
     ports = ["/dev/ttyUSB0@worker3", "/dev/ttyUSB1@0", "socket://gateway7:2000"]
 

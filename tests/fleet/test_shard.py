@@ -4,6 +4,7 @@ import asyncio
 import gc
 import itertools
 import re
+import sys
 from functools import partial
 from typing import Any
 
@@ -52,6 +53,31 @@ def test_devices_that_fail_are_counted_by_kind_with_one_traceback_and_stop_nothi
     assert tally.finished == 10
     assert list(tally.tracebacks) == ["LookupError"]
     assert "has no sensor" in tally.tracebacks["LookupError"]
+
+
+@pytest.mark.parametrize("kind", ["SystemExit", "CancelledError", "TimeoutError"])
+def test_a_device_that_exits_is_cancelled_or_hangs_is_a_failure_and_stops_nothing(kind: str) -> None:
+    async def go_wrong(modem: Modem, number: int) -> None:
+        if number == 3:
+            await end_by(kind)
+
+    tally = run(10, device=go_wrong, duration=1200.0)
+
+    assert tally.failed == {kind: 2 if kind != "TimeoutError" else 1}
+    assert (tally.reports, tally.finished) == (18, 10)
+    assert "end_by" in tally.tracebacks[kind]
+
+
+async def end_by(kind: str) -> None:
+    if kind == "SystemExit":
+        sys.exit("no configuration")
+
+    # It is set by nobody.
+    waiting = asyncio.create_task(asyncio.Event().wait())
+    if kind == "CancelledError":
+        waiting.cancel()
+
+    await waiting
 
 
 def test_a_cell_that_is_down_delays_its_devices_and_no_others() -> None:

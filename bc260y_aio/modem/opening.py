@@ -165,7 +165,8 @@ class SocketOpening(ModemCore):
             self._ids.release(connect_id)
             self._local_ports.release(service_type, local)
 
-        def note_closed() -> None:
+        # The socket comes as an argument: a closure that has it would be kept by it, and keep it.
+        def note_closed(module_socket: ModuleSocket) -> None:
             give_back()
             if self._options.rai_on_close and service_type == "TCP":
                 self._release_radio(module_socket)

@@ -107,7 +107,7 @@ class ModuleSocket(AckCounters):
         remote: tuple[str, int],
         local_port: int,
         tasks: TaskSet,
-        on_closed: Callable[[], None],
+        on_closed: "Callable[[ModuleSocket], None]",
         ledger: Ledger,
     ) -> None:
         super().__init__(channel, inbox, connect_id, service_type)
@@ -429,7 +429,7 @@ class ModuleSocket(AckCounters):
         self.ended_at = asyncio.get_running_loop().time()
         self._is_peer_closed = self.inbox.is_ended
         # Called while the inbox still shows whether the peer had closed.
-        self._on_closed()
+        self._on_closed(self)
         self.inbox.end()
         # Otherwise the two would keep each other until the next search for garbage.
         self.inbox.on_overflow = None

@@ -81,7 +81,7 @@ def make_socket(
         remote=("a.b", 7),
         local_port=0,
         tasks=tasks,
-        on_closed=lambda: None,
+        on_closed=lambda _: None,
         ledger=Ledger(),
     )
 
@@ -739,7 +739,7 @@ async def test_a_close_that_is_cancelled_before_it_began_gives_everything_back()
     async with open_channel(far) as channel:
         tasks, given_back = TaskSet("script"), []
         socket = make_socket(channel, tasks, "TCP", "hex")
-        socket._on_closed = lambda: given_back.append(0)
+        socket._on_closed = lambda _: given_back.append(0)
         socket.close().cancel()
         await tasks.wait_all(1.0)
         await settle()

@@ -46,16 +46,7 @@ def add_to(commands: Subparsers, summary: str) -> None:
     parser.add_argument("--network", choices=("good", "average", "edge"), default="average", help="(%(default)s)")
     parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="the same seed, the same day")
     _add_fault_options(parser)
-    parser.add_argument("--workers", type=whole_number(1), metavar="N", help="processes; by default one for each core")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask cluster: tcp://host:8786")
-    parser.add_argument(
-        "--upload",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="send a module, or a ZIP archive of modules, to all workers first; may be given again",
-    )
+    _add_cluster_options(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON; - for standard output")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with plots")
     parser.set_defaults(run=run)
@@ -73,6 +64,19 @@ def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--restarts", type=seconds, default=0.0, metavar="RATE", help="restarts per device and hour")
     parser.add_argument("--sleeps", type=seconds, default=0.0, metavar="RATE", help="deep sleeps per device and hour")
+
+
+def _add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=whole_number(1), metavar="N", help="processes; by default one for each core")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a running Dask cluster: tcp://host:8786")
+    parser.add_argument(
+        "--upload",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="send a module, or a ZIP archive of modules, to all workers first; may be given again",
+    )
 
 
 # How often progress is shown where it is not shown on a terminal, in seconds.

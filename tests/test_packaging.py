@@ -17,6 +17,9 @@ from typing import Any, Final
 import pytest
 
 import bc260y_aio
+from tests.report import test_report
+from tests.tls import test_tls_servers
+from tests.tools import PROMISED, is_lacking
 
 ROOT: Final = Path(__file__).parents[1]
 PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -142,6 +145,26 @@ def test_the_classifiers_name_the_pythons_on_which_the_tests_are_run() -> None:
 
     assert PROJECT["requires-python"] == ">=3.11"
     assert classifiers == ["3.11", *newer[1].split()]
+
+
+def test_the_programs_that_tests_need_are_installed_before_a_run() -> None:
+    tools = re.search(r"^tools=\((.*)\)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert tools is not None
+    named = {
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"\bneeds\(\"([\w.-]+)\"", path.read_text(encoding="utf-8"))
+    }
+
+    assert named | set(test_tls_servers.SERVERS) | {test_report.BROWSERS[0]} == set(tools[1].split())
+
+
+def test_a_test_of_a_program_that_was_promised_is_not_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PROMISED, raising=False)
+    assert is_lacking("no-such-program")
+    assert not is_lacking("no-such-program", "sh")
+    monkeypatch.setenv(PROMISED, "another no-such-program")
+    assert not is_lacking("no-such-program")
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import errno
-import shutil
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -26,6 +25,7 @@ from bc260y_aio.bridge.socks import Code, Datagram
 from bc260y_aio.emulator import EchoPeer, PeerConnection
 from tests.bridge.bench import open_bench, until
 from tests.guide.bench import Bench
+from tests.tools import needs
 
 # To say that no authentication will do, and what is answered.
 HELLO, WELCOME = b"\x05\x01\x00", b"\x05\x00"
@@ -94,7 +94,7 @@ async def say_goodbye(connection: PeerConnection) -> None:
     connection.send(b"goodbye")
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@needs("curl")
 async def test_curl_gets_a_page() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

@@ -2,15 +2,14 @@
 
 import functools
 import os
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Final
 
-import pytest
+from tests.tools import needs
 
-needs_tshark: Final = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+needs_tshark: Final = needs("tshark")
 
 # Checksums are verified, which tshark leaves out by default.
 _OPTIONS: Final = [option for name in ("ip", "tcp", "udp") for option in ("-o", f"{name}.check_checksum:TRUE")]

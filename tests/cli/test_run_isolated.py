@@ -3,7 +3,6 @@
 The peers are scripted ones in the emulator's network: only a module gets there.
 """
 
-import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -16,6 +15,7 @@ import pytest
 from bc260y_aio.emulator import EchoPeer, Emulator, PeerConnection, SinkPeer
 from tests.cli.running import finished, started
 from tests.leaks.namespace import reason_not_isolated
+from tests.tools import needs
 
 _ISOLATED: Final = ("run", "--isolated", "--port")
 
@@ -154,7 +154,7 @@ async def test_a_program_that_ends_with_open_datagram_sockets_leaves_none_of_our
         assert emulator.module.sockets == {}
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@needs("curl")
 async def test_a_program_in_c_its_children_and_a_pipeline() -> None:
     async with Emulator(line="tcp", names=False) as emulator:
         emulator.network.add_host("web.example", answer)

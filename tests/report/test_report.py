@@ -3,18 +3,16 @@
 import dataclasses
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bc260y_aio.report import Forecast, Report, write_page
 from bc260y_aio.usage import ConnectionUsage, ModemUsage, TlsUsage
 from tests.report.test_forecast import ledger, usage
+from tests.tools import find, needs
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def connection(number: int = 0, tls: TlsUsage | None = None, **more: Any) -> ConnectionUsage:
@@ -98,12 +96,19 @@ def test_a_page_needs_no_network_and_escapes_what_it_shows(tmp_path: Path) -> No
     assert re.findall(r"<(?:script|link)[^>]*(?:src|href)=[^>]*>", text) == []
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed: apt-get install chromium")
+@needs(*BROWSERS)
 def test_a_browser_shows_every_plot_of_a_page(tmp_path: Path) -> None:
     page, picture = tmp_path / "it.html", tmp_path / "it.png"
     write_page(whole(), str(page))
     command = [
-        *(str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1000,1900"),
+        *(
+            str(find(*BROWSERS)),
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1000,1900",
+        ),
         *(
             "--host-resolver-rules=MAP * ~NOTFOUND",
             "--virtual-time-budget=5000",

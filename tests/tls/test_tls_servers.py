@@ -6,7 +6,6 @@ A server that is not installed is skipped: `apt-get install nginx-light mosquitt
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import socket
 from asyncio.subprocess import DEVNULL
@@ -20,6 +19,7 @@ from bc260y_aio import Modem
 from bc260y_aio.emulator import Emulator
 from bc260y_aio.tls import Resumption
 from tests.contract.certificates import NAMES, trusting_context, write_server_files
+from tests.tools import find, needs
 
 NAME: Final = NAMES[0]
 
@@ -92,10 +92,6 @@ SERVERS: Final[dict[str, tuple[Callable[..., list[str]], bytes, bytes, int, bool
 }
 
 
-def installed(name: str) -> str | None:
-    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-
-
 @contextlib.asynccontextmanager
 async def running(name: str, folder: Path) -> AsyncIterator[int]:
     """Run a server; yield its port."""
@@ -104,8 +100,8 @@ async def running(name: str, folder: Path) -> AsyncIterator[int]:
         port: int = free.getsockname()[1]
 
     program, *arguments = SERVERS[name][0](folder, port=port, certificate=certificate, key=key)
-    found = installed(program)
-    assert found is not None
+    found = find(program)
+    assert found is not None, f"{program} was promised, and is not installed"
     process = await asyncio.create_subprocess_exec(found, *arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
     try:
         async with asyncio.timeout(20):
@@ -126,12 +122,9 @@ async def running(name: str, folder: Path) -> AsyncIterator[int]:
         await process.wait()
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=needs(name)) for name in SERVERS])
 async def test_a_second_connection_resumes(name: str, tmp_path: Path) -> None:
     _, question, answer, lifetime, renews = SERVERS[name]
-    if installed(name) is None:
-        pytest.skip(f"{name} is not installed")
-
     context = trusting_context()
     found = []
     async with running(name, tmp_path) as port, Emulator(line="memory") as emulator, Modem(emulator.url) as modem:

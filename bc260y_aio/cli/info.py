@@ -9,17 +9,13 @@ from typing import Any, Final
 
 from ..at.commands import QueryDataFormat, QuerySleep
 from ..at.information import DataFormat, SleepSetting
+from ..at.levels import rssi_level
 from ..at.privacy import hide
 from ..at.timers import read_active, read_periodic
 from ..errors import CommandError, NotRegistered, ProtocolError
 from .common import Subparsers, add_json_option, add_port_options, add_trace_options, print_field, print_json
 from .device import opened
 from .observer import Observer
-
-# The value of AT+CSQ for "unknown", and its scale otherwise (AT manual 4.1).
-_NO_SIGNAL: Final = 99
-_WEAKEST_DBM: Final = -113
-_DBM_PER_STEP: Final = 2
 
 _STATES: Final = {
     "not_registered": "not registered, and not searching",
@@ -166,9 +162,12 @@ async def _hint(modem: Observer) -> str | None:
 
 async def _signal(modem: Observer) -> dict[str, float | None]:
     found = await modem.signal()
-    # The number of +CSQ (AT manual 4.1).
-    rssi = _NO_SIGNAL if found.rssi_dbm is None else (found.rssi_dbm - _WEAKEST_DBM) // _DBM_PER_STEP
-    return {"rssi": rssi, "dbm": found.rssi_dbm, "rsrp_dbm": found.rsrp_dbm, "rsrq_db": found.rsrq_db}
+    return {
+        "rssi": rssi_level(found.rssi_dbm),
+        "dbm": found.rssi_dbm,
+        "rsrp_dbm": found.rsrp_dbm,
+        "rsrq_db": found.rsrq_db,
+    }
 
 
 def _format_signal(value: dict[str, float | None]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..at import levels
 from ..at.responses import Text
 from ..at.syntax import Malformed, Parameters
 from ..errors import CommandFailed, RemoteProtocolError
@@ -12,9 +13,7 @@ from ..sockets.addresses import readable_address
 from .core import ModemCore
 from .startup import StartupSettings
 
-# The values of +CSQ and +CESQ for "unknown".
-_UNKNOWN_RSSI: Final = 99
-_UNKNOWN_QUALITY: Final = 255
+# The power in the line of the serving cell where it is not known.
 _UNKNOWN_TX_POWER: Final = -128
 # The place of the tracking area in the line of the serving cell.
 _AREA: Final = 10
@@ -238,10 +237,10 @@ async def query_signal(turn: Turn, settings: StartupSettings) -> Signal:
     rows = await _optional_rows(turn, settings, "AT+CESQ")
     rsrq, rsrp = map(_number, _padded(rows[0] if rows else [], 6)[4:])
     return Signal(
-        rssi_dbm=None if rssi in (None, _UNKNOWN_RSSI) else -113 + 2 * rssi,
-        rsrp_dbm=None if rsrp in (None, _UNKNOWN_QUALITY) else -141 + rsrp,
-        rsrq_db=None if rsrq in (None, _UNKNOWN_QUALITY) else -20 + rsrq / 2,
-        bit_error_rate=None if errors == _UNKNOWN_RSSI else errors,
+        rssi_dbm=levels.rssi_dbm(rssi),
+        rsrp_dbm=levels.rsrp_dbm(rsrp),
+        rsrq_db=levels.rsrq_db(rsrq),
+        bit_error_rate=None if errors == levels.UNKNOWN else errors,
     )
 
 

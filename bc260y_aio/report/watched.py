@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..at.information import RegistrationStatus
+from ..at.levels import rssi_dbm
 from ..tracing import (
     CommandEnded,
     CommandSent,
@@ -34,7 +35,6 @@ _MOST_ERRORS: Final = 4
 _OPENING: Final = re.compile(r'AT\+QIOPEN=\d+,\d+,"(\w+)","([^"]*)",(\d+)')
 _REGISTRATION: Final = re.compile(r"\+C(?:E|G)?REG: ?(?:\d+,)?(\d+)")
 _SIGNAL: Final = re.compile(r"\+CSQ: ?(\d+)")
-_UNKNOWN_SIGNAL: Final = 99
 
 
 @dataclass(slots=True)
@@ -156,8 +156,8 @@ class Watched:
             status = known.get(number)
             self.registration = f"status {number}" if status is None else status.name.lower().replace("_", " ")
         elif (found := _SIGNAL.match(text)) is not None:
-            level = int(found[1])
-            self.signal = "unknown" if level == _UNKNOWN_SIGNAL else f"{2 * level - 113} dBm"
+            power = rssi_dbm(int(found[1]))
+            self.signal = "unknown" if power is None else f"{power} dBm"
 
     def _socket_event(self, event: TraceEvent) -> None:
         socket = self._sockets.get(getattr(event, "connect_id", -1))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from ....at import levels
 from ....at.responses import Response
 from ....at.syntax import Malformed
 from ...network.cell import NB_IOT
@@ -28,7 +29,6 @@ COMMANDS.answers_test(
 
 # Signals from which on the coverage enhancement level is 0 and 1, in dBm.
 _LEVELS: Final = (-105, -115)
-_NO_SIGNAL: Final = 99
 
 
 # Signal
@@ -46,21 +46,17 @@ def _rssi(parts: Parts) -> int:
 @COMMANDS.execute("+CSQ")
 def _signal(parts: Parts, request: Request) -> Sequence[Response]:
     """AT+CSQ (4.1)."""
-    if not _has_signal(parts):
-        return [ParameterLine("+CSQ", f"{_NO_SIGNAL},{_NO_SIGNAL}")]
-
-    return [ParameterLine("+CSQ", f"{min(max((_rssi(parts) + 113) // 2, 0), 31)},0")]
+    has_signal = _has_signal(parts)
+    level = levels.rssi_level(_rssi(parts) if has_signal else None)
+    return [ParameterLine("+CSQ", f"{level},{0 if has_signal else levels.UNKNOWN}")]
 
 
 @COMMANDS.execute("+CESQ")
 def _extended_signal(parts: Parts, request: Request) -> Sequence[Response]:
     """AT+CESQ (4.2): the first four are unknown on NB-IoT."""
-    network = parts.network
-    quality, power = (255, 255)
-    if _has_signal(parts):
-        quality = min(max(2 * (network.rsrq + 20), 0), 34)
-        power = min(max(network.rsrp + 141, 0), 97)
-
+    network, has_signal = parts.network, _has_signal(parts)
+    quality = levels.rsrq_level(network.rsrq if has_signal else None)
+    power = levels.rsrp_level(network.rsrp if has_signal else None)
     return [ParameterLine("+CESQ", f"99,99,255,255,{quality},{power}")]
 
 
@@ -209,7 +205,7 @@ def _cells(parts: Parts) -> Sequence[Response]:
 
     options, is_connected = parts.options, parts.radio.state is RadioState.CONNECTED
     level = sum(network.rsrp < limit for limit in _LEVELS) if is_connected or options.kind.measures_always else ""
-    rssi = _rssi(parts) if options.has_newer_commands else _NO_SIGNAL
+    rssi = _rssi(parts) if options.has_newer_commands else levels.UNKNOWN
     area = int(cell.tracking_area, 16) if options.variants.decimal_area else f'"{cell.tracking_area}"'
     serving = join_fields(
         *(0, cell.earfcn, cell.offset, cell.pci, f'"{cell.cell_id}"'),

@@ -56,11 +56,25 @@ def test_each_name_is_loaded_when_it_is_first_used() -> None:
         getattr(bc260y_aio, "Mod" + "ems")
 
 
+def test_a_program_with_a_modem_loads_neither_the_emulator_nor_what_records_and_inspects() -> None:
+    program = (
+        "import sys; from bc260y_aio import Modem; "
+        "print(*sorted({one.split('.')[1] for one in sys.modules if one.startswith('bc260y_aio.')}))"
+    )
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    packages = set(run.stdout.split())
+    assert "modem" in packages
+    assert not packages & {"anyio", "cli", "doctor", "emulator", "fleet", "recording", "report", "testing"}
+
+
 @pytest.mark.parametrize(
     ("known", "imported", "most"),
     [
         # Every program pays for the first, and every run of pytest for the second.
         ("asyncio", "bc260y_aio", 1),
+        ("asyncio", "bc260y_aio.modem", 160),
         ("pytest", "bc260y_aio.testing.plugin", 3),
         ("argparse, asyncio", "bc260y_aio.cli", 20),
     ],

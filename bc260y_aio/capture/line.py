@@ -7,13 +7,13 @@ from typing import Final
 
 from ..at.commands import CloseSocket, Command, OpenSocket, QueryAcks, Raw, SendData, SetDataFormat, read_command
 from ..at.completions import SendResult, SocketClosed, SocketOpened
+from ..at.framing import LineSplitter
 from ..at.information import AckStatus, DataFormat
 from ..at.lines import read_response
 from ..at.privacy import presentable
 from ..at.responses import Failure, Response, Success
 from ..at.syntax import Malformed, PayloadFormat, decode_payload
 from ..at.urcs import PeerClosed, Restarted
-from ..recording.framing import LineSplitter
 from ..tracing import (
     CommandEnded,
     CommandSent,

@@ -13,7 +13,7 @@ from ..tracing.files import create_private
 from .transcript_writer import TranscriptWriter
 
 if TYPE_CHECKING:
-    from .framing import Watch
+    from ..at.framing import Watch
 
 
 class Recorder:

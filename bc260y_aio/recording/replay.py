@@ -6,9 +6,9 @@ from collections import deque
 from types import TracebackType
 from typing import Final, Literal, Self, get_args
 
+from ..at.framing import MAX_LINE, Watch
 from ..emulator.line import Line, LineEndpoint, PtyEndpoint, make_endpoint
 from ..errors import PortError, ReplayMismatch
-from .framing import MAX_LINE, Watch
 from .players import ByContent, InOrder, Player, Reply, incomplete
 from .transcript import Transcript
 

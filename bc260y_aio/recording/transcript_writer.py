@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Final, TextIO
 
-from .framing import LineSplitter
+from ..at.framing import LineSplitter
 from .masking import Masking
 from .transcript import MASKED, Step
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bc260y_aio.at.framing import MAX_LINE, LineSplitter
 from bc260y_aio.recording import Step, Transcript
-from bc260y_aio.recording.framing import MAX_LINE, LineSplitter
 from bc260y_aio.recording.transcript import escaped, unescaped
 from tests import transcript as examples
 

@@ -34,6 +34,9 @@ hypothesis.settings.load_profile("bc260y")
 # Where Linux lists what a process has open; elsewhere open descriptors go unnoticed.
 _DESCRIPTORS: Final = "/proc/self/fd"
 
+# From its first callback on, libffi keeps its own file open, whatever has imported ctypes.
+_LIBFFI: Final = "/libffi.so"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "loops(*kinds): run on each of these event loops: " + ", ".join(loops.KINDS))
@@ -196,4 +199,4 @@ def _descriptors() -> dict[int, str]:
         with contextlib.suppress(OSError):
             found[int(name)] = os.readlink(f"{_DESCRIPTORS}/{name}")
 
-    return found
+    return {number: what for number, what in found.items() if _LIBFFI not in what}

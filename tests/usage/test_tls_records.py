@@ -113,8 +113,9 @@ def test_a_full_and_a_resumed_handshake_are_read_alike_however_they_are_cut(vers
             assert read(flights, partial(pieces, generator=generator)) == found
 
     sizes = [read(flights, lambda data: iter([data]))[:2] for flights in (full, resumed, refused)]
-    assert sizes[1][1] < sizes[0][1] / 2
-    assert sizes[2][1] > 2 * sizes[1][1]
+    # The certificate makes the difference; how large the rest is depends on the key shares of this OpenSSL.
+    assert sizes[1][1] < sizes[0][1] - 500
+    assert sizes[2][1] > sizes[1][1] + 500
 
 
 def test_the_handshake_of_tls_1_3_ends_with_the_clients_finished() -> None:

@@ -135,10 +135,15 @@ class Tally:
 
 def percentiles(histogram: HdrHistogram) -> dict[str, float]:
     """Return percentiles in seconds, by name: ``{"p50": 1.2, ..., "p100": 30.1}``; empty when nothing was counted."""
-    if not histogram.get_total_count():
+    total = histogram.get_total_count()
+    if not total:
         return {}
 
-    return {f"p{share:g}": histogram.get_value_at_percentile(share) / 1000 for share in PERCENTILES}
+    # hdrhistogram rounds the rank of a percentile to the nearest: its p99 of 60 values is the second largest. It is
+    # asked for the share that the rank makes, so that 99% of the values are at or below it.
+    ranks = {share: -(-round(share * 10) * total // 1000) for share in PERCENTILES}
+    values = {share: histogram.get_value_at_percentile(100 * rank / total) for share, rank in ranks.items()}
+    return {f"p{share:g}": value / 1000 for share, value in values.items()}
 
 
 def _milliseconds(seconds: float) -> int:

@@ -14,7 +14,7 @@ from bc260y_aio import Modem
 from bc260y_aio.cli.fleet import progress_line
 from bc260y_aio.fleet import FleetFaults, FleetReport, Outage, Plan, write_page
 from bc260y_aio.fleet.shard import Shard, run_shard
-from bc260y_aio.fleet.tally import Tally
+from bc260y_aio.fleet.tally import Tally, percentiles
 
 from . import devices
 
@@ -190,6 +190,24 @@ def test_tallies_add_up_exactly_also_by_way_of_messages() -> None:
     assert total.latencies.get_max_value() >= whole.latencies.get_max_value()
     assert total.backend["arrived"] == 22
     assert all(isinstance(minute, int) for minute in total.arrivals)
+
+
+@pytest.mark.parametrize(
+    ("reports", "slow"),
+    [
+        (7, {"p90", "p95", "p99", "p99.9", "p100"}),
+        (60, {"p99", "p99.9", "p100"}),
+        (100, {"p99.9", "p100"}),
+        (600, {"p99.9", "p100"}),
+        (1000, {"p100"}),
+    ],
+)
+def test_at_least_the_share_of_a_percentile_is_at_or_below_it(reports: int, slow: set[str]) -> None:
+    tally = Tally()
+    for latency in (*[1.0] * (reports - 1), 40.0):
+        tally.add_report(0.0, latency)
+
+    assert {name for name, seconds in percentiles(tally.latencies).items() if seconds > 2} == slow
 
 
 def test_a_report_has_percentiles_in_seconds_and_says_it_in_lines() -> None:

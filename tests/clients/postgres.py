@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -66,7 +67,9 @@ def _as_somebody() -> list[str]:
     if os.geteuid() != 0:
         return []
 
-    prefix = ["unshare", "--user", "--map-user=1000"]
+    # One that has a name, as the server asks for it: a small system has few.
+    somebody = next((user.pw_uid for user in reversed(pwd.getpwall()) if user.pw_uid), 1000)
+    prefix = ["unshare", "--user", f"--map-user={somebody}"]
     if (
         shutil.which("unshare") is None
         or subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 import re
 import ssl
@@ -186,6 +187,7 @@ class WithoutBuffer(asyncio.Protocol):
         self._may_write.set()
         self._changed = asyncio.Event()
         self.answer = bytearray()
+        self.flights: list[int] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -215,6 +217,7 @@ class WithoutBuffer(asyncio.Protocol):
 
     async def _flush(self) -> None:
         if data := self._outgoing.read():
+            self.flights.append(len(data))
             self.transport.write(data)
             await self._may_write.wait()
             await asyncio.sleep(0)
@@ -234,8 +237,8 @@ async def test_a_client_that_waits_until_all_has_gone_sends_both_together_too() 
         async with asyncio.timeout(10):
             await client.get()
 
-        # The ClientHello has more than 512 bytes.
-        assert this.commands["send"] == 3
+        # How many chunks of 512 bytes the ClientHello has depends on the key shares of this OpenSSL.
+        assert this.commands["send"] == math.ceil(client.flights[0] / 512) + 1
         client.transport.close()
 
 

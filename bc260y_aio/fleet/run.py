@@ -47,7 +47,8 @@ async def fleet(
         on_progress: is called about once a second with what was counted so far.
 
     Raises:
-        ValueError: the plan names a function that does not exist, here or on a worker; the address is none.
+        ValueError: the plan names a function that does not exist, here or on a worker; the address is none; a part
+            of the cluster has another version of this package, or none.
         OSError: the cluster cannot be reached.
     """
     plan = dataclasses.replace(plan, paths=own_paths())
@@ -60,6 +61,9 @@ async def fleet(
 
     began = time.monotonic()
     async with _cluster(scheduler, workers or os.cpu_count() or 1) as client:
+        if scheduler is not None:
+            await check_versions(client)
+
         for file in uploads:
             await client.upload_file(os.fspath(file))
 
@@ -87,6 +91,23 @@ async def _cluster(scheduler: str | None, workers: int) -> AsyncIterator[Client]
             raise ConnectionError(f"the scheduler at {place} cannot be reached: {exc}") from exc
 
         yield client
+
+
+async def check_versions(client: Any) -> None:
+    """Raise ValueError if a part of the cluster has another version of this package, or none."""
+    # A worker that cannot read its task goes away without a word, and the engine would wait for another one.
+    await client.wait_for_workers(1)
+    package = __package__.partition(".")[0]
+    found = await client.get_versions(packages=[package])
+    here = found["client"]["packages"][package]
+    parts = {"the scheduler": found["scheduler"]} | {f"the worker at {one}": it for one, it in found["workers"].items()}
+    wrong = [
+        f"{name} has {it['packages'][package] or 'none'}"
+        for name, it in parts.items()
+        if it["packages"][package] != here
+    ]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)}; install bc260y-aio[fleet] {here} there, as it is here")
 
 
 def local_cluster(workers: int) -> LocalCluster:

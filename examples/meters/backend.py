@@ -1,6 +1,6 @@
 """The collector of the meters: scripted hosts for the virtual clock, real servers for the real one.
 
-``python backend.py`` serves HTTP and MQTT on this machine until Ctrl-C, and then says how many readings arrived.
+``python backend.py`` serves UDP, TCP, HTTP and MQTT on this machine until Ctrl-C, and then says what arrived.
 """
 
 import asyncio
@@ -10,10 +10,12 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import cast
 
+import gmqtt
 from aiohttp import web
 from iotcore import Broker
-from meter import COLLECTOR, HTTP_PORT, MQTT_PORT
+from meter import COLLECTOR, HTTP_PORT, MQTT_PORT, UDP_PORT
 
 from bc260y_aio.emulator import HttpPeer, Network, PeerConnection
 
@@ -55,8 +57,16 @@ def scripted(network: Network) -> Callable[[], Counter[str]]:
 
 @contextlib.asynccontextmanager
 async def servers() -> AsyncIterator[Counter[str]]:
-    """Serve HTTP and MQTT on this machine, and yield what is counted."""
+    """Serve UDP, TCP, HTTP and MQTT on this machine, and yield what is counted."""
     counted: Counter[str] = Counter()
+    loop = asyncio.get_running_loop()
+    datagrams, _ = await loop.create_datagram_endpoint(lambda: Acknowledging(counted), ("127.0.0.1", UDP_PORT))
+
+    async def collect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline():
+            counted["lines"] += 1
+
+        writer.close()
 
     async def post(request: web.Request) -> web.Response:
         await request.read()
@@ -69,10 +79,38 @@ async def servers() -> AsyncIterator[Counter[str]]:
     await runner.setup()
     with tempfile.TemporaryDirectory() as folder, Broker(config_path=_configuration(Path(folder))):
         try:
-            await web.TCPSite(runner, "127.0.0.1", HTTP_PORT).start()
-            yield counted
+            async with await asyncio.start_server(collect, "127.0.0.1", UDP_PORT), counting_subscriber(counted):
+                await web.TCPSite(runner, "127.0.0.1", HTTP_PORT).start()
+                yield counted
         finally:
+            datagrams.close()
             await runner.cleanup()
+
+
+class Acknowledging(asyncio.DatagramProtocol):
+    """Counts datagrams, and sends each one back."""
+
+    def __init__(self, counted: Counter[str]) -> None:
+        self._counted = counted
+        self._transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        self._counted["datagrams"] += 1
+        self._transport.sendto(data, address)
+
+
+@contextlib.asynccontextmanager
+async def counting_subscriber(counted: Counter[str]) -> AsyncIterator[None]:
+    """Count what the meters publish."""
+    client = gmqtt.Client("collector")
+    client.on_message = lambda *_: counted.update(["publications"])
+    await client.connect("127.0.0.1", MQTT_PORT)
+    client.subscribe("meters/#", qos=1)
+    yield
+    await client.disconnect()
 
 
 def _configuration(folder: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import pytest
 
 from bc260y_aio.emulator import Emulator, Options
+from bc260y_aio.fleet.run import check_versions
 
 from .test_fleet_cluster import ROOT, run, start
 
@@ -63,6 +64,29 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert any(ready in line for line in process.stderr), command
 
         yield json.loads(file.read_text())["address"]
+
+
+class Versions:
+    """A client of a cluster whose scheduler has no version of a package, and one worker an old one."""
+
+    async def wait_for_workers(self, number: int) -> None:
+        assert number == 1
+
+    async def get_versions(self, packages: list[str]) -> dict[str, Any]:
+        def has(version: str | None) -> dict[str, Any]:
+            return {"packages": dict.fromkeys(packages, version)}
+
+        return {
+            "client": has("1.2"),
+            "scheduler": has(None),
+            "workers": {"tcp://a:1": has("1.2"), "tcp://b:1": has("1.1")},
+        }
+
+
+async def test_a_cluster_with_another_version_of_the_package_is_refused() -> None:
+    message = r"the scheduler has none, the worker at tcp://b:1 has 1\.1; install bc260y-aio\[fleet\] 1\.2 there"
+    with pytest.raises(ValueError, match=message):
+        await check_versions(Versions())
 
 
 @pytest.fixture

@@ -310,6 +310,11 @@ class Options(CoverageProfile):
 def _changed(value: T, settings: dict[str, Any]) -> T:
     """Return a copy with some fields changed; :func:`dataclasses.replace` takes twice as long to read the others."""
     kind = type(value)
+    if kind not in _NAMES:
+        # A subclass of a program's own.
+        replaced: T = dataclasses.replace(typing.cast("Any", value), **settings)
+        return replaced
+
     fields = dict(zip(_NAMES[kind], _READ_ALL[kind](value), strict=True))
     return kind(**fields | settings)
 

@@ -11,7 +11,8 @@ CEILINGS: Final = {
     "a 500-byte write, until it is drained": 89,
     "a push of 512 bytes": 39,
     "an echo of 512 bytes": 120,
-    "an open and a close": 485,
+    # Its transports are collected now and then, for a few calls more.
+    "an open and a close": 500,
 }
 
 

@@ -340,3 +340,13 @@ def test_two_emulators_of_the_same_options_have_faults_of_their_own() -> None:
     one.faults.ok_lost = 1.0
 
     assert two.faults.ok_lost == options.faults.ok_lost == 0.5
+
+
+def test_faults_of_a_class_of_ones_own_keep_their_class() -> None:
+    @dataclasses.dataclass
+    class Storms(Faults):
+        wind: float = 7.0
+
+    faults = Emulator(faults=Storms(wind=9.0), ok_lost=0.5).options.faults
+    assert isinstance(faults, Storms)
+    assert (faults.wind, faults.ok_lost) == (9.0, 0.5)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import re
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -41,7 +40,7 @@ class RadioRelease:
         self._modes: frozenset[int] | None = None
         self._task: asyncio.Task[None] | None = None
         self._awaits_reply = False
-        self._openings: deque[float] = deque(maxlen=_OPENINGS)
+        self._openings: list[float] = []
 
     @property
     def is_available(self) -> bool:
@@ -74,7 +73,7 @@ class RadioRelease:
         """
         self.cancel()
         if round_trip:
-            self._openings.append(round_trip)
+            self._openings = [*self._openings[1 - _OPENINGS :], round_trip]
 
         if self._modes:
             self._task = tasks.spawn(self._ask(channel, has_peer_closed, is_in_use), "release")

@@ -196,6 +196,10 @@ class PacedQueue:
         self._deliver(data)
 
 
+def _ignore() -> None:
+    """Do nothing: a function for each line would take memory."""
+
+
 class LineEndpoint(abc.ABC):
     """The host's endpoint of a line: what a program opens."""
 
@@ -292,15 +296,15 @@ class Line:
         self._is_strict = is_strict
         self._outgoing = PacedQueue(self._transmit, rate, size, end=b"\n", longest=WHOLE_LINE)
         # A module acts on command lines; the first bytes of one wake it, or keep it awake.
-        self._incoming = PacedQueue(self._receive, rate, end=b"\r", is_noticed=lambda: self.may_sleep())
+        self._incoming = PacedQueue(self._receive, rate, end=b"\r", is_noticed=self._is_noticed)
         self.may_sleep: Callable[[], bool] = lambda: True
         self._faults = faults = faults or Faults()
         self._noise_out = LineNoise(faults, "out", self._send_out, "noise_delayed", "stalled")
         self._noise_in = LineNoise(faults, "in", self._take_in, "noise_delayed")
         self._next_baudrate: int | None = None
         self.received: Callable[[bytes], None] = lambda data: None
-        self.drained: Callable[[], None] = lambda: None
-        self.connected: Callable[[], None] = lambda: None
+        self.drained: Callable[[], None] = _ignore
+        self.connected: Callable[[], None] = _ignore
         self.transmit_filter: Callable[[bytes], bytes] | None = None
         self.receive_filter: Callable[[bytes], bytes] | None = None
         self.bytes_in = 0
@@ -325,6 +329,9 @@ class Line:
     def unread(self) -> int:
         """How many bytes of the host the module has not received yet."""
         return self._incoming.waiting + self._noise_in.waiting
+
+    def _is_noticed(self) -> bool:
+        return self.may_sleep()
 
     # The module's side
 
@@ -405,7 +412,7 @@ class Line:
         self.clear()
         self.received = lambda data: None
         self.may_sleep = lambda: True
-        self.drained = self.connected = lambda: None
+        self.drained = self.connected = _ignore
 
     def clear(self) -> None:
         """Drop all bytes that are under way, in both directions: the host is gone."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 LARGEST_PUSH: Final = 1024
 
 
+def nothing_waits() -> None:
+    """Do nothing when there is space; a function for each socket would take memory."""
+
+
 class SocketOwner(Protocol):
     """The receiver of a socket's reports."""
 
@@ -77,7 +81,7 @@ class ModuleSocket:
         self.sent = 0
         self.acked_bytes = 0
         self.is_cut = False
-        self.on_room: Callable[[], None] = lambda: None
+        self.on_room: Callable[[], None] = nothing_waits
 
     def __repr__(self) -> str:
         where = f"{self.service_type.lower()} {self.host}:{self.remote_port}"

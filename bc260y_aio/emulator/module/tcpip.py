@@ -27,7 +27,7 @@ from .radio_link import RadioLink
 from .random_faults import RandomFaults
 from .registration import Registration
 from .response_writer import ResponseWriter
-from .sockets import ModuleSocket
+from .sockets import ModuleSocket, nothing_waits
 
 # A local port stays busy this long after its socket was closed (guide 2.2.2, note 4), in seconds.
 LOCAL_PORT_LINGER: Final = 70.0
@@ -232,7 +232,7 @@ class TcpIp:
             self._complete()
 
     def _end_send(self, socket: ModuleSocket, data: bytes, rai: int) -> None:
-        socket.on_room = lambda: None
+        socket.on_room = nothing_waits
         if socket.state is SocketState.CONNECTED and socket.has_room(len(data)):
             self._writer.complete(*self._results())
             self._transmit(socket, data, rai)

@@ -74,7 +74,7 @@ def test_a_program_with_a_modem_loads_neither_the_emulator_nor_what_records_and_
     [
         # Every program pays for the first, and every run of pytest for the second.
         ("asyncio, typing", "bc260y_aio", 1),
-        ("asyncio", "bc260y_aio.modem", 160),
+        ("asyncio", "bc260y_aio.modem", 175),
         ("pytest", "bc260y_aio.testing.plugin", 3),
         ("argparse, asyncio", "bc260y_aio.cli", 20),
     ],

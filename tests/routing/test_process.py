@@ -154,6 +154,29 @@ def test_a_connection_that_is_given_up_while_it_is_opened_costs_no_connect_id(lo
         process.wait_free()
 
 
+@both_loops
+def test_a_socket_of_a_clients_own_that_the_loop_connects_is_used_raw_and_handed_over(
+    loop_factory: LoopFactory,
+) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, (process.addresses["echo.example"], 7))
+            assert sock.getpeername() == (process.addresses["echo.example"], 7)
+            await loop.sock_sendall(sock, b"raw")
+            assert await loop.sock_recv(sock, 100) == b"raw"
+            reader, writer = await asyncio.open_connection(sock=sock)
+            writer.write(b"adopted")
+            assert await reader.readexactly(7) == b"adopted"
+            writer.close()
+            await writer.wait_closed()
+
+    with routed_process(ECHO) as process:
+        run(loop_factory, main())
+        process.wait_free()
+
+
 # Blocking sockets
 
 
@@ -168,6 +191,8 @@ def test_a_blocking_socket_keeps_its_own_ways_when_it_is_connected() -> None:
         assert sock.getpeername() == ("echo.example", 7)
         assert sock.getsockname()[0] == "0.0.0.0"
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+        # Linux counts twice what it was told.
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * 64 * 1024
         sock.sendall(b"question")
         assert sock.makefile("rb").read(8) == b"question"
         sock.close()

@@ -7,12 +7,13 @@ import errno
 import os
 import select
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from bc260y_aio.emulator import EchoPeer, PeerConnection, SinkPeer
+from bc260y_aio.emulator import EchoPeer, Peer, PeerConnection, SinkPeer
 from bc260y_aio.errors import ModemClosed
 from bc260y_aio.routing.process import udp
 
@@ -255,9 +256,15 @@ def test_a_socket_with_a_second_descriptor_lives_as_long_as_the_first(monkeypatc
 @pytest.mark.usefixtures("rarely")
 def test_the_end_of_a_program_sends_what_waits_and_leaves_nothing() -> None:
     sink = SinkPeer()
-    with routed_process({"sink.example": sink}) as process, made() as sock:
+    hosts: dict[str, Peer] = {"sink.example": sink, "echo.example": EchoPeer()}
+    with routed_process(hosts) as process, made() as sock, made() as idle:
+        idle.sendto(b"question", ("echo.example", 7))
+        idle.recvfrom(100)
         sock.sendto(b"last words", ("sink.example", 7))
+        # It does not wait for a socket that has nothing to send.
+        start = time.monotonic()
         process.thread.stop()
+        assert time.monotonic() - start < PATIENCE
 
     assert sink.pieces == [b"last words"]
     assert process.emulator.module.sockets == {}

@@ -129,6 +129,19 @@ async def test_a_client_that_reads_slowly_gets_everything() -> None:
                 assert await receive(sock, len(data) + 1) == data
 
 
+async def test_a_piece_that_is_larger_than_a_socket_takes_arrives_whole() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                relay = SocketRelay.behind(sock, loop)
+                assert relay is not None
+                # As after a pause, when what has waited is delivered joined.
+                relay.data_received(MUCH)
+                relay.data_received(b"end")
+                assert await receive(sock, len(MUCH) + 3) == MUCH + b"end"
+
+
 async def test_a_client_that_closes_without_a_word_gives_its_connect_id_back() -> None:
     heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 

@@ -2,8 +2,10 @@
 
 import _socket
 import asyncio
+import contextlib
 import errno
 import socket
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,50 @@ async def test_a_datagram_socket_of_a_clients_own_is_adopted_as_an_endpoint_with
             await free(modem)
 
         assert sock.fileno() == -1
+
+
+@pytest.mark.parametrize("is_chosen", [True, False])
+async def test_a_port_that_a_client_has_chosen_is_asked_of_the_module_and_one_of_the_system_is_not(
+    is_chosen: bool,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving_datagrams() as peer:
+        with modem.route():
+            sock = bound(range(20000, 32768) if is_chosen else range(32768, 65536))
+            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=sock)
+            port = sock.getsockname()[1]
+            transport.sendto(b"hello", (PEER, peer))
+            async with asyncio.timeout(10):
+                while not (opened := await modem.sockets()):
+                    pass
+
+            assert [one.local_port for one in opened] == [port if is_chosen else 0]
+            transport.close()
+            await free(modem)
+
+
+def bound(ports: range) -> socket.socket:
+    """Make a datagram socket that is bound to a free one of these ports."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    for port in ports:
+        with contextlib.suppress(OSError):
+            sock.bind(("0.0.0.0", port))
+            return sock
+
+    raise AssertionError("no port is free")
+
+
+@pytest.mark.loops("asyncio", "uvloop")
+@pytest.mark.parametrize("which", ["local_addr", "remote_addr"])
+async def test_a_socket_and_an_address_at_once_are_refused_as_without_a_route(which: str) -> None:
+    loop = asyncio.get_running_loop()
+    options: dict[str, Any] = {which: ("127.0.0.1", 7)}
+    async with routable() as modem:
+        with modem.route(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            with pytest.raises(ValueError, match="sock"):
+                await loop.create_datagram_endpoint(asyncio.DatagramProtocol, sock=sock, **options)
 
 
 @pytest.mark.loops("asyncio", "uvloop")

@@ -118,6 +118,18 @@ def test_a_command_that_is_not_known_is_refused_in_all_its_forms() -> None:
         profile.require(command)
 
 
+async def test_a_command_that_is_not_known_is_not_sent_when_a_modem_is_opened_and_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG", "bc260y_aio.trace")
+    async with Modem("emulator://", profile=Profile(unsupported=frozenset({"+QSCLK", "+CEREG"})), nvram_gap=0.0):
+        pass
+
+    sent = [told.partition("> ")[2] for told in caplog.messages if "> AT" in told]
+    assert "AT+QISTATE?" in sent
+    assert [line for line in sent if "+QSCLK" in line or "+CEREG" in line] == []
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -396,6 +396,25 @@ async def send_waiting(socket: ModuleSocket, outbox: StreamOutbox) -> None:
         await socket.recover_send(sending)
 
 
+async def test_the_answer_to_a_chunk_is_ignored_once_its_sending_was_stopped() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        first = asyncio.ensure_future(socket.send_next(filled(b"a")))
+        await far.answer(b'AT+QICFG="dataformat"\r', FORMAT)
+        await far.answer(b'AT+QISEND=0,1,"61"\r', OK + b"\r\nSEND OK\r\n")
+        await first
+
+        told: list[str] = []
+        outbox = filled(b"bcd")
+        sending = Sending(socket, outbox, lambda: told.append("stopped"), lambda: told.append("taken"))
+        sending.start()
+        await far.expect(b'AT+QISEND=0,3,"626364"\r')
+        sending.stop()
+        far.send(OK + b"\r\nSEND OK\r\n")
+        async with socket.channel.turn():
+            assert (told, sending.taken, len(outbox)) == ([], 0, 3)
+
+
 async def test_earlier_urgent_data_does_not_hasten_later_data(clock: Clock) -> None:
     module = FaultyModule(Fault(takes=1.0), Fault(takes=1.0), Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
     async with open_socket(module) as socket:

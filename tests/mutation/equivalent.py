@@ -76,4 +76,21 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "_KNOWN_NAMES: Final = 256",
         "_KNOWN_NAMES: Final = 257",
     ): "a limit of memory, on which nothing else depends",
+    (
+        "bc260y_aio/modem/power.py",
+        "async def set_psm(self, *, periodic_update: timedelta | None = None, active_time: timedelta | None = None) "
+        "-> None:",
+        "async def set_psm(self, /, periodic_update: timedelta | None = None, active_time: timedelta | None = None) "
+        "-> None:",
+    ): "it is still called by names",
+    (
+        "bc260y_aio/sockets/rejoining.py",
+        "_MOST_PARTS: Final = 64",
+        "_MOST_PARTS: Final = 63",
+    ): "the largest datagram has 63 full parts and a shorter one, which ends it",
+    (
+        "bc260y_aio/sockets/sending.py",
+        "self._is_active = False",
+        "self._is_active = True",
+    ): "in __init__: start() sets it before anybody asks",
 }

@@ -528,6 +528,21 @@ async def test_a_late_send_ok_is_no_answer(clock: Clock) -> None:
         assert (answer.completions, answer.is_doubtful) == ([SendResult(ok=False)], False)
 
 
+async def test_data_for_a_connect_id_whose_opening_has_failed_is_nobodys() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        opening = start(channel, OPEN)
+        await far.answer(b'AT+QIOPEN=0,0,"TCP","a.b",7\r', OK)
+        far.send(b'\r\n+QIURC: "recv",0,1,"61"\r\n')
+        await settle()
+        assert channel.inboxes.strays == 0
+        far.send(b"\r\n+QIOPEN: 0,566\r\n")
+        await asyncio.wait([opening])
+        far.send(b'\r\n+QIURC: "recv",0,1,"62"\r\n')
+        await settle()
+        assert channel.inboxes.strays == 1
+
+
 async def test_a_send_ok_that_may_be_late_is_marked_as_doubtful_until_a_minute_has_passed(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:

@@ -1,12 +1,14 @@
 """A module without a network, in each of the ways that the emulator plays: what the modem says, and what helps."""
 
 import asyncio
+import re
 from typing import Any, Final
 
 import pytest
 
 from bc260y_aio import Modem, NotRegistered
 from bc260y_aio.emulator import Emulator, Options
+from bc260y_aio.emulator.network.attach import FINAL_CAUSES
 from bc260y_aio.testing import virtual_clock
 from tests.loops import LoopFactory
 
@@ -43,6 +45,15 @@ async def reason(url: str, timeout: float = 20.0) -> str:
 async def test_the_error_says_why_there_is_no_network(options: dict[str, Any], expected: str) -> None:
     async with Emulator(line="memory", **options) as emulator:
         assert expected in await reason(emulator.url)
+
+
+@pytest.mark.parametrize("cause", sorted(FINAL_CAUSES))
+async def test_every_cause_for_which_a_network_denies_a_module_is_told_in_words(cause: int) -> None:
+    async with Emulator(line="memory", reject_cause=cause) as emulator:
+        told = await reason(emulator.url)
+        assert re.search(rf"\(cause {cause}, \w[\w -]+\)", told)
+        # Nothing more has to be switched on for it.
+        assert "AT+CEREG=5" not in told
 
 
 @played

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+import math
 import multiprocessing
 import os
 import tempfile
@@ -31,25 +32,29 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="mutations of each folder (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no mutation later than this")
     options = parser.parse_args()
 
     # The folders in turn, so that a run that is ended early has some of each.
+    end = time.monotonic() + options.seconds
     by_folder = [[*choose(ROOT, folder, options.count, options.seed)] for folder in options.folders]
     chosen = [one for row in itertools.zip_longest(*by_folder) for one in row if one is not None]
     done = {tuple(one["key"]) for one in _read(options.results)}
     left = [mutation for mutation in chosen if _key(mutation) not in done]
     with tempfile.TemporaryDirectory() as folder, options.results.open("a", encoding="utf-8") as results:
         work: Any = multiprocessing.Queue()
+        work.cancel_join_thread()
         out: Any = multiprocessing.Queue()
         for mutation in [*left, *[None] * options.jobs]:
             work.put(mutation)
 
         for number in range(options.jobs):
-            arguments = (Path(folder) / str(number), options.covering, work, out)
+            arguments = (Path(folder) / str(number), options.covering, work, out, end)
             multiprocessing.Process(target=_work, args=arguments).start()
 
-        for _ in left:
-            results.write(out.get() + "\n")
+        # None from each process at its end.
+        for line in itertools.chain.from_iterable(iter(out.get, None) for _ in range(options.jobs)):
+            results.write(line + "\n")
             results.flush()
 
     print(table(_read(options.results), chosen))
@@ -63,13 +68,20 @@ def _read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-def _work(folder: Path, covering: list[Path], work: Any, out: Any) -> None:
+def _work(folder: Path, covering: list[Path], work: Any, out: Any, end: float) -> None:
+    try:
+        _test_until(end, folder, covering, work, out)
+    finally:
+        out.put(None)
+
+
+def _test_until(end: float, folder: Path, covering: list[Path], work: Any, out: Any) -> None:
     tests = TestsByLine(ROOT, covering)
     copy = Copy(ROOT, folder)
     if (failed := copy.run(None, ["tests/at/test_buffer.py", "tests/driver/test_channel.py"], 300.0)) is not None:
         raise SystemExit(f"without a mutation: {failed}")
 
-    while (mutation := work.get()) is not None:
+    while (mutation := work.get()) is not None and time.monotonic() < end:
         start = time.monotonic()
         noticed, count = _test(copy, tests, mutation)
         took = round(time.monotonic() - start, 1)

@@ -93,4 +93,9 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "self._is_active = False",
         "self._is_active = True",
     ): "in __init__: start() sets it before anybody asks",
+    (
+        "bc260y_aio/emulator/module/commands/network_status.py",
+        "return None",
+        "pass",
+    ): "at the end of a function that returns None without it, too",
 }

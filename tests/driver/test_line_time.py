@@ -40,3 +40,12 @@ def test_a_pause_in_which_bytes_must_come_is_counted_once() -> None:
     assert line.last_byte_at == 102.0
     line.note_bytes(102.0, bytes(1920), 9600)
     assert line.busy - busy == pytest.approx(2.0)
+
+
+def test_bytes_that_come_sooner_than_a_pause_had_expected_them_take_nothing_back() -> None:
+    line = LineTime()
+    line.note_bytes(100.0, bytes(1), 9600)
+    busy = line.busy
+    line.note_pause(0.5)
+    line.note_bytes(100.2, bytes(480), 9600)
+    assert line.busy - busy == pytest.approx(0.5)

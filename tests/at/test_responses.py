@@ -331,6 +331,14 @@ def test_a_malformed_time_is_not_recognised(time: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "numbers", ["65536,0,2,0,1", "-1,0,2,0,1", "7,65536,2,0,1", "7,-1,2,0,1", "7,0,5,0,1", "7,0,2,0,1,1"]
+)
+def test_a_socket_whose_numbers_cannot_be_is_not_recognised(numbers: str) -> None:
+    line = f'+QISTATE: 0,"TCP","a.example",{numbers}'
+    assert read_response(line, QuerySockets()) == Unrecognised(line)
+
+
+@pytest.mark.parametrize(
     ("line", "response"),
     [
         ("+CSQ: 20,99", Text("+CSQ: 20,99")),

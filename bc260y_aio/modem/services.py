@@ -20,6 +20,7 @@ from ..at.commands import (
     QueryNetworkTime,
     QuerySocket,
     QuerySockets,
+    Raw,
     Resolve,
     SetDnsServers,
     read_verbatim,
@@ -28,6 +29,7 @@ from ..at.completions import NetworkTime, PingReply, Resolution, ResolvedAddress
 from ..at.information import Clock, DnsServers, PdpAddress, SocketInfo
 from ..at.responses import STANDARD, Information
 from ..errors import CommandError, CommandFailed, CommandTimeout, ErrorCode, ResolutionError, socket_error
+from ..line.turns import Answer
 from ..sockets.addresses import host_name, readable_address
 from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
@@ -303,25 +305,31 @@ class Services(ModemCore):
             CommandTimeout: it did not answer in time, or wrote more lines than any answer has.
         """
         command = read_verbatim(line)
+        execute = self._change_format if command.changes_format else self._channel.execute
+        answer = await execute(command, timeout)
+        return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]
+
+    async def _change_format(self, command: Raw, timeout: float | None) -> Answer:
+        """Execute a command that may change how received payload is written, and ask for that where it does not tell.
+
+        Damage to received data shows only where that is known.
+        """
         try:
             answer = await self._channel.execute(command, timeout)
         except CommandError:
-            await self._ask_format(command)
+            await self._ask_format()
             raise
         finally:
-            if command.changes_format:
-                self._formats.forget()
+            self._formats.forget()
 
         if command.parsed is None:
-            await self._ask_format(command)
+            await self._ask_format()
 
-        return [response.write(STANDARD) for response in (*answer.information, *answer.completions)]
+        return answer
 
-    async def _ask_format(self, command: Command) -> None:
-        """Ask how received payload is written, after a command that may have changed it: damage shows only then."""
-        if command.changes_format:
-            with contextlib.suppress(CommandError):
-                await self._channel.execute(QueryDataFormat())
+    async def _ask_format(self) -> None:
+        with contextlib.suppress(CommandError):
+            await self._channel.execute(QueryDataFormat())
 
     async def _query_one(self, command: Command, kind: type[Told]) -> Told:
         self._profile.require(command)

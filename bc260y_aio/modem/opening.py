@@ -78,15 +78,14 @@ class SocketOpening(ModemCore):
                     raise socket_error(code, what)
                 case _:
                     raise socket_error(ErrorCode.UNKNOWN, what)
-        except CommandTimeout as exc:
-            self._note_failure(remote[0])
-            module_socket.close()
-            raise ConnectTimeout(ErrorCode.OPERATION_TIMEOUT, what) from exc
-        except BaseException:
+        except BaseException as exc:
             # After a failed open, and after a cancelled one, the connectID is blocked until it is closed
             # (guide 2.2.2, note 3).
             self._note_failure(remote[0])
             module_socket.close()
+            if isinstance(exc, CommandTimeout):
+                raise ConnectTimeout(ErrorCode.OPERATION_TIMEOUT, what) from exc
+
             raise
 
     def _make_inbox(self, service_type: str, remote: Address) -> Inbox:

@@ -162,9 +162,9 @@ class ModemTransport(SocketTransport, asyncio.Transport):
 
         Args:
             data: the bytes.
-            is_needed: the close has to wait until the peer has acknowledged them.
             is_answered: the peer will answer them. With ``rai_on_close`` they carry ``RAI.ONE_REPLY`` then, and else
                 ``RAI.NO_FURTHER_DATA``.
+            is_needed: the close has to wait until the peer has acknowledged them.
         """
         if not (is_needed or self._close_options.rai_follows):
             self._socket.unneeded = len(data)

@@ -233,7 +233,7 @@ class MemoryTransport(asyncio.Transport):
         data = bytes(self._written)
         self._written.clear()
         if self._endpoint.line is not None:
-            self._endpoint.line.host_wrote(bytes(data))
+            self._endpoint.line.host_wrote(data)
 
         self.host_bytes_taken()
 

@@ -248,9 +248,7 @@ class ModemThread:
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            if undo is not None:
-                future.add_done_callback(lambda late: _undo(late, undo))
-
+            future.add_done_callback(lambda late: _undo(late, undo))
             raise
         finally:
             # An exception refers to this frame, and must not be referred to by it.
@@ -279,9 +277,7 @@ class ModemThread:
         except BaseException as exc:
             is_late = isinstance(exc, TimeoutError) and not future.done()
             future.cancel()
-            if undo is not None:
-                future.add_done_callback(lambda late: _undo(late, undo))
-
+            future.add_done_callback(lambda late: _undo(late, undo))
             if is_late:
                 raise TimeoutError("timed out") from None
 
@@ -330,14 +326,14 @@ def _settle(
     if task.cancelled():
         future.cancel()
     elif not future.set_running_or_notify_cancel():
-        if task.exception() is None and undo is not None:
-            undo(task.result())
+        _undo(task, undo)
     elif (exc := task.exception()) is not None:
         future.set_exception(exc)
     else:
         future.set_result(task.result())
 
 
-def _undo(late: "concurrent.futures.Future[T]", undo: Callable[[T], object]) -> None:
-    if not late.cancelled() and late.exception() is None:
+def _undo(late: "concurrent.futures.Future[T] | asyncio.Task[T]", undo: Callable[[T], object] | None) -> None:
+    # That an exception was looked at is noted, also where there is nothing to undo.
+    if not late.cancelled() and late.exception() is None and undo is not None:
         undo(late.result())

@@ -1,9 +1,12 @@
 """Every example runs as a user would run it without a module: on the emulator."""
 
+import asyncio
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -49,6 +52,32 @@ def test_every_example_is_in_the_list() -> None:
     text = (EXAMPLES / "README.md").read_text()
 
     assert [path.name for path in EXAMPLES.glob("*.py") if f"({path.name})" not in text] == []
+
+
+@pytest.mark.parametrize("message_id", [b"\x12\x34", b"\xff\x34", b"\x12\xff"])
+@pytest.mark.parametrize("token", [b"", b"\x85\xff", b"\xff" * 8])
+async def test_the_coap_server_of_the_examples_answers_whatever_the_message_id_and_the_token_are(
+    message_id: bytes, token: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    received = asyncio.get_running_loop().create_future()
+
+    class Client(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            received.set_result(data)
+
+    collector = runpy.run_path(str(EXAMPLES / "servers" / "__init__.py"))["collector"]
+    async with collector() as (uri,):
+        address = ("127.0.0.1", urllib.parse.urlsplit(uri).port)
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Client, remote_addr=address)
+        try:
+            # Uri-Path: meter/7.
+            transport.sendto(bytes([0x40 | len(token), 3]) + message_id + token + b"\xb5meter\x017\xff21.5")
+            answer = await asyncio.wait_for(received, 5)
+        finally:
+            transport.close()
+
+    assert answer == bytes([0x60 | len(token), 0x44]) + message_id + token + b"\xffthank you"
+    assert capsys.readouterr().out == "the server got 21.5\n"
 
 
 # The example device

@@ -124,8 +124,10 @@ class _Collector(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        token = data[4 : 4 + (data[0] & 15)]
-        print(f"the server got {data.partition(bytes([255]))[2].decode()}")
+        end = 4 + (data[0] & 15)
+        token = data[4:end]
+        # The payload follows the first 0xFF of the options; the message ID and the token may have one, too.
+        print(f"the server got {data[end:].partition(bytes([255]))[2].decode()}")
         self.transport.sendto(bytes([0x60 | len(token), 0x44]) + data[2:4] + token + b"\xffthank you", addr)
 
 

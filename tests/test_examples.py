@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.coverage import COVERAGES, programs, run_program
 from tests.leaks.namespace import reason_not_isolated
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -52,6 +53,23 @@ def test_every_example_is_in_the_list() -> None:
     text = (EXAMPLES / "README.md").read_text()
 
     assert [path.name for path in EXAMPLES.glob("*.py") if f"({path.name})" not in text] == []
+
+
+@pytest.mark.parametrize("coverage", COVERAGES)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_coap_sensor_sends_one_request_and_is_released_after_the_answer_on_every_coverage(
+    coverage: str, seed: int
+) -> None:
+    # No datagram is lost with these seeds.
+    run = run_program(programs()["examples/coap_sensor.py"], coverage, seed=seed)
+
+    assert run.error == ""
+    assert run.printed.count("the server got 21.5") == 1
+    assert run.span is not None
+    # The query of the name, and the request, with their headers.
+    assert run.span.bytes_sent <= 60 + 63
+    # By RAI, and not after the 20 s of the network's inactivity timer.
+    assert run.span.connected_seconds < run.seconds + 3
 
 
 @pytest.mark.parametrize("message_id", [b"\x12\x34", b"\xff\x34", b"\x12\xff"])

@@ -1,17 +1,29 @@
 """A plugin of pytest: which test runs which lines, and how long each test takes.
 
 It writes the data of `coverage` to the file `$COVERING`, with the name of the test as context, and the times beside it,
-as JSON. It writes after each test, as the last may not end.
+as JSON. What a test runs in other processes counts for that test.
 """
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Final
 
 import coverage
 import pytest
+
+# For processes that tests start.
+_CHILDREN: Final = """\
+[run]
+context = ${COVERING_TEST}
+data_file = {folder}/child
+parallel = true
+patch = _exit
+source = bc260y_aio
+"""
 
 
 class _Covering:
@@ -19,10 +31,15 @@ class _Covering:
         self._coverage = coverage.Coverage(data_file=str(path), config_file=False, source=["bc260y_aio"])
         self._times: dict[str, float] = {}
         self._path = path
+        self._children = tempfile.TemporaryDirectory()
+        settings = Path(self._children.name, "settings")
+        settings.write_text(_CHILDREN.replace("{folder}", self._children.name), encoding="utf-8")
+        os.environ["COVERAGE_PROCESS_START"] = str(settings)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self._coverage.switch_context(item.nodeid)
+        os.environ["COVERING_TEST"] = item.nodeid
         start = time.monotonic()
         try:
             return (yield)
@@ -40,6 +57,14 @@ class _Covering:
     def pytest_sessionfinish(self) -> None:
         self._coverage.stop()
         self._coverage.save()
+        data = coverage.CoverageData(str(self._path))
+        data.read()
+        for path in Path(self._children.name).glob("child.*"):
+            child = coverage.CoverageData(str(path))
+            child.read()
+            data.update(child)
+
+        self._children.cleanup()
         self._path.with_suffix(".json").write_text(json.dumps(self._times), encoding="utf-8")
 
 

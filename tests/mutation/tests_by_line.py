@@ -1,5 +1,6 @@
 """Which tests to run for a mutation: those that run its lines, the quickest first, from many files."""
 
+import ast
 import itertools
 import json
 import re
@@ -71,8 +72,9 @@ class TestsByLine:
     def choose(self, mutation: Mutation) -> list[str]:
         """Return the tests for a mutation, in the order in which to run them."""
         name = mutation.path.removeprefix("bc260y_aio/")
-        tests = self._running(name, range(mutation.first, mutation.last + 1))
-        if not tests:
+        if (lines := self._lines_in_function(name, mutation)) is not None:
+            tests = self._running(name, lines)
+        else:
             tests = set(itertools.chain.from_iterable(self._users(name, mutation)))
 
         usable = {test for test in tests if self.seconds.get(test, -1.0) >= 0.0 and test not in self.failing}
@@ -102,6 +104,24 @@ class TestsByLine:
 
         return chosen
 
+    def _lines_in_function(self, name: str, mutation: Mutation) -> Iterable[int] | None:
+        """Return the lines of a function that a mutation changes, or its body if it changes the head."""
+        functions = [
+            node
+            for node in ast.walk(ast.parse("\n".join(self._sources[name])))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and _first_line(node) <= mutation.first <= (node.end_lineno or 0)
+        ]
+        if not functions:
+            return None
+
+        innermost = max(functions, key=_first_line)
+        start = innermost.body[0].lineno
+        if mutation.last >= start:
+            return range(mutation.first, mutation.last + 1)
+
+        return range(start, (innermost.end_lineno or start) + 1)
+
     def _running(self, name: str, lines: Iterable[int]) -> set[str]:
         if name not in self._by_file:
             found = self._data.contexts_by_lineno(self._names[name]) if name in self._names else {}
@@ -125,3 +145,7 @@ class TestsByLine:
             if other == name or not assigned[1].startswith("_"):
                 used = [number for number, row in enumerate(text, 1) if word.search(row)]
                 yield self._running(other, used)
+
+
+def _first_line(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])

@@ -108,7 +108,8 @@ class Sim:
                 return _swapped(self._options.iccid)
             case 0x6F07:
                 imsi = self._options.imsi
-                return f"{len(imsi) // 2 + 1:02X}" + _swapped("9" + imsi)
+                # The first half byte says whether the digits are odd in number (TS 31.102, 4.2.2).
+                return f"{len(imsi) // 2 + 1:02X}" + _swapped(("9" if len(imsi) % 2 else "1") + imsi)
             case _:
                 return None
 

@@ -6,7 +6,6 @@ from typing import Final
 from ....at import levels
 from ....at.responses import Response
 from ....at.syntax import Malformed
-from ...network.cell import NB_IOT
 from ...radio import RadioState
 from ..contexts import HIGHEST_CONTEXT
 from ..lines import ParameterLine, join_fields
@@ -141,7 +140,7 @@ async def attach(parts: Parts) -> None:
 @COMMANDS.test("+CGPADDR")
 def _addressed(parts: Parts, request: Request) -> Sequence[Response]:
     numbers = ",".join(map(str, sorted(parts.contexts.defined)))
-    return [ParameterLine("+CGPADDR", f"({numbers})")] if numbers else []
+    return [ParameterLine("+CGPADDR", f"({numbers})")]
 
 
 @COMMANDS.read("+CGPADDR")
@@ -232,7 +231,3 @@ def _mobility(parts: Parts) -> str:
     numeric = parts.network.cell.operator.numeric
     kind = "VPLMN" if parts.registration.is_roaming else "HPLMN"
     return f'4,"REG","{mode}","SELECTED","{kind}","{numeric}"'
-
-
-# The access technology that +COPS shows beside the operator.
-ACCESS_TECHNOLOGY: Final = NB_IOT

@@ -383,18 +383,14 @@ class RoutedLoop:
             await self._loop.sock_sendall(sock, data)
             return len(memoryview(data).cast("B"))
 
-        if sock.family in INTERNET and peer is not None and host_call(peer) is None:
-            if self._router(*peer) is not None:
-                raise OSError(
-                    errno.EOPNOTSUPP,
-                    "over a modem a datagram needs a socket that is connected (sock_connect), or an endpoint of the "
-                    "loop's (create_datagram_endpoint)",
-                )
+        if sock.family in INTERNET and peer is not None and self._router(*peer) is not None:
+            raise OSError(
+                errno.EOPNOTSUPP,
+                "over a modem a datagram needs a socket that is connected (sock_connect), or an endpoint of the "
+                "loop's (create_datagram_endpoint)",
+            )
 
-            self._check_allowed(*peer)
-
-            address = self._here(address, sock.family)
-
+        # An exclusive route refuses it behind the loop's own method.
         return await self._own["sock_sendto"](sock, data, address)  # type: ignore[no-any-return]
 
     async def start_tls(self, transport: Any, protocol: Any, sslcontext: Any, **kwds: Any) -> Any:

@@ -150,7 +150,7 @@ def _checked_class(own: Any) -> Any:
 def _deciding(sock: socket.socket, address: Any) -> tuple[Policy | None, Any]:
     """Return the policy that decides about an address, if one does, and the address that the C library may see."""
     match address:
-        case (str() | bytes() | bytearray() as host, *rest) if host and sock.family in INTERNET:
+        case (str() | bytes() | bytearray() as host, *rest) if sock.family in INTERNET:
             policy = _policy()
             if policy is None:
                 return None, address
@@ -165,7 +165,7 @@ def _deciding(sock: socket.socket, address: Any) -> tuple[Policy | None, Any]:
 
 def _numeric(host: str, family: int) -> str:
     """Return a host of this machine in digits, so that no resolver is asked."""
-    if literal(host) is not None or not is_own_name(host):
+    if not is_own_name(host):
         return host
 
     addresses = own_addresses(host)
@@ -219,9 +219,6 @@ def _sendto(own: Callable[..., int]) -> Callable[..., int]:
 def _sendmsg(own: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(own)
     def sendmsg(self: socket.socket, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
-        if address is None:
-            return own(self, buffers, ancdata, flags)
-
         policy, address = _deciding(self, address)
         if policy is not None:
             buffers = [b"".join(bytes(buffer) for buffer in buffers)]
@@ -275,9 +272,12 @@ def _is_name(host: Any) -> bool:
 def _getaddrinfo(own: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(own)
     def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
-        policy = _policy() if _is_name(host) and not flags & socket.AI_NUMERICHOST else None
+        policy = _policy() if _is_name(host) else None
         if policy is None:
             return own(host, port, family, type, proto, flags)
+
+        if flags & socket.AI_NUMERICHOST:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         if not is_elsewhere(host):
             return own_rows(own, host_text(host), port, family, type, proto, flags)
@@ -293,7 +293,7 @@ def _getaddrinfo(own: Callable[..., Any]) -> Callable[..., Any]:
 def _gethostbyname(own: Callable[..., str]) -> Callable[..., str]:
     @functools.wraps(own)
     def gethostbyname(hostname: Any, /) -> str:
-        policy = _policy() if _is_name(hostname) and hostname != "<broadcast>" else None
+        policy = _policy() if _is_name(hostname) else None
         return own(hostname) if policy is None else _ipv4(policy, hostname)[0]
 
     return gethostbyname
@@ -302,7 +302,7 @@ def _gethostbyname(own: Callable[..., str]) -> Callable[..., str]:
 def _gethostbyname_ex(own: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(own)
     def gethostbyname_ex(hostname: Any, /) -> tuple[str, list[str], list[str]]:
-        policy = _policy() if _is_name(hostname) and hostname != "<broadcast>" else None
+        policy = _policy() if _is_name(hostname) else None
         if policy is None:
             return own(hostname)  # type: ignore[no-any-return]
 

@@ -91,8 +91,13 @@ def test_options_are_as_wide_as_an_int_of_c() -> None:
     with pytest.raises(OverflowError):
         facade().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 31)
 
-    with pytest.raises(OSError, match="buflen out of range"):
-        facade().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, -1)
+    for size in (-1, 1025):
+        with pytest.raises(OSError, match="buflen out of range") as caught:
+            facade().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+        assert caught.value.errno == errno.EINVAL
+
+    assert facade().getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024) == bytes(4)
 
 
 # Refused calls

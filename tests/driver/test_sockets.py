@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QueryAcks, SendData
+from bc260y_aio.at.completions import SendResult
 from bc260y_aio.at.information import AckStatus
+from bc260y_aio.at.responses import Failure
 from bc260y_aio.at.syntax import PayloadFormat
+from bc260y_aio.at.urcs import LateAnswer
 from bc260y_aio.errors import (
     CommandFailed,
     CommandTimeout,
@@ -384,6 +387,32 @@ async def test_data_that_may_be_taken_late_is_not_sent_again_before_it_is_past_c
         assert module.sockets[0].taken == b"abc"
         assert module.count("AT+QISEND=0,3") == 1
         assert clock.time() - began == pytest.approx(25.0 if then else 65.0, abs=1.0)
+
+
+async def test_the_late_answer_to_another_command_does_not_have_data_sent_again(clock: Clock) -> None:
+    module = FaultyModule(Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
+    play = module.override
+
+    def instead(command: Command) -> bytes | None:
+        if isinstance(command, QueryAcks) and command.connect_id == 3:
+            asyncio.get_running_loop().call_later(30.0, module.send, ERROR)
+            return b""
+
+        return play(command)
+
+    module.override = instead
+    heard: list[Any] = []
+    async with open_socket(module) as socket:
+        socket.channel.subscribe(heard.append, LateAnswer)
+        began = clock.time()
+        with pytest.raises(CommandTimeout):
+            await fast_forward(clock, socket.channel.execute(QueryAcks(3)))
+
+        await fast_forward(clock, send_all(socket, filled(b"abc")))
+        assert clock.time() - began > 30.0
+        assert heard == [LateAnswer(Failure()), LateAnswer(SendResult(ok=True))]
+        assert module.sockets[0].taken == b"abc"
+        assert module.count("AT+QISEND=0,3") == 1
 
 
 async def send_waiting(socket: ModuleSocket, outbox: StreamOutbox) -> None:

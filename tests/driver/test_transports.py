@@ -5,6 +5,7 @@ import contextlib
 import contextvars
 import gc
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
@@ -693,6 +694,53 @@ async def test_close_reports_when_the_peer_has_not_acknowledged_everything(clock
         assert module.sockets == {}
 
 
+async def test_close_gives_up_when_the_module_takes_nothing_more_for_three_minutes(clock: Clock) -> None:
+    module = Module()
+    async with connected(module, close_timeout=10.0) as (modem, transport, recorder):
+        transport.write(b"abc")
+        await settle(60)
+        async with modem._channel.turn():
+            transport.write(bytes(600))
+            transport.close()
+            await clock.advance(179.0)
+            assert recorder.events == ["made"]
+            await clock.advance(2.0)
+            assert recorder.events == ["made", ("lost", NotAcknowledged)]
+
+        with pytest.raises(NotAcknowledged, match="and 600 that it did not take; there was no progress") as caught:
+            await transport.wait_acked(1.0)
+
+        assert (caught.value.unacked, caught.value.sent, caught.value.waited) == (603, 3, 180.0)
+
+
+async def test_close_waits_anew_whenever_the_module_takes_something(clock: Clock) -> None:
+    module = Module()
+    async with connected(module, close_timeout=300.0) as (modem, transport, recorder):
+        free = asyncio.Event()
+
+        async def block() -> None:
+            async with modem._channel.turn():
+                await free.wait()
+
+        async with modem._channel.turn():
+            transport.write(bytes(600))
+            transport.close()
+            await settle()
+            blocking = asyncio.ensure_future(block())
+            await clock.advance(299.0)
+
+        # The first chunk goes out, and the line is taken again.
+        await settle(60)
+        assert module.count("AT+QISEND") == 1
+        await clock.advance(299.0)
+        assert recorder.events == ["made"]
+        free.set()
+        await blocking
+        await recorder.lost.wait()
+        assert recorder.events == ["made", ("lost", None)]
+        assert module.closed[0].taken == bytes(600)
+
+
 async def test_close_stops_reading_at_once() -> None:
     module = Module()
     async with connected(module) as (_, transport, recorder):
@@ -816,6 +864,23 @@ async def test_the_references_go_when_the_connection_has_gone() -> None:
         assert transport.get_protocol() is None
 
 
+async def test_a_transport_that_is_kept_does_not_keep_its_protocol() -> None:
+    class Layer(Recorder):
+        def write_records(self) -> None:
+            self.events.append("records")
+
+    async with open_modem(Module()) as modem:
+        transport, layer = await modem.create_connection(Layer, "a.b", 7)
+        transport.write(b"a")
+        await settle(60)
+        assert layer.events == ["made", "records"]
+        transport.abort()
+        await layer.lost.wait()
+        gone = weakref.ref(layer)
+        del layer
+        assert gone() is None
+
+
 # Acknowledgements
 
 
@@ -831,6 +896,17 @@ async def test_waiting_for_acknowledgement_waits_for_the_sending_first() -> None
         await waiting
         status = await transport.ack_status()
         assert (status.sent, status.acked, status.unacked) == (3, 3, 0)
+
+
+async def test_waiting_for_acknowledgement_asks_again_when_an_answer_is_lost(clock: Clock) -> None:
+    module = Module()
+    async with connected(module) as (_, transport, _):
+        transport.write(b"abc")
+        await settle(60)
+        lost = [b""]
+        module.override = lambda command: lost.pop() if isinstance(command, QueryAcks) and lost else None
+        await fast_forward(clock, transport.wait_acked(60.0))
+        assert (lost, module.count("AT+QISEND=0,0")) == ([], 2)
 
 
 async def test_waiting_for_acknowledgement_reports_what_is_missing(clock: Clock) -> None:

@@ -134,6 +134,22 @@ async def test_a_close_sends_what_waits_and_closes_every_socket() -> None:
         assert modem._ids.taken == frozenset()
 
 
+async def test_after_the_end_it_holds_no_peer() -> None:
+    for end in ("close", "abort"):
+        module = Module()
+        async with unconnected(module) as (_, transport, recorder):
+            transport.sendto(b"a", ("a.b", 7))
+            await settle(60)
+            assert [usage.sent for usage in transport.usage] == [1]
+            getattr(transport, end)()
+            assert transport.is_closing()
+            await settle(60)
+            assert recorder.events == ["made", ("lost", None)]
+            assert (transport.usage, transport.get_protocol()) == ((), None)
+            assert repr(transport) == "<UnconnectedDatagramTransport connectIDs=None peers=0 closed>"
+            assert module.sockets == {}
+
+
 async def test_an_abort_throws_away_what_waits() -> None:
     module = Module()
     async with unconnected(module) as (modem, transport, recorder):

@@ -112,9 +112,14 @@ def test_an_option_of_tls_without_tls_is_refused(loop_factory: LoopFactory) -> N
             with pytest.raises(ValueError, match="only meaningful with ssl"):
                 await loop.create_connection(asyncio.Protocol, "echo.example", 7, **options)
 
+        assert process.sockets() == []
+        none: dict[str, Any] = dict.fromkeys(("server_hostname", "ssl_handshake_timeout", "ssl_shutdown_timeout"))
+        transport, _ = await loop.create_connection(asyncio.Protocol, "echo.example", 7, ssl=None, **none)
+        transport.abort()
+
     with routed_process(ECHO) as process:
         run(loop_factory, main())
-        assert process.sockets() == []
+        process.wait_free()
 
 
 def failing() -> Any:

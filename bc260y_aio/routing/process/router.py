@@ -48,9 +48,6 @@ class ThreadRouter:
             name = host if isinstance(host, str) else bytes(host).decode("ascii")
             about_tls.setdefault("server_hostname", name)
 
-        for name in _ABOUT_TLS:
-            kwds.pop(name, None)
-
         opening = self._thread.opening(host, port, socket.SOCK_STREAM, **kwds)
         sock = await self._thread.done(opening, undo=socket.socket.close)
         try:

@@ -358,12 +358,12 @@ _own_call: Final = _OwnCall()
 def _getnameinfo(own: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(own)
     def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
-        policy = _policy() if isinstance(sockaddr, tuple) and not flags & socket.NI_NUMERICHOST else None
-        address = literal(host_text(sockaddr[0])) if policy is not None and isinstance(sockaddr[0], str) else None
-        if policy is None or address is None:
+        # A name in its place fails in C without a query.
+        is_tuple = isinstance(sockaddr, tuple) and sockaddr and isinstance(sockaddr[0], str)
+        address = literal(sockaddr[0]) if is_tuple else None
+        if address is None or flags & socket.NI_NUMERICHOST or _policy() is None:
             return own(sockaddr, flags)  # type: ignore[no-any-return]
 
-        # A name in its place fails in C without a query.
         name = name_of(address)
         if name is None and flags & socket.NI_NAMEREQD:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

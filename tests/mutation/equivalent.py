@@ -108,4 +108,19 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "_PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)",
         "_PAUSES: Final = (0.2, 0.5, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0)",
     ): "how often it is asked within a minute, on which nothing else depends",
+    (
+        "bc260y_aio/routing/socket_calls.py",
+        'if not (_policies and event.startswith("socket.")):',
+        'if not (_policies or event.startswith("socket.")):',
+    ): "only sooner: without a policy, and for other events, nothing follows",
+    (
+        "bc260y_aio/routing/sendfile.py",
+        "_PIECE: Final = 16 * 1024",
+        "_PIECE: Final = 15 * 1024",
+    ): "a file goes out in pieces of any size",
+    (
+        "bc260y_aio/routing/destinations.py",
+        "return None",
+        "pass",
+    ): "at the end of a function that returns None without it, too",
 }

@@ -1,5 +1,6 @@
 """Destinations as programs write them, and calls that are given to the loop's own methods."""
 
+import asyncio
 import contextvars
 import ipaddress
 import socket
@@ -7,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.routing.arguments import is_name, is_pair, suits_a_connected_socket, unconnected_datagram_address
+from bc260y_aio.routing.arguments import (
+    is_modems_transport,
+    is_name,
+    is_pair,
+    suits_a_connected_socket,
+    unconnected_datagram_address,
+)
 from bc260y_aio.routing.destinations import bound_address, host_text, literal, port_number
 from bc260y_aio.routing.host_calls import comparable, host_call, on_host
 
@@ -62,6 +69,15 @@ def test_anything_else_is_a_name(host: str) -> None:
 @pytest.mark.parametrize("host", [None, 7, ("peer.example", 7)])
 def test_what_is_no_text_is_no_name(host: Any) -> None:
     assert not is_name(host)
+
+
+def test_what_is_no_transport_is_not_the_modems() -> None:
+    class Lookalike:
+        def get_extra_info(self, name: str) -> Any:
+            raise AssertionError(name)
+
+    assert not is_modems_transport(Lookalike())
+    assert not is_modems_transport(asyncio.Transport())
 
 
 def test_an_address_is_a_pair() -> None:

@@ -373,12 +373,48 @@ def test_no_server_is_asked_for_the_name_of_an_address(policy: Recorder, left_lo
         socket.getnameinfo((ADDRESS, 80), socket.NI_NAMEREQD)
 
     assert nameless.value.errno == socket.EAI_NONAME
+    with pytest.raises(socket.gaierror):
+        socket.getnameinfo(("localhost", 80), 0)
+
     nonsense: Any
-    for function, nonsense in ((socket.getnameinfo, (ADDRESS, 0)), (socket.gethostbyaddr, (7,))):
+    for nonsense in (ADDRESS, ()):
         with pytest.raises(TypeError):
-            function(*nonsense)
+            socket.getnameinfo(nonsense, 0)
+
+    nonsense = 7
+    with pytest.raises(TypeError):
+        socket.gethostbyaddr(nonsense)
 
     assert left_loopback == []
+
+
+def test_the_c_library_is_asked_for_digits_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def getnameinfo(sockaddr: Any, flags: int) -> tuple[str, str]:
+        # As the C library's does.
+        socket_calls._audit("socket.getnameinfo", (sockaddr,))
+        asked.append((sockaddr[0], flags))
+        return "digits", "service"
+
+    monkeypatch.setattr(socket, "getnameinfo", getnameinfo)
+    recorder = Recorder()
+    socket_calls.install(recorder)
+    try:
+        numeric = socket.NI_NUMERICHOST
+        assert socket.getnameinfo((ADDRESS, 80), 0) == ("digits", "service")
+        assert socket.getnameinfo((ADDRESS, 80), socket.NI_NUMERICSERV) == ("digits", "service")
+        assert socket.getnameinfo(("127.0.1.1", 80), socket.NI_NAMEREQD | socket.NI_DGRAM)[0] == "meter.example"
+        assert asked == [
+            (ADDRESS, numeric),
+            (ADDRESS, numeric | socket.NI_NUMERICSERV),
+            ("127.0.1.1", numeric | socket.NI_DGRAM),
+        ]
+        # Without the replaced function, the same query is not answered.
+        with pytest.raises(socket.gaierror, match="getnameinfo of"):
+            getnameinfo((ADDRESS, 80), 0)
+    finally:
+        socket_calls.uninstall(recorder)
 
 
 # Code that kept the C library's own calls

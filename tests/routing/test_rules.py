@@ -5,13 +5,15 @@ import contextvars
 import errno
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from bc260y_aio import Modem
 from bc260y_aio.emulator import Emulator, Network
-from bc260y_aio.routing.rules import Rule, push, remove, rules_around
+from bc260y_aio.routing.exclusive import ExclusivePolicy
+from bc260y_aio.routing.rules import Match, Rule, names_of, push, remove, rules_around
 from bc260y_aio.routing.socket_relay import SocketRelay
 
 from .servers import PEER, connected, free, made, receive, routable, serving
@@ -32,6 +34,85 @@ async def test_a_rule_is_not_in_force_on_another_loop_that_runs_in_a_copy_of_its
     assert (elsewhere, here) == ([], [rule])
     remove(rule)
     assert [*rules_around(asyncio.get_running_loop())] == []
+
+
+def make_rule(match: Match | None = None) -> Rule:
+    router: Any = None
+    return Rule(router, match, is_exclusive=False)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::", "192.0.2.1", "meter.example"])
+def test_an_endpoint_without_a_peer_goes_over_the_modem(host: str) -> None:
+    assert make_rule().takes_unconnected(host) is True
+    asked: list[tuple[str, int]] = []
+    answers: Any = [1, 0]
+
+    def match(host: str, port: int) -> bool:
+        asked.append((host, port))
+        return answers.pop()  # type: ignore[no-any-return]
+
+    rule = make_rule(match)
+    assert [rule.takes_unconnected(host) for _ in range(2)] == [False, True]
+    assert asked == [("0.0.0.0", 0)] * 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_an_endpoint_that_is_bound_to_the_loopback_interface_stays_there(host: str) -> None:
+    assert make_rule().takes_unconnected(host) is False
+    assert make_rule(lambda host, port: True).takes_unconnected(host) is False
+
+
+def test_a_rule_is_asked_about_names_and_forgets_those_of_the_addresses_that_were_longest_unused() -> None:
+    rule = make_rule(lambda host, port: (host, port) == ("name0", 7))
+    for number in range(256):
+        rule.remember(f"name{number}", [f"192.0.2.{number}"])
+
+    assert rule.takes("192.0.2.0", 7) is True
+    assert rule.takes("192.0.2.0", 8) is rule.takes("192.0.2.1", 7) is False
+    rule.remember("name0", ["192.0.2.0"])
+    rule.remember("new", ["198.51.100.1", "198.51.100.2"])
+    assert [rule.name_of(f"192.0.2.{number}") for number in range(4)] == ["name0", "192.0.2.1", "192.0.2.2", "name3"]
+    assert rule.name_of("198.51.100.2") == "new"
+    # The last name of an address holds.
+    rule.remember("newer", ["198.51.100.2"])
+    assert rule.name_of("198.51.100.2") == "newer"
+
+
+def test_addresses_of_rows_are_text_and_those_of_other_families_are_none() -> None:
+    rows: list[Any] = [(0, 0, 0, "", (host, 7)) for host in ("192.0.2.1", b"192.0.2.2", 10)]
+    assert names_of(rows) == ["192.0.2.1", "192.0.2.2"]
+
+
+async def test_the_innermost_rule_is_asked_first_and_leaves_the_others_in_order() -> None:
+    rules = [make_rule() for _ in range(3)]
+    loop = asyncio.get_running_loop()
+    for rule in rules:
+        rule.loop, rule.is_on = loop, True
+        push(rule)
+
+    assert [*rules_around(loop)] == rules[::-1]
+    remove(rules[1])
+    assert [*rules_around(loop)] == [rules[2], rules[0]]
+    rules[2].is_on = False
+    assert [*rules_around(loop)] == [rules[0]]
+    for rule in rules:
+        remove(rule)
+
+
+def test_an_exclusive_policy_holds_on_its_loops_and_in_threads_without_one_but_a_modems() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    policy = ExclusivePolicy(loops.__contains__)
+
+    async def on_a_loop(*, exclusive: bool) -> bool:
+        loops[:] = [asyncio.get_running_loop()] if exclusive else []
+        return policy.applies()
+
+    assert policy.applies()
+    assert asyncio.run(on_a_loop(exclusive=True))
+    assert not asyncio.run(on_a_loop(exclusive=False))
+    for name, applies in (("bc260y[meter].thread", False), ("bc260y", True), ("Thread-1", True)):
+        with ThreadPoolExecutor(1, name) as threads:
+            assert threads.submit(policy.applies).result() is applies
 
 
 async def test_of_the_addresses_of_a_name_a_client_gets_one() -> None:

@@ -96,9 +96,6 @@ def install() -> None:
     global _users
     with _lock:
         _users += 1
-        if _users > 1:
-            return
-
         context_class: Any = ssl.SSLContext
         own_class, own_wrap = context_class.sslobject_class, context_class.wrap_bio
 

@@ -123,4 +123,14 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "return None",
         "pass",
     ): "at the end of a function that returns None without it, too",
+    (
+        "bc260y_aio/routing/process/thread.py",
+        "_SEND_BUFFER: Final = 64 * 1024",
+        "_SEND_BUFFER: Final = 63 * 1024",
+    ): "about as much as on a slow network",
+    (
+        "bc260y_aio/routing/process/thread.py",
+        "@property def is_open(self) -> bool:",
+        "(removed)",
+    ): "a protocol, for the type checker",
 }

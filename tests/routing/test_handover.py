@@ -168,6 +168,33 @@ async def test_the_protocols_callbacks_run_in_the_context_of_the_handover() -> N
             assert protocol.seen == ["who takes over", "who takes over"]
 
 
+async def test_a_new_owner_is_told_that_it_writes_too_much_already() -> None:
+    class Owner(asyncio.Protocol):
+        def __init__(self) -> None:
+            self.events: list[str] = []
+            self.resumed = asyncio.Event()
+
+        def connection_made(self, transport: Any) -> None:
+            self.events.append("made")
+
+        def pause_writing(self) -> None:
+            self.events.append("pause")
+
+        def resume_writing(self) -> None:
+            self.events.append("resume")
+            self.resumed.set()
+
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                assert sock.send(bytes(100_000)) == 100_000
+                transport, owner = await asyncio.get_running_loop().create_connection(Owner, sock=sock)
+                assert owner.events == ["made", "pause"]
+                await asyncio.wait_for(owner.resumed.wait(), 20)
+                transport.abort()
+                assert owner.events == ["made", "pause", "resume"]
+
+
 async def test_a_connection_that_was_lost_before_the_handover_is_a_reset() -> None:
     async with routable() as modem, serving() as port:
         with modem.route():

@@ -474,6 +474,20 @@ def test_an_error_is_told_to_who_waits_and_to_nobody_else(caplog: pytest.LogCapt
     assert "never retrieved" not in caplog.text
 
 
+def test_a_timeout_of_what_is_done_is_told_as_it_is() -> None:
+    async def fail(_: Any) -> str:
+        raise TimeoutError("the network does not answer")
+
+    with routed_process(ECHO) as process, pytest.raises(TimeoutError, match="the network does not answer"):
+        process.thread.wait_for(fail, PATIENCE)
+
+
+def test_the_modems_thread_keeps_no_program_alive() -> None:
+    with routed_process(ECHO):
+        (thread,) = [one for one in threading.enumerate() if one.name == "bc260y[own].thread"]
+        assert thread.daemon
+
+
 def test_a_lost_modem_is_opened_again_once_for_all_who_ask(caplog: pytest.LogCaptureFixture) -> None:
     with routed_process(ECHO) as process:
 

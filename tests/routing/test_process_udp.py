@@ -190,6 +190,23 @@ def test_a_port_that_is_none_is_refused(port: Any) -> None:
         assert refused.value.errno == errno.EINVAL
 
 
+def test_datagrams_go_to_any_other_port() -> None:
+    with routed_process(ECHO) as process, made() as sock:
+        for port in (1, 65535):
+            assert sock.sendto(b"anywhere", (process.addresses["echo.example"], port)) == 8
+            assert sock.recvfrom(100)[1][1] == port
+
+
+def test_in_the_modems_thread_a_socket_has_the_addresses_of_this_machine() -> None:
+    async def look() -> tuple[Any, Any]:
+        return sock.getpeername()[0], stream.getsockname()[0]
+
+    with routed_process(ECHO) as process, made() as sock, socket.create_connection(("echo.example", 7)) as stream:
+        sock.connect(("echo.example", 7))
+        assert sock.getpeername() == stream.getpeername() == (process.addresses["echo.example"], 7)
+        assert process.run(look()) == ("127.0.0.1", "127.0.0.1")
+
+
 @pytest.mark.parametrize("address", ["255.255.255.255", "224.0.0.1", b"239.1.2.3"])
 def test_datagrams_for_many_are_refused(address: Any) -> None:
     with routed_process(ECHO), made() as sock:

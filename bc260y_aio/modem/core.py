@@ -139,9 +139,7 @@ class ModemCore:
             )
 
     def _note_registration(self, change: RegistrationChanged) -> None:
-        known = self._settings.registration
-        mode = known.mode if known is not None else 1
-        self._settings.registration = Registration(mode, change.status, change.area)
+        self._settings.status = change.status
         if self._registration_changed is not None:
             self._registration_changed.set()
 
@@ -199,7 +197,7 @@ class ModemCore:
         return ""
 
     async def _ensure_registered(self) -> None:
-        known = self._settings.registration
+        known = self._settings.status
         # Firmware that does not report its registration is taken to be registered.
-        if known is not None and not known.status.is_registered:
+        if known is not None and not known.is_registered:
             await self.wait_registered()

@@ -19,7 +19,7 @@ from ..at.commands import (
     read_verbatim,
 )
 from ..at.commands.base import RESULT_TIMEOUT
-from ..at.information import Registration, SleepSetting, SocketInfo
+from ..at.information import Registration, RegistrationStatus, SleepSetting, SocketInfo
 from ..at.responses import CmeLevel, Text
 from ..at.syntax import Malformed, Parameters
 from ..errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding, ModuleSlept
@@ -104,7 +104,7 @@ class StartupSettings:
     Settings that the module keeps in NVRAM are read first, and written only when they differ, to save NVRAM writes.
 
     Attributes:
-        registration: the last registration that the module reported.
+        status: the last registration status that the module reported.
         sleep_found: the sleep setting that the module had.
         profile: the known quirks of the module.
         nvram_writes: how often a setting was written to NVRAM, payload formats aside.
@@ -112,7 +112,7 @@ class StartupSettings:
 
     def __init__(self, formats: PayloadFormats, profile: Profile = DEFAULT_PROFILE) -> None:
         self.profile = profile
-        self.registration: Registration | None = None
+        self.status: RegistrationStatus | None = None
         self.sleep_found: SleepSetting | None = None
         self.nvram_writes = 0
         self._formats = formats
@@ -219,9 +219,9 @@ class StartupSettings:
     async def query_registration(self, turn: Turn) -> Registration | None:
         """Query whether the module is registered (guide 4.1)."""
         answer = await self._execute_optional(turn, QueryRegistration())
-        found = [info for info in answer.information if isinstance(info, Registration)] if answer is not None else []
-        self.registration = found[0] if found else None
-        return self.registration
+        found = next((info for info in answer.information if isinstance(info, Registration)), None) if answer else None
+        self.status = found.status if found is not None else None
+        return found
 
     async def restore(self, channel: Channel, *, restore_data_format: bool) -> None:
         """Restore the settings that were changed. A module that does not answer any more is left as it is."""

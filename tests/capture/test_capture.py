@@ -1,10 +1,12 @@
 """What a modem's sockets send and receive becomes packets, which Wireshark's tshark dissects without a complaint."""
 
 import asyncio
+import gc
 import os
 import re
 import ssl
 import stat
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +98,14 @@ async def test_nothing_is_captured_after_the_close(tmp_path: Path) -> None:
     path = tmp_path / "session.pcapng"
     async with Emulator(line="memory") as emulator, Modem(emulator.url) as modem:
         emulator.network.add_echo("echo.example")
-        with modem.capture(path):
+        with modem.capture(path) as capture:
             pass
 
+        # Nor does the modem keep it.
+        is_gone = weakref.ref(capture)
+        del capture
+        gc.collect()
+        assert is_gone() is None
         size = path.stat().st_size
         async with await modem.open_datagram_endpoint("echo.example", 7) as endpoint:
             await endpoint.send(b"later")

@@ -64,6 +64,19 @@ def test_a_datagram_larger_than_the_limit_leaves_nothing_behind() -> None:
     assert (drain(inbox), inbox.dropped, inbox.size) == ([], 2, 0)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "digits"), [((0, 1, 9), 3), ((10, 99), 4), ((100, 999), 6), ((1000, 1024), 8), ((9, 10, 999, 1000), 10)]
+)
+def test_what_has_come_is_counted_in_bytes_in_pushes_and_in_the_digits_of_their_lengths(
+    sizes: tuple[int, ...], digits: int
+) -> None:
+    inbox = Inbox(4096, keeps_order=False)
+    for size in sizes:
+        inbox.put(bytes(size))
+
+    assert (inbox.received, inbox.pushes, inbox.length_digits) == (sum(sizes), len(sizes), digits)
+
+
 def test_damage_ends_a_stream_and_costs_a_datagram_socket_one_datagram() -> None:
     stream, datagrams = Inbox(1024, keeps_order=True), Inbox(1024, keeps_order=False)
     for inbox in (stream, datagrams):

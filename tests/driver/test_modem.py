@@ -455,6 +455,11 @@ def test_options_out_of_range_are_refused(options: dict[str, Any]) -> None:
         Modem("script://module", **options)
 
 
+@pytest.mark.parametrize("name", ["close_timeout", "connect_id_timeout", "registration_timeout"])
+def test_a_wait_of_no_time_is_no_wait(name: str) -> None:
+    Modem("script://module", **{name: 0})
+
+
 # Registration
 
 
@@ -477,7 +482,7 @@ async def test_a_connection_waits_for_the_registration(clock: Clock) -> None:
         assert module.count("AT+CEREG?") == asked
 
 
-async def test_a_registration_that_is_reported_is_noticed_at_once() -> None:
+async def test_a_registration_that_is_reported_is_noticed_at_once(clock: Clock) -> None:
     module = Module()
     module.registration = RegistrationStatus.SEARCHING
     async with open_modem(module) as modem:
@@ -485,7 +490,27 @@ async def test_a_registration_that_is_reported_is_noticed_at_once() -> None:
         await settle(60)
         module.registration = RegistrationStatus.HOME
         module.send(b"\r\n+CEREG: 1\r\n")
-        assert (await waiting).status is RegistrationStatus.HOME
+        # No later than any turn of the loop: the clock stands.
+        await settle(60)
+        assert waiting.result().status is RegistrationStatus.HOME
+
+
+async def test_while_a_registration_is_awaited_it_is_asked_for_every_second(clock: Clock) -> None:
+    module = Module()
+    module.registration = RegistrationStatus.SEARCHING
+    async with open_modem(module) as modem:
+        asked = module.count("AT+CEREG?")
+        waiting = asyncio.ensure_future(modem.wait_registered())
+        for seconds, count in ((0.0, 1), (0.9, 1), (0.2, 2), (0.8, 2), (0.3, 3)):
+            await clock.advance(seconds)
+            await settle(60)
+            assert module.count("AT+CEREG?") == asked + count
+
+        # A report that tells of no network is followed by a question, and by no more than one.
+        module.send(b"\r\n+CEREG: 2\r\n")
+        await settle(60)
+        assert module.count("AT+CEREG?") == asked + 4
+        waiting.cancel()
 
 
 async def test_without_a_registration_in_time_nothing_is_opened(clock: Clock) -> None:

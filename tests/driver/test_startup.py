@@ -121,6 +121,8 @@ async def test_a_rate_that_the_device_does_not_know_is_passed_over(clock: Clock)
     async with await far.open_rated_port() as port:
         await fast_forward(clock, find_rate(port, 15.0))
         assert port.baudrate == 57600
+        # First at 9600 twice, as it was set and as the usual one.
+        assert far.written == b"\rAT\rAT\r" * 2 + b"\rAT\r"
 
 
 async def test_without_an_answer_at_any_rate_the_module_is_not_responding(clock: Clock) -> None:

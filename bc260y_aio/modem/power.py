@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..at.commands import Command, QuerySockets, SetDeepSleepReports, SetPowerReports, SetSleep, read_verbatim
 from ..at.information import SocketInfo
@@ -27,9 +27,6 @@ from ..line.turns import Turn
 from ..sockets.dataformat import PayloadFormats
 from ..sockets.tasks import uninterrupted
 from .core import ModemCore, Options
-
-if TYPE_CHECKING:
-    import asyncio
 
 logger = logging.getLogger("bc260y_aio")
 
@@ -83,7 +80,6 @@ class PowerManagement(ModemCore):
         self._awake = 0
         # The channel on which reports of sleep have been switched on.
         self._sleep_prepared_on: Channel | None = None
-        self._streams_check: asyncio.Task[None] | None = None
 
     # Sleep
 
@@ -141,9 +137,6 @@ class PowerManagement(ModemCore):
         """
         channel = self._channel
         async with channel.turn() as turn:
-            if channel.may_sleep:
-                channel.recover()
-
             self._profile.require(SetSleep(0))
             await turn.execute(SetSleep(0))
             if channel.may_sleep:
@@ -153,9 +146,8 @@ class PowerManagement(ModemCore):
 
     def _check_streams(self, channel: Channel) -> None:
         """Find the streams that the module lost if it slept and has just been woken."""
-        is_checked = self._streams_check is not None and not self._streams_check.done()
-        if channel.may_sleep and channel.inboxes.has_streams and self._opened is channel and not is_checked:
-            self._streams_check = self._tasks.spawn(self._check_lost_streams(channel), "lost_streams")
+        if channel.may_sleep and channel.inboxes.has_streams:
+            self._tasks.spawn(self._check_lost_streams(channel), "lost_streams")
 
     async def _check_lost_streams(self, channel: Channel) -> None:
         # If this is not answered, the next command that finds the module asleep is followed by another query.

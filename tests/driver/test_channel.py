@@ -58,6 +58,11 @@ def start(channel: Channel, command: Any, timeout: float | None = None) -> async
     return asyncio.ensure_future(channel.execute(command, timeout))
 
 
+async def execute_urgently(channel: Channel, command: Command) -> None:
+    async with channel.turn(urgent=True) as turn:
+        await turn.execute(command)
+
+
 # One command at a time
 
 
@@ -120,18 +125,30 @@ async def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
 async def test_an_urgent_turn_goes_before_all_that_wait_but_not_before_the_one_under_way() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
-
-        async def urgently() -> None:
-            async with channel.turn(urgent=True) as turn:
-                await turn.execute(QuerySockets())
-
         tasks = [start(channel, Attention()), start(channel, QueryAcks(1))]
         await far.expect(b"AT\r")
-        tasks.append(asyncio.ensure_future(urgently()))
+        tasks.append(asyncio.ensure_future(execute_urgently(channel, QuerySockets())))
         await far.expect_nothing()
         far.send(OK)
         await far.answer(b"AT+QISTATE?\r", OK)
         await far.answer(b"AT+QISEND=1,0\r", b"\r\n+QISEND: 0,0,0\r\n", OK)
+        await asyncio.gather(*tasks)
+
+
+async def test_one_turn_at_a_time_is_granted_in_a_gap_too(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far, command_gap=5.0) as channel:
+        first = start(channel, Attention())
+        await far.answer(b"AT\r", OK)
+        await first
+        tasks = [start(channel, QueryAcks(1)), start(channel, QueryAcks(2))]
+        await settle()
+        tasks.append(asyncio.ensure_future(execute_urgently(channel, QuerySockets())))
+        for line in (b"AT+QISEND=1,0\r", b"AT+QISTATE?\r", b"AT+QISEND=2,0\r"):
+            await far.expect_nothing()
+            await clock.advance(5.1)
+            await far.answer(line, OK)
+
         await asyncio.gather(*tasks)
 
 

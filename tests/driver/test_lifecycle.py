@@ -224,6 +224,29 @@ def test_a_modem_whose_event_loop_ended_without_a_close_can_be_opened_on_the_nex
     asyncio.run(again())
 
 
+def test_what_was_open_on_an_event_loop_that_ended_is_no_concern_of_the_next() -> None:
+    modem = Modem("emulator://")
+
+    async def leave_open() -> Any:
+        await modem.open()
+        # A block that is not over.
+        await modem.awake().__aenter__()
+        return await modem.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("192.0.2.1", 7))
+
+    async def again() -> None:
+        async with modem:
+            async with modem.awake():
+                pass
+
+            assert (await modem.execute("AT+QSCLK?")) == ["+QSCLK: 1"]
+            await modem.wait_registered()
+
+    left = asyncio.run(leave_open())
+    asyncio.run(again())
+    assert not modem.is_open
+    del left
+
+
 def test_a_modem_whose_event_loop_ended_can_be_closed() -> None:
     modem = Modem("emulator://")
     asyncio.run(modem.open())

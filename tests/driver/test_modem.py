@@ -549,6 +549,51 @@ async def test_a_module_that_falls_silent_while_one_waits_for_it_is_not_respondi
 # Life
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda modem: modem.create_connection(asyncio.Protocol, "a.b", 7),
+        lambda modem: modem.open_connection("192.0.2.1", 7, local_addr=("", 4000)),
+        lambda modem: modem.open_datagram_endpoint("a.b", 7),
+        lambda modem: modem.create_datagram_endpoint(asyncio.DatagramProtocol),
+        lambda modem: modem.open_socket("a.b", 7),
+        lambda modem: modem.resolve("a.b"),
+        lambda modem: modem.getaddrinfo("a.b", 7),
+        lambda modem: modem.dns_servers(),
+        lambda modem: modem.set_dns_servers("192.0.2.1"),
+        lambda modem: modem.ping("a.b"),
+        lambda modem: modem.ntp_time("a.b"),
+        lambda modem: modem.clock(),
+        lambda modem: modem.sockets(),
+        lambda modem: modem.addresses(),
+        lambda modem: modem.execute("AT"),
+        lambda modem: modem.execute('AT+QICFG="dataformat",1,1'),
+        lambda modem: modem.registration(),
+        lambda modem: modem.wait_registered(1.0),
+        lambda modem: modem.sleep(),
+        lambda modem: modem.wake(),
+        lambda modem: modem.awake().__aenter__(),
+        lambda modem: modem.psm(),
+        lambda modem: modem.set_psm(),
+        lambda modem: modem.edrx(),
+        lambda modem: modem.set_edrx(None),
+        lambda modem: modem.signal(),
+        lambda modem: modem.cell(),
+        lambda modem: modem.operator(),
+        lambda modem: modem.pdp_contexts(),
+        lambda modem: modem.battery_mv(),
+    ],
+)
+async def test_a_modem_that_was_never_opened_refuses_every_call(call: Any) -> None:
+    modem = Modem("script://module")
+    with pytest.raises(ModemClosed, match=r"^the modem is not open$"):
+        await call(modem)
+
+    assert not modem.is_open
+    assert modem.baudrate is None
+    await modem.close()
+
+
 async def test_a_closed_modem_reports_that_and_can_be_opened_again() -> None:
     module = Module()
     async with open_modem(module) as modem:

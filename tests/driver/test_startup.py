@@ -1,6 +1,7 @@
 """Commands at the startup of a modem, and at its close."""
 
 import asyncio
+import contextlib
 import itertools
 from typing import Final
 
@@ -9,11 +10,11 @@ import pytest
 from bc260y_aio.at.commands import Command, OpenSocket, QueryDataFormat, QuerySockets, SetEcho
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.syntax import PayloadFormat
-from bc260y_aio.errors import CommandFailed, ModemNotResponding, ModuleRestarted, ModuleSlept, PortLost
+from bc260y_aio.errors import CommandFailed, CommandTimeout, ModemNotResponding, ModuleRestarted, ModuleSlept, PortLost
 from bc260y_aio.modem.startup import DEFAULT_RATES, find_rate
 from bc260y_aio.port import Port
 from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, fast_forward, open_modem, settle
-from tests.loops import Clock
+from tests.loops import Clock, Contexts
 
 TEXT, HEX = PayloadFormat.TEXT, PayloadFormat.HEX
 
@@ -519,3 +520,118 @@ async def test_a_stream_that_survived_light_sleep_goes_on(clock: Clock) -> None:
         assert module.count("AT+QISTATE?") == queries + 1
         assert not transport.is_closing()
         transport.abort()
+
+
+async def test_a_module_that_was_not_allowed_to_sleep_is_kept_awake_by_one_command() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        before = len(module.lines)
+        await modem.wake()
+        assert module.lines[before:] == ["AT+QSCLK=0"]
+
+
+async def test_a_module_that_is_kept_awake_needs_no_waking_and_has_no_lost_streams(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        await modem.sleep()
+        await clock.advance(60.0)
+        before = len(module.lines)
+        await fast_forward(clock, modem.wake())
+        assert [line for line in module.lines[before:] if not line.endswith("=?")] == [
+            "AT",
+            "AT+QSCLK=0",
+            "AT+QISTATE?",
+        ]
+        before = len(module.lines)
+        await clock.advance(60.0)
+        await fast_forward(clock, modem.wake())
+        assert module.lines[before:] == ["AT+QSCLK=0"]
+
+
+async def test_a_stream_that_was_lost_in_unreported_sleep_ends_when_the_module_is_kept_awake(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        reader, writer = await modem.open_connection("a.b", 7)
+        await modem.sleep()
+        # It has woken by itself meanwhile.
+        module.sockets.clear()
+        await modem.wake()
+        await settle(60)
+        assert isinstance(reader.exception(), ModuleSlept)
+        writer.close()
+        with pytest.raises(ModuleSlept):
+            await fast_forward(clock, writer.wait_closed())
+
+
+async def test_whoever_finds_the_module_asleep_has_the_streams_asked_for_before_the_next_in_line(clock: Clock) -> None:
+    module = SleepyModule()
+    async with open_modem(module) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        await modem.sleep()
+        await clock.advance(60.0)
+        module.is_asleep = True
+        before = len(module.lines)
+        commands = ("AT+CSQ", "AT+CBC", "AT+CGATT?")
+        await fast_forward(clock, asyncio.gather(*map(modem.execute, commands)))
+        asked = [line for line in module.lines[before:] if line != "AT" and not line.endswith("=?")]
+        assert asked == ["AT+CSQ", "AT+QISTATE?", "AT+CBC", "AT+CGATT?"]
+        transport.abort()
+
+
+async def test_that_nobody_knows_of_the_streams_is_no_error(clock: Clock, loop_errors: Contexts) -> None:
+    module = SleepyModule()
+    async with open_modem(module) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        await modem.sleep()
+        await clock.advance(60.0)
+        module.is_asleep = True
+        module.override = lambda command: ERROR if isinstance(command, QuerySockets) else None
+        await fast_forward(clock, modem.execute("AT+CSQ"))
+        await settle(60)
+        assert module.lines[-1] == "AT+QISTATE?"
+        assert not transport.is_closing()
+        transport.abort()
+
+    assert loop_errors == []
+
+
+@pytest.mark.parametrize(("may_sleep", "kind"), [(False, "TCP"), (True, "UDP")])
+async def test_a_lost_line_is_no_reason_to_ask_for_streams_that_sleep_cannot_end(
+    may_sleep: bool, kind: str, clock: Clock
+) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        if kind == "TCP":
+            await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        else:
+            await modem.open_datagram_endpoint("a.b", 7)
+
+        if may_sleep:
+            await modem.sleep()
+
+        await clock.advance(60.0)
+        before = module.count("AT+QISTATE?")
+        # The command and a probe, or two probes.
+        lost = [b"", b""]
+        module.override = lambda command: lost.pop() if lost else None
+        with contextlib.suppress(CommandTimeout):
+            await fast_forward(clock, modem.execute("AT+CSQ"))
+
+        await fast_forward(clock, modem.execute("AT+CSQ"))
+        await settle(60)
+        assert module.count("AT+QISTATE?") == before
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_the_log_says_where_sleep_is_reported_only_after_a_restart(
+    known: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = Module()
+    if known:
+        module.settings['AT+QCFG="dsevent"'] = '+QCFG: "dsevent",1'
+
+    async with open_modem(module) as modem:
+        with caplog.at_level("INFO", "bc260y_aio"):
+            await modem.sleep()
+
+    assert ("reports deep sleep only after its next restart" in caplog.text) is not known

@@ -185,7 +185,7 @@ class PowerManagement(ModemCore):
 
     async def _leave_awake(self) -> None:
         self._awake -= 1
-        if not self._awake and self.is_open:
+        if not self._awake:
             await uninterrupted(lambda: self._tasks.spawn(self._end_awake(), "sleep"))
 
     async def _end_awake(self) -> None:
@@ -206,7 +206,7 @@ class PowerManagement(ModemCore):
         with _parsing("AT+CPSMS?"):
             periodic = read_periodic(reported.string(3)) if reported.has(3) else None
             active = read_active(reported.string(4)) if reported.has(4) else None
-            return PsmSetting(reported.has(0) and bool(reported.integer(0, 0, 2)), periodic, active)
+            return PsmSetting(reported.has(0) and reported.integer(0, 0, 2) == 1, periodic, active)
 
     async def set_psm(self, *, periodic_update: timedelta | None = None, active_time: timedelta | None = None) -> None:
         """Ask the network for PSM, or, with neither argument, stop asking.

@@ -239,6 +239,7 @@ def test_what_was_open_on_an_event_loop_that_ended_is_no_concern_of_the_next() -
                 pass
 
             assert (await modem.execute("AT+QSCLK?")) == ["+QSCLK: 1"]
+            assert repr(modem) == "<Modem emulator:// open sockets=0/5>"
             await modem.wait_registered()
 
     left = asyncio.run(leave_open())

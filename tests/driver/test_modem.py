@@ -22,6 +22,7 @@ from bc260y_aio.errors import (
     ModuleRestarted,
     NoFreeConnectID,
     NotRegistered,
+    PayloadDamaged,
     PortLost,
     ResolutionError,
     SocketError,
@@ -629,6 +630,42 @@ async def test_a_modem_whose_port_was_lost_can_be_opened_again() -> None:
         assert modem.is_open
         transport, _ = await connect(modem)
         transport.abort()
+
+
+async def test_a_modem_whose_module_fell_silent_closes_its_port_before_it_is_opened_again(clock: Clock) -> None:
+    module = Module()
+    async with open_modem(module, recovery_timeout=5.0) as modem:
+        module.override = lambda command: b""
+        with pytest.raises(TimeoutError):
+            await fast_forward(clock, modem.execute("AT"))
+
+        with pytest.raises(ModemNotResponding):
+            await fast_forward(clock, modem.execute("AT"))
+
+        assert not module.is_closed
+        module.override = lambda command: None
+        await modem.open()
+        assert module.is_closed
+        assert modem.is_open
+
+
+@pytest.mark.parametrize(("sockets", "first_unknown"), [(None, 5), (2, 2)])
+async def test_data_for_a_socket_that_the_module_does_not_have_was_for_another_one(
+    sockets: int | None, first_unknown: int
+) -> None:
+    module = Module()
+    async with open_modem(module, sockets=sockets) as modem:
+        reader, writer = await modem.open_connection("a.b", 7)
+        module.push(first_unknown - 1, b"of an earlier program")
+        await settle(60)
+        assert reader.exception() is None
+        module.push(first_unknown, b"damaged")
+        with pytest.raises(PayloadDamaged):
+            await reader.read()
+
+        writer.close()
+        with pytest.raises(PayloadDamaged):
+            await writer.wait_closed()
 
 
 async def test_closing_a_modem_ends_an_open_that_is_under_way(clock: Clock) -> None:

@@ -125,3 +125,41 @@ async def test_a_module_that_forgets_probes_in_its_sleep_is_found_while_it_is_aw
     async with open_channel(far, recovery_timeout=300.0) as channel:
         channel.recover()
         assert (await fast_forward(clock, channel.execute(QueryAcks(1)))).information == [AckStatus(1, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("restarts", "lost_after"), [((), 10.0), ((8.0,), 18.0), ((3.0, 8.0, 12.0), 13.0), ((0.2, 9.0), 10.2)]
+)
+async def test_a_restart_gives_a_module_its_time_once_more_but_the_next_one_does_not(
+    clock: Clock, restarts: tuple[float, ...], lost_after: float
+) -> None:
+    far = FarEnd()
+    async with open_channel(far, recovery_timeout=10.0) as channel:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        channel.recover()
+        for restart in restarts:
+            loop.call_at(began + restart, far.send, b"\r\nRDY\r\n")
+
+        said = f"the module restarted and did not answer for {lost_after:.0f} s" if restarts else "no answer for 10 s"
+        with pytest.raises(ModemNotResponding, match=f"{said}$"):
+            await fast_forward(clock, channel.execute(QueryAcks(0)))
+
+        assert loop.time() - began == pytest.approx(lost_after, abs=0.1)
+
+
+async def test_after_a_recovery_with_restarts_the_next_one_has_nothing_of_them(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far, recovery_timeout=10.0) as channel:
+        loop = asyncio.get_running_loop()
+        far.send(b"\r\nRDY\r\n")
+        await settle()
+        await far.resynchronise()
+        await clock.advance(100.0)
+        began = loop.time()
+        channel.recover()
+        await far.expect(b"AT\r")
+        with pytest.raises(ModemNotResponding, match=r"no answer for 10 s$"):
+            await fast_forward(clock, channel.execute(QueryAcks(0)))
+
+        assert loop.time() - began == pytest.approx(10.0, abs=0.1)

@@ -151,6 +151,8 @@ async def test_a_modem_probes_the_rate_only_when_none_is_given(monkeypatch: pyte
     await far.expect(b"AT\r")
     opening.cancel()
     await asyncio.wait([opening])
+    # A program that looks for the module elsewhere needs the port.
+    assert far.is_closed
 
     far = RatedFarEnd(9600)
     monkeypatch.setattr(far, "open_port", far.open_rated_port)
@@ -456,10 +458,16 @@ async def test_sleep_switches_the_reports_on_once() -> None:
     assert (module.setting_writes, module.nvram_writes) == (2, 0)
 
 
-@pytest.mark.parametrize(("locked_for", "awake_for"), [("0", 0.3), ("2", 1.0), ("10", 5.0), ("30", 5.0), ("x", 5.0)])
-async def test_a_module_that_sleeps_sooner_is_woken_sooner(locked_for: str, awake_for: float) -> None:
+@pytest.mark.parametrize(
+    ("locked_for", "awake_for"), [("0", 0.3), ("2", 1.0), ("10", 5.0), ("30", 5.0), ("x", 5.0), (None, 5.0)]
+)
+async def test_a_module_that_sleeps_sooner_is_woken_sooner(locked_for: str | None, awake_for: float) -> None:
     module = Module()
     module.settings['AT+QCFG="slplocktimes"'] = f'+QCFG: "slplocktimes",{locked_for}'
+    if locked_for is None:
+        # It does not report it.
+        del module.settings['AT+QCFG="slplocktimes"']
+
     async with open_modem(module) as modem:
         await modem.sleep()
         assert modem._channel.profile.awake_for == awake_for

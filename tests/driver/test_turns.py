@@ -5,7 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from bc260y_aio.at.commands import Attention
+from bc260y_aio.at.commands import Attention, Ping
+from bc260y_aio.at.completions import PingReply
+from bc260y_aio.at.responses import Success
 from bc260y_aio.errors import ModemClosed
 from bc260y_aio.line.turns import Answer, Dialogue, Turn, TurnQueue
 from bc260y_aio.tracing import Trace
@@ -162,3 +164,18 @@ async def test_a_dialogue_reports_its_outcome_once() -> None:
     dialogue.end(ModemClosed("too late"))
     assert dialogue.deadline.cancelled()
     assert await answered == Answer([], [])
+
+
+@pytest.mark.parametrize(("late_by", "left"), [(-30.0, 26.0), (-3.0, 3.0), (0.0, 0.0), (1.5, 0.0)])
+async def test_a_part_of_an_answer_leaves_the_rest_no_more_than_what_is_left_of_its_time(
+    late_by: float, left: float
+) -> None:
+    ping = Ping("a.b", timeout=20, count=2)
+    dialogue = Dialogue(cast("Any", None), ping)
+    due = dialogue.await_completion(Success(), 100.0, 0.0)
+    assert due == 100.0 + ping.completion_timeout
+    reply = PingReply("192.0.2.1", 32, 300)
+    dialogue.add(reply)
+    now = due + late_by
+    assert ping.rest_timeout([reply]) == 26.0
+    assert dialogue.await_completion(reply, now, 0.0) == pytest.approx(now + left)

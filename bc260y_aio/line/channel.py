@@ -383,7 +383,7 @@ class Channel:
             self.recover()
 
         self._subscribers.publish(event)
-        if isinstance(event, Restarted) and self._dte.state not in ENGAGED:
+        if isinstance(event, Restarted):
             self._finish(ModuleRestarted("the module restarted before it answered"))
         elif isinstance(event, PowerChanged) and self._dte.state not in ENGAGED:
             self._finish(ModuleSlept("the module fell asleep before it answered"))

@@ -91,15 +91,15 @@ class Recovery:
             busy_until: until when the module may be busy with a command that was given up, on the loop's clock.
         """
         if self.task is not None:
-            self._lost_at = max(self._lost_at, busy_until + self.timeout)
-        else:
-            loop = asyncio.get_running_loop()
-            self._began_at = loop.time()
-            self._lost_at = max(self._began_at, busy_until) + self.timeout
-            self._has_restarted = self._must_pause = self._lost_probe = False
-            self._is_due = asyncio.Event()
-            self.task = loop.create_task(self._probe(), name=task_name)
-            self.task.add_done_callback(self._over)
+            return
+
+        loop = asyncio.get_running_loop()
+        self._began_at = loop.time()
+        self._lost_at = max(self._began_at, busy_until) + self.timeout
+        self._has_restarted = self._lost_probe = False
+        self._is_due = asyncio.Event()
+        self.task = loop.create_task(self._probe(), name=task_name)
+        self.task.add_done_callback(self._over)
 
     def handle(self, event: Unsolicited) -> None:
         """Take note of an event of the line, while probes are sent."""

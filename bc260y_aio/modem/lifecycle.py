@@ -115,7 +115,7 @@ class Lifecycle(Connections, PowerManagement):
             # Bytes of a wrong rate or of an earlier program in the module's line buffer must be answered before the
             # first command.
             channel.recover()
-            async with channel.turn(urgent=True) as turn:
+            async with channel.turn() as turn:
                 left_open = await self._settings.establish(channel, turn, self._on_echo)
 
             # From here on a module that restarts needs all of that again.

@@ -12,7 +12,7 @@ import pytest
 from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, SendData
 from bc260y_aio.at.responses import Response
 from bc260y_aio.emulator import EchoPeer, Emulator
-from bc260y_aio.errors import ModemClosed, NotAcknowledged, PortError
+from bc260y_aio.errors import ModemClosed, NoFreeConnectID, NotAcknowledged, PortError
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.tasks import uninterrupted
 from bc260y_aio.transports import ModemTransport
@@ -283,6 +283,23 @@ async def test_a_connect_id_kept_for_adoption_is_free_again_after_a_restart() ->
         await settle(200)
         assert modem._ids.taken == frozenset()
         assert modem._left_open == {}
+
+
+async def test_a_socket_that_was_kept_for_adoption_is_forgotten_with_its_opening() -> None:
+    module = Module()
+    module.sockets[3] = Socket(OpenSocket(3, "UDP", "a.b", 7))
+    async with open_modem(module, adopt_udp=True, connect_id_timeout=0.0) as modem:
+        await modem.close()
+        module.sockets.clear()
+        await modem.open()
+        module.send(RDY)
+        await settle(200)
+        for port in range(5):
+            await modem.create_connection(asyncio.Protocol, "a.b", 7 + port)
+
+        assert sorted(module.sockets) == [0, 1, 2, 3, 4]
+        with pytest.raises(NoFreeConnectID):
+            await modem.create_connection(asyncio.Protocol, "a.b", 12)
 
 
 async def test_sockets_that_no_one_uses_after_a_false_rdy_are_closed() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Container
 
 import pytest
 
-from bc260y_aio.at.commands import QueryAcks
+from bc260y_aio.at.commands import QueryAcks, read_verbatim
 from bc260y_aio.at.information import AckStatus
 from bc260y_aio.errors import CommandTimeout, ModemNotResponding
-from tests.driver.scripted import OK, FarEnd, fast_forward, open_channel, settle
+from tests.driver.scripted import MARKER, OK, FarEnd, fast_forward, open_channel, settle
 from tests.loops import Clock
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -152,14 +152,94 @@ async def test_after_a_recovery_with_restarts_the_next_one_has_nothing_of_them(c
     far = FarEnd()
     async with open_channel(far, recovery_timeout=10.0) as channel:
         loop = asyncio.get_running_loop()
-        far.send(b"\r\nRDY\r\n")
-        await settle()
-        await far.resynchronise()
-        await clock.advance(100.0)
-        began = loop.time()
+        lost_probes: list[None] = []
+        channel.recovery.on_lost_probe = lambda: lost_probes.append(None)
         channel.recover()
         await far.expect(b"AT\r")
-        with pytest.raises(ModemNotResponding, match=r"no answer for 10 s$"):
+        await clock.advance(0.4)
+        await far.expect(b"AT\r")
+        far.send(b"\r\nRDY\r\n")
+        await settle()
+        await clock.advance(0.4)
+        await far.resynchronise()
+        assert len(lost_probes) == 1
+        # One without anything lost.
+        await clock.advance(100.0)
+        channel.recover()
+        await settle()
+        await far.resynchronise()
+        assert len(lost_probes) == 1
+        # One with a restart, which gives the time once more.
+        began = loop.time()
+        channel.recover()
+        loop.call_at(began + 8.0, far.send, b"\r\nRDY\r\n")
+        with pytest.raises(ModemNotResponding, match=r"restarted and did not answer for 18 s$"):
             await fast_forward(clock, channel.execute(QueryAcks(0)))
 
-        assert loop.time() - began == pytest.approx(10.0, abs=0.1)
+
+async def test_the_line_is_waited_for_while_a_command_that_was_given_up_may_still_be_running(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far, recovery_timeout=10.0) as channel:
+        command = read_verbatim("AT+COPS=0")
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(CommandTimeout):
+            await fast_forward(clock, channel.execute(command, 1.0))
+
+        with pytest.raises(ModemNotResponding):
+            await fast_forward(clock, channel.execute(QueryAcks(0)))
+
+        assert command.result_timeout > 30.0
+        assert asyncio.get_running_loop().time() - began == pytest.approx(command.result_timeout + 10.0, abs=0.5)
+
+
+async def test_an_answer_to_a_probe_gives_the_module_its_time_once_more(clock: Clock) -> None:
+    far = Late(0.0, one_by_one=False)
+    async with open_channel(far, recovery_timeout=10.0) as channel:
+        loop = asyncio.get_running_loop()
+        began, receive = loop.time(), far.receive
+        heard: list[bytes] = []
+
+        def hear(data: bytes) -> None:
+            """Hear nothing for five seconds; then lose the first marker."""
+            if loop.time() >= began + 5.0:
+                heard.append(data)
+                if len(heard) != 2:
+                    receive(data)
+
+        far.receive = hear  # type: ignore[method-assign]
+        channel.recover()
+        assert (await fast_forward(clock, channel.execute(QueryAcks(1)))).information == [AckStatus(1, 0, 0)]
+        assert loop.time() - began > 10.0
+
+
+# A marker that is answered with OK alone: the rest has a second, but no longer than an answer has.
+@pytest.mark.parametrize(("answered_after", "next_after"), [(0.5, 1.5), (3.0, 4.0), (4.5, 5.0), (4.9, 5.0)])
+async def test_a_bare_ok_to_a_marker_is_followed_by_the_next_before_long(
+    clock: Clock, answered_after: float, next_after: float
+) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        channel.recover()
+        await far.answer(b"AT\r", OK)
+        await far.expect(MARKER)
+        await clock.advance(answered_after)
+        far.send(OK)
+        await settle()
+        await clock.advance(next_after - answered_after - 0.05)
+        await far.expect_nothing()
+        await clock.advance(0.1)
+        await far.expect(b"AT+QIOPEN=?\r")
+
+
+async def test_a_bare_ok_in_the_moment_in_which_its_marker_is_given_up_disturbs_nothing(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        channel.recover()
+        await far.answer(b"AT\r", OK)
+        await far.expect(MARKER)
+        loop = asyncio.get_running_loop()
+        assert far._near is not None
+        loop.call_at(loop.time() + 5.001, far._near.data_received, OK)
+        await clock.advance(5.1)
+        await far.expect(b"AT+QIOPEN=?\r")
+        assert channel.error is None

@@ -88,7 +88,7 @@ class RatedFarEnd(FarEnd):
         return self.port
 
 
-@pytest.mark.parametrize("rate", DEFAULT_RATES)
+@pytest.mark.parametrize("rate", [2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800])
 async def test_a_module_is_found_at_any_of_the_usual_rates(rate: int, clock: Clock) -> None:
     far = RatedFarEnd(rate)
     async with await far.open_rated_port() as port:
@@ -99,6 +99,14 @@ async def test_a_module_is_found_at_any_of_the_usual_rates(rate: int, clock: Clo
 async def test_the_search_begins_with_the_rate_that_is_set() -> None:
     far = RatedFarEnd(115200)
     async with await far.open_rated_port(baudrate=115200) as port:
+        await find_rate(port, 15.0)
+        assert far.written == b"\rAT\r"
+
+
+async def test_an_answer_to_the_search_may_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    far = RatedFarEnd(9600)
+    monkeypatch.setattr(far, "send", lambda data: [FarEnd.send(far, data[at : at + 1]) for at in range(len(data))])
+    async with await far.open_rated_port() as port:
         await find_rate(port, 15.0)
         assert far.written == b"\rAT\r"
 
@@ -131,6 +139,9 @@ async def test_without_an_answer_at_any_rate_the_module_is_not_responding(clock:
     async with await far.open_rated_port() as port:
         with pytest.raises(ModemNotResponding, match="at any of the usual rates; nothing was received: "):
             await fast_forward(clock, find_rate(port, 15.0))
+
+        # A module that is starting has more than one chance at each.
+        assert all(port.tried.count(rate) >= 2 for rate in DEFAULT_RATES)
 
 
 async def test_a_port_that_is_lost_amid_the_search_says_so() -> None:
@@ -286,6 +297,47 @@ async def test_a_lost_answer_at_the_start_is_tolerated(clock: Clock) -> None:
     opened = await fast_forward(clock, modem.__aenter__())
     assert opened.is_open
     await modem.__aexit__(None, None, None)
+
+
+async def test_a_module_may_be_slow_to_answer_its_first_command(clock: Clock) -> None:
+    module = Module()
+
+    def be_slow(command: Command) -> bytes | None:
+        # The probe was the first.
+        if module.lines.count("AT") != 2 or command.write() != "AT":
+            return None
+
+        asyncio.get_running_loop().call_later(4.0, module.send, OK)
+        return b""
+
+    module.override = be_slow
+    manager = open_modem(module)
+    await fast_forward(clock, manager.__aenter__())
+    assert module.lines == OPENING
+    await manager.__aexit__(None, None, None)
+
+
+async def test_a_setting_that_cannot_be_read_is_written() -> None:
+    module = Module()
+    module.settings["AT+CMEE?"] = '+CMEE: "1'
+    async with open_modem(module):
+        assert module.count("AT+CMEE=1") == 1
+
+
+@pytest.mark.parametrize("times", [2, 3])
+async def test_a_start_is_made_three_times(times: int, clock: Clock) -> None:
+    module = Module()
+    lost = [b""] * times
+    module.override = lambda command: lost.pop() if lost and isinstance(command, QuerySockets) else None
+    manager = open_modem(module)
+    if times < 3:
+        await fast_forward(clock, manager.__aenter__())
+        await manager.__aexit__(None, None, None)
+    else:
+        with pytest.raises(CommandTimeout):
+            await fast_forward(clock, manager.__aenter__())
+
+    assert module.count("AT+QISTATE?") == 3
 
 
 async def test_a_restart_amid_the_start_fails_it_and_the_modem_can_be_opened_again() -> None:

@@ -8,7 +8,7 @@ import pytest
 from bc260y_aio import Cell, NeighbourCell, NotRegistered, Operator, PdpContext, Signal
 from bc260y_aio.at.commands import Command
 from bc260y_aio.at.information import RegistrationStatus
-from bc260y_aio.errors import CommandFailed
+from bc260y_aio.errors import CommandFailed, RemoteProtocolError
 from bc260y_aio.modem.modem import Modem
 from tests.driver.scripted import ERROR, OK, Module, fast_forward, open_modem
 from tests.loops import Clock
@@ -131,6 +131,61 @@ async def test_a_refused_query_is_reported_as_a_refusal(call: Any) -> None:
     async with open_modem(Reporting({})) as modem:
         with pytest.raises(CommandFailed):
             await call(modem)
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [("AT+QENG=0", Modem.cell), ("AT+COPS?", Modem.operator), ("AT+CBC", Modem.battery_mv)],
+)
+@pytest.mark.parametrize("said", [OK, answer("+CSQ: 22,0"), b"\r\n%b:\r\n" + OK])
+async def test_a_module_that_answers_without_a_report_has_not_reported(line: str, call: Any, said: bytes) -> None:
+    said = said.replace(b"%b", line[2:].rstrip("?").partition("=")[0].encode())
+    async with open_modem(Reporting({line: said})) as modem:
+        with pytest.raises(CommandFailed, match=f"^{re.escape(line)}: OK, but no "):
+            await call(modem)
+
+
+async def test_a_module_that_reports_nothing_has_no_contexts_and_no_signal() -> None:
+    async with open_modem(Reporting({"AT+CGPADDR?": OK, "AT+CSQ": OK})) as modem:
+        assert await modem.pdp_contexts() == []
+        assert await modem.signal() == Signal()
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "call"),
+    [
+        ("AT+QENG=0", '+QENG: 0,1"1"', Modem.cell),
+        ("AT+CBC", '+CBC: 3"3"', Modem.battery_mv),
+    ],
+)
+async def test_a_report_that_cannot_be_understood_is_named_with_its_command(line: str, said: str, call: Any) -> None:
+    async with open_modem(Reporting({line: answer(said)})) as modem:
+        with pytest.raises(RemoteProtocolError, match=f"^{re.escape(line)}: "):
+            await call(modem)
+
+
+async def test_a_cell_is_the_serving_one_whatever_else_is_reported() -> None:
+    serving = QENG.format(rssi=0, snr=4, level=1, power=23) + ",99"
+    lines = "+QENG: ,1,2,3", "+QENG: 1,3740,12,-104,-15,7", serving, "+QENG: 2,1,2,3,4", "+QENG: 1"
+    async with open_modem(Reporting({"AT+QENG=0": answer(*lines)})) as modem:
+        cell = await modem.cell()
+        assert (cell.earfcn, cell.rssi_dbm, cell.operation_mode) == (3738, None, 3)
+        assert cell.neighbours == (NeighbourCell(3740, 12, -104, -15), NeighbourCell())
+
+
+async def test_a_context_is_reported_wherever_it_is_named() -> None:
+    reports = {
+        "AT+CGPADDR?": answer('+CGPADDR: 3,"10.46.18.102"', '+CGPADDR: 1,""'),
+        "AT+CGDCONT?": answer('+CGDCONT: 2,"IP"'),
+        "AT+CGACT?": answer("+CGACT: 0,1", "+CGACT: 3", "+CGACT: 1,0"),
+    }
+    async with open_modem(Reporting(reports)) as modem:
+        assert await modem.pdp_contexts() == [
+            PdpContext(0, is_active=True),
+            PdpContext(1, is_active=False),
+            PdpContext(2, "IP"),
+            PdpContext(3, addresses=("10.46.18.102",)),
+        ]
 
 
 @pytest.mark.parametrize("reported", ["36.14.1.0.0.64.29.216.0.1.0.2.236.156.25.48", "101.43.5.1"])

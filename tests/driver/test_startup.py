@@ -105,7 +105,12 @@ async def test_the_search_begins_with_the_rate_that_is_set() -> None:
 
 async def test_an_answer_to_the_search_may_come_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     far = RatedFarEnd(9600)
-    monkeypatch.setattr(far, "send", lambda data: [FarEnd.send(far, data[at : at + 1]) for at in range(len(data))])
+
+    def send(data: bytes) -> None:
+        for byte in data:
+            FarEnd.send(far, bytes([byte]))
+
+    monkeypatch.setattr(far, "send", send)
     async with await far.open_rated_port() as port:
         await find_rate(port, 15.0)
         assert far.written == b"\rAT\r"
@@ -319,7 +324,7 @@ async def test_a_module_may_be_slow_to_answer_its_first_command(clock: Clock) ->
 
 async def test_a_setting_that_cannot_be_read_is_written() -> None:
     module = Module()
-    module.settings["AT+CMEE?"] = '+CMEE: "1'
+    module.settings["AT+CMEE?"] = '+CMEE: "0""1"'
     async with open_modem(module):
         assert module.count("AT+CMEE=1") == 1
 

@@ -401,11 +401,10 @@ class NotAcknowledged(ConnectionLost):
 
     def __init__(self, unacked: int, *, sent: int | None = None, waited: float | None = None, unsent: int = 0) -> None:
         what = f"closed with {unacked} bytes that the peer has not acknowledged"
-        if sent is not None:
-            what += f", of {sent} that the module took"
-
         if unsent:
-            what += f", and {unsent} that it did not take"
+            what += f": {unacked - unsent} of the {sent or 0} that the module took, and {unsent} that it did not take"
+        elif sent is not None:
+            what += f", of {sent} that the module took"
 
         if waited is not None:
             what += (

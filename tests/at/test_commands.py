@@ -189,6 +189,52 @@ def test_a_line_that_the_guide_does_not_allow_is_malformed(line: bytes) -> None:
         read_command(line, HEX)
 
 
+@pytest.mark.parametrize(
+    ("line", "taken", "refused"),
+    [
+        ("AT+QICLOSE={}", (0, 255), (256,)),
+        ("AT+QISEND={},0", (0, 255), (256,)),
+        ("AT+QISTATE=0,{}", (0, 11), (12,)),
+        ("AT+QISTATE=1,{}", (0, 255), (256,)),
+        ("AT+QISTATE=1,0{}", ("",), (",0",)),
+        ("AT+QIDNSCFG={}", (0, 11), (12,)),
+        ('AT+QIDNSCFG={},"8.8.8.8"', (0,), (1,)),
+        ('AT+QIDNSCFG=0,"8.8.8.8","8.8.4.4"{}', ("",), (',"1.1.1.1"',)),
+        ('AT+QIDNSGIP={},"a"', (0,), (1,)),
+        ('AT+QIDNSGIP=0,"a"{}', ("",), (",0",)),
+        ('AT+QIOPEN=0,{},"TCP","a",7', (0, 255), (256,)),
+        ('AT+QIOPEN=0,0,"TCP","a",{}', (1, 65535), (0, 65536)),
+        ('AT+QIOPEN=0,0,"TCP","a",7,{}', (0, 65535), (65536,)),
+        ('AT+QIOPEN=0,0,"TCP","a",7,0,{}', (1,), (0, 2)),
+        ('AT+QPING={},"a"', (0,), (1,)),
+        ('AT+QPING=0,"a",{}', (1, 255), (0, 256)),
+        ('AT+QPING=0,"a",4,{}', (1, 10), (0, 11)),
+        ('AT+QPING=0,"a",4,4,{}', (32, 1500), (31, 1501)),
+        ('AT+QPING=0,"a",4,4,32{}', ("",), (",0",)),
+        ('AT+QNTP={},"a"', (0,), (1,)),
+        ('AT+QNTP=0,"a",{}', (1, 65535), (0, 65536)),
+        ('AT+QNTP=0,"a",123,{}', (0, 1), (2,)),
+        ('AT+QNTP=0,"a",123,1{}', ("",), (",0",)),
+        ('AT+QICFG="dataformat",{},0', (0, 1), (2,)),
+        ('AT+QICFG="dataformat",0,{}', (0, 1), (2,)),
+        ('AT+QICFG="dataformat",0,0{}', ("",), (",0",)),
+        ("AT+CMEE={}", (0, 2), (3, "1,0")),
+        ("AT+CEREG={}", (0, 5), (6, "1,0")),
+        ("AT+QSCLK={}", (0, 2), (3, "1,0")),
+        ("AT+QNBIOTEVENT={},1", (0, 1), (2,)),
+        ("AT+QNBIOTEVENT=1,{}", (1,), (0, 2, "1,1")),
+        ('AT+QCFG="dsevent",{}', (0, 1), (2,)),
+    ],
+)
+def test_a_number_is_read_up_to_its_bounds(line: str, taken: tuple[object, ...], refused: tuple[object, ...]) -> None:
+    for number in taken:
+        assert not isinstance(read_command(line.format(number).encode(), HEX), Raw)
+
+    for number in refused:
+        with pytest.raises(Malformed):
+            read_command(line.format(number).encode(), HEX)
+
+
 # AT+QISEND, the one command whose end is counted
 
 
@@ -284,6 +330,12 @@ def test_a_dns_server_has_at_most_64_bytes() -> None:
         (OpenSocket, (0, "TCP", "a", 7, 0, 0, 0)),
         (CloseSocket, (-1,)),
         (QuerySocket, (256,)),
+        (OpenSocket, (256, "TCP", "a", 7)),
+        (OpenSocket, (0, "TCP", "a", 7, 0, 0, 2)),
+        (SetRegistrationReports, (-1,)),
+        (SetSleep, (-1,)),
+        (SendData, (256, b"a")),
+        (SendData, (0, b"a", -1)),
         (QueryAcks, (-1,)),
         (QueryContextSockets, (12,)),
         (QueryDnsServers, (-1,)),
@@ -318,6 +370,31 @@ def test_a_value_outside_the_guide_is_a_value_error(make: Any, arguments: tuple[
         make(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("make", "arguments"),
+    [
+        (OpenSocket, (0, "TCP", "a", 1)),
+        (OpenSocket, (255, "UDP", "x" * 150, 65535, 65535, 11, 1)),
+        (CloseSocket, (255,)),
+        (QueryAcks, (0,)),
+        (QueryContextSockets, (11,)),
+        (QueryDnsServers, (11,)),
+        (Ping, ("a", 1, 1, 32, 11)),
+        (Ping, ("a", 255, 10, 1500, 0)),
+        (QueryNetworkTime, ("a", 1, None, 11)),
+        (QueryNetworkTime, ("a", 65535)),
+        (SetSleep, (2,)),
+        (SetRegistrationReports, (0,)),
+        (SetRegistrationReports, (5,)),
+        (SendData, (255, b"a", 2)),
+        (SendData, (0, b"a" * 512)),
+        (SendData, (0, b"a" * 1024, 0, TEXT)),
+    ],
+)
+def test_a_value_at_the_bounds_of_the_guide_is_taken(make: Any, arguments: tuple[object, ...]) -> None:
+    make(*arguments)
+
+
 @pytest.mark.parametrize("byte", [0x00, 0x0A, 0x0D, 0x1A, 0x1F, 0x7F, 0x80, 0xFF])
 def test_a_text_payload_outside_0x20_to_0x7e_is_a_value_error(byte: int) -> None:
     with pytest.raises(ValueError, match="0x20 to 0x7E"):
@@ -325,7 +402,16 @@ def test_a_text_payload_outside_0x20_to_0x7e_is_a_value_error(byte: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("make", "arguments"), [(CloseSocket, ("0",)), (OpenSocket, (0, "TCP", b"a", 7)), (Ping, ("a", True))]
+    ("make", "arguments"),
+    [
+        (CloseSocket, ("0",)),
+        (OpenSocket, (0, "TCP", b"a", 7)),
+        (Ping, ("a", True)),
+        (SendData, (True, b"a")),
+        (SendData, ("0", b"a")),
+        (SendData, (0, b"a", False)),
+        (SendData, (0, b"a", True)),
+    ],
 )
 def test_a_value_of_another_type_is_a_type_error(make: Any, arguments: tuple[object, ...]) -> None:
     with pytest.raises(TypeError):

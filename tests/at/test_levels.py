@@ -28,5 +28,10 @@ def test_a_quality_of_cesq_there_and_back(level: int, db: float | None) -> None:
     assert levels.rsrq_level(db) == level
 
 
+def test_a_signal_beyond_the_scale_of_cesq_is_its_end() -> None:
+    assert (levels.rsrp_level(-142), levels.rsrp_level(-43)) == (0, 97)
+    assert (levels.rsrq_level(-21), levels.rsrq_level(-2)) == (0, 34)
+
+
 def test_no_level_is_not_known() -> None:
     assert (levels.rssi_dbm(None), levels.rsrp_dbm(None), levels.rsrq_db(None)) == (None, None, None)

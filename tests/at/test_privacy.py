@@ -35,6 +35,36 @@ def test_identities_are_masked_and_nothing_else(text: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
+        ('+CEREG: 2,1,"5A31","0C2F7A12",9', '+CEREG: 2,1,"****","********",9'),
+        ('+CEREG: 1,"5A31","0C2F7A12",9', '+CEREG: 1,"****","********",9'),
+        ('+CREG:2,1,"5A31","0C2F7A12",9', '+CREG:2,1,"****","********",9'),
+        ('+CGREG: 5,"5A31","0C2F7A12"', '+CGREG: 5,"****","********"'),
+        ('+QENG: 0,1,2,3,"0C2F7A12",5,6,7,8,9,"5A31",11', '+QENG: 0,1,2,3,"********",5,6,7,8,9,"****",11'),
+        ("+QENG: 1,3738,282,-88,-13", "+QENG: 1,3738,282,-88,-13"),
+        ('+CGDCONT: 1,"IP","iot","10.0.0.7",0', '+CGDCONT: 1,"IP","***","********",0'),
+        ('AT+CGDCONT=1,"IP","iot"', 'AT+CGDCONT=1,"IP","***"'),
+        ('AT+QCGDEFCONT="IP","iot","me","pw"', 'AT+QCGDEFCONT="IP","***","**","**"'),
+        ('AT+CGAUTH=1,2,"me","pw"', 'AT+CGAUTH=1,2,"**","**"'),
+        ('AT+QICSGP=1,1,"iot","me","pw",1', 'AT+QICSGP=1,1,"***","**","**",1'),
+        ('AT+QMTCONN=0,"client","me","pw"', 'AT+QMTCONN=0,"client","**","**"'),
+        ("AT+CPIN=1234,5678", "AT+CPIN=****,****"),
+        ('AT+CPIN="1234"', 'AT+CPIN="****"'),
+        ('AT+CPWD="SC","1234","5678"', 'AT+CPWD="SC","****","****"'),
+        ('AT+CLCK="SC",1,"1234",1', 'AT+CLCK="SC",1,"****",1'),
+        ('+CLIP: "12345",129', '+CLIP: "*****",129'),
+        ('+CLIP: "1234",129', '+CLIP: "1234",129'),
+        ('+OTHER: "+1234567"', '+OTHER: "********"'),
+        ('+OTHER: "+123456"', '+OTHER: "+123456"'),
+        ('+OTHER: "12345"', '+OTHER: "12345"'),
+    ],
+)
+def test_a_place_a_login_or_a_number_is_masked_by_where_it_stands(line: str, shown: str) -> None:
+    assert masked(line) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
         ('AT+QISEND=0,4,"hush"', "AT+QISEND=0,4,..."),
         ('at+qisend = 0 , 4 ,"hush",1', "at+qisend = 0 , 4 ,..."),
         ('AT+QISEND=0,4,"68757368"', "AT+QISEND=0,4,..."),

@@ -24,8 +24,12 @@ LONGEST_PERIODIC, LONGEST_ACTIVE = timedelta(hours=31 * 320), timedelta(minutes=
     ("bits", "duration"),
     [
         ("00000110", timedelta(hours=1)),
+        ("00100010", timedelta(hours=2)),
         ("01000001", timedelta(hours=10)),
         ("01100011", timedelta(seconds=6)),
+        ("10000011", timedelta(seconds=90)),
+        ("10100011", timedelta(minutes=3)),
+        ("00000000", timedelta()),
         ("11011111", LONGEST_PERIODIC),
         ("11100000", None),
     ],
@@ -78,6 +82,34 @@ def test_an_edrx_cycle_is_rounded_up_to_one_that_exists() -> None:
     for duration in (timedelta(), timedelta(seconds=10486)):
         with pytest.raises(ValueError, match="an eDRX cycle"):
             write_cycle(duration)
+
+
+@pytest.mark.parametrize(
+    ("bits", "seconds"),
+    [
+        ("0010", 20.48),
+        ("0011", 40.96),
+        ("0101", 81.92),
+        ("1001", 163.84),
+        ("1010", 327.68),
+        ("1011", 655.36),
+        ("1100", 1310.72),
+        ("1101", 2621.44),
+        ("1110", 5242.88),
+        ("1111", 10485.76),
+    ],
+)
+def test_an_edrx_cycle_is_that_of_nb_iot(bits: str, seconds: float) -> None:
+    assert read_cycle(bits) == timedelta(seconds=seconds)
+    assert write_cycle(timedelta(seconds=seconds)) == bits
+
+
+def test_a_timer_is_written_in_the_finest_unit_that_reaches_it() -> None:
+    for seconds, bits in ((62, "01111111"), (63, "10000011"), (930, "10011111"), (931, "10110000"), (1861, "00000100")):
+        assert write_periodic(timedelta(seconds=seconds)) == bits
+
+    for seconds, bits in ((62, "00011111"), (63, "00100010"), (1860, "00111111"), (1861, "01000110")):
+        assert write_active(timedelta(seconds=seconds)) == bits
 
 
 def test_a_paging_time_window_has_steps_of_2_56_seconds() -> None:

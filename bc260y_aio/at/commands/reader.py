@@ -139,7 +139,7 @@ def _nameless(line: bytes) -> Command:
 def _send(rest: bytes, form: PayloadFormat) -> Command:
     connect_id, _, length = rest.partition(b",")
     if length == b"0":
-        return QueryAcks(Parameters(connect_id.decode("latin-1")).integer(0, 0, 255))
+        return QueryAcks(Parameters(connect_id.decode("latin-1")).integer(0))
 
     return SendData.parse(rest, form)
 
@@ -154,12 +154,12 @@ def _set(name: str, parameters: Parameters) -> Command | None:
         case "+QISTATE":
             parameters.at_most(2)
             if parameters.integer(0, 0, 1) == 0:
-                return QueryContextSockets(parameters.integer(1, 0, 11))
+                return QueryContextSockets(parameters.integer(1))
 
-            return QuerySocket(parameters.integer(1, 0, 255))
+            return QuerySocket(parameters.integer(1))
         case "+QIDNSCFG":
             if len(parameters) == 1:
-                return QueryDnsServers(parameters.integer(0, 0, 11))
+                return QueryDnsServers(parameters.integer(0))
 
             return SetDnsServers.read(parameters)
         case "+QCFG":

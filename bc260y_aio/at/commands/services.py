@@ -130,9 +130,9 @@ class Ping(SetCommand):
         parameters.at_most(5)
         return cls(
             parameters.string(1),
-            parameters.integer(2, 1, 255) if parameters.has(2) else 4,
-            parameters.integer(3, 1, 10) if parameters.has(3) else 4,
-            parameters.integer(4, 32, 1500) if parameters.has(4) else 32,
+            parameters.integer(2) if parameters.has(2) else 4,
+            parameters.integer(3) if parameters.has(3) else 4,
+            parameters.integer(4) if parameters.has(4) else 32,
             parameters.integer(0, 0, 0),
         )
 
@@ -187,7 +187,7 @@ class QueryNetworkTime(SetCommand):
         parameters.at_most(4)
         return cls(
             parameters.string(1),
-            parameters.integer(2, 1, 65535) if parameters.has(2) else 123,
+            parameters.integer(2) if parameters.has(2) else 123,
             bool(parameters.integer(3, 0, 1)) if parameters.has(3) else None,
             parameters.integer(0, 0, 0),
         )

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from ..information import Clock, PdpAddress, Registration, SleepSetting
 from ..responses import CmeLevel, Information
-from ..syntax import Malformed, Parameters, checked_integer
+from ..syntax import Parameters, checked_integer
 from .base import ReadCommand, SetCommand
 
 
@@ -20,7 +20,7 @@ class SetErrorLevel(SetCommand):
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
         parameters.at_most(1)
-        return cls(CmeLevel(parameters.integer(0, 0, 2)))
+        return cls(CmeLevel(parameters.integer(0)))
 
     def fields(self) -> str:
         return f"{self.level:d}"
@@ -48,7 +48,7 @@ class SetRegistrationReports(SetCommand):
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
         parameters.at_most(1)
-        return cls(parameters.integer(0, 0, 5))
+        return cls(parameters.integer(0))
 
     def fields(self) -> str:
         return str(self.mode)
@@ -84,7 +84,7 @@ class SetSleep(SetCommand):
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
         parameters.at_most(1)
-        return cls(parameters.integer(0, 0, 2))
+        return cls(parameters.integer(0))
 
     def fields(self) -> str:
         return str(self.mode)
@@ -126,10 +126,6 @@ class SetDeepSleepReports(SetCommand):
 
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
-        parameters.at_most(2)
-        if parameters.string(0).lower() != "dsevent":
-            raise Malformed(f"unknown option {parameters.string(0)!r}")
-
         return cls(bool(parameters.integer(1, 0, 1)))
 
     def fields(self) -> str:

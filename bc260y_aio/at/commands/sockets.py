@@ -49,7 +49,7 @@ class SetDataFormat(SetCommand):
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
         parameters.at_most(3)
-        return cls(PayloadFormat(parameters.integer(1, 0, 1)), PayloadFormat(parameters.integer(2, 0, 1)))
+        return cls(PayloadFormat(parameters.integer(1)), PayloadFormat(parameters.integer(2)))
 
     def fields(self) -> str:
         return f'"dataformat",{self.send:d},{self.receive:d}'
@@ -107,13 +107,13 @@ class OpenSocket(SetCommand):
     def read(cls, parameters: Parameters) -> Self:
         parameters.at_most(7)
         return cls(
-            parameters.integer(1, 0, 255),
+            parameters.integer(1),
             parameters.string(2).upper(),
             parameters.string(3),
-            parameters.integer(4, 1, 65535),
-            parameters.integer(5, 0, 65535) if parameters.has(5) else 0,
+            parameters.integer(4),
+            parameters.integer(5) if parameters.has(5) else 0,
             parameters.integer(0, 0, 0),
-            parameters.integer(6, 1, 1) if parameters.has(6) else 1,
+            parameters.integer(6) if parameters.has(6) else 1,
         )
 
     def fields(self) -> str:
@@ -144,7 +144,7 @@ class CloseSocket(SetCommand):
     @classmethod
     def read(cls, parameters: Parameters) -> Self:
         parameters.at_most(1)
-        return cls(parameters.integer(0, 0, 255))
+        return cls(parameters.integer(0))
 
     def fields(self) -> str:
         return str(self.connect_id)
@@ -254,7 +254,7 @@ class SendData(Command):
             raise Malformed("the data does not have the length that was announced")
 
         tail.at_most(2)
-        rai = tail.integer(1, 0, 2) if tail.has(1) else 0
+        rai = tail.integer(1) if tail.has(1) else 0
         try:
             return cls(int(connect_id), decode_payload(data, form), rai, form)
         except ValueError as exc:

@@ -136,6 +136,9 @@ def test_a_missing_parameter_is_malformed() -> None:
     with pytest.raises(Malformed, match="parameter 3 is missing"):
         Parameters("0,1").string(2)
 
+    with pytest.raises(Malformed, match="parameter 2 is missing"):
+        Parameters("0").string(1)
+
 
 def test_a_surplus_parameter_is_malformed() -> None:
     Parameters("0,1").at_most(2)

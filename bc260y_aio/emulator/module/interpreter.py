@@ -91,7 +91,7 @@ class CommandInterpreter:
 
     def resume(self) -> None:
         """Go on to the next command, unless the one at hand is not done."""
-        if self._blocked is not None and not self._holds and not self._is_blocked(self._blocked):
+        if self._blocked is not None and not self._is_blocked(self._blocked):
             command, self._blocked = self._blocked, None
             self._carry_out(command)
 

@@ -175,8 +175,8 @@ class Module:
 
     def start(self) -> None:
         """Run, as if it had been running for a while."""
-        self.sleep.start()
         self._apply_settings()
+        self.sleep.start()
         self.registration.start()
 
     def restart(self) -> None:
@@ -194,7 +194,6 @@ class Module:
         self._interpreter.drop()
         if self._startup is not None:
             self._startup.cancel()
-            self._startup = None
 
         for task in self._tasks:
             task.cancel()
@@ -234,7 +233,6 @@ class Module:
             self.nvram.operator = (0, "")
 
     def _booted(self) -> None:
-        self._startup = None
         self._apply_settings()
         self.sleep.start()
         # It does not fall asleep before it has reported its start; and these lines are never late, as URCs may be.

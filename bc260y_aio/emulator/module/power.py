@@ -79,10 +79,8 @@ class Sleep:
         return self.state is not _AWAKE or (self.lock is not None and self.mode != 0)
 
     def start(self) -> None:
-        """Be awake, with the settings of a start."""
-        self.stop()
+        """Be awake; it was off until now."""
         self.state = Power.AWAKE
-        self.mode = 1
         self.restart_timer()
 
     def stop(self) -> None:
@@ -180,7 +178,6 @@ class Sleep:
                 self._change(Power.AWAKE)
 
     def _woken(self) -> None:
-        self._wake_timer = None
         self._change(Power.AWAKE)
         owed, self._owed = self._owed, b""
         self._answer(owed)

@@ -37,7 +37,7 @@ class Registration:
 
     Attributes:
         status: whether the module is registered.
-        cause: the EMM cause of the last reject; None when there was none.
+        cause: the EMM cause of the reject in which the last search ended; None when it did not end so.
         is_detached: AT+CGATT=0 was the last word.
         registered: called after each registration; to be set.
         rejected: called before a registration ends because the network rejects the module; to be set.
@@ -119,7 +119,6 @@ class Registration:
         """Take the state of a start: not registered, nothing under way."""
         self._cancel()
         self.status = RegistrationStatus.NOT_REGISTERED
-        self.cause = None
         self.is_detached = False
 
     def _cancel(self) -> None:
@@ -149,13 +148,13 @@ class Registration:
     def search(self) -> None:
         """Register with the network in as long as that takes, if the module may."""
         self._cancel()
+        self.cause = None
         if not self.can_register:
             return
 
         self._radio.switch_on()
         if not self._network.has_cell:
             self.change(RegistrationStatus.SEARCHING)
-            self._settle()
         elif self._options.registration_delay:
             self.change(RegistrationStatus.SEARCHING)
             delay = self._options.registration_delay
@@ -183,7 +182,7 @@ class Registration:
 
     def _network_changed(self) -> None:
         """Lose the network, or find it, as its answer to an attach is another now."""
-        if not self.can_register or not self._radio.is_on:
+        if not self._radio.is_on:
             return
 
         if self._network.attach().status is AttachStatus.NO_CELL:

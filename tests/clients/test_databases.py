@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
 import redis.asyncio
 from fakeredis import TcpFakeServer
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from tests.contract.certificates import client_context
 
 from .postgres import USER, postgres
-from .stage import HOST, play_twice
+from .stage import HOST, elsewhere, play_twice, port_of
 
 pytestmark = pytest.mark.loops("asyncio", "uvloop")
 
@@ -51,6 +53,43 @@ async def test_redis_sets_gets_and_receives_its_own_messages() -> None:
                         break
 
     with redis_server() as port:
+        await play_twice(client)
+
+
+@contextlib.asynccontextmanager
+async def silent_redis(sent: list[bytes]) -> AsyncIterator[int]:
+    """A Redis server that answers all but INCR, and notes what it was sent."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            words = []
+            for _ in range(int(line[1:])):
+                size = int((await reader.readline())[1:])
+                words.append((await reader.readexactly(size + 2))[:size])
+
+            sent.append(words[0])
+            if not words[0].startswith(b"INCR"):
+                writer.write(b"+OK\r\n")
+
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield port_of(server)
+
+
+async def test_redis_sends_a_late_command_once_where_the_table_says_so() -> None:
+    sent: list[bytes] = []
+
+    async def client() -> None:
+        sent.clear()
+        once = Retry(NoBackoff(), 0)
+        async with redis.asyncio.Redis(host=HOST, port=port, protocol=2, socket_timeout=1, retry=once) as session:
+            with pytest.raises(redis.exceptions.TimeoutError):
+                await session.incr("count")
+
+        assert [word for word in sent if word.startswith(b"INCR")] == [b"INCRBY"]
+
+    async with elsewhere(silent_redis(sent)) as port:
         await play_twice(client)
 
 

@@ -909,6 +909,21 @@ async def test_waiting_for_acknowledgement_asks_again_when_an_answer_is_lost(clo
         assert (lost, module.count("AT+QISEND=0,0")) == ([], 2)
 
 
+async def test_waiting_for_acknowledgement_ends_in_time_when_the_module_does_not_tell(clock: Clock) -> None:
+    module = Module()
+    async with connected(module) as (_, transport, _):
+        transport.write(b"abc")
+        await settle(60)
+        module.override = lambda command: b"" if isinstance(command, QueryAcks) else None
+        began = clock.time()
+        with pytest.raises(NotAcknowledged) as caught:
+            await fast_forward(clock, transport.wait_acked(10.0))
+
+        assert caught.value.unacked == 3
+        assert 10.0 <= clock.time() - began < 30.0
+        module.override = lambda command: None
+
+
 async def test_waiting_for_acknowledgement_reports_what_is_missing(clock: Clock) -> None:
     module = Module()
     async with connected(module) as (_, transport, _):

@@ -143,4 +143,9 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "@property def is_open(self) -> bool:",
         "(removed)",
     ): "a protocol, for the type checker",
+    (
+        "bc260y_aio/routing/rules.py",
+        "self.loop: asyncio.AbstractEventLoop | None = None",
+        "pass",
+    ): "it is set before it is read",
 }

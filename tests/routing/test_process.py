@@ -6,6 +6,8 @@ import errno
 import os
 import queue
 import socket
+import ssl
+import sys
 import threading
 from collections.abc import Coroutine
 from types import SimpleNamespace
@@ -13,12 +15,16 @@ from typing import Any, cast
 
 import pytest
 
+from bc260y_aio.bridge import local
 from bc260y_aio.emulator import EchoPeer, Emulator, SinkPeer
 from bc260y_aio.errors import ModemClosed
 from bc260y_aio.routing.process import ModemThread, names
 from bc260y_aio.routing.process.names import SocketNames
 from bc260y_aio.routing.process.policy import ProcessPolicy
 from bc260y_aio.routing.process.router import attach
+from bc260y_aio.routing.process.tls_sockets import RoutedSSLSocket
+from bc260y_aio.tls import Resumption, TlsSessions
+from tests.contract.certificates import NAMES, server_context, trusting_context
 from tests.loops import LoopFactory
 
 from .processes import PATIENCE, OwnModem, routed_process, until
@@ -231,6 +237,29 @@ def test_a_blocking_connect_that_takes_too_long_ends_in_time_and_frees_the_conne
         process.wait_free()
 
 
+@pytest.mark.parametrize("system", ["Linux", "another"])
+def test_a_program_that_has_ended_its_sending_goes_on_reading(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if system == "another":
+        # Nothing tells there whether a process has the socket.
+        monkeypatch.setattr(local, "is_held", lambda sock: None)
+    elif sys.platform != "linux":
+        pytest.skip("only Linux tells who has a socket")
+
+    with routed_process(ECHO, latency=0.05) as process:
+        sock = socket.create_connection(("echo.example", 7), timeout=PATIENCE)
+        if system == "Linux":
+            # By another descriptor than the one that was opened.
+            first, sock = sock, sock.dup()
+            first.close()
+
+        with sock:
+            sock.sendall(b"question")
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(100) == b"question"
+
+        process.wait_free()
+
+
 def test_a_socket_that_was_closed_meanwhile_is_not_connected() -> None:
     with routed_process(ECHO) as process:
         theirs = process.thread.wait_for(process.thread.opening("echo.example", 7, socket.SOCK_STREAM), PATIENCE)
@@ -309,15 +338,21 @@ def test_a_modem_that_cannot_be_opened_is_told_and_leaves_no_thread() -> None:
 
 
 def test_a_stop_while_the_modem_is_opened_leaves_no_thread() -> None:
+    events: list[str] = []
+
     class Slow(OwnModem):
         begun = threading.Event()
 
         async def open(self) -> None:
             self.begun.set()
-            await asyncio.Event().wait()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0)
+                events.append("opening ended")
 
         async def close(self) -> None:
-            pass
+            events.append("closed")
 
     modem_thread = ModemThread(Slow(Emulator(line="memory")))
     failed: list[BaseException] = []
@@ -333,7 +368,8 @@ def test_a_stop_while_the_modem_is_opened_leaves_no_thread() -> None:
     assert Slow.begun.wait(PATIENCE)
     modem_thread.stop()
     starting.join(PATIENCE)
-    assert len(failed) == 1
+    assert [type(exc) for exc in failed] == [asyncio.CancelledError]
+    assert events == ["opening ended", "closed"]
 
 
 def test_what_is_asked_of_a_modem_that_was_stopped_is_refused() -> None:
@@ -480,6 +516,57 @@ def test_a_timeout_of_what_is_done_is_told_as_it_is() -> None:
 
     with routed_process(ECHO) as process, pytest.raises(TimeoutError, match="the network does not answer"):
         process.thread.wait_for(fail, PATIENCE)
+
+
+def test_at_the_end_those_who_asked_are_told_in_the_modems_thread() -> None:
+    told: list[str] = []
+    with routed_process(ECHO) as process:
+        process.thread.on_stop.append(lambda: told.append(threading.current_thread().name))
+
+    assert told == ["bc260y[own].thread"]
+
+
+def test_a_blocking_tls_socket_over_the_module_is_offered_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def take(sessions: TlsSessions, *peer: Any) -> Any:
+        asked.append(peer)
+        return None, Resumption.NONE_KEPT
+
+    monkeypatch.setattr(TlsSessions, "prepare", lambda sessions, context: asked.append(context))
+    monkeypatch.setattr(TlsSessions, "take", take)
+    context = trusting_context()
+    options: dict[str, Any] = {"do_handshake_on_connect": False}
+
+    def begin(sock: socket.socket, context: ssl.SSLContext, **kwds: Any) -> Any:
+        with context.wrap_socket(sock, **options, **kwds) as tls:
+            assert isinstance(tls, RoutedSSLSocket)
+            return tls.begin_handshake()
+
+    with routed_process(ECHO) as process:
+        assert process.thread.tls_sessions is process.own.modem.tls_sessions
+        over_module = socket.create_connection(("echo.example", 7))
+        assert begin(over_module, context, server_hostname=NAMES[0]) is not None
+        assert asked == [context, (context, NAMES[0], 7)]
+
+        # Neither a server's, nor a connection on this machine.
+        asked.clear()
+        assert begin(socket.create_connection(("echo.example", 7)), server_context(), server_side=True) is None
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            here = socket.create_connection(server.getsockname())
+            assert begin(here, context, server_hostname=NAMES[0]) is None
+
+        assert asked == []
+
+
+def test_a_class_of_tls_sockets_of_other_code_is_left_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(ssl.SSLSocket):
+        pass
+
+    monkeypatch.setattr(ssl.SSLContext, "sslsocket_class", Own)
+    wrap_socket = ssl.SSLContext.wrap_socket
+    with routed_process(ECHO):
+        assert (ssl.SSLContext.sslsocket_class, ssl.SSLContext.wrap_socket) == (Own, wrap_socket)
 
 
 def test_the_modems_thread_keeps_no_program_alive() -> None:

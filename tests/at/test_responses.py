@@ -339,6 +339,64 @@ def test_a_socket_whose_numbers_cannot_be_is_not_recognised(numbers: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("command", "taken", "refused"),
+    [
+        (Resolve("a"), ("+QIDNSGIP: 0,255,1",), ("+QIDNSGIP: 0,256,0", "+QIDNSGIP: 0,1,0,0")),
+        (Ping("a"), ("+QPING: 1", "+QPING: 569"), ("+QPING: 0", "+QPING: 1,2")),
+        (Ping("a"), ("+QPING: 0,10.0.0.1,32,260,64",), ("+QPING: 1,10.0.0.1,32,260,64", "+QPING: 0,10.0.0.1,32,1,2,3")),
+        (Ping("a"), ("+QPING: 0,4,4,0,1,2,3",), ("+QPING: 0,4,4,0,1,2", "+QPING: 0,4,4,0,1,2,3,4")),
+        (QueryNetworkTime("a"), ('+QNTP: 0,"19/06/11,11:08:20+32"',), ('+QNTP: 0,"19/06/11,11:08:20+32",1',)),
+        (QueryNetworkTime("a"), ("+QNTP: 0,19/06/11,11:08:20+32",), ("+QNTP: 0,19/06/11,11:08:20+32,1",)),
+        (QuerySleep(), ("+QSCLK: 0", "+QSCLK: 9"), ("+QSCLK: 10", "+QSCLK: 1,0")),
+        (QueryDataFormat(), ('+QICFG: "dataformat",1,1',), ('+QICFG: "dataformat",1,1,0', '+QICFG: "view",1,1')),
+        (QueryAcks(0), ("+QISEND: 1,2,3",), ("+QISEND: 1,2", "+QISEND: 1,2,3,4")),
+        (QueryDnsServers(), ('+QIDNSCFG: 0,"","","",""',), ('+QIDNSCFG: 0,"","","","",""',)),
+        (QuerySockets(), ('+QISTATE: 0,"TCP","a",65535,65535,4,0,1', '+QISTATE: 0,"TCP","a",0,0,0,0,1'), ()),
+        (
+            QueryRegistration(),
+            (
+                "+CEREG: 9,9",
+                '+CEREG: 2,1,"1a2b","0c2f"',
+                '+CEREG: 2,1,"1A2B","0C2F7A12",7',
+                '+CEREG: 5,5,"1A2B","0C2F7A12",9,,,"00100100","01000111"',
+                "+CEREG: 3,3,,,,1,255",
+            ),
+            (
+                "+CEREG: 10,1",
+                "+CEREG: 0,10",
+                '+CEREG: 2,1,"1A2",",0C2F7A12",9',
+                '+CEREG: 2,1,"1A2B1","0C2F7A12",9',
+                '+CEREG: 2,1,"1a2B","0C2F7A12",9',
+                '+CEREG: 2,1,"1A2B","0C2",9',
+                '+CEREG: 2,1,"1A2B","0C2F7A121",9',
+                '+CEREG: 2,1,"1A2B","0C2F7A12",6',
+                '+CEREG: 2,1,"1A2B",,9',
+                '+CEREG: 2,1,"1A2B","0C2F7A12",9,0',
+                "+CEREG: 3,3,,,,12,11",
+                "+CEREG: 3,3,,,,0,1111",
+                '+CEREG: 5,5,"1A2B","0C2F7A12",9,,,"00100100"',
+                '+CEREG: 5,5,"1A2B","0C2F7A12",9,,,"0010010","01000111"',
+                '+CEREG: 5,5,"1A2B","0C2F7A12",9,,,"00100100","01000112"',
+                '+CEREG: 5,5,"1A2B","0C2F7A12",9,,,"00100100","01000111",1',
+            ),
+        ),
+        (None, ('+QIURC: "closed",0',), ('+QIURC: "closed",0,1', '+QIURC: "opened",0')),
+        (None, ('+QNBIOTEVENT: "ENTER PSM"',), ('+QNBIOTEVENT: "ENTER PSM",1',)),
+        (None, ("+IP: 10.0.0.1,2001:db8::1",), ("+IP: 10.0.0.1,x", "+IP: 10.0.0")),
+        (None, ("+QIOPEN: 255,566",), ("+QIOPEN: 1,2,3",)),
+    ],
+)
+def test_a_line_is_what_its_name_says_only_with_fields_that_can_be(
+    command: Command | None, taken: tuple[str, ...], refused: tuple[str, ...]
+) -> None:
+    for line in taken:
+        assert not isinstance(read_response(line, command), Unrecognised), line
+
+    for line in refused:
+        assert read_response(line, command) == Unrecognised(line)
+
+
+@pytest.mark.parametrize(
     ("line", "response"),
     [
         ("+CSQ: 20,99", Text("+CSQ: 20,99")),

@@ -384,6 +384,7 @@ def prompting(**settings: Any) -> Any:
     ("line", "data", "payload"),
     [
         (b"AT+QISEND=0,4", b"a\r\x1ab", b"a\r\x1ab"),
+        (b"AT+QISEND=0,1", b"a", b"a"),
         (b"AT+QISEND=0", b"hello\x1a", b"hello"),
         (b"AT+QISEND=0,2\r\n", b"hi", b"hi"),
     ],
@@ -445,6 +446,14 @@ async def test_statistics_are_reported_every_so_many_seconds_until_they_are_swit
         await terminal.ask(b"ATE0")
         assert await terminal.read(60) == b""
         assert emulator.module.nvram_writes == 0
+
+
+async def test_another_function_of_qcfg_reports_nothing() -> None:
+    async with on_line() as (_, terminal):
+        for line in (b'AT+QCFG="wakeupRXD",1', b'AT+QCFG="rohc",1'):
+            await terminal.ask(line)
+
+        assert await terminal.read(10) == b""
 
 
 async def test_statistics_reach_subscribers_and_never_an_answer() -> None:

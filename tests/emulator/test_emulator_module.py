@@ -173,6 +173,75 @@ async def test_nvram_lasts_in_its_file(tmp_path: Path) -> None:
         assert emulator.nvram.send_format is PayloadFormat.HEX
 
 
+async def test_every_setting_lasts_in_the_file_of_the_nvram(tmp_path: Path) -> None:
+    file = tmp_path / "nvram.json"
+    lines = (
+        b'AT+QICFG="dataformat",0,1',
+        b"AT+CMEE=1",
+        b"AT+CEREG=5",
+        b'AT+CPSMS=1,,,"01000011","01000010"',
+        b'AT+QEDRXCFG=2,5,"0101","0001"',
+        b'AT+COPS=4,2,"46000"',
+        b"AT+CCIOTOPT=1,3,2",
+        b"AT+QBAND=2,8,3",
+        b"AT+QLOCKF=1,3738,281",
+        b'AT+QCGDEFCONT="IPV6","iot","me","secret"',
+        b'AT+QCFG="slplocktimes",5',
+        b'AT+QCFG="rohc",1',
+        b"AT+IPR=2400",
+        b"AT+CCLK=2030/05/06,22:10:00-8",
+        b"AT+CFUN=4",
+    )
+    async with on_line(network(), nvram=file) as (emulator, terminal):
+        for line in lines:
+            terminal.type(line)
+            assert b"OK\r\n" in await terminal.read(), line
+
+        stored = emulator.nvram
+
+    assert stored.writes == len(lines)
+    assert Nvram.load(file) == stored != Nvram()
+    assert Nvram.load(file).writes == 0
+
+
+def test_nvram_begins_with_the_settings_of_the_factory(tmp_path: Path) -> None:
+    file = tmp_path / "nvram.json"
+    assert Nvram.load(file) == Nvram()
+    assert not file.exists()
+    file.write_text("{}")
+    assert Nvram.load(file) == Nvram()
+
+
+@pytest.mark.parametrize(
+    ("settings", "times"),
+    [
+        ({"psm": False}, None),
+        ({"psm": True, "active_time": ""}, None),
+        ({"psm": True, "active_time": "11100000"}, None),
+        ({"psm": True}, (240.0, 3600.0)),
+        ({"psm": True, "active_time": "00000101", "periodic_update": "00101100"}, (10.0, 43200.0)),
+        # The time of the network where none was asked for (TS 24.301, T3412).
+        ({"psm": True, "periodic_update": ""}, (240.0, 3240.0)),
+        ({"psm": True, "periodic_update": "11100000"}, (240.0, 3240.0)),
+    ],
+)
+def test_psm_has_the_times_that_are_asked_for(settings: dict[str, Any], times: tuple[float, float] | None) -> None:
+    assert Nvram(**settings).psm_times == times
+
+
+@pytest.mark.parametrize(
+    ("settings", "cycle"),
+    [
+        ({"edrx_value": "0101"}, None),
+        ({"edrx": True}, None),
+        ({"edrx": True, "edrx_value": "0000"}, None),
+        ({"edrx": True, "edrx_value": "0101"}, 81.92),
+    ],
+)
+def test_edrx_has_the_cycle_that_is_asked_for(settings: dict[str, Any], cycle: float | None) -> None:
+    assert Nvram(**settings).edrx_cycle == cycle
+
+
 def test_a_file_that_is_no_nvram_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "nvram.json"
     for text in ("[1]", '{"colour": 1}', '{"send_format": 7}', "{"):

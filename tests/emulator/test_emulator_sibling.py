@@ -167,6 +167,41 @@ async def test_the_sibling_has_the_commands_of_its_manual(line: str, answer: str
         assert await terminal.ask(line.encode(), wire(answer)) == wire(answer)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "default", "taken", "refused"),
+    [
+        ("epco", "(0,1)", 1, (0, 1), (2,)),
+        ("DataInactTimer", "(0,15-255)", 60, (0, 15, 255), (14, 256)),
+        ("logbaudrate", "(921600-6000000)", 6000000, (921600,), (921599,)),
+        ("slplocktimes", "(0-30)", 10, (0, 30), (31,)),
+        ("OOSScheme", "(0-4)", 0, (0, 4), (5,)),
+        ("dsevent", "(0,1)", 0, (0, 1), (2,)),
+        ("statisr", "(0,5-600)", 0, (0, 5, 600), (4, 601)),
+        ("wakeupRXD", "(0,1)", 1, (0, 1), (2,)),
+        ("MacRAI", "(0,1)", 0, (0, 1), (2,)),
+        ("relversion", "(13,14)", 13, (13, 14), (12, 15)),
+        ("NBcategory", "(1,2)", 1, (1, 2), (0, 3)),
+        ("faultaction", "(0-4)", 0, (0, 4), (5,)),
+        ("NcellMeas", "(0,1)", 1, (0, 1), (2,)),
+        ("SimBip", "(0,1)", 0, (0, 1), (2,)),
+        ("activetimer", "(0,1)", 1, (0, 1), (2,)),
+        ("simpsm", "(0,1)", 0, (0, 1), (2,)),
+    ],
+)
+async def test_the_sibling_has_the_functions_of_its_manual(
+    name: str, values: str, default: int, taken: tuple[int, ...], refused: tuple[int, ...]
+) -> None:
+    async with on_line(**MODEL) as (_, terminal):
+        assert f'\r\n+QCFG: "{name}",{values}\r\n'.encode() in b"\r\n" + await terminal.ask(b"AT+QCFG=?")
+        assert await terminal.ask(f'AT+QCFG="{name}"'.encode()) == wire(f'+QCFG: "{name}",{default}')
+        for value in refused:
+            assert await terminal.ask(f'AT+QCFG="{name}",{value}'.encode(), b"ERROR\r\n") == wire("ERROR")
+
+        for value in taken:
+            await terminal.ask(f'AT+QCFG="{name}",{value}'.encode())
+            assert await terminal.ask(f'AT+QCFG="{name}"'.encode()) == wire(f'+QCFG: "{name}",{value}')
+
+
 @pytest.mark.parametrize("line", [b"AT+QADC?", b"AT+CNMPSD", b"AT+CTZR=2", b'AT+QCFG="MacRAI"', b"AT+QRFSTAT"])
 async def test_the_module_has_none_of_what_only_its_sibling_has(line: bytes) -> None:
     async with on_line() as (_, terminal):

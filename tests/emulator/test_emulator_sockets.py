@@ -76,6 +76,7 @@ async def test_a_failed_open_blocks_its_connect_id_until_it_is_closed(host: str,
     async with on_line(network()) as (_, terminal):
         line = b'AT+QIOPEN=0,0,"TCP","%b",9' % host.encode()
         assert await terminal.ask(line, b"%d\r\n" % code) == b"\r\nOK\r\n\r\n+QIOPEN: 0,%d\r\n" % code
+        assert b",9,0,0,0,1\r\n" in await terminal.ask(b"AT+QISTATE=1,0")
         assert await terminal.ask(line, b"ERROR\r\n") == b"\r\nERROR\r\n"
         assert await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n") == b"\r\nOK\r\n\r\nCLOSE OK\r\n"
         await terminal.open(0, "echo.example")
@@ -274,6 +275,37 @@ async def test_a_connection_that_the_network_forgot_receives_nothing() -> None:
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 3,0,3\r\n\r\nOK\r\n"
 
 
+async def test_a_connection_that_the_network_forgot_does_not_hear_its_peer_go_on_or_end() -> None:
+    async def peer(connection: PeerConnection) -> None:
+        await asyncio.sleep(5)
+        connection.send(b"hello")
+        await connection.drain()
+
+    async with on_line() as (emulator, terminal):
+        emulator.network.add_host("peer.example", peer)
+        await terminal.open(0, "peer.example")
+        emulator.module.sockets[0].is_cut = True
+        assert await terminal.read(60) == b""
+        assert b",2,0,1\r\n" in await terminal.ask(b"AT+QISTATE=1,0")
+
+
+async def test_udp_counts_what_was_sent_and_no_acknowledgements() -> None:
+    async with on_line(network()) as (_, terminal):
+        await terminal.open(0, "echo.example", kind="UDP")
+        await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
+        await terminal.read()
+        assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 3,0,0\r\n\r\nOK\r\n"
+
+
+async def test_udp_never_waits_for_space() -> None:
+    async with on_line(network(), send_buffer=1024) as (emulator, terminal):
+        await terminal.open(0, "echo.example", kind="UDP")
+        emulator.network.outage = True
+        for _ in range(20):
+            terminal.type(b'AT+QISEND=0,1024,"%b"' % (b"a" * 1024))
+            assert await terminal.read() == b"\r\nOK\r\n\r\nSEND OK\r\n"
+
+
 async def test_send_ok_waits_for_space() -> None:
     async with on_line(network(), send_buffer=2048) as (emulator, terminal):
         await terminal.open(0, "echo.example")
@@ -446,6 +478,43 @@ async def test_closed_comes_after_all_data_and_the_connect_id_stays_blocked() ->
         assert await terminal.ask(b'AT+QIOPEN=0,0,"TCP","echo.example",7', b"ERROR\r\n")
         assert await terminal.ask(b"AT+QICLOSE=0", b"CLOSE OK\r\n") == b"\r\nOK\r\n\r\nCLOSE OK\r\n"
         await terminal.open(0, "echo.example")
+
+
+async def test_a_module_off_the_air_reports_the_end_of_its_tcp_connections_only() -> None:
+    async with on_line(network(latency=1.0)) as (_, terminal):
+        await terminal.open(0, "echo.example")
+        await terminal.open(1, "echo.example", kind="UDP")
+        await terminal.ask(b'AT+QIOPEN=0,2,"TCP","echo.example",7')
+        assert await terminal.ask(b"AT+CFUN=0") == b"\r\nOK\r\n"
+        assert await terminal.read(100) == b'\r\n+QIURC: "closed",0\r\n\r\n+QIOPEN: 2,570\r\n'
+        assert await terminal.ask(b"AT+QISTATE?") == (
+            b'\r\n+QISTATE: 0,"TCP","echo.example",7,0,4,0,1'
+            b'\r\n+QISTATE: 1,"UDP","echo.example",7,0,2,0,1'
+            b'\r\n+QISTATE: 2,"TCP","echo.example",7,0,0,0,1\r\n\r\nOK\r\n'
+        )
+
+
+async def test_a_socket_hears_again_however_much_it_missed_while_the_module_slept() -> None:
+    async def peer(connection: PeerConnection) -> None:
+        await connection.receive()
+        for _ in range(10):
+            await asyncio.sleep(1)
+            for _ in range(10):
+                connection.send(bytes(1024))
+
+        connection.send(await connection.receive())
+
+    async with on_line(Network(latency=1.0)) as (emulator, terminal):
+        emulator.network.add_host("peer.example", peer)
+        await terminal.open(0, "peer.example", kind="UDP")
+        await terminal.ask(b'AT+QISEND=0,2,"go"', b"SEND OK\r\n")
+        emulator.sleep()
+        await terminal.read(20)
+        assert emulator.module.tcpip.datagrams_missed == 100
+        emulator.wake()
+        await terminal.read()
+        await terminal.ask(b'AT+QISEND=0,3,"abc"', b"SEND OK\r\n")
+        assert await terminal.read(5) == b'\r\n+QIURC: "recv",0,3,"abc"\r\n'
 
 
 async def test_closing_a_connect_id_that_is_not_in_use_is_an_error() -> None:

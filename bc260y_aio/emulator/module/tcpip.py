@@ -184,10 +184,12 @@ class TcpIp:
 
     def break_connections(self) -> None:
         """Lose the TCP sockets, and report it."""
-        for socket in [one for one in self.sockets.values() if one.state is SocketState.CONNECTED]:
-            if socket.service_type == "TCP":
+        for socket in [one for one in self.sockets.values() if one.service_type == "TCP"]:
+            if socket.state is SocketState.CONNECTED:
                 socket.abort()
                 self.push(socket, None)
+            elif socket.state is SocketState.CONNECTING:
+                socket.failed(ErrorCode.CONTEXT_BROKEN_DOWN)
 
     def states(self) -> list[SocketInfo]:
         """Return the lines of AT+QISTATE (guide 2.2.4)."""

@@ -478,6 +478,7 @@ async def test_a_marker_that_is_lost_is_followed_by_another(clock: Clock) -> Non
         await other
 
 
+@pytest.mark.usefixtures("clock")
 async def test_firmware_that_refuses_markers_is_believed_after_three() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
@@ -508,6 +509,7 @@ async def test_an_ok_that_comes_late_between_two_probes_ends_nothing(clock: Cloc
         await other
 
 
+@pytest.mark.usefixtures("clock")
 async def test_firmware_that_refuses_markers_with_a_number_is_believed_after_three() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:

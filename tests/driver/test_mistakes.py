@@ -206,12 +206,13 @@ async def test_a_send_leaves_alone_what_has_been_received() -> None:
     ids=["before the next is answered", "where the next one's could be"],
 )
 async def test_a_send_ok_that_comes_after_it_was_given_up_does_not_complete_the_next_send(
-    late: bytes, own: bytes, is_doubtful: bool
+    late: bytes, own: bytes, is_doubtful: bool, clock: Clock
 ) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
-        first = asyncio.ensure_future(channel.execute(SendData(0, b"a"), 0.02))
+        first = asyncio.ensure_future(channel.execute(SendData(0, b"a"), 5.0))
         await far.answer(b'AT+QISEND=0,1,"61"\r', OK)
+        await clock.advance(5.1)
         with pytest.raises(TimeoutError):
             await first
 

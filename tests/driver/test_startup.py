@@ -96,6 +96,7 @@ async def test_a_module_is_found_at_any_of_the_usual_rates(rate: int, clock: Clo
         assert port.baudrate == rate
 
 
+@pytest.mark.usefixtures("clock")
 async def test_the_search_begins_with_the_rate_that_is_set() -> None:
     far = RatedFarEnd(115200)
     async with await far.open_rated_port(baudrate=115200) as port:

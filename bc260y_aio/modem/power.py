@@ -137,6 +137,9 @@ class PowerManagement(ModemCore):
         """
         channel = self._channel
         async with channel.turn() as turn:
+            if channel.may_sleep:
+                channel.recover()
+
             self._profile.require(SetSleep(0))
             await turn.execute(SetSleep(0))
             if channel.may_sleep:

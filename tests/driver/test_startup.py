@@ -588,6 +588,20 @@ async def test_a_stream_that_survived_light_sleep_goes_on(clock: Clock) -> None:
         transport.abort()
 
 
+async def test_a_module_that_slept_sooner_than_expected_is_woken_before_it_is_told_to_stay_awake(clock: Clock) -> None:
+    module = SleepyModule()
+    async with open_modem(module) as modem:
+        await modem.sleep()
+        module.is_asleep = True
+        before = len(module.lines)
+        await fast_forward(clock, modem.wake())
+        assert [line for line in module.lines[before:] if not line.endswith("=?")] == [
+            "AT",
+            "AT+QSCLK=0",
+            "AT+QISTATE?",
+        ]
+
+
 async def test_a_module_that_was_not_allowed_to_sleep_is_kept_awake_by_one_command() -> None:
     module = Module()
     async with open_modem(module) as modem:

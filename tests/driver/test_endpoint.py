@@ -89,6 +89,21 @@ async def test_unread_datagrams_wait_in_a_bounded_queue() -> None:
         assert received == [0, 8, 9]
 
 
+async def test_a_close_can_be_waited_for_until_the_connect_id_is_free() -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        endpoint = await modem.open_datagram_endpoint("a.b", 7)
+        sending = asyncio.ensure_future(endpoint.send(b"last"))
+        await asyncio.sleep(0)
+        endpoint.close()
+        assert len(module.sockets) == 1
+        await endpoint.wait_closed()
+        assert module.sockets == {}
+        assert module.closed[0].datagrams == [b"last"]
+        await asyncio.wait([sending])
+        assert isinstance(sending.exception(), ModemClosed | None)
+
+
 async def test_iteration_ends_when_the_endpoint_is_closed() -> None:
     module = Module()
     async with open_endpoint(module) as endpoint:

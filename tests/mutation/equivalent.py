@@ -148,4 +148,9 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "self.loop: asyncio.AbstractEventLoop | None = None",
         "pass",
     ): "it is set before it is read",
+    (
+        "bc260y_aio/routing/process/udp.py",
+        "raise OSError(errno.EBADF, os.strerror(errno.EBADF))",
+        "pass",
+    ): "the first call of the socket itself fails with the same error",
 }

@@ -208,9 +208,6 @@ class Lifecycle(Connections, PowerManagement):
 
     async def _restore_settings(self, channel: Channel) -> None:
         """Restore the settings that were changed in the module, if it answers."""
-        if channel.error is not None:
-            return
-
         try:
             async with asyncio.timeout(_RESTORE_TIMEOUT):
                 restore = self._options.restore_data_format
@@ -229,6 +226,8 @@ class Lifecycle(Connections, PowerManagement):
             logger.warning("%s: its event loop ended before the modem was closed", self._opened.name)
             self._abandoned = self._opened.port
             self._opened = self._registration_changed = None
+            # Neither of them goes on any more.
+            self._close_task = self._reestablish_task = None
             self._tasks = TaskSet(self._tasks.name)
             self._open_transports.clear()
             self._is_opening = self._is_closing = False

@@ -398,6 +398,33 @@ async def test_a_caller_may_bring_a_timeout_of_its_own(clock: Clock) -> None:
 # Too long an answer
 
 
+async def test_the_timeout_of_a_caller_holds_for_the_result_and_again_for_the_outcome(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        opening = start(channel, OPEN, 3.0)
+        await far.expect(b'AT+QIOPEN=0,0,"TCP","a.b",7\r')
+        await clock.advance(2.9)
+        far.send(OK)
+        await settle()
+        await clock.advance(2.9)
+        assert not opening.done()
+        await clock.advance(0.2)
+        with pytest.raises(CommandTimeout, match="no outcome within 3 s"):
+            await opening
+
+
+async def test_a_caller_that_has_left_is_told_nothing_more() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        seen: list[Response] = []
+        asked = asyncio.ensure_future(channel.execute(Ping("a.b", count=2), watch=seen.append))
+        await far.answer(b'AT+QPING=0,"a.b",4,2,32\r', OK, b"\r\n+QPING: 0,1.2.3.4,32,369\r\n")
+        asked.cancel()
+        await asyncio.wait([asked])
+        await far.answer(b"", b"\r\n+QPING: 0,1.2.3.4,32,370\r\n", b"\r\n+QPING: 0,2,2,0,369,370,369\r\n")
+        assert seen == [PingReply("1.2.3.4", 32, 369)]
+
+
 async def test_an_answer_may_have_as_many_lines_as_any_has() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:

@@ -186,3 +186,43 @@ def test_the_end_of_all_and_damage_reach_a_socket_that_is_being_opened() -> None
         inboxes.handle(event)
         inboxes.attach(0, inbox)
         assert inbox.is_ended
+
+
+def test_every_change_of_what_waits_is_announced() -> None:
+    inbox = Inbox(8, keeps_order=True)
+    sizes: list[int] = []
+    inbox.on_size_change = lambda: sizes.append(inbox.size)
+    inbox.put(b"abcd")
+    inbox.put(b"ef")
+    inbox.put_back(inbox.take())
+    assert sizes == [4, 6, 2, 6]
+    assert inbox.take_joined() == b"abcdef"
+    inbox.put(b"g")
+    inbox.clear()
+    inbox.put(b"h")
+    inbox.discard()
+    inbox.put(b"i")
+    inbox.end()
+    assert sizes[4:] == [0, 1, 0, 1, 0, 0]
+    assert (drain(inbox), inbox.received) == ([], 9)
+
+
+def test_an_end_and_an_overflow_are_reported_once() -> None:
+    inbox = Inbox(4, keeps_order=True)
+    reports: list[str] = []
+    inbox.on_end = lambda: reports.append("end")
+    inbox.on_overflow = lambda: reports.append("overflow")
+    for payload in (b"abcd", b"e", b"f"):
+        inbox.put(payload)
+
+    inbox.end()
+    assert reports == ["end", "overflow"]
+
+
+def test_what_ended_a_socket_that_is_being_opened_is_what_ends_it_when_it_is_open() -> None:
+    inboxes, inbox = Inboxes(), Inbox(64, keeps_order=True)
+    inboxes.hold(0)
+    inboxes.deliver(0, b"a")
+    inboxes.end_all(ModuleRestarted("restarted"))
+    inboxes.attach(0, inbox)
+    assert (drain(inbox), str(inbox.error)) == ([b"a"], "restarted")

@@ -2,14 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 import pytest
 
 from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, SendData
+from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.responses import Response
 from bc260y_aio.emulator import EchoPeer, Emulator
 from bc260y_aio.errors import ModemClosed, NoFreeConnectID, NotAcknowledged, PortError
@@ -18,6 +19,8 @@ from bc260y_aio.sockets.tasks import uninterrupted
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import Module, Socket, fast_forward, open_modem, settle
 from tests.loops import Clock
+
+T = TypeVar("T")
 
 RDY: Final = b"\r\nRDY\r\n"
 
@@ -224,28 +227,97 @@ def test_a_modem_whose_event_loop_ended_without_a_close_can_be_opened_on_the_nex
     asyncio.run(again())
 
 
-def test_what_was_open_on_an_event_loop_that_ended_is_no_concern_of_the_next() -> None:
-    modem = Modem("emulator://")
+def run_and_break_off(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on an event loop that is then closed as it is: it cancels no task, and ends no generator."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'ModuleSocket._close' was never awaited:RuntimeWarning")
+def test_what_was_open_on_an_event_loop_that_ended_is_no_concern_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    modem = Modem("script://module")
 
     async def leave_open() -> Any:
+        monkeypatch.setattr("bc260y_aio.modem.lifecycle.open_port", Module().open_port)
         await modem.open()
-        # A block that is not over.
-        await modem.awake().__aenter__()
-        return await modem.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("192.0.2.1", 7))
+        block = modem.awake()
+        await block.__aenter__()
+        transport, _ = await modem.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("192.0.2.1", 7))
+        return block, transport
 
     async def again() -> None:
+        module = Module()
+        monkeypatch.setattr("bc260y_aio.modem.lifecycle.open_port", module.open_port)
         async with modem:
+            assert repr(modem) == "<Modem script://module open sockets=0/5>"
             async with modem.awake():
                 pass
 
-            assert (await modem.execute("AT+QSCLK?")) == ["+QSCLK: 1"]
-            assert repr(modem) == "<Modem emulator:// open sockets=0/5>"
-            await modem.wait_registered()
+            # No other block is left.
+            assert module.sleep == 1
 
-    left = asyncio.run(leave_open())
+    _block, transport = run_and_break_off(leave_open())
     asyncio.run(again())
     assert not modem.is_open
-    del left
+    with contextlib.suppress(RuntimeError):
+        # Its loop is closed.
+        transport.abort()
+
+
+def test_what_was_under_way_on_an_event_loop_that_ended_is_no_concern_of_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modem = Modem("script://module", close_timeout=0.2)
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def leave(begin: Callable[[Module], Awaitable[Any]]) -> None:
+        module = Module()
+        module.registration = RegistrationStatus.SEARCHING
+        monkeypatch.setattr("bc260y_aio.modem.lifecycle.open_port", module.open_port)
+        await modem.open()
+        tasks.append(asyncio.ensure_future(begin(module)))
+        await settle(60)
+        assert not tasks[-1].done()
+
+    async def close(module: Module) -> None:
+        module.override = lambda command: b""
+        await modem.close()
+
+    async def set_up_again(module: Module) -> None:
+        module.override = lambda command: b""
+        module.send(RDY)
+        await asyncio.sleep(60.0)
+
+    async def wait(module: Module) -> None:
+        await modem.wait_registered()
+
+    async def again() -> None:
+        module = Module()
+        module.registration = RegistrationStatus.SEARCHING
+        monkeypatch.setattr("bc260y_aio.modem.lifecycle.open_port", module.open_port)
+        async with modem:
+            assert modem.is_open
+            waiting = asyncio.ensure_future(modem.wait_registered())
+            await settle(60)
+            module.registration = RegistrationStatus.HOME
+            module.send(b"\r\n+CEREG: 1\r\n")
+            await asyncio.wait_for(waiting, 5.0)
+            before = module.count("AT+QISTATE?")
+            module.send(RDY)
+            await settle(200)
+            assert module.count("AT+QISTATE?") == before + 1
+
+        assert module.is_closed
+        assert module.sleep == 1
+
+    for begin in (wait, set_up_again, close):
+        run_and_break_off(leave(begin))
+        asyncio.run(again())
+
+    tasks.clear()
 
 
 def test_a_modem_whose_event_loop_ended_can_be_closed() -> None:

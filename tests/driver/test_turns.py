@@ -179,3 +179,10 @@ async def test_a_part_of_an_answer_leaves_the_rest_no_more_than_what_is_left_of_
     now = due + late_by
     assert ping.rest_timeout([reply]) == 26.0
     assert dialogue.await_completion(reply, now, 0.0) == pytest.approx(now + left)
+
+
+async def test_a_dialogue_without_a_caller_reports_its_outcome_once_too() -> None:
+    outcomes: list[object] = []
+    dialogue = Dialogue(cast("Any", None), Attention(), on_end=outcomes.append)
+    dialogue.end(answer := Answer([], []))
+    assert outcomes == [answer]

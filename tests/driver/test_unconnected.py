@@ -102,6 +102,53 @@ async def test_a_peer_that_cannot_be_reached_is_reported_and_harms_no_other() ->
         await settle(60)
         assert recorder.events == ["made", ("error", ConnectRefused)]
         assert [socket.datagrams for socket in module.sockets.values()] == [[b"c"]]
+        assert repr(transport) == "<UnconnectedDatagramTransport connectIDs=1 peers=1>"
+
+
+def hosts(module: Module) -> list[str]:
+    return [module.sockets[connect_id].opened.host for connect_id in sorted(module.sockets)]
+
+
+async def send_to_five(transport: UnconnectedDatagramTransport) -> None:
+    for number in range(5):
+        transport.sendto(b"question", (f"{number}.b", 7))
+        await settle(60)
+
+
+async def test_a_sixth_peer_gets_the_connect_id_of_the_one_that_was_quiet_longest_after_three_seconds(
+    clock: Clock,
+) -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        await send_to_five(transport)
+        transport.sendto(b"question", ("5.b", 7))
+        for seconds in (1.0, 1.0, 0.9):
+            await clock.advance(seconds)
+            await settle(60)
+
+        assert hosts(module) == ["0.b", "1.b", "2.b", "3.b", "4.b"]
+        await clock.advance(0.2)
+        await settle(100)
+        assert hosts(module) == ["5.b", "1.b", "2.b", "3.b", "4.b"]
+        # What the first one is sent later goes out on a connectID again, that of the second.
+        transport.sendto(b"again", ("0.b", 7))
+        await settle(100)
+        assert hosts(module) == ["5.b", "0.b", "2.b", "3.b", "4.b"]
+        assert recorder.events == ["made"]
+
+
+async def test_a_peer_that_has_answered_gives_its_connect_id_at_once(clock: Clock) -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, recorder):
+        await send_to_five(transport)
+        transport.sendto(b"question", ("5.b", 7))
+        await settle(60)
+        module.push(3, b"answer")
+        await settle(100)
+        assert hosts(module) == ["0.b", "1.b", "2.b", "5.b", "4.b"]
+        module.push(3, b"other answer")
+        await settle()
+        assert recorder.events == ["made", (b"answer", ("3.b", 7)), (b"other answer", ("5.b", 7))]
 
 
 async def test_a_socket_that_fails_is_given_up_and_the_next_datagram_gets_another(clock: Clock) -> None:

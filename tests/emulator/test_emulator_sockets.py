@@ -334,6 +334,22 @@ async def test_a_send_without_space_fails_and_nothing_of_it_is_taken() -> None:
         assert await terminal.ask(b"AT+QISEND=0,0") == b"\r\n+QISEND: 1024,0,1024\r\n\r\nOK\r\n"
 
 
+async def test_space_on_one_socket_is_none_on_another() -> None:
+    payload = b'AT+QISEND=%d,1024,"' + b"a" * 1024 + b'"'
+    async with on_line(network(latency=1.0), send_buffer=1024, send_timeout=10.0) as (emulator, terminal):
+        emulator.network.add_sink("sink.example")
+        emulator.network.add_stalled("stuck.example", after=0)
+        await terminal.open(0, "sink.example")
+        await terminal.open(1, "stuck.example")
+        for connect_id in (0, 0, 1):
+            await terminal.ask(payload % connect_id, b"SEND OK\r\n")
+
+        # The second payload of the first socket is acknowledged while the second socket waits.
+        terminal.type(payload % 1)
+        assert await terminal.read(9) == b"\r\nOK\r\n"
+        assert await terminal.read(2) == b"\r\nSEND FAIL\r\n"
+
+
 async def test_a_send_and_a_close_wait_for_the_send_before_them() -> None:
     async with on_line(network(), send_buffer=1024, send_timeout=10.0) as (emulator, terminal):
         await terminal.open(0, "echo.example")

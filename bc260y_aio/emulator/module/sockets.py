@@ -204,16 +204,14 @@ class ModuleSocket:
             return
 
         faults, is_tcp = self._faults, self.service_type == "TCP"
-        whole = data
         if is_broken := is_tcp and faults.occurs("broken_receiving"):
-            data = faults.cut("broken_receiving", whole)
+            data = faults.cut("broken_receiving", data)
 
         for start in range(0, max(len(data), 1), LARGEST_PUSH):
             if data or not is_tcp:
                 self._owner.push(self, data[start : start + LARGEST_PUSH])
 
         if is_broken or (is_tcp and faults.occurs("closed")):
-            self.consumed(len(whole) - len(data))
             self._break()
 
     def _break(self) -> None:

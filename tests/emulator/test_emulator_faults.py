@@ -194,6 +194,16 @@ async def test_an_outage_ends_with_the_emulator() -> None:
     assert not emulator.network.outage
 
 
+async def test_an_outage_of_an_emulator_that_is_closed_ends_no_other() -> None:
+    async with opened(SinkPeer(), outage=1.0, outage_for=40.0) as (emulator, terminal):
+        terminal.type(SEND)
+        await terminal.read()
+
+    emulator.network.outage = True
+    await asyncio.sleep(60)
+    assert emulator.network.outage
+
+
 async def test_the_module_may_restart_between_two_bytes_of_output() -> None:
     told = set()
     for seed in range(30):

@@ -329,6 +329,62 @@ async def test_too_much_input_behind_a_command_is_thrown_away_with_one_error(pen
         assert await terminal.ask(b"AT") == b"\r\nOK\r\n"
 
 
+async def test_the_longest_line_behind_a_command_is_kept() -> None:
+    async with on_line(answer_delay=1.0) as (_, terminal):
+        terminal.type(b"AT")
+        await asyncio.sleep(0.1)
+        terminal.type(b"AT+" + b"a" * 4092)
+        assert await terminal.read(10) == b"\r\nOK\r\n\r\nERROR\r\n"
+
+
+async def test_what_comes_behind_input_that_was_thrown_away_is_carried_out() -> None:
+    async with on_line(answer_delay=1.0) as (_, terminal):
+        terminal.type(b"AT")
+        await asyncio.sleep(0.1)
+        terminal.type(*[b"AT"] * 65)
+        await asyncio.sleep(0.1)
+        terminal.type(b"AT+CFUN?")
+        assert await terminal.read(10) == b"\r\nERROR\r\n\r\nOK\r\n\r\n+CFUN: 1\r\n\r\nOK\r\n"
+
+
+async def test_a_line_under_way_does_not_wait() -> None:
+    async with on_line(answer_delay=1.0) as (_, terminal):
+        terminal.type(b"AT")
+        await asyncio.sleep(0.1)
+        terminal.type(b"AT")
+        await terminal.read(1.5)
+        terminal.type(*[b"AT"] * 64)
+        assert await terminal.read(100) == b"\r\nOK\r\n" * 65
+
+
+@pytest.mark.parametrize("behind", [b"AT", b"\r" * 60])
+async def test_only_lines_that_still_wait_are_counted(behind: bytes) -> None:
+    async with on_line(answer_delay=1.0) as (_, terminal):
+        terminal.type(b"AT")
+        await asyncio.sleep(0.1)
+        terminal.type(behind)
+        await terminal.read(3.0)
+        terminal.type(b"AT")
+        await asyncio.sleep(0.1)
+        terminal.type(*[b"AT"] * 64)
+        assert await terminal.read(100) == b"\r\nOK\r\n" * 65
+
+
+async def test_lines_that_deep_sleep_took_wait_no_more() -> None:
+    async with on_line(answer_delay=1.0) as (emulator, terminal):
+        terminal.type(b"AT")
+        await asyncio.sleep(0.1)
+        terminal.type(*[b"AT"] * 40)
+        await asyncio.sleep(0.5)
+        emulator.sleep()
+        emulator.wake()
+        await asyncio.sleep(1)
+        terminal.type(b"AT")
+        await asyncio.sleep(0.1)
+        terminal.type(*[b"AT"] * 30)
+        assert await terminal.read(100) == b"\r\nOK\r\n" * 31
+
+
 async def test_64_commands_behind_a_command_are_carried_out() -> None:
     async with on_line(answer_delay=0.1) as (_, terminal):
         terminal.type(b"AT", *[b"AT"] * 64)

@@ -219,6 +219,12 @@ STATES: Final = (
         error(16),
         {"sim": "pin"},
     ),
+    State(
+        ('AT+CPIN="1234"', "AT+QRST=1", "ATE0"),
+        'AT+CPIN="1234"',
+        ("OK", "", "+CPIN: READY", "", ADDRESS),
+        {"sim": "pin"},
+    ),
     State(('AT+CCHO="A0"', 'AT+CCHO="A0"'), 'AT+CCHO="A0"', answer("3")),
     State(('AT+CCHO="A0"', 'AT+CCHO="A0"', 'AT+CCHO="A0"'), 'AT+CCHO="A0"', error(22)),
     State(('AT+CCHO="A0"', 'AT+CCHO="A0"', "AT+CCHC=1"), 'AT+CCHO="A0"', answer("1")),

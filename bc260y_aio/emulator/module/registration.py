@@ -59,9 +59,9 @@ class Registration:
         self.status = RegistrationStatus.NOT_REGISTERED
         self.cause: int | None = None
         self.is_detached = False
-        self.registered: Callable[[], None] = lambda: None
-        self.rejected: Callable[[], None] = lambda: None
-        self.left: Callable[[], None] = lambda: None
+        self.registered: Callable[[], None]
+        self.rejected: Callable[[], None]
+        self.left: Callable[[], None]
 
     @property
     def is_registered(self) -> bool:

@@ -100,7 +100,7 @@ class TcpIp:
         self.ledger: deque[Sent] = deque(maxlen=LEDGER_SIZE)
         self.qisends = 0
         self.datagrams_missed = 0
-        self.completed: Callable[[], None] = lambda: None
+        self.completed: Callable[[], None]
 
     # Opening and closing
 
@@ -323,8 +323,7 @@ class TcpIp:
         self._closed_ports.clear()
 
     async def close(self) -> None:
-        """Leave nothing behind: no task, no descriptor."""
-        self.stop()
+        """Leave nothing behind, once power is lost: no task, no descriptor."""
         paths = tuple(self._paths)
         for path in paths:
             path.cancel()

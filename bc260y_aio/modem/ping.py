@@ -101,7 +101,6 @@ async def _ping_once(channel: Channel, command: Ping) -> AsyncIterator[PingReply
                 case PingFinished(sent=sent):
                     # Some firmware prints nothing for a packet that was lost.
                     for _ in range(min(sent, command.count) - reported):
-                        reported += 1
                         yield PingLost(ErrorCode.OPERATION_TIMEOUT)
 
         await asking

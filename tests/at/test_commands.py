@@ -466,6 +466,18 @@ def test_a_raw_line_of_a_known_command_awaits_its_completion() -> None:
 
 def test_a_longer_ping_may_take_longer() -> None:
     assert Ping("a", timeout=255, count=10).completion_timeout > 2550
+    ping, reply = Ping("a", timeout=10, count=3), PingReply("198.51.100.1", 32, 260)
+    assert [ping.rest_timeout([reply] * count) for count in (1, 2, 3, 4)] == [27.0, 16.0, 5.0, 5.0]
+    assert read_verbatim('AT+QPING=0,"a",10,3').rest_timeout([reply]) == 27.0
+
+
+def test_results_and_completions_are_waited_for_as_long_as_the_documents_have_it() -> None:
+    # The guide gives 5 s for each result, send and close, and the module 60 s for an open (2.2.2, note 2).
+    for command in (QueryRegistration(), OpenSocket(0, "TCP", "a", 7), CloseSocket(0), SendData(0, b"a")):
+        assert command.result_timeout == 5.0
+
+    assert (CloseSocket(0).completion_timeout, SendData(0, b"a").completion_timeout) == (5.0, 5.0)
+    assert 60.0 < OpenSocket(0, "TCP", "a", 7).completion_timeout < 70.0
 
 
 def test_the_counters_may_end_in_send_ok() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bc260y_aio.line.channel import Channel
 from bc260y_aio.modem.release import RadioRelease
 from bc260y_aio.sockets.tasks import TaskSet
-from tests.driver.scripted import ERROR, OK, FarEnd, open_channel, settle
+from tests.driver.scripted import ERROR, OK, FarEnd, Module, fast_forward, open_channel, open_modem, settle
 from tests.loops import Clock
 
 QUERY, NO_MORE, ONE_REPLY = b"AT+QNBIOTRAI=?\r", b"AT+QNBIOTRAI=1\r", b"AT+QNBIOTRAI=2\r"
@@ -168,3 +168,23 @@ async def test_what_the_network_knew_of_one_close_it_does_not_know_of_the_next(c
         await settle()
         await clock.advance(2.1)
         await far.answer(NO_MORE, OK)
+
+
+@pytest.mark.parametrize(("is_available", "stream_flag"), [(True, 0), (False, 1)])
+async def test_the_last_chunk_carries_an_indication_unless_one_follows_the_close(
+    is_available: bool, stream_flag: int, clock: Clock
+) -> None:
+    module = Module()
+    modes = b"\r\n+QNBIOTRAI: (0-2)\r\n" + OK if is_available else ERROR
+    module.override = lambda command: modes if command.write() == "AT+QNBIOTRAI=?" else None
+    async with open_modem(module, rai_on_close=True) as modem:
+        stream, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        datagrams, _ = await modem.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=("192.0.2.1", 8))
+        sockets = [module.sockets[0], module.sockets[1]]
+        stream.write(b"x")
+        stream.close()
+        datagrams.sendto(b"y")
+        datagrams.close()
+        await fast_forward(clock, asyncio.sleep(5.0))
+        # Nothing follows the close of a datagram socket.
+        assert [socket.rais for socket in sockets] == [[stream_flag], [1]]

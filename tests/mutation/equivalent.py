@@ -153,4 +153,24 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "raise OSError(errno.EBADF, os.strerror(errno.EBADF))",
         "pass",
     ): "the first call of the socket itself fails with the same error",
+    (
+        "bc260y_aio/line/line_time.py",
+        "self.busy = 0.0",
+        "self.busy = 1.0",
+    ): "only the difference of two values is used",
+    (
+        "bc260y_aio/line/turns.py",
+        "MOST_LINES: Final = 2048",
+        "MOST_LINES: Final = 2047",
+    ): "a limit of memory, far from what any module writes",
+    (
+        "bc260y_aio/modem/modem.py",
+        "if lasted >= longest_pause:",
+        "if lasted > longest_pause:",
+    ): "no two times are that equal",
+    (
+        "bc260y_aio/modem/services.py",
+        "if now >= expires:",
+        "if now > expires:",
+    ): "no two times are that equal",
 }

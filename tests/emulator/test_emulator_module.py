@@ -1,6 +1,8 @@
 """The module: settings, identity, start, sleep, the order of answers."""
 
 import asyncio
+import gc
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -550,6 +552,17 @@ async def test_an_emulator_can_be_started_again_and_not_twice() -> None:
 
     await emulator.close()
     assert repr(emulator) == "<Emulator not started>"
+
+
+async def test_a_network_forgets_the_modules_of_emulators_that_are_closed() -> None:
+    shared = network()
+    async with on_line(shared) as (emulator, _):
+        module = weakref.ref(emulator.module)
+
+    del emulator, _
+    await asyncio.sleep(1)
+    gc.collect()
+    assert module() is None
 
 
 async def test_an_emulator_leaves_no_task_behind_whatever_is_under_way() -> None:

@@ -222,7 +222,7 @@ async def test_a_module_that_was_waking_boots_all_the_same() -> None:
     async with reporting(boot_time=5.0, wake_time=0.3) as bench:
         bench.emulator.sleep()
         assert await bench.terminal.read() == ENTER
-        bench.terminal.type(b"AT")
+        bench.emulator.wake()
         bench.emulator.restart()
         assert await bench.terminal.read() == b""
         bench.terminal.type(b"AT")

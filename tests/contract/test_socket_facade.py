@@ -87,6 +87,18 @@ def test_options_of_other_kinds_are_refused(value: Any) -> None:
         facade().setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, value)
 
 
+def test_a_number_may_be_negative() -> None:
+    sock = facade()
+    for number in (-1, -(1 << 31)):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, number)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == number
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4) == struct.pack("i", number)
+
+
+def test_no_child_process_inherits_it() -> None:
+    assert facade().get_inheritable() is False
+
+
 def test_options_are_as_wide_as_an_int_of_c() -> None:
     with pytest.raises(OverflowError):
         facade().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 31)

@@ -173,4 +173,14 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "if now >= expires:",
         "if now > expires:",
     ): "no two times are that equal",
+    (
+        "bc260y_aio/transports/cork.py",
+        "self._outbox.hold = 0",
+        "self._outbox.hold = -1",
+    ): "with either, whatever waits is due",
+    (
+        "bc260y_aio/routing/socket_relay.py",
+        "_READ_SIZE: Final = 64 * 1024",
+        "_READ_SIZE: Final = 64 * 1025",
+    ): "how much is read at a time, on which nothing else depends",
 }

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -16,8 +17,10 @@ pytestmark = pytest.mark.loops("asyncio", "eager")
 
 
 @contextlib.asynccontextmanager
-async def connected(module: Module, protocol: asyncio.Protocol | None = None) -> AsyncIterator[ModemTransport]:
-    async with open_modem(module) as modem:
+async def connected(
+    module: Module, protocol: asyncio.Protocol | None = None, **options: Any
+) -> AsyncIterator[ModemTransport]:
+    async with open_modem(module, **options) as modem:
         transport, _ = await modem.create_connection(lambda: protocol or asyncio.Protocol(), "a.b", 7)
         assert isinstance(transport, ModemTransport)
         yield transport
@@ -86,6 +89,19 @@ async def test_a_stated_delay_is_the_longest_that_anything_waits(clock: Clock) -
             await clock.advance(0.1)
             await settle()
             assert sent(module) == [b"ab", b"c"]
+
+
+async def test_after_the_delay_everything_goes_however_many_chunks_it_takes(clock: Clock) -> None:
+    module = Module()
+    async with connected(module, data_format="auto") as transport:
+        with transport.cork(0.2):
+            # Less than a chunk of text, and more than one of hex.
+            transport.write(bytes(800))
+            await clock.advance(0.15)
+            assert sent(module) == []
+            await clock.advance(0.1)
+            await settle(60)
+            assert sent(module) == [bytes(512), bytes(288)]
 
 
 async def test_a_cork_on_which_nothing_waits_sets_no_timer(clock: Clock) -> None:

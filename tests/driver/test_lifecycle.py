@@ -9,15 +9,15 @@ from typing import Any, Final, TypeVar
 import anyio
 import pytest
 
-from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, SendData
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QueryAcks, SendData
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.responses import Response
 from bc260y_aio.emulator import EchoPeer, Emulator
-from bc260y_aio.errors import ModemClosed, NoFreeConnectID, NotAcknowledged, PortError
+from bc260y_aio.errors import CommandFailed, ModemClosed, NoFreeConnectID, NotAcknowledged, PortError
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.tasks import uninterrupted
 from bc260y_aio.transports import ModemTransport
-from tests.driver.scripted import Module, Socket, fast_forward, open_modem, settle
+from tests.driver.scripted import ERROR, Module, Socket, fast_forward, open_modem, settle
 from tests.loops import Clock
 
 T = TypeVar("T")
@@ -355,6 +355,35 @@ async def test_a_connect_id_kept_for_adoption_is_free_again_after_a_restart() ->
         await settle(200)
         assert modem._ids.taken == frozenset()
         assert modem._left_open == {}
+
+
+@pytest.mark.parametrize(("asked_for", "is_adopted"), [(None, True), (4000, True), (4001, False)])
+async def test_a_socket_is_adopted_where_any_local_port_will_do_or_its_own(
+    asked_for: int | None, is_adopted: bool
+) -> None:
+    module = Module()
+    module.sockets[3] = Socket(OpenSocket(3, "UDP", "a.b", 7, 4000))
+    async with open_modem(module, adopt_udp=True) as modem:
+        local_addr = None if asked_for is None else ("", asked_for)
+        endpoint = await modem.open_datagram_endpoint("a.b", 7, local_addr=local_addr)
+        assert module.count("AT+QIOPEN=") == (not is_adopted)
+        await endpoint.send(b"x")
+        await settle(60)
+        assert [*module.sockets[3].taken] == [*b"x"] * is_adopted
+        endpoint.close()
+        await endpoint.wait_closed()
+
+
+async def test_a_socket_that_cannot_be_adopted_is_closed() -> None:
+    module = Module()
+    module.sockets[3] = Socket(OpenSocket(3, "UDP", "a.b", 7))
+    async with open_modem(module, adopt_udp=True) as modem:
+        module.override = lambda command: ERROR if isinstance(command, QueryAcks) else None
+        with pytest.raises(CommandFailed):
+            await modem.open_datagram_endpoint("a.b", 7)
+
+        await settle(60)
+        assert (module.sockets, modem._ids.taken) == ({}, frozenset())
 
 
 async def test_a_socket_that_was_kept_for_adoption_is_forgotten_with_its_opening() -> None:

@@ -589,6 +589,7 @@ async def test_a_modem_that_was_never_opened_refuses_every_call(call: Any) -> No
     with pytest.raises(ModemClosed, match=r"^the modem is not open$"):
         await call(modem)
 
+    assert repr(modem) == "<Modem script://module closed sockets=0/5>"
     assert not modem.is_open
     assert modem.baudrate is None
     await modem.close()

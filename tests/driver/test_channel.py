@@ -589,22 +589,23 @@ async def test_data_for_a_connect_id_whose_opening_has_failed_is_nobodys() -> No
         assert channel.inboxes.strays == 1
 
 
-async def test_a_send_ok_that_may_be_late_is_marked_as_doubtful_until_a_minute_has_passed(clock: Clock) -> None:
+@pytest.mark.parametrize(("seconds", "is_doubtful"), [(0.0, True), (59.9, True), (60.1, False)])
+async def test_a_send_ok_that_may_be_late_is_marked_as_doubtful_until_a_minute_has_passed(
+    seconds: float, is_doubtful: bool, clock: Clock
+) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         first = start(channel, SendData(0, b"a"))
         await far.answer(b'AT+QISEND=0,1,"61"\r', OK)
-        await clock.advance(20.1)
-        second = start(channel, SendData(0, b"b"))
+        await clock.advance(5.1)
+        with pytest.raises(CommandTimeout):
+            await first
+
         await far.resynchronise()
-        await far.answer(b'AT+QISEND=0,1,"62"\r', OK, b"\r\nSEND OK\r\n")
-        assert (await second).is_doubtful
-        await clock.advance(61.0)
-        third = start(channel, SendData(0, b"c"))
-        await far.answer(b'AT+QISEND=0,1,"63"\r', SEND_OK)
-        assert not (await third).is_doubtful
-        await asyncio.wait([first])
-        assert isinstance(first.exception(), CommandTimeout)
+        await clock.advance(seconds)
+        second = start(channel, SendData(0, b"b"))
+        await far.answer(b'AT+QISEND=0,1,"62"\r', SEND_OK)
+        assert (await second).is_doubtful is is_doubtful
 
 
 async def test_when_nothing_answers_for_the_recovery_timeout_every_call_fails(clock: Clock) -> None:
@@ -966,6 +967,39 @@ async def test_the_reader_is_a_task_with_a_name_and_leaves_with_the_channel() ->
         assert "bc260y[script].reader" in {task.get_name() for task in asyncio.all_tasks()}
 
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def cancel_the_reader() -> None:
+    """Cancel the task that reads, as asyncio.run does with all that are left at its end."""
+    await settle()
+    (reader,) = (task for task in asyncio.all_tasks() if task.get_name() == "bc260y[script].reader")
+    reader.cancel()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 15])
+async def test_a_cancelled_reader_reads_on_if_a_close_of_the_modem_has_begun_or_is_about_to(turns: int) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        channel.is_needed = True if turns == 0 else None
+        await cancel_the_reader()
+        await settle(turns)
+        channel.is_needed = True
+        await settle()
+        asked = start(channel, Attention())
+        await far.answer(b"AT\r", OK)
+        assert (await asked).information == []
+
+
+async def test_a_cancelled_reader_that_no_close_needs_ends_the_channel() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        asked = start(channel, Attention())
+        await far.expect(b"AT\r")
+        await cancel_the_reader()
+        await settle(40)
+        assert asked.done()
+        with pytest.raises(ModemClosed):
+            await asked
 
 
 async def test_the_repr_of_a_channel_shows_its_state_and_written_bytes_are_counted() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from bc260y_aio.at.commands import QueryAcks, read_verbatim
 from bc260y_aio.at.information import AckStatus
-from bc260y_aio.errors import CommandTimeout, ModemNotResponding
+from bc260y_aio.errors import CommandTimeout, ModemNotResponding, RemoteProtocolError
 from tests.driver.scripted import MARKER, OK, FarEnd, fast_forward, open_channel, settle
-from tests.loops import Clock
+from tests.loops import Clock, Contexts
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
 
@@ -243,3 +243,18 @@ async def test_a_bare_ok_in_the_moment_in_which_its_marker_is_given_up_disturbs_
         await clock.advance(5.1)
         await far.expect(b"AT+QIOPEN=?\r")
         assert channel.error is None
+
+
+async def test_a_probe_that_fails_ends_the_channel_and_is_reported_to_the_loop(loop_errors: Contexts) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        channel.port.write = lambda data: 1 // 0  # type: ignore[method-assign, assignment]
+        channel.recover()
+        with pytest.raises(RemoteProtocolError, match=r"^recovery failed: ZeroDivisionError") as caught:
+            await channel.execute(QueryAcks(1))
+
+        assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+    assert [(context["message"], context["exception"]) for context in loop_errors] == [
+        ("script://module: bringing the line into step failed", caught.value.__cause__)
+    ]

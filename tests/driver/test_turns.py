@@ -121,6 +121,25 @@ async def test_the_end_is_reported_to_all_waiting_and_later_callers() -> None:
     assert line.order == []
 
 
+async def test_those_that_wait_are_told_of_the_end_in_the_order_of_their_turns() -> None:
+    line = Line()
+    told: list[str] = []
+
+    async def wait(name: str) -> None:
+        with pytest.raises(ModemClosed):
+            await line.take(name)
+
+        told.append(name)
+
+    async with line.turn():
+        waiting = [asyncio.ensure_future(wait(name)) for name in "abc"]
+        await settle()
+        line.turns.end(ModemClosed("gone"))
+
+    await asyncio.gather(*waiting)
+    assert told == ["a", "b", "c"]
+
+
 async def test_an_exception_inside_a_turn_ends_it() -> None:
     line = Line()
     with pytest.raises(ZeroDivisionError):

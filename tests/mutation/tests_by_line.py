@@ -14,7 +14,7 @@ from .places import Mutation
 
 # Names that are assigned at the top of a file, or in a class; their use is what tests run.
 _ASSIGNED: Final = re.compile(r"^\s*(\w+)(?:: [^=]+)?\s*(?:=|:)")
-_MOST: Final = 600
+_MOST: Final = 3000
 # So many files of tests are run at a time; each has to be imported.
 _FILES: Final = 3
 # The folders of tests that are closest to each folder of the package.

@@ -103,9 +103,8 @@ class Configuration:
         self._options = options
         self._nvram = nvram
         self._volatile: dict[str, int] = {}
-        self._in_force: dict[str, int] = {}
+        self._in_force = dict(nvram.configuration)
         self.functions = _functions(options)
-        self.reset()
 
     def reset(self) -> None:
         """Put the stored values into force, as a restart does."""

@@ -697,8 +697,10 @@ async def test_close_reports_when_the_peer_has_not_acknowledged_everything(clock
 async def test_close_gives_up_when_the_module_takes_nothing_more_for_three_minutes(clock: Clock) -> None:
     module = Module()
     async with connected(module, close_timeout=10.0) as (modem, transport, recorder):
-        transport.write(b"abc")
+        transport.write(bytes(16))
         await settle(60)
+        module.sockets[0].unacked = 8
+        await transport.ack_status()
         async with modem._channel.turn():
             transport.write(bytes(600))
             transport.close()
@@ -707,10 +709,12 @@ async def test_close_gives_up_when_the_module_takes_nothing_more_for_three_minut
             await clock.advance(2.0)
             assert recorder.events == ["made", ("lost", NotAcknowledged)]
 
-        with pytest.raises(NotAcknowledged, match="3 of the 3 that the module took, and 600 that it did not") as caught:
+        with pytest.raises(
+            NotAcknowledged, match="8 of the 16 that the module took, and 600 that it did not"
+        ) as caught:
             await transport.wait_acked(1.0)
 
-        assert (caught.value.unacked, caught.value.sent, caught.value.waited) == (603, 3, 180.0)
+        assert (caught.value.unacked, caught.value.sent, caught.value.waited) == (608, 16, 180.0)
 
 
 async def test_close_waits_anew_whenever_the_module_takes_something(clock: Clock) -> None:

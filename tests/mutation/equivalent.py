@@ -183,4 +183,19 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "_READ_SIZE: Final = 64 * 1024",
         "_READ_SIZE: Final = 64 * 1025",
     ): "how much is read at a time, on which nothing else depends",
+    (
+        "bc260y_aio/at/commands/base.py",
+        "@functools.lru_cache(maxsize=64)",
+        "@functools.lru_cache(maxsize= 65)",
+    ): "a limit of memory, on which nothing else depends",
+    (
+        "bc260y_aio/modem/diagnosis.py",
+        "_DIAGNOSIS_TIMEOUT: Final = 10.0",
+        "_DIAGNOSIS_TIMEOUT: Final = 9.0",
+    ): "a limit of time, on which nothing else depends",
+    (
+        "bc260y_aio/emulator/module/commands/network_status.py",
+        '_MODES: Final = {"+CEREG": 5, "+CREG": 3, "+CSCON": 1}',
+        '_MODES: Final = {"+CEREG": 6, "+CREG": 3, "+CSCON": 1}',
+    ): "the reader of command lines refuses AT+CEREG=6 before",
 }

@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from bc260y_aio.transports.tls import Handshake
 from tests.contract.certificates import NAMES, client_context, server_context
+from tests.driver.scripted import settle
+from tests.driver.test_transports import Recorder
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
 
@@ -61,40 +64,60 @@ class Below(asyncio.Transport):
         pass
 
 
-@pytest.mark.parametrize("data", [b"", b"the last of it"])
-async def test_the_rest_and_the_alert_that_shows_that_it_is_all_are_written_though_writing_is_paused(
-    data: bytes,
-) -> None:
-    handshake = Handshake(asyncio.Protocol(), client_context(), NAMES[0], None, 5.0)
+@contextlib.asynccontextmanager
+async def connected(protocol: Any = None) -> AsyncIterator[tuple[Any, Below]]:
+    """Connect to a TLS server; the end of the transport below is reported when the block ends."""
+    handshake = Handshake(protocol or asyncio.Protocol(), client_context(), NAMES[0], None, 5.0)
     below = Below(handshake.protocol)
     handshake.protocol.connection_made(below)
     await handshake.wait(below)
-    handshake.protocol.pause_writing()
-    handshake.transport.write(data)
-    handshake.transport.close()
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-    # Without the alert it would raise SSLWantReadError.
-    assert b"".join(iter(lambda: below.server.read(100), b"")) == data
+    # The server's tickets come after its handshake.
+    await settle()
+    yield handshake, below
     handshake.protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("data", [b"", b"the last of it"])
+@pytest.mark.parametrize("paused", ["reading", "writing"])
+async def test_the_rest_and_the_alert_that_shows_that_it_is_all_are_written_though_something_is_paused(
+    data: bytes, paused: str
+) -> None:
+    async with connected() as (handshake, below):
+        if paused == "reading":
+            handshake.transport.pause_reading()
+        else:
+            handshake.protocol.pause_writing()
+
+        handshake.transport.write(data)
+        handshake.transport.close()
+        await settle()
+
+        # Without the alert it would raise SSLWantReadError.
+        assert b"".join(iter(lambda: below.server.read(100), b"")) == data
+
+
+async def test_a_reader_that_was_paused_gets_what_came_before_the_peers_end() -> None:
+    recorder = Recorder()
+    async with connected(recorder) as (handshake, below):
+        handshake.transport.pause_reading()
+        below.say(b"unread")
+        await settle()
+        handshake.protocol.eof_received()
+        await settle()
+        assert recorder.events == ["made"]
+        handshake.transport.resume_reading()
+        await settle()
+        assert recorder.events == ["made", ("data", b"unread"), "eof"]
+        assert below.is_closed
 
 
 async def test_an_application_that_closes_instead_of_reading_what_came_before_the_peers_end_closes() -> None:
-    handshake = Handshake(asyncio.Protocol(), client_context(), NAMES[0], None, 5.0)
-    below = Below(handshake.protocol)
-    handshake.protocol.connection_made(below)
-    await handshake.wait(below)
-    handshake.transport.pause_reading()
-    below.say(b"unread")
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-    handshake.protocol.eof_received()
-    assert not below.is_closed
-    handshake.transport.close()
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-    assert below.is_closed
-    handshake.protocol.connection_lost(None)
+    async with connected() as (handshake, below):
+        handshake.transport.pause_reading()
+        below.say(b"unread")
+        await settle()
+        handshake.protocol.eof_received()
+        assert not below.is_closed
+        handshake.transport.close()
+        await settle()
+        assert below.is_closed

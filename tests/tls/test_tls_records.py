@@ -346,6 +346,19 @@ async def test_a_writer_is_paused_inside_a_write_that_is_too_much_and_resumed_wh
         await writer.wait_closed()
 
 
+async def test_writes_that_wait_for_the_end_of_the_turn_count_for_the_write_buffer() -> None:
+    async with bench() as this:
+        _, writer = await this.connect()
+        writer.write(bytes(10))
+        writer.write(bytes(30))
+        assert writer.transport.get_write_buffer_size() == 40
+        await bc260y_aio.wait_acked(writer, 10)
+        assert writer.transport.get_write_buffer_size() == 0
+        assert this.records == [40]
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_what_was_written_in_the_turn_of_the_close_goes_out_with_the_end() -> None:
     async with bench() as this:
         _, writer = await this.connect()

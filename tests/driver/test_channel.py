@@ -1029,7 +1029,11 @@ async def test_a_reader_that_fails_ends_the_channel_and_reports_to_the_loop(loop
         channel.inboxes.attach(0, inbox)
         asked = start(channel, Attention())
         await far.answer(b"AT\r", b'\r\n+QIURC: "recv",0,2,"6869"\r\n')
-        with pytest.raises(ConnectionAbortedError):
+        with pytest.raises(ConnectionAbortedError, match=r"^the reader failed: ZeroDivisionError\(\)$"):
             await asked
 
-    assert [type(context["exception"]) for context in loop_errors] == [ZeroDivisionError]
+    (context,) = loop_errors
+    assert channel.error is not None
+    assert isinstance(context["exception"], ZeroDivisionError)
+    assert channel.error.__cause__ is context["exception"]
+    assert context["message"] == "<Channel script AWAITING_RESULT waiting=0>: the reader failed"

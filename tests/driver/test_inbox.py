@@ -3,7 +3,7 @@
 import pytest
 
 from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
-from bc260y_aio.errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
+from bc260y_aio.errors import ModuleRestarted, ModuleSlept, PayloadDamaged, ReceiveOverflow
 from bc260y_aio.line.inbox import Inbox, Inboxes
 
 
@@ -226,3 +226,79 @@ def test_what_ended_a_socket_that_is_being_opened_is_what_ends_it_when_it_is_ope
     inboxes.end_all(ModuleRestarted("restarted"))
     inboxes.attach(0, inbox)
     assert (drain(inbox), str(inbox.error)) == ([b"a"], "restarted")
+
+
+def test_a_stream_is_taken_in_one_piece() -> None:
+    inbox = Inbox(64, keeps_order=True)
+    for payload in (b"a", b"bc", b"d"):
+        inbox.put(payload)
+
+    assert (inbox.take_joined(), inbox.size, inbox.count) == (b"abcd", 0, 0)
+    inbox.put(b"e")
+    assert (inbox.take_joined(), inbox.size, inbox.count) == (b"e", 0, 0)
+    with pytest.raises(IndexError):
+        inbox.take_joined()
+
+
+def test_a_queue_is_readable_when_something_waits_or_the_end_has_come() -> None:
+    inbox = Inbox(64, keeps_order=True)
+    assert not inbox.is_readable
+    inbox.put(b"a")
+    assert inbox.is_readable
+    inbox.take()
+    assert not inbox.is_readable
+    inbox.end()
+    assert inbox.is_readable
+
+
+def of_a_module() -> tuple[Inboxes, dict[int, Inbox]]:
+    """Return the inboxes of two streams, 0 and 1, and of a datagram socket, 2."""
+    inboxes = Inboxes()
+    mine = {connect_id: Inbox(64, keeps_order=connect_id < 2) for connect_id in range(3)}
+    for connect_id, inbox in mine.items():
+        inboxes.attach(connect_id, inbox)
+
+    return inboxes, mine
+
+
+def test_damage_that_may_be_anybodys_ends_every_stream_and_names_the_remedy() -> None:
+    inboxes, mine = of_a_module()
+    for _ in range(2):
+        inboxes.handle(DamagedLine("x"))
+
+    assert {str(mine[stream].error) for stream in (0, 1)} == {
+        "a line was damaged that may have held data of this connection. Noise or an overrun on the serial line does "
+        "that: check the wiring, or lower the rate"
+    }
+    assert (mine[2].is_ended, mine[2].dropped, inboxes.damaged) == (False, 0, 2)
+
+
+@pytest.mark.parametrize(("spared", "going_on"), [((), {2}), ((0,), {0, 2}), ((1, 2, 3), {1, 2, 3})])
+def test_a_sleep_ends_the_streams_that_the_module_has_lost(spared: tuple[int, ...], going_on: set[int]) -> None:
+    inboxes, mine = of_a_module()
+    inboxes.hold(3)
+    inboxes.end_streams(ModuleSlept("lost"), spared)
+    mine[3] = Inbox(64, keeps_order=True)
+    inboxes.attach(3, mine[3])
+    assert {connect_id for connect_id, inbox in mine.items() if not inbox.is_ended} == going_on
+    assert {str(inbox.error) for inbox in mine.values() if inbox.is_ended} == {"lost"}
+
+
+def test_there_are_streams_until_the_last_has_ended() -> None:
+    inboxes, mine = of_a_module()
+    for connect_id in (0, 1):
+        assert inboxes.has_streams
+        mine[connect_id].end()
+
+    assert not inboxes.has_streams
+
+
+def test_what_comes_for_a_socket_that_is_gone_is_nobodys() -> None:
+    inboxes, mine = of_a_module()
+    for _ in range(2):
+        inboxes.detach(0)
+
+    assert (inboxes.deliver(0, b"a"), inboxes.deliver(1, b"b")) == (False, True)
+    inboxes.handle(PeerClosed(0))
+    inboxes.handle(DamagedPayload(0, 1, "x"))
+    assert (mine[0].received, mine[0].is_ended, inboxes.strays, inboxes.damaged) == (0, False, 1, 0)

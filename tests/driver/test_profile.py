@@ -1,5 +1,6 @@
 """A profile as text, and what it refuses."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,17 @@ WRONG: list[dict[str, Any]] = [
     {"data_format": "auto"},
     {"data_format": []},
     {"command_gap": -0.1},
+    {"command_gap": 60.1},
     {"command_gap": float("nan")},
     {"nvram_gap": "0.05"},
+    {"nvram_gap": -0.1},
+    {"nvram_gap": 60.1},
     {"awake_for": float("inf")},
+    {"awake_for": -0.1},
+    {"awake_for": 3600.1},
     {"boot_time": 0},
+    {"boot_time": 0.09},
+    {"boot_time": 600.1},
 ]
 
 
@@ -80,6 +88,32 @@ def test_a_value_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
     (name,) = settings
     with pytest.raises(ValueError, match=rf"^({name}|the name of a command)"):
         Profile(**settings)
+
+
+def test_a_limit_itself_is_accepted() -> None:
+    least = Profile(sockets=1, largest_ping=32, command_gap=0, nvram_gap=0, awake_for=0, boot_time=0.1)
+    most = Profile(sockets=256, largest_ping=1500, command_gap=60, nvram_gap=60, awake_for=3600, boot_time=600)
+    assert (least.sockets, most.sockets) == (1, 256)
+
+
+def test_an_unknown_module_is_taken_for_one_that_does_what_the_guide_says() -> None:
+    assert dataclasses.asdict(Profile()) == {
+        "sockets": 5,
+        "largest_ping": 1500,
+        "unsupported": frozenset(),
+        "markers": TESTABLE,
+        "rai": True,
+        "quoted_data": None,
+        "data_format": None,
+        "command_gap": 0.0,
+        "nvram_gap": 0.05,
+        "awake_for": 5.0,
+        "boot_time": 10.0,
+    }
+
+
+def test_an_open_waits_half_as_long_again_as_a_start_takes() -> None:
+    assert [Profile(boot_time=seconds).open_timeout for seconds in (10.0, 40.0)] == [15.0, 60.0]
 
 
 @pytest.mark.parametrize("text", ["sockets = ", "sockets = 0", "socket = 5", "[profile]\nsockets = 5", "sockets = '5'"])

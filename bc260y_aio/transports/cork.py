@@ -66,8 +66,7 @@ class Cork:
             self._timer = None
 
     def detach(self) -> None:
-        """Drop the callback, whose owner refers to this object."""
-        self.cancel()
+        """Drop the callback, whose owner refers to this object; what closes or aborts has cancelled the timer."""
         self._send = _ignore
 
 

@@ -964,9 +964,12 @@ async def test_a_session_that_is_alive_passes_the_check_and_a_dead_one_is_closed
         module.override = lambda command: (
             b"\r\n+QISEND: 6,3,3\r\n\r\nOK\r\n" if isinstance(command, QueryAcks) else None
         )
+        began = clock.time()
         with pytest.raises(NotAcknowledged):
             await fast_forward(clock, transport.check_alive(b"ACK"))
 
+        # The guide's procedure takes so long.
+        assert 89.5 < clock.time() - began < 90.5
         await recorder.lost.wait()
         assert recorder.events == ["made", ("lost", NotAcknowledged)]
 

@@ -198,4 +198,21 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         '_MODES: Final = {"+CEREG": 5, "+CREG": 3, "+CSCON": 1}',
         '_MODES: Final = {"+CEREG": 6, "+CREG": 3, "+CSCON": 1}',
     ): "the reader of command lines refuses AT+CEREG=6 before",
+    (
+        "bc260y_aio/at/suspicion.py",
+        "return form is not None or _QUOTED_HEX.search(line) is not None or _may_be_spliced(name) "
+        "or _is_near_push(name)",
+        "return form is not None and _QUOTED_HEX.search(line) is not None or _may_be_spliced(name) "
+        "or _is_near_push(name)",
+    ): "a known name may be spliced, too",
+    (
+        "bc260y_aio/line/reading.py",
+        "_GRACE_ITERATIONS: Final = 20",
+        "_GRACE_ITERATIONS: Final = 19",
+    ): "some turns of the loop more than are needed",
+    (
+        "bc260y_aio/routing/local_names.py",
+        "@functools.lru_cache(maxsize=1)",
+        "@functools.lru_cache(maxsize= 2)",
+    ): "a limit of memory, on which nothing else depends",
 }

@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
-from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, Raw, SendData, read_verbatim
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QuerySocket, Raw, SendData, read_verbatim
 from bc260y_aio.at.commands.base import SLOW_COMMANDS
 from bc260y_aio.at.information import SocketInfo, SocketState
 from bc260y_aio.at.responses import Text
 from bc260y_aio.errors import CommandTimeout, ConnectionLost
+from bc260y_aio.line.channel import Channel
 from bc260y_aio.sockets.closing import close_connect_id
-from tests.driver.scripted import CLOSE_OK, OK, FarEnd, Module, fast_forward, open_channel, open_modem, settle
+from tests.driver.scripted import CLOSE_OK, ERROR, OK, FarEnd, Module, fast_forward, open_channel, open_modem, settle
 from tests.loops import Clock
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -144,18 +145,23 @@ async def test_a_lost_send_ok_costs_six_seconds_while_another_socket_receives(cl
 # A late CLOSE OK
 
 
+async def lose_a_close(far: FarEnd, channel: Channel, clock: Clock) -> None:
+    """Let a CLOSE OK be missing, so that it may still come and be taken for another's."""
+    first = asyncio.ensure_future(channel.execute(CloseSocket(0)))
+    await far.answer(b"AT+QICLOSE=0\r", OK)
+    await clock.advance(5.1)
+    with pytest.raises(CommandTimeout):
+        await first
+
+    await far.resynchronise()
+
+
 async def test_a_late_close_ok_does_not_end_the_close_of_another_socket(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
-        first = asyncio.ensure_future(channel.execute(CloseSocket(0)))
-        await far.answer(b"AT+QICLOSE=0\r", OK)
-        await clock.advance(5.1)
-        with pytest.raises(CommandTimeout):
-            await first
-
-        await far.resynchronise()
+        await lose_a_close(far, channel, clock)
         closing = asyncio.ensure_future(close_connect_id(channel, 1))
-        await far.answer(b"AT+QICLOSE=1\r", OK, b"\r\nCLOSE OK\r\n")
+        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
         assert not closing.done()
         # That was for the first: the second is closing still.
         state = SocketInfo(1, "TCP", "a.b", 7, state=SocketState.CLOSING)
@@ -169,19 +175,62 @@ async def test_a_late_close_ok_does_not_end_the_close_of_another_socket(clock: C
 async def test_a_socket_that_was_not_closed_at_all_is_closed_again(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
-        first = asyncio.ensure_future(channel.execute(CloseSocket(0)))
-        await far.answer(b"AT+QICLOSE=0\r", OK)
-        await clock.advance(5.1)
-        with pytest.raises(CommandTimeout):
-            await first
-
-        await far.resynchronise()
+        await lose_a_close(far, channel, clock)
         closing = asyncio.ensure_future(close_connect_id(channel, 1))
-        await far.answer(b"AT+QICLOSE=1\r", OK, b"\r\nCLOSE OK\r\n")
+        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
         await far.answer(b"AT+QISTATE=1,1\r", channel_line(SocketInfo(1, "TCP", "a.b", 7)), OK)
         await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
         await far.answer(b"AT+QISTATE=1,1\r", OK)
         await closing
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+async def test_a_socket_of_which_the_module_does_not_say_whether_it_was_closed_is_closed_again(
+    asleep: bool, clock: Clock
+) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        await lose_a_close(far, channel, clock)
+        closing = asyncio.ensure_future(close_connect_id(channel, 1))
+        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+        if asleep:
+            await far.answer(b"AT+QISTATE=1,1\r", b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n')
+        else:
+            await far.expect(b"AT+QISTATE=1,1\r")
+            await clock.advance(5.1)
+
+        await far.resynchronise()
+        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+        await far.answer(b"AT+QISTATE=1,1\r", OK)
+        await closing
+
+
+async def test_a_socket_that_the_module_does_not_know_any_more_is_closed(clock: Clock) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        await lose_a_close(far, channel, clock)
+        closing = asyncio.ensure_future(close_connect_id(channel, 1))
+        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+        await far.answer(b"AT+QISTATE=1,1\r", ERROR)
+        await closing
+        await far.expect_nothing()
+
+
+async def test_a_socket_that_never_gets_done_closing_is_closed_again_after_a_minute(clock: Clock) -> None:
+    module = Module()
+    lost: dict[Command, bytes] = {CloseSocket(0): OK, CloseSocket(1): CLOSE_OK}
+    state = channel_line(SocketInfo(1, "TCP", "a.b", 7, state=SocketState.CLOSING)) + OK
+    module.override = lambda command: state if isinstance(command, QuerySocket) else lost.get(command)
+    async with open_channel(module) as channel:
+        with pytest.raises(CommandTimeout):
+            await fast_forward(clock, channel.execute(CloseSocket(0)))
+
+        await fast_forward(clock, channel.execute(Raw("AT")))
+        began = channel.loop.time()
+        await fast_forward(clock, close_connect_id(channel, 1))
+        # No other CLOSE OK can come any more, so that the second one ends it.
+        assert module.lines[-10:] == ["AT+QICLOSE=1", *["AT+QISTATE=1,1"] * 8, "AT+QICLOSE=1"]
+        assert channel.loop.time() - began == pytest.approx(60.7, abs=0.9)
 
 
 def channel_line(info: SocketInfo) -> bytes:

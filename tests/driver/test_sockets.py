@@ -140,6 +140,18 @@ async def test_text_goes_out_as_it_is_with_its_quotes() -> None:
         assert await sending == 17
 
 
+@pytest.mark.parametrize("first", [b"short", b"\x00"])
+async def test_a_printable_datagram_of_more_than_512_bytes_goes_out_whole_whatever_went_before(first: bytes) -> None:
+    module = Module()
+    async with open_socket(module, "UDP", "auto") as socket:
+        outbox = DatagramOutbox()
+        for datagram in (first, b"x" * 1024):
+            outbox.put(datagram, RAI.NONE)
+
+        await send_all(socket, outbox)
+        assert module.sockets[0].datagrams == [first, b"x" * 1024]
+
+
 async def test_nothing_is_written_for_a_socket_that_has_ended() -> None:
     for end, error in ((None, ConnectionLost), (ModuleRestarted("restarted"), ModuleRestarted)):
         far = FarEnd()
@@ -604,8 +616,7 @@ async def test_waiting_for_acknowledgement_looks_soon_and_then_less_and_less_oft
         assert counts[39] - counts[19] <= 3
 
         module.sockets[0].unacked = 0
-        await clock.advance(1.1)
-        assert await waiting == 0
+        assert await fast_forward(clock, waiting) == 0
 
 
 async def test_nothing_is_asked_before_an_acknowledgement_can_be_there(clock: Clock) -> None:
@@ -793,6 +804,21 @@ async def test_a_close_that_is_cancelled_before_it_began_gives_everything_back()
         await settle()
         assert given_back == [0]
         assert socket.inbox.is_ended
+
+
+async def test_a_close_that_is_cancelled_again_and_again_is_begun_three_times_and_then_gives_everything_back() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        given_back = []
+        socket = make_socket(channel, TaskSet("script"), "TCP", "hex")
+        socket._on_closed = lambda _: given_back.append(0)
+        for _ in range(3):
+            assert given_back == []
+            socket.close().cancel()
+            await settle()
+
+        assert given_back == [0]
+        assert socket.close().cancelled()
 
 
 async def test_the_check_before_a_close_goes_on_while_the_peer_acknowledges_more(clock: Clock) -> None:

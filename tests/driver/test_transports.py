@@ -563,6 +563,17 @@ async def test_limits_are_asyncios() -> None:
         assert recorder.events == ["made", "pause", "resume"]
 
 
+async def test_a_limit_below_what_waits_pauses_the_writer_at_once() -> None:
+    module = Module()
+    async with connected(module) as (_, transport, recorder):
+        transport.write(bytes(100))
+        assert recorder.events == ["made"]
+        transport.set_write_buffer_limits(99)
+        assert recorder.events == ["made", "pause"]
+        await settle(60)
+        assert recorder.events == ["made", "pause", "resume"]
+
+
 async def test_a_protocol_that_is_set_while_writing_is_paused_is_paused() -> None:
     module = Module()
     async with connected(module) as (_, transport, _):
@@ -954,6 +965,17 @@ async def test_waiting_for_acknowledgement_of_an_aborted_connection_says_that_it
         transport.abort()
         with pytest.raises(ConnectionLost, match=r"^the connection was aborted$"):
             await transport.wait_acked(5.0)
+
+
+async def test_the_counters_of_a_connection_that_failed_are_its_error() -> None:
+    module = Module()
+    async with connected(module) as (_, transport, recorder):
+        transport.write(b"abc")
+        await settle(60)
+        module.send(b'\r\n+QIURC: "recv",0,2,"zz"\r\n')
+        await recorder.lost.wait()
+        with pytest.raises(PayloadDamaged):
+            await transport.ack_status()
 
 
 async def test_a_session_that_is_alive_passes_the_check_and_a_dead_one_is_closed(clock: Clock) -> None:

@@ -971,7 +971,7 @@ async def test_the_reader_is_a_task_with_a_name_and_leaves_with_the_channel() ->
 
 async def cancel_the_reader() -> None:
     """Cancel the task that reads, as asyncio.run does with all that are left at its end."""
-    await settle()
+    await settle(3)
     (reader,) = (task for task in asyncio.all_tasks() if task.get_name() == "bc260y[script].reader")
     reader.cancel()
 
@@ -985,6 +985,18 @@ async def test_a_cancelled_reader_reads_on_if_a_close_of_the_modem_has_begun_or_
         await settle(turns)
         channel.is_needed = True
         await settle()
+        asked = start(channel, Attention())
+        await far.answer(b"AT\r", OK)
+        assert (await asked).information == []
+
+
+async def test_a_reader_that_a_close_needs_is_cancelled_in_vain_any_number_of_times() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        channel.is_needed = True
+        for _ in range(3):
+            await cancel_the_reader()
+
         asked = start(channel, Attention())
         await far.answer(b"AT\r", OK)
         assert (await asked).information == []

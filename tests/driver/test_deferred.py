@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import contextvars
+import functools
 from collections.abc import Iterator
 
 import pytest
@@ -50,6 +51,9 @@ async def test_a_call_deferred_at_another_time_runs_in_the_next_turn() -> None:
     assert done == []
     await asyncio.sleep(0)
     assert done == ["a", "b"]
+    deferred.call(lambda: done.append("c"), context("here"))
+    await asyncio.sleep(0)
+    assert done == ["a", "b", "c"]
 
 
 async def test_a_call_deferred_before_a_read_runs_once() -> None:
@@ -87,9 +91,22 @@ async def test_a_call_deferred_by_a_deferred_call_runs_in_the_next_turn() -> Non
     with reading(deferred):
         deferred.call(again, context("here"))
 
-    assert count == 1
+    for turn in range(1, 4):
+        assert count == turn
+        await asyncio.sleep(0)
+
+
+async def test_calls_deferred_by_several_deferred_calls_run_in_the_next_turn() -> None:
+    done: list[str] = []
+    deferred = DeferredCalls()
+    for name in "abc":
+        deferred.call(lambda: deferred.call(lambda: done.append("later"), context("here")), context("here"))
+        deferred.call(functools.partial(done.append, name), context("here"))
+
     await asyncio.sleep(0)
-    assert count == 2
+    assert done == ["a", "b", "c"]
+    await asyncio.sleep(0)
+    assert done == ["a", "b", "c", "later", "later", "later"]
 
 
 async def test_an_exception_in_one_call_goes_to_the_loop_and_the_others_run(loop_errors: Contexts) -> None:

@@ -1,5 +1,7 @@
 """Received data of one connectID: in order, within a limit, and with a defined end."""
 
+from collections.abc import Hashable
+
 import pytest
 
 from bc260y_aio.at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
@@ -302,3 +304,13 @@ def test_what_comes_for_a_socket_that_is_gone_is_nobodys() -> None:
     inboxes.handle(PeerClosed(0))
     inboxes.handle(DamagedPayload(0, 1, "x"))
     assert (mine[0].received, mine[0].is_ended, inboxes.strays, inboxes.damaged) == (0, False, 1, 0)
+
+
+@pytest.mark.parametrize("other", [0, 2, "notified of the end only"])
+def test_what_came_for_a_socket_that_is_being_opened_is_not_given_to_another(other: Hashable) -> None:
+    inboxes, opened, another = Inboxes(), Inbox(64, keeps_order=True), Inbox(64, keeps_order=True)
+    inboxes.hold(1)
+    inboxes.deliver(1, b"a")
+    inboxes.attach(other, another)
+    inboxes.attach(1, opened)
+    assert (drain(another), drain(opened)) == ([], [b"a"])

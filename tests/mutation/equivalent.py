@@ -215,4 +215,34 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "@functools.lru_cache(maxsize=1)",
         "@functools.lru_cache(maxsize= 2)",
     ): "a limit of memory, on which nothing else depends",
+    (
+        "bc260y_aio/line/line_time.py",
+        "elif elapsed > 0.0:",
+        "elif elapsed >= 0.0:",
+    ): "it adds nothing",
+    (
+        "bc260y_aio/line/line_time.py",
+        "self.last_byte_at = 0.0",
+        "self.last_byte_at = 1.0",
+    ): "before any byte, long ago on the clock of any machine",
+    (
+        "bc260y_aio/line/line_time.py",
+        "self.busy = 0.0",
+        "self.busy = -1.0",
+    ): "only the difference of two values is used",
+    (
+        "bc260y_aio/line/inbox.py",
+        "super().__init__()",
+        "pass",
+    ): "an empty dict needs none",
+    (
+        "bc260y_aio/line/inbox.py",
+        "if self.opening is None and connect_id in self:",
+        "if not self.opening is None and connect_id in self:",
+    ): "the way behind it, which is slower, does the same",
+    (
+        "bc260y_aio/line/inbox.py",
+        "if self.opening is None and connect_id in self:",
+        "if self.opening is not None and connect_id in self:",
+    ): "the way behind it, which is slower, does the same",
 }

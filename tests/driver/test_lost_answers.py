@@ -249,12 +249,13 @@ async def test_data_before_the_outcome_of_its_own_open_is_delivered() -> None:
             return None
 
         ok, outcome = module.healthy(command).split(b"+QIOPEN")
-        return ok + b'+QIURC: "recv",0,2,"6869"\r\n\r\n+QIOPEN' + outcome + b'\r\n+QIURC: "recv",0,1,"21"\r\n'
+        early = b'+QIURC: "recv",0,1024,"' + b"61" * 1024 + b'"\r\n\r\n'
+        return ok + 8 * early + b"+QIOPEN" + outcome + b'\r\n+QIURC: "recv",0,1,"21"\r\n'
 
     async with open_modem(module) as modem:
         module.override = override
         reader, writer = await modem.open_connection("a.b", 7)
-        assert await reader.readexactly(3) == b"hi!"
+        assert await reader.readexactly(8193) == b"a" * 8192 + b"!"
         writer.close()
 
 

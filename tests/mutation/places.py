@@ -1,7 +1,7 @@
 """The mutations that can be made, and a random choice of them.
 
 The operators are those of cosmic-ray, and one that removes a statement. Left out are places that no test should notice:
-annotations, blocks for the type checker, log messages and ``__repr__``.
+annotations, blocks for the type checker, log messages, ``__repr__`` and what a subclass has to provide.
 """
 
 import ast
@@ -153,7 +153,10 @@ def _left_out(tree: ast.AST) -> Iterator[tuple[tuple[int, int], tuple[int, int]]
                 yield _span(node)
             case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="logger")))):
                 yield _span(node)
-            case ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar"))):
+            case (
+                ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar")))
+                | ast.Raise(exc=ast.Name(id="NotImplementedError"))
+            ):
                 yield _span(node)
 
 

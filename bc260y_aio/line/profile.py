@@ -5,7 +5,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -196,7 +196,7 @@ class Profile:
 
 
 def _check_names(what: str, names: object) -> None:
-    if isinstance(names, str) or not isinstance(names, Iterable):
+    if isinstance(names, str) or not isinstance(names, Collection):
         raise ValueError(f"{what} must be names of commands, not {names!r}")
 
     for one in names:

@@ -90,6 +90,18 @@ def test_a_value_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
         Profile(**settings)
 
 
+def test_names_may_be_any_collection_and_make_an_equal_profile() -> None:
+    listed = Profile(unsupported=["+QSCLK", "+CSQ"], markers=["+QICFG"])  # type: ignore[arg-type]
+    same = Profile(unsupported=frozenset({"+CSQ", "+QSCLK"}), markers=("+QICFG",))
+    assert (listed, hash(listed), listed.quirks) == (same, hash(same), same.quirks)
+
+
+@pytest.mark.parametrize("name", ["unsupported", "markers"])
+def test_names_that_can_be_read_only_once_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be names of commands, not <list_iterator"):
+        Profile(**{name: iter(["+QICFG"])})  # type: ignore[arg-type]
+
+
 def test_a_limit_itself_is_accepted() -> None:
     least = Profile(sockets=1, largest_ping=32, command_gap=0, nvram_gap=0, awake_for=0, boot_time=0.1)
     most = Profile(sockets=256, largest_ping=1500, command_gap=60, nvram_gap=60, awake_for=3600, boot_time=600)
@@ -142,6 +154,7 @@ def test_a_command_that_is_not_known_is_refused_in_all_its_forms() -> None:
 
     unknown: list[Command] = [QuerySleep(), SetSleep(1), Test("+QSCLK"), read_verbatim("AT+QSCLK?")]
     for command in unknown:
+        assert Profile().knows(command)
         assert not profile.knows(command)
         with pytest.raises(CommandFailed, match="does not know this command"):
             profile.require(command)

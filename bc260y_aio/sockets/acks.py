@@ -181,10 +181,6 @@ class AckCounters:
         if seconds <= 0:
             return
 
-        if self.inbox.is_ended:
-            await asyncio.sleep(seconds)
-            return
-
         ended = asyncio.Event()
         self.inbox.on_end = ended.set
         try:

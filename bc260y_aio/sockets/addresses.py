@@ -35,12 +35,8 @@ def host_name(host: str | bytes | bytearray) -> str:
 
 def readable_address(address: str) -> str:
     """Return an address as programs write it: the module writes IPv6 as 16 decimal octets with dots (TS 27.007)."""
-    octets = address.split(".")
-    if len(octets) != 16:
-        return address
-
     try:
-        return str(ipaddress.IPv6Address(bytes(map(int, octets))))
+        return str(ipaddress.IPv6Address(bytes(map(int, address.split(".")))))
     except ValueError:
         return address
 

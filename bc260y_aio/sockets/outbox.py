@@ -79,9 +79,9 @@ class StreamOutbox:
 
     def mark_end(self, rai: RAI) -> None:
         """Give the last byte a RAI, unless it has one already."""
-        end = self._offset + self.size
-        if self._data and not (self._marks and self._marks[-1][0] == end):
-            self._marks.append((end, rai))
+        if self._data:
+            # Of two marks of the same byte the first counts.
+            self._marks.append((self._offset + self.size, rai))
 
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` bytes of the data to send next."""

@@ -110,7 +110,7 @@ async def uninterrupted(start: Callable[[], asyncio.Task[None]], on_cancel: Call
 
                 cancellation = cancellation or exc
 
-            if task.done() and task.cancelled() and starts < _MOST_STARTS:
+            if task.cancelled() and starts < _MOST_STARTS:
                 task = start()
                 starts += 1
 

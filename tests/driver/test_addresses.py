@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bc260y_aio.sockets.addresses import check_family, host_name, local_port, port_number
+from bc260y_aio.sockets.addresses import check_family, host_name, local_port, port_number, readable_address
 
 # Hosts
 
@@ -24,6 +24,22 @@ from bc260y_aio.sockets.addresses import check_family, host_name, local_port, po
 )
 def test_a_host_goes_to_the_module_as_ascii(host: str | bytes | bytearray, name: str) -> None:
     assert host_name(host) == name
+
+
+@pytest.mark.parametrize(
+    ("address", "readable"),
+    [
+        ("32.1.13.184.0.0.0.0.0.0.0.0.0.0.0.7", "2001:db8::7"),
+        ("32.1.13.184.0.0.0.0.0.0.0.0.0.0.7", "32.1.13.184.0.0.0.0.0.0.0.0.0.0.7"),
+        ("256.1.13.184.0.0.0.0.0.0.0.0.0.0.0.7", "256.1.13.184.0.0.0.0.0.0.0.0.0.0.0.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("198.51.100.7", "198.51.100.7"),
+        ("a.example", "a.example"),
+        ("", ""),
+    ],
+)
+def test_an_address_of_sixteen_numbers_is_read_as_ipv6_and_any_other_as_it_is(address: str, readable: str) -> None:
+    assert readable_address(address) == readable
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from bc260y_aio.at.responses import Response
 from bc260y_aio.emulator import EchoPeer, Emulator
 from bc260y_aio.errors import CommandFailed, ModemClosed, NoFreeConnectID, NotAcknowledged, PortError
 from bc260y_aio.modem.modem import Modem
-from bc260y_aio.sockets.tasks import uninterrupted
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import ERROR, Module, Socket, fast_forward, open_modem, settle
 from tests.loops import Clock
@@ -174,20 +173,6 @@ async def test_the_error_of_an_awake_block_is_not_hidden_by_a_modem_that_was_los
             await fail_awake()
 
         module.override = lambda command: None
-
-
-async def test_work_that_is_cancelled_itself_is_started_again() -> None:
-    starts: list[asyncio.Task[None]] = []
-
-    def start() -> asyncio.Task[None]:
-        starts.append(asyncio.ensure_future(asyncio.sleep(0)))
-        if len(starts) < 3:
-            starts[-1].cancel()
-
-        return starts[-1]
-
-    await uninterrupted(start)
-    assert [task.cancelled() for task in starts] == [True, True, False]
 
 
 # Event loops

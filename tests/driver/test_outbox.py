@@ -9,7 +9,7 @@ from bc260y_aio.sockets.rai import RAI
 LAST = RAI.NO_FURTHER_DATA
 
 
-def chunks(outbox: StreamOutbox, limit: int) -> list[tuple[bytes, RAI]]:
+def chunks(outbox: StreamOutbox | DatagramOutbox, limit: int) -> list[tuple[bytes, RAI]]:
     found = []
     while outbox:
         data, rai = outbox.next_chunk(limit)
@@ -67,6 +67,14 @@ def test_the_end_of_what_waits_can_be_marked_unless_it_is_already() -> None:
     outbox.put(b"cd", RAI.ONE_REPLY)
     outbox.mark_end(LAST)
     assert chunks(outbox, 8) == [(b"cd", RAI.ONE_REPLY)]
+    assert not outbox.is_due
+    datagrams = DatagramOutbox()
+    datagrams.mark_end(LAST)
+    for data, rai in ((b"e", RAI.ONE_REPLY), (b"f", RAI.NONE)):
+        datagrams.put(data, rai)
+        datagrams.mark_end(LAST)
+
+    assert chunks(datagrams, 8) == [(b"e", RAI.ONE_REPLY), (b"f", LAST)]
 
 
 def test_a_writer_may_change_its_buffer_afterwards() -> None:

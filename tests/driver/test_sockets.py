@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -353,6 +355,67 @@ async def test_a_lost_answer_about_the_payload_formats_costs_no_data(clock: Cloc
     async with open_socket(module) as socket:
         await fast_forward(clock, send_all(socket, filled(b"abc")))
         assert module.sockets[0].taken == b"abc"
+
+
+async def test_payload_formats_that_are_never_told_end_with_an_error(clock: Clock) -> None:
+    module = Module()
+    module.override = lambda command: b"" if command.name == "+QICFG" else None
+    async with open_socket(module) as socket:
+        with pytest.raises(SendFailed, match=r"^the module refused the same data 6 times$"):
+            await fast_forward(clock, send_all(socket, filled(b"abc")))
+
+        assert module.count('AT+QICFG="dataformat"') == 6
+
+
+async def test_what_is_done_again_is_logged_with_the_reason(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    module = Module()
+    lost = ['AT+QICFG="dataformat"', "AT+QISEND=0,0"]
+    refused = [SEND_FAIL]
+
+    def instead(command: Command) -> bytes | None:
+        if command.write() in lost:
+            lost.remove(command.write())
+            return b""
+
+        return refused.pop() if isinstance(command, SendData) and refused else None
+
+    module.override = instead
+    caplog.set_level(logging.INFO, "bc260y_aio")
+    async with open_socket(module) as socket:
+        await fast_forward(clock, send_all(socket, filled(b"abc")))
+        lost.append("AT+QISEND=0,0")
+        assert await fast_forward(clock, socket.wait_acked(60.0)) == 0
+
+    told = [message.partition(": ")[2] for message in caplog.messages if "<ModuleSocket " in message]
+    assert [re.sub(": no result.*;", ":", message) for message in told] == [
+        'AT+QICFG="dataformat": trying again',
+        "SEND FAIL; querying what the module took",
+        "AT+QISEND=0,0: asking again",
+        "AT+QISEND=0,0: asking again",
+    ]
+
+
+async def test_a_tls_handshake_is_recognised_though_the_module_took_only_a_part_of_a_record(clock: Clock) -> None:
+    async with open_socket(FaultyModule(Fault(SEND_FAIL, 0.5))) as socket:
+        await fast_forward(clock, send_all(socket, filled(b"\x16\x03\x01\x00\x02hi")))
+        assert socket.records is not None
+
+    async with open_socket(Module(), "UDP") as socket:
+        await send_all(socket, filled(b"\x16\x03\x01\x00\x02hi"))
+        assert socket.records is None
+
+
+async def test_a_damaged_push_makes_the_check_before_a_close_last_no_longer(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        socket.inbox.end(PayloadDamaged("damaged"))
+        began = clock.time()
+        assert isinstance(await fast_forward(clock, socket.check_acks(5.0)), NotAcknowledged)
+        assert clock.time() - began == pytest.approx(5.0, abs=0.9)
+        # At 0.1, 0.15, 0.23 s, and so on: at most as often as without.
+        assert 6 <= module.count("AT+QISEND=0,0") <= 13
 
 
 async def test_a_module_that_falls_asleep_over_a_datagram_is_asked_what_it_took(clock: Clock) -> None:

@@ -245,4 +245,29 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "if self.opening is None and connect_id in self:",
         "if self.opening is not None and connect_id in self:",
     ): "the way behind it, which is slower, does the same",
+    (
+        "bc260y_aio/sockets/sending.py",
+        "self.taken = 0",
+        "pass",
+    ): "in __init__: start() sets it before anybody asks",
+    (
+        "bc260y_aio/sockets/sending.py",
+        "self.outcome: Outcome | None = None",
+        "pass",
+    ): "in __init__: start() sets it before anybody asks",
+    (
+        "bc260y_aio/sockets/sending.py",
+        "self.command: SendData | None = None",
+        "pass",
+    ): "in __init__: start() sets it before anybody asks",
+    (
+        "bc260y_aio/sockets/sending.py",
+        "self.error: Exception | None = None",
+        "pass",
+    ): "in __init__: start() sets it before anybody asks",
+    (
+        "bc260y_aio/sockets/dataformat.py",
+        "if chosen is PayloadFormat.TEXT:",
+        "if chosen <= PayloadFormat.TEXT:",
+    ): "the other member is greater",
 }

@@ -3,7 +3,9 @@
 import asyncio
 import contextvars
 import errno
+import gc
 import socket
+import weakref
 from collections.abc import Coroutine
 from typing import Any
 
@@ -219,6 +221,22 @@ def test_abort_frees_the_connect_id(loop_factory: LoopFactory) -> None:
     with routed_process(ECHO) as process:
         run(loop_factory, main())
         process.wait_free()
+
+
+def test_an_endpoint_that_has_closed_is_kept_by_nobody(loop_factory: LoopFactory) -> None:
+    async def closed() -> "weakref.ref[RelayedDatagrams]":
+        transport, protocol = await connected()
+        transport.close()
+        assert await protocol.next() == ("lost", None)
+        return weakref.ref(transport)
+
+    async def main() -> None:
+        endpoint = await closed()
+        gc.collect()
+        assert endpoint() is None
+
+    with routed_process(ECHO):
+        run(loop_factory, main())
 
 
 def test_an_endpoint_reports_what_the_modules_socket_does_but_not_the_modem_of_another_thread(

@@ -132,6 +132,17 @@ async def test_ten_small_writes_of_one_turn_share_one_record_and_two_commands() 
         await writer.wait_closed()
 
 
+async def test_writes_that_fill_a_record_wait_for_no_more() -> None:
+    async with bench() as this:
+        _, writer = await this.connect()
+        below = writer.get_extra_info("modem_transport")
+        for size, is_full in ((8 * 1024, False), (8 * 1024 - 1, False), (1, True)):
+            writer.write(bytes(size))
+            assert (below.get_write_buffer_size() > 0) == is_full
+
+        writer.transport.abort()
+
+
 async def test_writes_of_different_turns_are_not_held_back() -> None:
     async with bench() as this:
         _, writer = await this.connect()

@@ -66,6 +66,12 @@ def test_a_host_that_could_never_work_is_a_value_error(host: str | bytes) -> Non
         host_name(host)
 
 
+@pytest.mark.parametrize("host", ["a..ü", "ü" * 150, "\udc80"])
+def test_a_host_that_has_no_form_in_ascii_is_named(host: str) -> None:
+    with pytest.raises(ValueError, match=r"^a host must be a valid name: '"):
+        host_name(host)
+
+
 @pytest.mark.parametrize("host", [None, 7, ("a", "b")])
 def test_a_host_that_is_not_text_is_a_type_error(host: Any) -> None:
     with pytest.raises(TypeError):

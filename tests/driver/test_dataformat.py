@@ -27,6 +27,7 @@ class Setting:
         self.found = DataFormat(send, receive)
         self.lines: list[str] = []
         self.loses_an_answer = False
+        self.tells = True
 
     @property
     def writes(self) -> int:
@@ -40,7 +41,7 @@ class Setting:
                 self.loses_an_answer = False
                 raise CommandTimeout(str(command), awaiting="result", within="5 s")
 
-        return Answer([self.found] if isinstance(command, QueryDataFormat) else [], [])
+        return Answer([self.found] if self.tells and isinstance(command, QueryDataFormat) else [], [])
 
 
 class Sender:
@@ -130,6 +131,37 @@ async def test_a_write_without_an_answer_leaves_the_setting_open_until_it_has_be
     assert await formats.prepare(setting, b"a", whole=False) == (HEX, 512)
     assert setting.lines[-1] == 'AT+QICFG="dataformat"'
     assert repr(formats) == "<PayloadFormats hex now=hex writes=0>"
+
+
+async def test_a_setting_that_another_program_may_have_changed_is_asked_for_before_the_next_send() -> None:
+    setting: Any = Setting()
+    formats = PayloadFormats("hex")
+    await formats.establish(setting)
+    setting.found = DataFormat(TEXT, HEX)
+    formats.forget()
+    assert await formats.prepare(setting, b"a", whole=False) == (HEX, 512)
+    query = 'AT+QICFG="dataformat"'
+    assert setting.lines == [query, query, 'AT+QICFG="dataformat",1,1']
+
+
+async def test_a_module_that_knows_one_format_is_neither_asked_for_it_nor_told_it() -> None:
+    setting: Any = Setting()
+    formats = PayloadFormats("text", only=TEXT)
+    await formats.establish(setting)
+    formats.forget()
+    assert await formats.prepare(setting, b"a", whole=False) == (TEXT, 1024)
+    await formats.restore(setting)
+    assert setting.lines == []
+
+
+@pytest.mark.parametrize(("mode", "written"), [("hex", "1,1"), ("text", "0,0"), ("auto", "1,1")])
+async def test_a_module_that_does_not_tell_its_setting_is_told_one(
+    mode: Literal["hex", "text", "auto"], written: str
+) -> None:
+    setting: Any = Setting(TEXT, TEXT)
+    setting.tells = False
+    await PayloadFormats(mode).establish(setting)
+    assert setting.lines == ['AT+QICFG="dataformat"', f'AT+QICFG="dataformat",{written}']
 
 
 def test_there_are_three_modes() -> None:

@@ -154,6 +154,16 @@ async def test_a_printable_datagram_of_more_than_512_bytes_goes_out_whole_whatev
         assert module.sockets[0].datagrams == [first, b"x" * 1024]
 
 
+async def test_a_long_run_of_printable_chunks_becomes_text() -> None:
+    module = Module()
+    async with open_socket(module, mode="auto") as socket:
+        for _ in range(5):
+            assert module.nvram_writes == 0
+            await send_all(socket, filled(b"x" * 64))
+
+        assert (module.nvram_writes, bytes(module.sockets[0].taken)) == (1, b"x" * 320)
+
+
 async def test_nothing_is_written_for_a_socket_that_has_ended() -> None:
     for end, error in ((None, ConnectionLost), (ModuleRestarted("restarted"), ModuleRestarted)):
         far = FarEnd()

@@ -49,6 +49,8 @@ async def test_tasks_that_others_start_are_waited_for_too_and_no_longer_than_the
 async def test_tasks_are_cancelled_when_the_time_has_passed_in_which_they_might_have_made_progress(
     clock: Clock,
 ) -> None:
+    steps = 0
+
     async def work() -> None:
         nonlocal steps
         for _ in range(3):
@@ -57,7 +59,7 @@ async def test_tasks_are_cancelled_when_the_time_has_passed_in_which_they_might_
 
         await asyncio.sleep(60.0)
 
-    tasks, steps = TaskSet("script"), 0
+    tasks = TaskSet("script")
     began = clock.time()
     task = tasks.spawn(work(), "work")
     # Looked at after five, ten, fifteen and twenty seconds; the last progress was made after twelve.

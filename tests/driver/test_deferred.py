@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from bc260y_aio.at.commands import QueryAcks
 from bc260y_aio.line.deferred import DeferredCalls
+from bc260y_aio.line.inbox import Inbox
+from tests.driver.scripted import OK, FarEnd, open_channel, settle
 from tests.loops import Contexts
 
 HERE: contextvars.ContextVar[str] = contextvars.ContextVar("HERE", default="nowhere")
@@ -138,3 +141,23 @@ async def test_calls_are_made_also_when_the_read_could_not_be_dealt_with() -> No
         deal()
 
     assert done == ["a"]
+
+
+async def test_a_call_deferred_by_payload_runs_in_the_turn_of_its_read_behind_the_next_command() -> None:
+    far, inbox = FarEnd(), Inbox(64, keeps_order=True)
+    async with open_channel(far) as channel:
+        done: list[bytes] = []
+        inbox.on_payload = lambda data: channel.deferred.call(lambda: done.append(data), context("here"))
+        channel.inboxes.attach(0, inbox)
+        # The first bytes of a port come a turn later than all others.
+        far.send(b"\r\n")
+        await settle()
+        asked = [asyncio.ensure_future(channel.execute(QueryAcks(connect_id))) for connect_id in (1, 2)]
+        await far.expect(b"AT+QISEND=1,0\r")
+        far.send(b'\r\n+QIURC: "recv",0,2,"6869"\r\n\r\n+QISEND: 1,1,0\r\n', OK)
+        # Behind the read, in the same turn.
+        seen: list[tuple[list[bytes], bytes]] = []
+        asyncio.get_running_loop().call_soon(lambda: seen.append((list(done), far.unexpected)))
+        await far.answer(b"AT+QISEND=2,0\r", b"\r\n+QISEND: 2,2,0\r\n", OK)
+        await asyncio.gather(*asked)
+        assert seen == [([b"hi"], b"AT+QISEND=2,0\r")]

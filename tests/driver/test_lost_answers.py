@@ -382,6 +382,34 @@ async def test_the_rest_of_an_outcome_has_no_longer_than_the_caller_gave_it(cloc
             await asked
 
 
+async def test_the_rest_of_a_slow_outcome_has_no_longer_than_it_needs_and_the_next_command_all_its_time(
+    clock: Clock,
+) -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        for answer in (b"\r\n+QIDNSGIP: 198.51.100.1\r\n", b""):
+            asked = asyncio.ensure_future(channel.execute(read_verbatim('AT+QIDNSGIP=0,"a.b"')))
+            await far.answer(b'AT+QIDNSGIP=0,"a.b"\r', OK)
+            await clock.advance(20.0)
+            far.send(b"\r\n+QIDNSGIP: 0,1,600\r\n")
+            await clock.advance(4.9)
+            far.send(answer)
+            await settle()
+            assert asked.done() is bool(answer)
+            if answer:
+                # The time of the whole outcome, 60 s, is over while the next command is under way.
+                following = asyncio.ensure_future(channel.execute(Raw("AT+COPS=?")))
+                await far.expect(b"AT+COPS=?\r")
+                await clock.advance(60.0)
+                assert not following.done()
+                far.send(OK)
+                await following
+
+        await clock.advance(0.2)
+        with pytest.raises(CommandTimeout, match="outcome within 5 s"):
+            await asked
+
+
 async def test_an_open_may_take_as_long_as_the_guide_gives_it_and_the_line_waits_for_it(clock: Clock) -> None:
     far = FarEnd()
     async with open_channel(far) as channel:

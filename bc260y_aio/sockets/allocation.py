@@ -61,7 +61,7 @@ class ConnectIDs:
         try:
             return await self._wait(waiter, timeout)
         except BaseException as exc:
-            if waiter.done() and not waiter.cancelled():
+            if waiter.done():
                 self.release(waiter.result())
 
             if isinstance(exc, TimeoutError):
@@ -95,11 +95,9 @@ class ConnectIDs:
 
     def release(self, connect_id: int) -> None:
         """Release a connectID, to the caller that has waited longest."""
-        while self._waiting:
-            waiter = self._waiting.pop(0)
-            if not waiter.done():
-                waiter.set_result(connect_id)
-                return
+        if self._waiting:
+            self._waiting.pop(0).set_result(connect_id)
+            return
 
         self._taken.discard(connect_id)
         self._free.append(connect_id)

@@ -24,6 +24,7 @@ from bc260y_aio.errors import (
     ConnectionLost,
     ModemClosed,
     ModuleRestarted,
+    ModuleSlept,
     NotAcknowledged,
     PayloadDamaged,
     PortLost,
@@ -31,6 +32,7 @@ from bc260y_aio.errors import (
 )
 from bc260y_aio.line.channel import Channel
 from bc260y_aio.line.inbox import Inbox
+from bc260y_aio.sockets.acks import AckCounters
 from bc260y_aio.sockets.closing import close_connect_id
 from bc260y_aio.sockets.dataformat import PayloadFormats
 from bc260y_aio.sockets.module_socket import ModuleSocket
@@ -789,6 +791,100 @@ async def test_a_socket_that_the_module_has_lost_without_a_word_is_reported_by_t
         await send_all(socket, filled(b"abc"))
         module.sockets.clear()
         assert isinstance(await socket.check_acks(5.0), SendFailed)
+
+
+@pytest.mark.parametrize(
+    ("service_type", "may_sleep", "error"),
+    [("TCP", True, ModuleSlept), ("TCP", False, SendFailed), ("UDP", True, SendFailed)],
+)
+async def test_a_connection_that_is_unknown_after_a_sleep_was_lost_to_it(
+    service_type: str, may_sleep: bool, error: type[Exception], clock: Clock
+) -> None:
+    module = Module()
+    async with open_socket(module, service_type) as socket:
+        socket.channel.may_sleep = may_sleep
+        module.sockets.clear()
+        outbox: StreamOutbox | DatagramOutbox = StreamOutbox() if service_type == "TCP" else DatagramOutbox()
+        outbox.put(b"abc", RAI.NONE)
+        with pytest.raises(error) as caught:
+            await fast_forward(clock, send_all(socket, outbox))
+
+        assert type(caught.value) is error
+        assert socket.inbox.is_ended == (error is ModuleSlept)
+
+
+@pytest.mark.parametrize(("others_stop", "ends"), [(0.0, 5.0), (10.0, 15.0), (60.0, 25.0)])
+async def test_the_check_before_a_close_lasts_up_to_five_times_as_long_while_other_sockets_make_progress(
+    others_stop: float, ends: float, clock: Clock
+) -> None:
+    module = Module()
+    module.sockets[1] = Socket(OpenSocket(1, "TCP", "a.b", 7))
+    module.sockets[1].take(bytes(100))
+    module.sockets[1].unacked = 100
+    async with open_socket(module) as socket:
+        other = AckCounters(socket.channel, Inbox(1024, keeps_order=True), 1, "TCP")
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        began = clock.time()
+        checking = asyncio.ensure_future(socket.check_acks(5.0))
+        while not checking.done():
+            await clock.advance(0.5)
+            module.sockets[1].unacked -= clock.time() - began < others_stop
+            await other.ack_status()
+
+        assert isinstance(await checking, NotAcknowledged)
+        assert clock.time() - began == pytest.approx(ends, abs=1.2)
+
+
+async def test_progress_is_told_for_each_send_and_for_each_acknowledgement_of_more() -> None:
+    module, told = Module(), []
+    async with open_socket(module) as socket:
+        socket.on_progress = lambda: told.append((socket.sent, socket.acked))
+        await send_all(socket, filled(b"abc"))
+        for unacked in (3, 1, 1, 0):
+            module.sockets[0].unacked = unacked
+            await socket.ack_status()
+
+        assert told == [(3, 0), (3, 2), (3, 3)]
+        assert socket.queries == 4
+
+
+async def test_a_peer_that_closes_while_its_acknowledgements_are_asked_for_leaves_nothing_to_report() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        closed = b'\r\n+QIURC: "closed",0\r\n' + ERROR
+        module.override = lambda command: closed if isinstance(command, QueryAcks) else None
+        assert await socket.check_acks(5.0) is None
+        assert module.count("AT+QISEND=0,0") == 1
+        # A kernel does not have them any more either.
+        await socket.close()
+        with pytest.raises(ConnectionLost, match=r"^the peer has closed the connection$"):
+            await socket.ack_status()
+
+
+async def test_nothing_is_asked_about_datagrams_before_a_close() -> None:
+    module = Module()
+    async with open_socket(module, "UDP") as socket:
+        await send_all(socket, filled(b"abc"))
+        assert await socket.check_acks(5.0) is None
+        assert module.count("AT+QISEND=0,0") == 0
+
+
+async def test_what_is_not_acknowledged_for_long_is_asked_for_every_four_seconds(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        waiting = asyncio.ensure_future(socket.wait_acked(300.0))
+        counts = []
+        for _ in range(500):
+            await clock.advance(0.2)
+            counts.append(module.count("AT+QISEND=0,0"))
+
+        waiting.cancel()
+        # Within eighty seconds; each is noticed up to 0.2 s late.
+        assert 19 <= counts[-1] - counts[99] <= 20
 
 
 async def test_after_the_peer_has_closed_the_check_before_a_close_reports_nothing() -> None:

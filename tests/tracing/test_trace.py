@@ -188,6 +188,19 @@ async def test_data_that_was_taken_in_part_is_reported_as_the_counters_have_it()
     assert taken == [(4, 4, PAYLOAD[:4]), (len(PAYLOAD) - 4, len(PAYLOAD), PAYLOAD[4:])]
 
 
+async def test_tracing_does_not_make_later_data_a_tls_handshake() -> None:
+    async with open_modem(Module()) as modem:
+        modem.trace(Listener())
+        transport, _ = await modem.create_connection(asyncio.Protocol, "echo.example", 7)
+        for data in (b"plain", b"\x16\x03\x01\x00\x02hi"):
+            transport.write(data)
+            async with asyncio.timeout(5):
+                await transport.drained()  # type: ignore[attr-defined]
+
+        transport.abort()
+        assert [connection.tls for connection in modem.usage().connections] == [None]
+
+
 async def test_a_send_that_fails_is_reported_and_repeated() -> None:
     listener = Listener()
     async with open_modem(module := Module()) as modem:

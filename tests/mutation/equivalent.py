@@ -295,4 +295,9 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "return True",
         "pass",
     ): "a shorter way to the same answer",
+    (
+        "bc260y_aio/line/channel.py",
+        "if self._dialogue is None and (self._idle_waiters or self.turns.waiting):",
+        "if self._dialogue is None or (self._idle_waiters or self.turns.waiting):",
+    ): "those that are woken too early ask again whether the line is free",
 }

@@ -81,6 +81,18 @@ async def test_one_that_is_cancelled_in_the_moment_it_is_served_gives_the_connec
     assert await ids.acquire(0) == 0
 
 
+async def test_a_connect_id_that_is_given_back_after_a_wait_that_failed_is_free(clock: Clock) -> None:
+    ids = ConnectIDs(1)
+    await ids.acquire(0)
+    waiting = asyncio.ensure_future(ids.acquire(10.0))
+    await clock.advance(10.5)
+    with pytest.raises(NoFreeConnectID):
+        await waiting
+
+    ids.release(0)
+    assert (ids.taken, ids.has_free) == (frozenset(), True)
+
+
 async def test_one_that_is_served_in_the_moment_its_time_is_up_does_not_lose_a_connect_id(clock: Clock) -> None:
     ids = ConnectIDs(1)
     await ids.acquire(0)

@@ -300,4 +300,9 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "if self._dialogue is None and (self._idle_waiters or self.turns.waiting):",
         "if self._dialogue is None or (self._idle_waiters or self.turns.waiting):",
     ): "those that are woken too early ask again whether the line is free",
+    (
+        "bc260y_aio/transports/tls_protocol.py",
+        "if self._state is SSLProtocolState.WRAPPED and self._write_backlog:",
+        "if self._state is SSLProtocolState.WRAPPED or self._write_backlog:",
+    ): "with nothing to write nothing is written, and during a handshake nothing can be",
 }

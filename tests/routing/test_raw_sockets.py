@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import errno
 import gc
+import select
 import socket
 import ssl
 import sys
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -187,7 +189,9 @@ async def test_the_peers_end_is_the_end_for_a_raw_client_that_can_still_read_wha
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the pairs of other systems know no reset")
-async def test_a_connection_that_is_lost_is_no_end_but_a_reset() -> None:
+async def test_a_connection_that_is_lost_is_no_end_but_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    selecting = Mock(wraps=select.select)
+    monkeypatch.setattr(select, "select", selecting)
     async with routable() as modem, serving(greet) as port:
         with modem.route():
             async with connected(port) as sock:
@@ -197,6 +201,9 @@ async def test_a_connection_that_is_lost_is_no_end_but_a_reset() -> None:
                 assert await receive(sock, 7) == b"ready\r\n"
                 with pytest.raises(ConnectionResetError):
                     await receive(sock, 1)
+
+    # The loop is not kept from anything else.
+    assert [call.args[3] for call in selecting.call_args_list] == [0]
 
 
 class Bound(socket.socket):

@@ -83,6 +83,13 @@ async def test_a_module_that_answers_late_is_brought_into_step(clock: Clock, sec
         assert sum(line == b"AT" for _, line in far.asked) <= 12
 
 
+async def test_a_module_that_is_lost_is_reported_with_the_time_that_it_was_given(clock: Clock) -> None:
+    async with open_channel(FarEnd(), recovery_timeout=2.5) as channel:
+        channel.recover()
+        with pytest.raises(ModemNotResponding, match=r"no answer for 2\.5 s$"):
+            await fast_forward(clock, channel.execute(QueryAcks(0)))
+
+
 async def test_a_module_that_may_only_be_asleep_is_asked_often_at_first_and_then_ever_more_seldom(clock: Clock) -> None:
     far = Late(1000.0, one_by_one=False)
     async with open_channel(far, recovery_timeout=30.0) as channel:

@@ -151,6 +151,18 @@ async def test_a_peer_that_has_answered_gives_its_connect_id_at_once(clock: Cloc
         assert recorder.events == ["made", (b"answer", ("3.b", 7)), (b"other answer", ("5.b", 7))]
 
 
+async def test_a_peer_that_has_answered_more_than_once_gives_its_connect_id_at_once(clock: Clock) -> None:
+    module = Module()
+    async with unconnected(module) as (_, transport, _):
+        await send_to_five(transport)
+        module.push(3, b"answer")
+        module.push(3, b"notification")
+        await settle()
+        transport.sendto(b"question", ("5.b", 7))
+        await settle(100)
+        assert hosts(module) == ["0.b", "1.b", "2.b", "5.b", "4.b"]
+
+
 async def test_a_socket_that_fails_is_given_up_and_the_next_datagram_gets_another(clock: Clock) -> None:
     module = Module()
     async with unconnected(module) as (_, transport, recorder):

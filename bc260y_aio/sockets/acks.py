@@ -65,8 +65,8 @@ class AckCounters:
         self.sent_at = 0.0
         self.unneeded = 0
         self.round_trip = 0.0
-        # The connectID was given back, and may be another connection's.
-        self._is_released = False
+        # The connectID is given back: soon it may be another connection's.
+        self._is_closed = False
         self._is_peer_closed = False
 
     def check_open(self) -> None:
@@ -99,7 +99,12 @@ class AckCounters:
         self._check_owned()
         command = QueryAcks(self.connect_id)
         self.queries += 1
-        answer = await turn.execute(command)
+        try:
+            answer = await turn.execute(command)
+        except CommandFailed:
+            self._check_owned()
+            raise
+
         self._check_owned()
         for information in answer.information:
             if isinstance(information, AckStatus):
@@ -109,7 +114,7 @@ class AckCounters:
         raise CommandFailed(str(command), text="OK, but no counters")
 
     def _check_owned(self) -> None:
-        if self._is_released:
+        if self._is_closed:
             raise self.inbox.error or self._closed_by_peer() or ModemClosed("the connection was closed")
 
     def _closed_by_peer(self) -> ConnectionLost | None:

@@ -407,6 +407,8 @@ class ModuleSocket(AckCounters):
     def close(self) -> asyncio.Task[None]:
         """Close the socket and give its connectID back, in a task that the caller may await or leave alone."""
         if self._closing is None:
+            self._is_closed = True
+            self._is_peer_closed = self.inbox.is_ended
             self._close_attempts += 1
             self._closing = self.tasks.spawn(self._close(), f"{self.connect_id}.close")
             self._closing.add_done_callback(self._closed)
@@ -425,9 +427,7 @@ class ModuleSocket(AckCounters):
             self.close()
             return
 
-        self._is_released = True
         self.ended_at = asyncio.get_running_loop().time()
-        self._is_peer_closed = self.inbox.is_ended
         # Called while the inbox still shows whether the peer had closed.
         self._on_closed(self)
         self.inbox.end()

@@ -1081,6 +1081,35 @@ async def test_the_counters_of_a_connect_id_that_was_given_back_are_not_taken(ot
             await socket.ack_status()
 
 
+async def test_counters_that_are_asked_for_during_a_close_are_not_asked_of_the_module() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        closing = socket.close()
+        await far.expect(b"AT+QICLOSE=0\r")
+        asking = asyncio.ensure_future(socket.ack_status())
+        await settle()
+        far.send(OK, b"\r\nCLOSE OK\r\n")
+        with pytest.raises(ModemClosed):
+            await asking
+
+        await closing
+        await far.expect_nothing()
+
+
+async def test_a_close_before_the_counters_are_refused_is_the_error_of_who_asked() -> None:
+    far = FarEnd()
+    async with open_socket(far) as socket:
+        asking = asyncio.ensure_future(socket.ack_status())
+        await far.expect(b"AT+QISEND=0,0\r")
+        closing = socket.close()
+        far.send(ERROR)
+        with pytest.raises(ModemClosed):
+            await asking
+
+        await far.answer(b"AT+QICLOSE=0\r", OK, b"\r\nCLOSE OK\r\n")
+        await closing
+
+
 async def test_the_counters_of_a_dead_connection_are_its_error() -> None:
     module = Module()
     async with open_socket(module) as socket:

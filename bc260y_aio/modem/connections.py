@@ -95,7 +95,8 @@ class Connections(SocketOpening):
             host: the remote name or address, at most 150 bytes.
             port: the remote port.
             ssl: True, or a context, for TLS.
-            family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``; a numeric address must be of it.
+            family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``; a numeric address must be of it, and a name is resolved
+                first for ``AF_INET6``.
             proto: 0 or ``IPPROTO_TCP``.
             flags: no effect.
             local_addr: ``("", port)`` or ``("0.0.0.0", port)`` asks for a local port.
@@ -181,7 +182,8 @@ class Connections(SocketOpening):
             local_addr: ``("", port)`` or ``("0.0.0.0", port)`` asks for a local port.
             remote_addr: the peer. None for a socket that talks to many, each on a connectID of its own: see
                 :class:`bc260y_aio.transports.UnconnectedDatagramTransport`.
-            family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``; a numeric address must be of it.
+            family: ``AF_UNSPEC``, ``AF_INET`` or ``AF_INET6``; a numeric address must be of it, and a name is resolved
+                first for ``AF_INET6``.
             proto: 0 or ``IPPROTO_UDP``.
             flags: no effect.
             reuse_port: refused, for a module cannot.

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import itertools
 from dataclasses import dataclass
+from typing import TypeVar
 
+from ..at.commands import Command
 from ..at.information import Registration
+from ..at.responses import Information
 from ..at.urcs import RegistrationChanged
-from ..errors import BC260YError, ModemClosed, ModuleRestarted, NotRegistered
+from ..errors import BC260YError, CommandFailed, ModemClosed, ModuleRestarted, NotRegistered
 from ..line.channel import Channel
 from ..line.profile import Profile
 from ..sockets.allocation import ConnectIDs, LocalPorts
@@ -20,6 +23,8 @@ from .startup import StartupSettings
 
 # How often to query the registration while a caller waits for it, in seconds.
 _REGISTRATION_INTERVAL = 1.0
+
+Told = TypeVar("Told", bound=Information)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +194,6 @@ class ModemCore:
             why = await self._explain_registration()
             raise NotRegistered(f"the module did not register within {seconds:g} s{why}") from None
 
-    def _note_failure(self, host: str) -> None:
-        """Note that a connection to a host could not be opened."""
-
     async def _explain_registration(self) -> str:
         """Return what the module reports of its radio, SIM and registration, for a message."""
         return ""
@@ -201,3 +203,12 @@ class ModemCore:
         # Firmware that does not report its registration is taken to be registered.
         if known is not None and not known.is_registered:
             await self.wait_registered()
+
+    async def _query_one(self, command: Command, kind: type[Told]) -> Told:
+        self._profile.require(command)
+        answer = await self._channel.execute(command)
+        for information in answer.information:
+            if isinstance(information, kind):
+                return information
+
+        raise CommandFailed(str(command), text="OK, but nothing reported")

@@ -1,6 +1,7 @@
 """Opening sockets of the module, and using those that an earlier program left open (guide 2.2.2)."""
 
 import asyncio
+import socket
 
 from ..at.commands import OpenSocket, QuerySocket
 from ..at.completions import SocketOpened
@@ -12,11 +13,12 @@ from ..sockets.addresses import Address, check_family, host_name, local_port, po
 from ..sockets.dataformat import PayloadFormats
 from ..sockets.module_socket import ModuleSocket
 from ..sockets.rejoining import DatagramInbox
-from .core import ModemCore, Options
+from .core import Options
 from .release import RadioRelease
+from .resolver import Resolver
 
 
-class SocketOpening(ModemCore):
+class SocketOpening(Resolver):
     """From a host and a port to an open socket of the module."""
 
     def __init__(self, name: str, options: Options, formats: PayloadFormats) -> None:
@@ -37,6 +39,11 @@ class SocketOpening(ModemCore):
         remote = host_name(host), port_number(port, service_type)
         check_family(remote[0], family)
         local = local_port(local_addr)
+        if family == socket.AF_INET6:
+            # By a name, the module would take an address of either family.
+            rows = await self.getaddrinfo(*remote, family=family)
+            remote = rows[0][4][0], remote[1]
+
         if (kept := self._take_open_socket(service_type, remote, local)) is not None:
             return _opened(await self._adopt(kept, remote))
 

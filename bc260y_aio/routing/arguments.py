@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from ..transports import ModemTransport
 from .destinations import host_text, literal
-from .rules import Router
 
 INTERNET: Final = (socket.AF_INET, socket.AF_INET6)
 
@@ -43,11 +42,10 @@ def suits_a_connected_socket(kwds: dict[str, Any]) -> bool:
     return "server_hostname" in about_tls if kwds.get("ssl") else not about_tls
 
 
-async def check_resolvable(router: Router, host: Any, port: Any, kwds: dict[str, Any]) -> None:
-    """Raise what a resolver would, where it is asked for more than a module has."""
-    family, flags = kwds.get("family", 0), kwds.get("flags", 0)
-    if family == socket.AF_INET6 or flags & socket.AI_NUMERICHOST:
-        await router.getaddrinfo(host, port, family=family, flags=flags)
+def check_resolvable(host: Any, flags: int) -> None:
+    """Raise what a resolver would that must send no query; a modem opens names all the same."""
+    if flags & socket.AI_NUMERICHOST and is_name(host):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def unconnected_datagram_address(sock: Any) -> tuple[str, int] | None:

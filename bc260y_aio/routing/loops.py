@@ -178,7 +178,7 @@ class RoutedLoop:
                 return await own(protocol_factory, host, port, **kwds)  # type: ignore[no-any-return]
 
         kwds.pop("sock", None)
-        await check_resolvable(router, host, port, kwds)
+        check_resolvable(host, kwds.get("flags", 0))
         self._remember_peer(router, host, port)
         return await router.create_connection(protocol_factory, host, port, **kwds)
 
@@ -213,7 +213,7 @@ class RoutedLoop:
 
         kwds.pop("sock", None)
         if remote_addr is not None:
-            await check_resolvable(router, remote_addr[0], remote_addr[1], kwds)
+            check_resolvable(remote_addr[0], kwds.get("flags", 0))
 
         return await router.create_datagram_endpoint(protocol_factory, local_addr, remote_addr, **kwds)
 
@@ -346,7 +346,6 @@ class RoutedLoop:
         await self._connect(router, sock, *address[:2])
 
     async def _connect(self, router: Router, sock: socket.socket, host: Any, port: Any) -> None:
-        await check_resolvable(router, host, port, {"family": sock.family})
         self._remember_peer(router, host, port)
         local_addr = bound_address(sock)
         if isinstance(router, SocketRouter):

@@ -166,9 +166,9 @@ async def stream(modem: Modem, host: str, port: int = 7, **options: Any) -> tupl
     return cast("ModemTransport", transport), protocol
 
 
-async def datagrams(modem: Modem, host: str, port: int = 7) -> tuple[ModemDatagramTransport, Recorder]:
+async def datagrams(modem: Modem, host: str, port: int = 7, **options: Any) -> tuple[ModemDatagramTransport, Recorder]:
     """Open a UDP socket to one peer."""
-    transport, protocol = await modem.create_datagram_endpoint(Recorder, remote_addr=(host, port))
+    transport, protocol = await modem.create_datagram_endpoint(Recorder, remote_addr=(host, port), **options)
     return cast("ModemDatagramTransport", transport), protocol
 
 

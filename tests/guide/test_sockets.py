@@ -2,6 +2,8 @@
 
 import asyncio
 import errno
+import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -16,7 +18,8 @@ from bc260y_aio import (
     SocketInfo,
     SocketState,
 )
-from tests.guide.bench import Hosts, datagrams, now, on_air, quiet, stream
+from bc260y_aio.emulator import EchoPeer
+from tests.guide.bench import Hosts, Recorder, datagrams, now, on_air, quiet, stream
 
 OPEN_TCP = b'AT+QIOPEN=0,0,"TCP","echo.example",7'
 OPEN_UDP = b'AT+QIOPEN=0,0,"UDP","echo.example",7'
@@ -40,6 +43,29 @@ async def test_a_udp_socket_is_opened_and_can_be_looked_at() -> None:
         await datagrams(bench.modem, "echo.example")
         assert bench.wire.commands[-1] == OPEN_UDP
         assert await bench.modem.sockets(connect_id=0) == [SocketInfo(0, "UDP", "echo.example", 7)]
+
+
+@pytest.mark.parametrize(("open_endpoint", "kind"), [(stream, b"TCP"), (datagrams, b"UDP")])
+async def test_a_name_is_opened_by_its_ipv6_address_where_that_family_is_asked_for(
+    open_endpoint: Callable[..., Awaitable[tuple[asyncio.BaseTransport, Recorder]]], kind: bytes
+) -> None:
+    async with on_air() as bench:
+        bench.network.add_host("both.example", EchoPeer(), address="198.51.100.7", ipv6="2001:db8::7")
+        transport, _ = await open_endpoint(bench.modem, "both.example", family=socket.AF_INET6)
+        assert bench.wire.commands[-2:] == [
+            b'AT+QIDNSGIP=0,"both.example"',
+            b'AT+QIOPEN=0,0,"%b","2001:db8::7",7' % kind,
+        ]
+        assert transport.get_extra_info("peername")[:2] == ("2001:db8::7", 7)
+
+
+async def test_a_name_without_an_ipv6_address_is_not_opened_where_that_family_is_asked_for() -> None:
+    async with on_air() as bench:
+        for open_endpoint in (stream, datagrams):
+            with pytest.raises(socket.gaierror):
+                await open_endpoint(bench.modem, "echo.example", family=socket.AF_INET6)
+
+        assert bench.count("+QIOPEN") == 0
 
 
 async def test_a_local_port_can_be_asked_for() -> None:

@@ -169,7 +169,7 @@ EQUIVALENT: Final[dict[tuple[str, str, str], str]] = {
         "if lasted > longest_pause:",
     ): "no two times are that equal",
     (
-        "bc260y_aio/modem/services.py",
+        "bc260y_aio/modem/resolver.py",
         "if now >= expires:",
         "if now > expires:",
     ): "no two times are that equal",

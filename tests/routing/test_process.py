@@ -230,6 +230,20 @@ def test_a_socket_of_a_family_that_the_peer_has_no_address_of_is_not_connected()
         assert process.sockets() == []
 
 
+def test_a_socket_of_ipv6_is_connected_to_the_ipv6_address_of_a_name() -> None:
+    with routed_process({}) as process:
+        process.emulator.network.add_host("both.example", EchoPeer(), address="198.51.100.7", ipv6="2001:db8::7")
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_INET6, kind) as sock:
+                sock.settimeout(PATIENCE)
+                sock.connect(("both.example", 7))
+                sock.sendall(b"question")
+                assert sock.recv(100) == b"question"
+                assert [one.host for one in process.sockets()] == ["2001:db8::7"]
+
+            process.wait_free()
+
+
 def test_a_descriptor_that_children_inherit_stays_so() -> None:
     with routed_process(ECHO), socket.socket() as sock:
         sock.set_inheritable(True)

@@ -79,10 +79,6 @@ class ProcessPolicy:
         host, port = address[:2]
         match sock.type:
             case socket.SOCK_STREAM if sock.gettimeout() != 0:
-                if sock.family == socket.AF_INET6 and is_name(host):
-                    # The module would take an address of the other family.
-                    self.resolve(host, port, sock.family, sock.type, 0)
-
                 opening = self.thread.opening(host, port, sock.type, family=sock.family, local_addr=bound_address(sock))
                 attach(sock, self.thread.wait_for(opening, sock.gettimeout(), undo=socket.socket.close))
             case socket.SOCK_STREAM:

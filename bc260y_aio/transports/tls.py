@@ -49,7 +49,7 @@ def check_tls_arguments(
     if context is True:
         # asyncio's own checks no name where there is none.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = bool(server_hostname) and not server_side
+        context.check_hostname = False
 
     if not isinstance(context, ssl.SSLContext):
         raise TypeError(f"ssl must be True or an ssl.SSLContext, not {context!r}")

@@ -9,6 +9,7 @@ The second figure is the bytecode instructions that the package's own functions 
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import sys
 from collections import Counter
@@ -96,7 +97,6 @@ class Count:
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.instructions = 0
-        self._places: dict[CodeType, str | None] = {}
 
     @property
     def total(self) -> int:
@@ -105,12 +105,12 @@ class Count:
 
     def on_call(self, frame: FrameType, event: str, _: Any) -> None:
         """Count a call; a function for :func:`sys.setprofile`."""
-        if event in {"call", "c_call"} and (place := self._place(frame.f_code)) is not None:
+        if event in {"call", "c_call"} and (place := _place(frame.f_code)) is not None:
             self.calls[place] += 1
 
     def on_line(self, frame: FrameType, event: str, _: Any) -> Any:
         """Count instructions; a function for :func:`sys.settrace`."""
-        if not self._place(frame.f_code):
+        if not _place(frame.f_code):
             return None
 
         if event == "opcode":
@@ -120,44 +120,44 @@ class Count:
 
         return self.on_line
 
-    def _place(self, code: CodeType) -> str | None:
-        """Return the file of the package that a function stands in, "" for another, None for one that is left out."""
-        if code not in self._places:
-            name = code.co_filename
-            if name.startswith(_LEFT_OUT) or name.endswith(_LEFT_OUT):
-                place: str | None = None
-            else:
-                place = Path(name).relative_to(_PACKAGE).as_posix() if name.startswith(_PACKAGE) else ""
 
-            self._places[code] = place
+@functools.cache
+def _place(code: CodeType) -> str | None:
+    """Return the file of the package that a function stands in, "" for another, None for one that is left out."""
+    name = code.co_filename
+    if name.startswith(_LEFT_OUT) or name.endswith(_LEFT_OUT):
+        return None
 
-        return self._places[code]
+    return Path(name).relative_to(_PACKAGE).as_posix() if name.startswith(_PACKAGE) else ""
 
 
-async def count(operation: Operation, *, times: int = 20) -> Count:
-    """Count what an operation costs, once it is warm; figures are for one time."""
+async def count(operation: Operation, *, times: int = 21) -> Count:
+    """Count what an operation costs, once it is warm: the median one of so many times.
+
+    A pause of the machine makes timers fire that a running one never sees; it costs one of the times a few calls more.
+    """
     for _ in range(3):
         await operation()
 
-    calls, instructions = Count(), Count()
-    sys.setprofile(calls.on_call)
-    try:
-        for _ in range(times):
+    counts = [Count() for _ in range(times)]
+    for one in counts:
+        sys.setprofile(one.on_call)
+        try:
             await operation()
-    finally:
-        sys.setprofile(None)
+        finally:
+            sys.setprofile(None)
 
-    sys.settrace(instructions.on_line)
-    try:
-        for _ in range(times):
+    instructions = [Count() for _ in range(times)]
+    for one in instructions:
+        sys.settrace(one.on_line)
+        try:
             await operation()
-    finally:
-        sys.settrace(None)
+        finally:
+            sys.settrace(None)
 
-    mean = Count()
-    mean.calls = Counter({place: round(number / times) for place, number in calls.calls.items()})
-    mean.instructions = round(instructions.instructions / times)
-    return mean
+    median = sorted(counts, key=lambda one: one.total)[times // 2]
+    median.instructions = sorted(one.instructions for one in instructions)[times // 2]
+    return median
 
 
 async def count_all() -> dict[str, Count]:

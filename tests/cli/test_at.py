@@ -77,7 +77,7 @@ async def test_a_line_without_at_is_wrong_usage_and_nothing_is_sent(capsys: pyte
 
 
 async def test_a_command_without_an_answer_times_out(capsys: pytest.CaptureFixture[str]) -> None:
-    async with Emulator(line="tcp", answer_delay=0.2) as emulator:
+    async with Emulator(line="tcp", answer_delay=0.5) as emulator:
         assert await run("at", "AT+CSQ", "--timeout", "0.05", "--port", emulator.url) == 1
 
     printed, complained = capsys.readouterr()

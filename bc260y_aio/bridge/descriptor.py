@@ -86,7 +86,28 @@ class BridgedSocket(socket.socket):
         return copy
 
 
-class BridgedDatagramSocket(BridgedSocket):
+class PairOptions(socket.socket):
+    """The options of a socket whose descriptor is one of an AF_UNIX pair, which has none of the network's."""
+
+    __slots__ = ()
+
+    def setsockopt(self, level: int, optname: int, value: Any, *length: int) -> None:
+        """Set an option; those of the network are accepted and change nothing."""
+        if level == socket.SOL_SOCKET:
+            super().setsockopt(level, optname, value, *length)
+
+    def getsockopt(self, level: int, optname: int, *length: int) -> Any:
+        """Return an option; those of the network are 0."""
+        if (level, optname) == (socket.SOL_SOCKET, socket.SO_TYPE) and not length:
+            return int(self.type)
+
+        if level == socket.SOL_SOCKET:
+            return super().getsockopt(level, optname, *length)
+
+        return bytes(*length) if length else 0
+
+
+class BridgedDatagramSocket(PairOptions, BridgedSocket):
     """A socket of this machine with the datagrams of a module's socket, connected to its one peer.
 
     It keeps the bounds of datagrams, holds the sender back, and reports itself as a UDP socket. Its descriptor is one
@@ -114,23 +135,6 @@ class BridgedDatagramSocket(BridgedSocket):
         copy.settimeout(self.gettimeout())
         copy._names = self._names
         return copy
-
-    # Options: a pair of this machine has none of the network's
-
-    def setsockopt(self, level: int, optname: int, value: Any, *length: int) -> None:
-        """Set an option; those of the network are accepted and change nothing."""
-        if level == socket.SOL_SOCKET:
-            super().setsockopt(level, optname, value, *length)
-
-    def getsockopt(self, level: int, optname: int, *length: int) -> Any:
-        """Return an option; those of the network are 0."""
-        if (level, optname) == (socket.SOL_SOCKET, socket.SO_TYPE) and not length:
-            return int(socket.SOCK_DGRAM)
-
-        if level == socket.SOL_SOCKET:
-            return super().getsockopt(level, optname, *length)
-
-        return bytes(*length) if length else 0
 
     # Datagrams
 

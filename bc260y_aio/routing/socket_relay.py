@@ -18,6 +18,7 @@ import weakref
 from collections import deque
 from typing import Any, Final
 
+from ..bridge.descriptor import PairOptions
 from ..errors import ConnectionLost
 
 logger = logging.getLogger("bc260y_aio")
@@ -40,6 +41,36 @@ def _key(sock: socket.socket) -> Key | None:
 
 # The relays behind sockets, also ended ones whose client still has the socket.
 _relays: Final[dict[Key, "SocketRelay"]] = {}
+
+
+class RelayedSocket(PairOptions):
+    """The class of a client's socket from then on: it takes the network's options, and reports the module's names.
+
+    A socket of another subclass keeps its own, with those of the socketpair.
+    """
+
+    __slots__ = ()
+
+    def getsockname(self) -> Any:
+        """Return the module's local address."""
+        own, relay = super().getsockname(), _relay_of(self)
+        return own if relay is None else relay.transport.get_extra_info("sockname")
+
+    def getpeername(self) -> Any:
+        """Return the peer's address, as it was given to the loop.
+
+        Raises:
+            OSError: ENOTCONN, the connection is over.
+        """
+        own, relay = super().getpeername(), _relay_of(self)
+        if relay is not None and relay.transport.is_closing():
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+
+        return own if relay is None else relay.transport.get_extra_info("peername")
+
+
+def _relay_of(sock: socket.socket) -> "SocketRelay | None":
+    return _relays.get(key) if (key := _key(sock)) is not None else None
 
 
 class SocketRelay(asyncio.BaseProtocol):
@@ -68,7 +99,7 @@ class SocketRelay(asyncio.BaseProtocol):
     @staticmethod
     def behind(sock: socket.socket, loop: asyncio.AbstractEventLoop) -> "SocketRelay | None":
         """Return the relay behind a client's socket, if there is one on this loop."""
-        relay = _relays.get(key) if (key := _key(sock)) is not None else None
+        relay = _relay_of(sock)
         return relay if relay is not None and relay._loop is loop else None
 
     # From a client's socket to its owner's and back
@@ -91,6 +122,9 @@ class SocketRelay(asyncio.BaseProtocol):
             ours.setblocking(False)
             theirs.settimeout(sock.gettimeout())
             os.dup2(theirs.fileno(), sock.fileno(), inheritable=sock.get_inheritable())
+
+        if type(sock) is socket.socket:
+            sock.__class__ = RelayedSocket
 
         self._ours = ours
         self._client = weakref.ref(sock, self._client_gone)

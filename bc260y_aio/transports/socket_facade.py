@@ -240,6 +240,8 @@ class _Level:
             self._fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         else:
             self._pair = socket.socketpair()
+            # What a client sends by the descriptor itself is an error, as with an eventfd; it would be lost.
+            self._pair[0].shutdown(socket.SHUT_WR)
             self._fd = self._pair[0].fileno()
 
     def fileno(self) -> int:

@@ -175,6 +175,26 @@ def test_it_is_readable_exactly_while_data_or_the_end_waits(has_eventfd: bool, m
     sock.close()
 
 
+@pytest.mark.parametrize("has_eventfd", [True, False])
+def test_data_that_is_sent_by_its_descriptor_is_refused(has_eventfd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has_eventfd:
+        monkeypatch.delattr(os, "eventfd", raising=False)
+
+    def send(data: bytes) -> None:
+        # An eventfd is no socket, and the pair is shut down.
+        raw = socket.socket(fileno=sock.fileno())
+        try:
+            raw.send(data)
+        finally:
+            raw.detach()
+
+    sock = facade()
+    with pytest.raises(OSError, match=r"non-socket|Broken pipe"):
+        send(b"lost")
+
+    sock.close()
+
+
 def test_its_descriptor_comes_when_it_is_asked_for_and_goes_with_it() -> None:
     sock = facade()
     assert "fd=-1" in repr(sock)

@@ -45,6 +45,48 @@ async def test_a_socket_can_be_used_raw() -> None:
         await free(modem)
 
 
+async def test_a_socket_of_the_clients_takes_tcps_options_and_reports_the_modules_names() -> None:
+    loop = asyncio.get_running_loop()
+    async with routable() as modem, serving() as port, serving_datagrams() as datagrams:
+        with modem.route():
+            async with connected(port) as sock:
+                # As a client of TCP does when it is connected; a socketpair has no such option.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_STREAM
+                [info] = await modem.sockets()
+                with sock.dup() as second:
+                    for one in (sock, second):
+                        assert one.getpeername() == (PEER, port)
+                        assert one.getsockname() == ("0.0.0.0", info.local_port)
+
+            with made(socket.SOCK_DGRAM) as sock:
+                await loop.sock_connect(sock, (PEER, datagrams))
+                assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE) == socket.SOCK_DGRAM
+                assert sock.getpeername() == (PEER, datagrams)
+
+            with made() as sock:
+                await loop.sock_connect(sock, (PEER, port))
+                relay = SocketRelay.behind(sock, loop)
+                assert relay is not None
+                relay.transport.abort()
+                await free(modem)
+                with pytest.raises(OSError, match="not connected"):
+                    sock.getpeername()
+
+                assert sock.getsockname()[0] == "0.0.0.0"
+
+            with Own() as own:
+                own.setblocking(False)
+                await loop.sock_connect(own, (PEER, port))
+                assert type(own) is Own
+
+
+class Own(socket.socket):
+    """A client's class for sockets."""
+
+
 async def test_much_goes_through_a_raw_socket_both_ways_unharmed() -> None:
     loop = asyncio.get_running_loop()
     data = MUCH[: 48 * 1024]

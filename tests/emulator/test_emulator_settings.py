@@ -204,10 +204,12 @@ async def test_a_module_that_was_told_to_leave_its_operator_chooses_one_again_af
 # SIM
 
 
-async def test_a_card_tells_the_size_of_a_file_that_it_has_and_refuses_one_that_it_has_not() -> None:
+async def test_a_card_describes_a_file_that_it_has_and_refuses_one_that_it_has_not() -> None:
     async with on_line() as (_, terminal):
-        # EF-ICCID, of ten bytes: a template 62 that holds the size 80 (ETSI TS 102 221, 11.1.1).
-        assert b'+CRSM: 144,0,"62048002000A"\r\n' in await terminal.ask(b"AT+CRSM=192,12258")
+        # EF-ICCID, of ten bytes: descriptor 82, identity 83, life cycle 8A, rule of access 8B, size 80 and short
+        # identity 88 in a template 62, in that order (ETSI TS 102 221, 11.1.1.3 and 11.1.1.4).
+        template = b'"62178202412183022FE28A01058B032F06018002000A880110"'
+        assert await terminal.ask(b"AT+CRSM=192,12258") == b"\r\n+CRSM: 144,0," + template + b"\r\n\r\nOK\r\n"
         assert b"+CRSM: 106,130\r\n" in await terminal.ask(b"AT+CRSM=192,1")
 
 

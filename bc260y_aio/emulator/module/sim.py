@@ -1,18 +1,20 @@
-"""The SIM: whether it is there, whether it wants a PIN, and its few files."""
+"""The SIM: whether it is there, and whether it wants a PIN."""
 
 import enum
 from typing import Final
 
 from ..options import Options
+from .card import Card
 from .mobile_error import MobileError
 
 # How often a wrong PIN, and a wrong PUK, may be entered (manual 7.5, 7.6).
 PIN_TRIES: Final = 3
 PUK_TRIES: Final = 10
 
-# The files that AT+CRSM and AT+CSIM find, by their identity (TS 31.102): the ICCID and the IMSI.
-EF_ICCID: Final = 0x2FE2
-EF_IMSI: Final = 0x6F07
+# How a command of the card names the PIN; and what it answers where there is no such code (TS 102 221, 9.5.1, 10.2.1).
+_PIN_REFERENCE: Final = "01"
+_NO_SUCH_CODE: Final = "6A88"
+_BLOCKED: Final = "6983"
 
 
 class SimState(enum.StrEnum):
@@ -31,6 +33,7 @@ class Sim:
         options: its numbers, and what it asks for.
 
     Attributes:
+        card: its files.
         state: whether it is there, and what it asks for.
         tries: how often each code may still be entered.
         sessions: the logical channels that are open (AT+CCHO).
@@ -39,7 +42,7 @@ class Sim:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._pin = options.pin
-        self._selected = 0
+        self.card = Card(options)
         self.state = SimState[_STATES[options.sim]]
         self.tries = {SimState.PIN: PIN_TRIES, SimState.PUK: PUK_TRIES}
         self.sessions: set[int] = set()
@@ -99,37 +102,26 @@ class Sim:
         if asked is SimState.PIN and not self.tries[asked]:
             self.state = SimState.PUK
 
-    # Files
-
-    def read(self, file: int) -> str | None:
-        """Return the contents of a file in hex; None if there is no such file."""
-        match file:
-            case 0x2FE2:
-                return _swapped(self._options.iccid)
-            case 0x6F07:
-                imsi = self._options.imsi
-                # The first half byte says whether the digits are odd in number (TS 31.102, 4.2.2).
-                return f"{len(imsi) // 2 + 1:02X}" + _swapped(("9" if len(imsi) % 2 else "1") + imsi)
-            case _:
-                return None
+    # Commands of the card
 
     def command(self, apdu: str) -> str:
-        """Carry out a command of the card (TS 102 221) in hex, and return its response: SELECT and READ BINARY."""
+        """Carry out a command of the card (TS 102 221) in hex, and return its response.
+
+        SELECT, GET RESPONSE and READ BINARY; VERIFY PIN and UNBLOCK PIN without a code, which ask for the tries left.
+        """
         match apdu[2:4].upper():
-            case "A4":
-                self._selected = int(apdu[10:14] or "0", 16)
-                return "9000" if self.read(self._selected) else "6A82"
-            case "B0":
-                contents = self.read(self._selected)
-                return f"{contents}9000" if contents else "6986"
+            case "20" if len(apdu) <= 10:
+                return self._tries_left(SimState.PIN, apdu[6:8])
+            case "2C" if len(apdu) <= 10:
+                return self._tries_left(SimState.PUK, apdu[6:8])
             case _:
-                return "6D00"
+                return self.card.command(apdu, unlocked=self.is_ready)
 
+    def _tries_left(self, code: SimState, reference: str) -> str:
+        if reference != _PIN_REFERENCE:
+            return _NO_SUCH_CODE
 
-def _swapped(digits: str) -> str:
-    """Return digits as a card stores them: the two of each byte change places."""
-    padded = digits + "F" * (len(digits) % 2)
-    return "".join(padded[index + 1] + padded[index] for index in range(0, len(padded), 2))
+        return f"63C{self.tries[code]:X}" if self.tries[code] else _BLOCKED
 
 
 _STATES: Final = {"ready": "READY", "none": "ABSENT", "pin": "PIN", "puk": "PUK"}

@@ -6,6 +6,7 @@ from typing import Final
 
 from ....at.responses import Response, Success, Text
 from ....at.syntax import Malformed, Parameters
+from ..card import DONE, LOCKED, NO_RECORDS, NOT_FOUND, PAST_END
 from ..lines import ParameterLine, quoted
 from ..mobile_error import MobileError
 from ..parts import Parts
@@ -29,9 +30,6 @@ _GET_RESPONSE: Final = 192
 _UPDATE_BINARY: Final = 214
 _UPDATE_RECORD: Final = 220
 _STATUS: Final = 242
-_FOUND: Final = "144,0"
-_NOT_FOUND: Final = "106,130"
-_NOT_ALLOWED: Final = "105,130"
 
 
 def _hex(parameters: Parameters, index: int, longest: int = 522) -> str:
@@ -201,16 +199,27 @@ def _restricted(parts: Parts, request: Request) -> Sequence[Response]:
     needed = {_STATUS: 1, _GET_RESPONSE: 2}.get(number, 5)
     values = [parameters.integer(index, 0, 65535) for index in range(1, needed)]
     _require_sim(parts, unlocked=False)
-    contents = parts.sim.read(values[0]) if values else None
-    match number:
-        case 242:
-            shown = _FOUND
-        case 176 if contents is not None:
-            length = 2 * values[3]
-            shown = f"{_FOUND},{quoted(contents[2 * values[2] :][: length or None])}"
-        case 192 if contents is not None:
-            shown = f"{_FOUND},{quoted(f'62048002{len(contents) // 2:04X}')}"
-        case _:
-            shown = _NOT_FOUND if contents is None else _NOT_ALLOWED
+    status, data = _access(parts, number, values) if values else (DONE, "")
+    shown = f"{int(status[:2], 16)},{int(status[2:], 16)}"
+    return [ParameterLine("+CRSM", f"{shown},{quoted(data)}" if data else shown)]
 
-    return [ParameterLine("+CRSM", shown)]
+
+def _access(parts: Parts, number: int, values: Sequence[int]) -> tuple[str, str]:
+    """Return the status word of a command of AT+CRSM, and the data; both in hex."""
+    card = parts.sim.card
+    template, file = card.control_parameters(values[0]), card.file(values[0])
+    if template is None:
+        return NOT_FOUND, ""
+
+    if number == _GET_RESPONSE:
+        return DONE, template
+
+    if file is None or number in (_READ_RECORD, _UPDATE_RECORD):
+        return NO_RECORDS, ""
+
+    if number != _READ_BINARY or (file.needs_pin and not parts.sim.is_ready):
+        return LOCKED, ""
+
+    offset = values[1] << 8 | values[2]
+    data = file.contents[2 * offset :][: 2 * values[3] or None]
+    return (DONE, data) if data else (PAST_END, "")

@@ -180,7 +180,7 @@ async def create_connected_udp_socket(
         remote_host: the name or address; names are resolved by the module.
         remote_port: the port.
         modem: the modem.
-        family: a numeric address must be of it.
+        family: a numeric address must be of it, and a name is resolved first for ``AF_INET6``.
         local_host: ``"0.0.0.0"``, or None.
         local_port: the local port; any by default.
 

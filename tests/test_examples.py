@@ -1,8 +1,8 @@
 """Every example runs as a user would run it without a module: on the emulator."""
 
 import asyncio
+import importlib
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -75,7 +75,7 @@ def test_the_coap_sensor_sends_one_request_and_is_released_after_the_answer_on_e
 @pytest.mark.parametrize("message_id", [b"\x12\x34", b"\xff\x34", b"\x12\xff"])
 @pytest.mark.parametrize("token", [b"", b"\x85\xff", b"\xff" * 8])
 async def test_the_coap_server_of_the_examples_answers_whatever_the_message_id_and_the_token_are(
-    message_id: bytes, token: bytes, capsys: pytest.CaptureFixture[str]
+    message_id: bytes, token: bytes, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     received = asyncio.get_running_loop().create_future()
 
@@ -83,8 +83,8 @@ async def test_the_coap_server_of_the_examples_answers_whatever_the_message_id_a
         def datagram_received(self, data: bytes, addr: object) -> None:
             received.set_result(data)
 
-    collector = runpy.run_path(str(EXAMPLES / "servers" / "__init__.py"))["collector"]
-    async with collector() as (uri,):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    async with importlib.import_module("servers").collector() as (uri,):
         address = ("127.0.0.1", urllib.parse.urlsplit(uri).port)
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Client, remote_addr=address)
         try:

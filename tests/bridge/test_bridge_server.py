@@ -140,7 +140,7 @@ async def test_a_client_that_has_ended_its_sending_gets_the_answer_all_the_same(
         while stays_open and await connection.receive():
             pass
 
-    async with open_bench() as bench, front(bench, linger=0.2) as server, client_of(server) as (reader, writer):
+    async with open_bench() as bench, front(bench, linger=0.6) as server, client_of(server) as (reader, writer):
         bench.network.add_host("answer.example", answer)
         assert await ask((reader, writer), connect_to("answer.example")) == GRANTED
         writer.write(b"hello")

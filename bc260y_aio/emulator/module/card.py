@@ -5,13 +5,13 @@ from typing import Final, NamedTuple
 from ..options import Options
 
 # The master file and the directory of the USIM, by their identities; and how the USIM's name begins.
-MASTER_FILE: Final = 0x3F00
-USIM: Final = 0x7FFF
+_MASTER_FILE: Final = 0x3F00
+_USIM: Final = 0x7FFF
 _USIM_NAME: Final = "A0000000871002"
 
-EF_ICCID: Final = 0x2FE2
-EF_IMSI: Final = 0x6F07
-EF_AD: Final = 0x6FAD
+_EF_ICCID: Final = 0x2FE2
+_EF_IMSI: Final = 0x6F07
+_EF_AD: Final = 0x6FAD
 
 # Status words (TS 102 221, 10.2.1).
 DONE: Final = "9000"
@@ -56,33 +56,34 @@ class Card:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._selected = USIM
+        self._selected = _USIM
         self._answer = ""
 
     def file(self, identity: int) -> File | None:
         """Return a file; None if there is none with this identity."""
-        match identity:
-            case 0x2FE2:
-                return File(_swapped(self._options.iccid), 0x02)
-            case 0x6F07:
-                imsi = self._options.imsi
-                # The first half byte says whether the digits are odd in number (TS 31.102, 4.2.2).
-                digits = _swapped(("9" if len(imsi) % 2 else "1") + imsi)
-                return File(f"{len(imsi) // 2 + 1:02X}" + digits, 0x07, needs_pin=True)
-            case 0x6FAD:
-                # Normal operation, and a network code of two digits as all of 460 are (TS 31.102, 4.2.18).
-                return File("00000002", 0x03)
-            case _:
-                return None
+        if identity == _EF_ICCID:
+            return File(_swapped(self._options.iccid), 0x02)
+
+        if identity == _EF_IMSI:
+            imsi = self._options.imsi
+            # The first half byte says whether the digits are odd in number (TS 31.102, 4.2.2).
+            digits = _swapped(("9" if len(imsi) % 2 else "1") + imsi)
+            return File(f"{len(imsi) // 2 + 1:02X}" + digits, 0x07, needs_pin=True)
+
+        if identity == _EF_AD:
+            # Normal operation, and a network code of two digits as all of 460 are (TS 31.102, 4.2.18).
+            return File("00000002", 0x03)
+
+        return None
 
     def control_parameters(self, identity: int) -> str | None:
         """Return the template that SELECT and GET RESPONSE answer, in hex (TS 102 221, 11.1.1.3); None: no file."""
         file = self.file(identity)
         if file is not None:
-            rule = "2F0601" if identity == EF_ICCID else "6F0601"
+            rule = "2F0601" if identity == _EF_ICCID else "6F0601"
             objects = [("82", "4121"), ("83", f"{identity:04X}"), ("8A", "05"), ("8B", rule)]
             objects += [("80", f"{file.size:04X}"), ("88", f"{file.short << 3:02X}")]
-        elif identity in (MASTER_FILE, USIM):
+        elif identity in (_MASTER_FILE, _USIM):
             enabled = "00" if self._options.sim == "ready" else "80"
             objects = [("82", "7821"), ("83", f"{identity:04X}"), ("8A", "05"), ("8B", "2F0601")]
             objects += [("C6", f"9001{enabled}830101")]
@@ -109,7 +110,7 @@ class Card:
         self._answer = ""
         identity = int(name[-4:] or "0", 16)
         if how == _BY_NAME:
-            identity = USIM if name.startswith(_USIM_NAME) else 0
+            identity = _USIM if name.startswith(_USIM_NAME) else 0
 
         template = self.control_parameters(identity)
         if template is None:

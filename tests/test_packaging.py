@@ -98,6 +98,35 @@ def test_importing_the_package_prints_nothing_and_imports_no_test_tools() -> Non
 # Documentation
 
 
+@pytest.mark.parametrize(
+    ("files_of_the_other", "reason"),
+    [
+        # The package serial of the index, beside pyserial's folder of URL handlers; and serialx-compat, which has none.
+        (
+            {"__init__.py": "", "urlhandler/protocol_spy.py": "import serial; serial.Serial"},
+            "has no attribute 'Serial'",
+        ),
+        ({"__init__.py": ""}, "No module named 'serial.urlhandler'"),
+        ({"__init__.py": "raise RuntimeError('a mixed installation')"}, "a mixed installation"),
+    ],
+    ids=["serial", "serialx-compat", "both"],
+)
+def test_another_package_in_the_place_of_pyserial_is_named(
+    files_of_the_other: dict[str, str], reason: str, tmp_path: Path
+) -> None:
+    for name, text in files_of_the_other.items():
+        file = tmp_path / "serial" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import bc260y_aio; bc260y_aio.Modem"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("ImportError: pyserial cannot be imported (")
+    assert reason in last
+    assert "pip install --force-reinstall pyserial pyserial-asyncio" in last
+
+
 def test_everything_public_is_documented() -> None:
     names = [module.name for module in pkgutil.walk_packages(bc260y_aio.__path__, "bc260y_aio.")]
     modules = [importlib.import_module(name) for name in names if not name.endswith("__main__")]

@@ -9,10 +9,8 @@ import socket
 import sys
 from typing import Any, Final, TextIO
 
-import serial
-from serial.urlhandler import protocol_socket, protocol_spy
-
 from ..errors import PortError, PortLost
+from .pyserial import protocol_socket, protocol_spy, serial
 from .translation import TermiosError, checked_scheme, translated
 from .transport import SerialTransport
 

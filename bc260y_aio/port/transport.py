@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-import serial
-import serial_asyncio
+from .pyserial import serial, serial_asyncio
 
 # The most data that one wake-up reads, in bytes.
 READ_SIZE: Final = 64 * 1024

@@ -4,10 +4,15 @@ from typing import Final, NamedTuple
 
 from ..options import Options
 
-# The master file and the directory of the USIM, by their identities; and how the USIM's name begins.
+# The master file and the directory of the USIM, by their identities; and the USIM's name, of which SELECT may give the
+# first seven bytes.
 _MASTER_FILE: Final = 0x3F00
 _USIM: Final = 0x7FFF
-_USIM_NAME: Final = "A0000000871002"
+_USIM_NAME: Final = "A0000000871002FF86FFFF89FFFFFFFF"
+_SHORTEST_NAME: Final = 14
+# What the template of a directory has besides: the name of the USIM, and the card's characteristics.
+_NAME: Final = ("84", _USIM_NAME)
+_CHARACTERISTICS: Final = ("A5", "800171")
 
 _EF_ICCID: Final = 0x2FE2
 _EF_IMSI: Final = 0x6F07
@@ -85,8 +90,8 @@ class Card:
             objects += [("80", f"{file.size:04X}"), ("88", f"{file.short << 3:02X}")]
         elif identity in (_MASTER_FILE, _USIM):
             enabled = "00" if self._options.sim == "ready" else "80"
-            objects = [("82", "7821"), ("83", f"{identity:04X}"), ("8A", "05"), ("8B", "2F0601")]
-            objects += [("C6", f"9001{enabled}830101")]
+            objects = [("82", "7821"), ("83", f"{identity:04X}"), _NAME if identity == _USIM else _CHARACTERISTICS]
+            objects += [("8A", "05"), ("8B", "2F0601"), ("C6", f"9001{enabled}830101")]
         else:
             return None
 
@@ -110,7 +115,7 @@ class Card:
         self._answer = ""
         identity = int(name[-4:] or "0", 16)
         if how == _BY_NAME:
-            identity = _USIM if name.startswith(_USIM_NAME) else 0
+            identity = _USIM if len(name) >= _SHORTEST_NAME and _USIM_NAME.startswith(name) else 0
 
         template = self.control_parameters(identity)
         if template is None:

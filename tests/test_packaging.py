@@ -95,9 +95,6 @@ def test_importing_the_package_prints_nothing_and_imports_no_test_tools() -> Non
     assert (run.stdout, run.stderr) == (b"[]\n", b"")
 
 
-# Documentation
-
-
 @pytest.mark.parametrize(
     ("files_of_the_other", "reason"),
     [
@@ -125,6 +122,9 @@ def test_another_package_in_the_place_of_pyserial_is_named(
     assert last.startswith("ImportError: pyserial cannot be imported (")
     assert reason in last
     assert "pip install --force-reinstall pyserial pyserial-asyncio" in last
+
+
+# Documentation
 
 
 def test_everything_public_is_documented() -> None:

@@ -32,7 +32,7 @@ class Outbox(Protocol):
         """Return the next chunk, of at most ``limit`` bytes, and the RAI that it is to carry."""
 
     def drop(self, size: int) -> None:
-        """Remove ``size`` bytes that the module has taken."""
+        """Remove ``size`` bytes that the module has taken, or what is left of them after :meth:`clear`."""
 
     def mark_end(self, rai: RAI) -> None:
         """Give the last byte a RAI, unless it has one already."""
@@ -100,7 +100,10 @@ class StreamOutbox:
         return self.peek(limit), _NONE
 
     def drop(self, size: int) -> None:
-        """Remove ``size`` bytes that the module has taken."""
+        """Remove ``size`` bytes that the module has taken, or what is left of them after :meth:`clear`."""
+        if size > self.size:
+            size = self.size
+
         del self._data[:size]
         self.size -= size
         self._offset += size
@@ -155,8 +158,8 @@ class DatagramOutbox:
         return self._datagrams[0]
 
     def drop(self, size: int) -> None:
-        """Remove the next datagram, if the module has taken any of it."""
-        if size:
+        """Remove the next datagram, if the module has taken any of it, and there still is one."""
+        if size and self._datagrams:
             self.size -= len(self._datagrams.popleft()[0])
 
     def clear(self) -> None:

@@ -12,7 +12,7 @@ from bc260y_aio.errors import ConnectRefused, ModemClosed, ModuleRestarted, Port
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.rai import RAI
 from bc260y_aio.transports import UnconnectedDatagramTransport
-from tests.driver.scripted import SEND_FAIL, Module, fast_forward, open_modem, settle
+from tests.driver.scripted import SEND_FAIL, SEND_OK, Module, fast_forward, open_modem, settle
 from tests.loops import Clock, Contexts
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -220,6 +220,20 @@ async def test_an_abort_throws_away_what_waits() -> None:
         await settle(200)
         assert recorder.events == ["made", ("lost", None)]
         assert (module.sockets, modem._ids.taken) == ({}, frozenset())
+
+
+async def test_an_abort_just_before_a_send_is_answered_harms_nothing_else() -> None:
+    module = Module()
+    async with unconnected(module) as (modem, transport, recorder):
+        transport.sendto(b"a", ("a.b", 7))
+        module.override = lambda command: b"" if isinstance(command, SendData) else None
+        await settle(60)
+        # In one turn of the loop, before the sender has had its turn.
+        asyncio.get_running_loop().call_soon(transport.abort)
+        module.send(SEND_OK)
+        await settle(100)
+        assert recorder.events == ["made", ("lost", None)]
+        assert (modem.is_open, module.sockets, modem._ids.taken) == (True, {}, frozenset())
 
 
 @pytest.mark.parametrize(("said", "error"), [(b"\r\nRDY\r\n", ModuleRestarted), (None, PortLost)])

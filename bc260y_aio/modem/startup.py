@@ -22,7 +22,7 @@ from ..at.commands.base import RESULT_TIMEOUT
 from ..at.information import Registration, RegistrationStatus, SleepSetting, SocketInfo
 from ..at.responses import CmeLevel, Text
 from ..at.syntax import Malformed, Parameters
-from ..errors import BC260YError, CommandError, CommandTimeout, ModemNotResponding, ModuleSlept
+from ..errors import BC260YError, CommandError, CommandFailed, CommandTimeout, ModemNotResponding, ModuleSlept
 from ..line.channel import Channel
 from ..line.profile import DEFAULT_PROFILE, Profile
 from ..line.turns import Answer, Turn
@@ -152,12 +152,24 @@ class StartupSettings:
         if self.sleep_found is None and (answer := await self._execute_optional(turn, QuerySleep())) is not None:
             self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)
 
-        await self._execute_optional(turn, SetSleep(0))
+        await self._forbid_sleep(turn)
         await self._formats.establish(turn)
         await self.query_registration(turn)
         answer = await turn.execute(QuerySockets())
         channel.watch_echo(None if echoes else on_echo)
         return [info for info in answer.information if isinstance(info, SocketInfo)]
+
+    async def _forbid_sleep(self, turn: Turn) -> None:
+        """Forbid sleep, which costs every connection. Only a module that refuses that is used all the same.
+
+        Raises:
+            CommandTimeout: it did not answer, and may sleep.
+        """
+        try:
+            self.profile.require(SetSleep(0))
+            await turn.execute(SetSleep(0))
+        except CommandFailed as exc:
+            logger.info("going on without it: %s", exc)
 
     async def execute_verbatim(self, turn: Turn, line: str) -> Answer:
         """Send a command line as it is.

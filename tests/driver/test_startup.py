@@ -307,6 +307,16 @@ async def test_a_lost_answer_at_the_start_is_tolerated(clock: Clock) -> None:
     await modem.__aexit__(None, None, None)
 
 
+async def test_a_module_is_told_again_to_stay_awake_when_that_was_lost_on_the_line(clock: Clock) -> None:
+    module = Module()
+    lost = [b""]
+    module.override = lambda command: lost.pop() if lost and command.write() == "AT+QSCLK=0" else None
+    manager = open_modem(module)
+    await fast_forward(clock, manager.__aenter__())
+    assert (module.count("AT+QSCLK=0"), module.sleep) == (2, 0)
+    await manager.__aexit__(None, None, None)
+
+
 async def test_a_module_may_be_slow_to_answer_its_first_command(clock: Clock) -> None:
     module = Module()
 

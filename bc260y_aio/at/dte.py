@@ -341,8 +341,7 @@ class DTE:
             case Unsolicited():
                 pass
             case _:
-                self._overdue.settle(response)
-                return LateAnswer(response)
+                return LateAnswer(response, is_doubtful=self._overdue.settle(response))
 
         return response
 

@@ -30,12 +30,17 @@ class OverdueCompletions:
         harmless = instead_of if isinstance(instead_of, CloseSocket) else None
         return any(may_complete(completion, command) for command in self.commands if command != harmless)
 
-    def settle(self, response: Response) -> None:
-        """Note that a late response came: the oldest command that it may belong to has nothing overdue any more."""
-        for command in self.commands:
-            if isinstance(response, command.awaited[0]) and may_complete(response, command):
-                self.commands.remove(command)
-                return
+    def settle(self, response: Response) -> bool:
+        """Note that a late response came: the oldest command that it may belong to has nothing overdue any more.
+
+        Returns:
+            Whether it may as well belong to another command, whose own is still overdue.
+        """
+        owners = [one for one in self.commands if isinstance(response, one.awaited[0]) and may_complete(response, one)]
+        if owners:
+            self.commands.remove(owners[0])
+
+        return len(owners) > 1
 
     def clear(self) -> None:
         """Expect none of them any more."""

@@ -173,9 +173,15 @@ class Unrecognised(Unsolicited):
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer(Unsolicited):
-    """An answer to a command that had been given up, or to no command at all."""
+    """An answer to a command that had been given up, or to no command at all.
+
+    Attributes:
+        response: the answer.
+        is_doubtful: it may belong to either of two such commands, and one of them has its answer still to come.
+    """
 
     response: Response
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,7 +209,7 @@ class ModuleSocket(AckCounters):
 
         self._may_come_late = False
         is_told = asyncio.Event()
-        unsubscribe = self.channel.subscribe(lambda late: is_told.set() if _is_of_a_send(late) else None, LateAnswer)
+        unsubscribe = self.channel.subscribe(lambda late: is_told.set() if _is_of_one_send(late) else None, LateAnswer)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LATE_ANSWER_WINDOW):
@@ -438,5 +438,6 @@ class ModuleSocket(AckCounters):
         self._ledger.close(self)
 
 
-def _is_of_a_send(late: Response) -> bool:
-    return isinstance(late, LateAnswer) and isinstance(late.response, SendResult)
+def _is_of_one_send(late: Response) -> bool:
+    """Return whether this answers a send that was given up, and no other such send could be the one."""
+    return isinstance(late, LateAnswer) and isinstance(late.response, SendResult) and not late.is_doubtful

@@ -502,6 +502,33 @@ async def test_the_late_answer_to_another_command_does_not_have_data_sent_again(
         assert module.count("AT+QISEND=0,3") == 1
 
 
+async def test_the_late_answer_to_another_socket_s_send_does_not_have_data_sent_again(clock: Clock) -> None:
+    # The module takes the data of the first socket after 25 s, and that of the second after 12 s.
+    module = FaultyModule(Fault(OK, 1.0, 25.0, b"\r\nSEND OK\r\n"))
+    play = module.override
+    slow = [b"other"]
+
+    def instead(command: Command) -> bytes | None:
+        if isinstance(command, SendData) and command.connect_id == 1 and slow:
+            answer = module.healthy(command).removeprefix(OK)
+            asyncio.get_running_loop().call_later(12.0, module.send, answer)
+            return OK if slow.pop() else None
+
+        return play(command)
+
+    module.override = instead
+    async with open_socket(module) as socket:
+        module.sockets[1] = Socket(OpenSocket(1, "TCP", "c.d", 8))
+        sending = asyncio.ensure_future(fast_forward(clock, send_all(socket, filled(b"abc"))))
+        other = socket.channel.execute(SendData(1, b"other"))
+        with pytest.raises(CommandTimeout):
+            await other
+
+        await sending
+        assert module.sockets[0].taken == b"abc"
+        assert module.count("AT+QISEND=0,3") == 1
+
+
 async def send_waiting(socket: ModuleSocket, outbox: StreamOutbox) -> None:
     """Send as a transport does: chunk after chunk, until nothing waits or something has to be put right."""
     stopped = asyncio.Event()

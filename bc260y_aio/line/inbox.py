@@ -210,6 +210,7 @@ class Inboxes(dict[Hashable, Inbox]):
         strays: how many payloads came for a connectID without an inbox.
         damaged: how many lines were damaged that may have held data of any socket.
         opening: the connectID that is being opened, and what has come for it.
+        unclaimed: the connectIDs for which data or the end came, though they had no inbox.
     """
 
     def __init__(self) -> None:
@@ -219,12 +220,16 @@ class Inboxes(dict[Hashable, Inbox]):
         self.strays = 0
         self.damaged = 0
         self.opening: tuple[int, Inbox] | None = None
+        self.unclaimed: set[Hashable] = set()
 
     def attach(self, key: Hashable, inbox: Inbox) -> None:
         """Let payload for a connectID go into an inbox; with any other key it is only notified of the end.
 
-        Data that came while the connectID was being opened goes first.
+        Data that came while the connectID was being opened goes first. What came even before that is lost.
         """
+        if key in self.unclaimed:
+            inbox.record_damage(PayloadDamaged("data came before the module had reported that the connection was open"))
+
         if self.opening is not None and self.opening[0] == key:
             held, self.opening = self.opening[1], None
             while held:
@@ -260,6 +265,7 @@ class Inboxes(dict[Hashable, Inbox]):
             return True
 
         self.strays += 1
+        self.unclaimed.add(connect_id)
         self._doubt(connect_id)
         return False
 
@@ -272,12 +278,16 @@ class Inboxes(dict[Hashable, Inbox]):
                     inbox.record_damage(
                         PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}{_NOISE}")
                     )
+                else:
+                    self.unclaimed.add(connect_id)
             case DamagedLine():
                 self._damage_any()
             case PeerClosed(connect_id=connect_id):
                 self._doubt(connect_id)
                 if (inbox := self._find(connect_id)) is not None:
                     inbox.end()
+                else:
+                    self.unclaimed.add(connect_id)
             case Restarted():
                 self.end_all(ModuleRestarted("the module restarted"))
 

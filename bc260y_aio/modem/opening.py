@@ -68,6 +68,7 @@ class SocketOpening(Resolver):
             # Data may follow the answer at once; anything before it, a restart too, belongs to earlier sockets.
             command = OpenSocket(connect_id, service_type, *remote, local)
             channel = module_socket.channel
+            channel.inboxes.unclaimed.discard(connect_id)
             began = asyncio.get_running_loop().time()
             answer = await channel.execute(command, watch=lambda _: channel.inboxes.attach(connect_id, inbox))
             match answer.completions:

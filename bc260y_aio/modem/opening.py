@@ -6,7 +6,7 @@ import socket
 from ..at.commands import OpenSocket, QuerySocket
 from ..at.completions import SocketOpened
 from ..at.information import SocketInfo, SocketState
-from ..errors import CommandTimeout, ConnectTimeout, ErrorCode, ModemClosed, socket_error
+from ..errors import CommandError, CommandFailed, ErrorCode, ModemClosed, SocketError, socket_error
 from ..line.channel import Channel
 from ..line.inbox import Inbox
 from ..sockets.addresses import Address, check_family, host_name, local_port, port_number
@@ -91,8 +91,8 @@ class SocketOpening(Resolver):
             # (guide 2.2.2, note 3).
             self._note_failure(remote[0])
             module_socket.close()
-            if isinstance(exc, CommandTimeout):
-                raise ConnectTimeout(ErrorCode.OPERATION_TIMEOUT, what) from exc
+            if isinstance(exc, CommandError):
+                raise _opening_error(exc, what) from exc
 
             raise
 
@@ -147,8 +147,11 @@ class SocketOpening(Resolver):
         module_socket = self._make_socket("UDP", remote, info.local_port, info.connect_id, inbox)
         try:
             module_socket.sent = (await module_socket.ack_status()).sent
-        except BaseException:
+        except BaseException as exc:
             module_socket.close()
+            if isinstance(exc, CommandError):
+                raise _opening_error(exc, f"adopting udp {remote[0]}:{remote[1]}") from exc
+
             raise
 
         return module_socket
@@ -203,3 +206,11 @@ class SocketOpening(Resolver):
 def _opened(module_socket: ModuleSocket) -> ModuleSocket:
     module_socket.was_opened = True
     return module_socket
+
+
+def _opening_error(exc: CommandError, what: str) -> SocketError:
+    """Return the error of an opening of which a command was refused, or not answered in time."""
+    if isinstance(exc, CommandFailed):
+        return socket_error(exc.code or ErrorCode.UNKNOWN, what)
+
+    return socket_error(ErrorCode.OPERATION_TIMEOUT, what)

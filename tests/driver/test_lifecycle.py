@@ -13,7 +13,7 @@ from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QueryAcks, 
 from bc260y_aio.at.information import RegistrationStatus
 from bc260y_aio.at.responses import Response
 from bc260y_aio.emulator import EchoPeer, Emulator
-from bc260y_aio.errors import CommandFailed, ModemClosed, NoFreeConnectID, NotAcknowledged, PortError
+from bc260y_aio.errors import ModemClosed, NoFreeConnectID, NotAcknowledged, PortError, SocketError
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import ERROR, Module, Socket, fast_forward, open_modem, settle
@@ -364,7 +364,7 @@ async def test_a_socket_that_cannot_be_adopted_is_closed() -> None:
     module.sockets[3] = Socket(OpenSocket(3, "UDP", "a.b", 7))
     async with open_modem(module, adopt_udp=True) as modem:
         module.override = lambda command: ERROR if isinstance(command, QueryAcks) else None
-        with pytest.raises(CommandFailed):
+        with pytest.raises(SocketError):
             await modem.open_datagram_endpoint("a.b", 7)
 
         await settle(60)

@@ -126,12 +126,23 @@ async def test_a_refused_open_is_reported_and_closed_though_the_close_is_refused
     async with scripted_modem() as (modem, far):
         opening = connect(modem)
         await far.answer(OPEN, ERROR)
-        with pytest.raises(CommandFailed):
+        with pytest.raises(SocketError, match="unknown error") as caught:
             await opening
 
+        assert isinstance(caught.value.__cause__, CommandFailed)
         await far.answer(b"AT+QICLOSE=0\r", ERROR)
         await settle()
         assert modem._ids.taken == frozenset()
+
+
+async def test_an_open_that_is_refused_with_an_error_of_a_socket_is_reported_as_asyncio_would() -> None:
+    async with scripted_modem() as (modem, far):
+        opening = connect(modem)
+        await far.answer(OPEN, b"\r\n+CME ERROR: 565\r\n")
+        with pytest.raises(socket.gaierror):
+            await opening
+
+        await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)
 
 
 async def test_an_open_that_has_no_outcome_in_time_is_closed_once_the_line_is_in_step(clock: Clock) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ..at.commands import CloseSocket, QuerySocket
 from ..at.information import SocketInfo, SocketState
-from ..errors import BC260YError, CommandTimeout, ModuleSlept
+from ..errors import BC260YError, CommandFailed, CommandTimeout, ModuleSlept
 from ..line.channel import Channel
 from ..line.turns import Turn
 
@@ -21,8 +21,9 @@ _PAUSES: Final = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 async def close_connect_id(channel: Channel, connect_id: int, turn: Turn | None = None) -> None:
     """Close a socket of the module, and return when it is gone.
 
-    ``CLOSE OK`` has no connectID, so it may be the late answer to an earlier AT+QICLOSE. Then AT+QISTATE shows whether
-    the socket is gone. An ``ERROR`` is an answer too: the module knows no such socket.
+    ``CLOSE OK`` has no connectID, so it may be the late answer to an earlier AT+QICLOSE. And an ``ERROR`` says that the
+    module has no such socket, or is closing it already, or that the command was damaged on the line. So after both
+    AT+QISTATE shows whether the socket is gone.
 
     Nothing is raised: when the channel is gone, so are its sockets.
 
@@ -39,6 +40,9 @@ async def close_connect_id(channel: Channel, connect_id: int, turn: Turn | None 
                 return
         except (CommandTimeout, ModuleSlept):
             continue
+        except CommandFailed:
+            if await _is_gone(channel, connect_id, turn):
+                return
         except BC260YError as exc:
             logger.debug("%s: connectID %d: %s", channel.name, connect_id, exc)
             return

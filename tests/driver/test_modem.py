@@ -131,7 +131,7 @@ async def test_a_refused_open_is_reported_and_closed_though_the_close_is_refused
 
         assert isinstance(caught.value.__cause__, CommandFailed)
         await far.answer(b"AT+QICLOSE=0\r", ERROR)
-        await settle()
+        await far.answer(b"AT+QISTATE=1,0\r", OK)
         assert modem._ids.taken == frozenset()
 
 
@@ -167,7 +167,7 @@ async def test_a_late_outcome_of_an_open_that_was_given_up_is_closed(clock: Cloc
         await far.resynchronise()
         # The module is still at it, and knows no such socket yet.
         await far.answer(b"AT+QICLOSE=0\r", ERROR)
-        await settle()
+        await far.answer(b"AT+QISTATE=1,0\r", OK)
         assert isinstance(opening.exception(), ConnectTimeout)
         far.send(b"\r\n+QIOPEN: 0,0\r\n")
         await far.answer(b"AT+QICLOSE=0\r", CLOSE_OK)

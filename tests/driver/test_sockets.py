@@ -998,13 +998,23 @@ async def test_a_close_over_which_the_module_falls_asleep_is_repeated() -> None:
         await closing
 
 
-async def test_a_close_that_is_refused_is_done_for_the_module_knows_no_such_socket() -> None:
+async def test_a_close_that_is_refused_is_done_if_the_module_has_no_such_socket() -> None:
     far = FarEnd()
     async with open_channel(far) as channel:
         closing = asyncio.ensure_future(close_connect_id(channel, 3))
         await far.answer(b"AT+QICLOSE=3\r", ERROR)
+        await far.answer(b"AT+QISTATE=1,3\r", OK)
         await closing
         await far.expect_nothing()
+
+
+async def test_a_close_that_was_refused_for_it_was_damaged_on_the_line_is_repeated() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        refused = [ERROR]
+        module.override = lambda command: refused.pop() if isinstance(command, CloseSocket) and refused else None
+        await socket.close()
+        assert (module.count("AT+QICLOSE=0"), module.sockets) == (2, {})
 
 
 async def test_a_close_that_is_cancelled_before_it_began_gives_everything_back() -> None:

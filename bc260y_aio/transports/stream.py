@@ -237,7 +237,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         Raises:
             NotAcknowledged: some of it was not acknowledged in time.
             ConnectionLost: the connection ended first.
-            CommandFailed: the module does not know the socket any more.
+            ModemClosed: the transport was closed.
         """
         deadline = self._loop.time() + timeout
         try:

@@ -168,6 +168,17 @@ async def test_waiting_for_what_was_written_to_be_taken_sends_what_is_held_back(
             assert sent(module) == [b"a", b"b"]
 
 
+async def test_waiting_for_acknowledgement_amid_a_chunk_sends_what_is_held_back_behind_it() -> None:
+    module = Module()
+    async with connected(module) as transport:
+        with transport.cork():
+            transport.write(bytes(512))
+            await asyncio.sleep(0)
+            transport.write(b"a")
+            await transport.wait_acked(1.0)
+            assert sent(module) == [bytes(512), b"a"]
+
+
 async def test_a_paused_protocol_is_not_kept_waiting() -> None:
     module = Module()
     reader = asyncio.StreamReader()

@@ -96,22 +96,29 @@ class AckCounters:
             async with self.channel.turn() as own:
                 return await self.ack_status(own)
 
+        status = await self._ask(turn)
+        if status is None or (self.service_type == "TCP" and status.sent != status.acked + status.unacked):
+            # The line or a digit of it may have been lost.
+            status = await self._ask(turn)
+
+        if status is None:
+            raise CommandFailed(str(QueryAcks(self.connect_id)), text="OK, but no counters")
+
+        self._note_acked(status.acked)
+        return status
+
+    async def _ask(self, turn: Turn) -> AckStatus | None:
         self._check_owned()
-        command = QueryAcks(self.connect_id)
         self.queries += 1
         try:
-            answer = await turn.execute(command)
+            answer = await turn.execute(QueryAcks(self.connect_id))
         except CommandFailed:
             self._check_owned()
+            self.check_open()
             raise
 
         self._check_owned()
-        for information in answer.information:
-            if isinstance(information, AckStatus):
-                self._note_acked(information.acked)
-                return information
-
-        raise CommandFailed(str(command), text="OK, but no counters")
+        return next((told for told in answer.information if isinstance(told, AckStatus)), None)
 
     def _check_owned(self) -> None:
         if self._is_closed:
@@ -141,8 +148,7 @@ class AckCounters:
             but_for: so many bytes at the end need not be acknowledged, and are not counted.
 
         Raises:
-            CommandFailed: the module does not know the socket any more.
-            ConnectionLost: the connection has ended.
+            ConnectionLost: the connection has ended, or the module does not know the socket any more.
             ModemClosed: the socket was closed.
             NotAcknowledged: the module does not answer, or no more.
         """
@@ -165,6 +171,8 @@ class AckCounters:
 
                 self._note_retry(exc, "asking again")
                 continue
+            except CommandFailed as exc:
+                raise self._unknown(exc) from exc
 
             if status.sent < self.sent:
                 return None
@@ -186,14 +194,14 @@ class AckCounters:
         if seconds <= 0:
             return
 
-        ended = asyncio.Event()
-        self.inbox.on_end = ended.set
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await ended.wait()
-        finally:
-            self.inbox.on_end = None
+        # One event for all who wait; damage has set it before the connection is over.
+        if self.inbox.on_end is None or self.inbox.is_ended:
+            self._ended = asyncio.Event()
+            self.inbox.on_end = self._ended.set
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
 
     async def check_acks(self, timeout: float) -> Exception | None:
         """Make the check before a close that the guide advises (4.2.9): return the error to close with, if any.
@@ -212,10 +220,8 @@ class AckCounters:
 
         try:
             unacked = await self.wait_acked(timeout, by_progress=True, but_for=self.unneeded)
-        except CommandFailed as exc:
-            return None if self.inbox.is_ended and self.inbox.error is None else self._unknown(exc)
         except BC260YError as exc:
-            return exc
+            return self.inbox.error if self._is_over else exc
 
         if unacked == 0:
             return None

@@ -388,16 +388,12 @@ class ModuleSocket(AckCounters):
         return status.sent - before
 
     async def _query_status(self, turn: Turn) -> AckStatus:
-        for attempt in range(_STATUS_ATTEMPTS):
+        for _ in range(_STATUS_ATTEMPTS):
             try:
-                status = await self.ack_status(turn)
-                # A digit may have been lost on the line.
-                if self.service_type == "UDP" or status.sent == status.acked + status.unacked or attempt:
-                    return status
+                return await self.ack_status(turn)
             except (CommandTimeout, ModuleSlept) as exc:
                 self._note_retry(exc, "asking again")
             except CommandFailed as exc:
-                self.check_open()
                 raise self._unknown(exc) from exc
 
         raise SendFailed("the module does not report what it took")

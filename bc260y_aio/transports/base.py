@@ -187,13 +187,19 @@ class SocketTransport(FlowControl):
             ConnectionLost: the connection has ended.
             ModemClosed: the transport is closed.
         """
+        socket = self._socket
         try:
-            return await self._socket.ack_status()
+            status = await socket.ack_status()
+            if status.sent < socket.sent and socket.service_type == "TCP":
+                socket.check_open()
+                raise ConnectionLost("the connection has ended: the module counts its bytes anew")
         except BC260YError:
             if self._failure is not None:
                 raise self._failure from None
 
             raise
+
+        return status
 
     # Receiving
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from ..errors import (
     BC260YError,
-    CommandFailed,
     ConnectionLost,
     HalfCloseNotSupported,
     ModemClosed,
@@ -197,9 +196,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         if self._write_records is not None:
             self._write_records()
 
-        if not self._is_sending:
-            self._cork.release()
-
+        self._cork.release()
         while self._is_sending:
             drained = self._loop.create_future()
             self._drained.append(drained)
@@ -253,12 +250,7 @@ class ModemTransport(SocketTransport, asyncio.Transport):
             raise ModemClosed("the transport was closed")
 
         self._socket.check_open()
-        try:
-            unacked = await self._socket.wait_acked(max(deadline - self._loop.time(), 0.0))
-        except CommandFailed:
-            self._socket.check_open()
-            raise
-
+        unacked = await self._socket.wait_acked(max(deadline - self._loop.time(), 0.0))
         if unacked != 0:
             self._socket.check_open()
             raise NotAcknowledged(unacked) if unacked else ConnectionLost("the connection ended")

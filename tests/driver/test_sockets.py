@@ -689,9 +689,24 @@ async def test_the_counters_show_sent_and_acknowledged_bytes() -> None:
         await far.answer(b"AT+QISEND=0,0\r", b"\r\n+QISEND: 94,90,4\r\n\r\nOK\r\n")
         assert await asking == AckStatus(94, 90, 4)
         asking = asyncio.ensure_future(socket.ack_status())
-        await far.answer(b"AT+QISEND=0,0\r", OK)
+        for _ in range(2):
+            await far.answer(b"AT+QISEND=0,0\r", OK)
+
         with pytest.raises(CommandFailed, match=r"^AT\+QISEND=0,0: OK, but no counters$"):
             await asking
+
+
+@pytest.mark.parametrize("damaged", [b"+QISEND:005,0,4005", b"+QISEND: 4005,0,0", b"+QISND: 4005,0,4005"])
+async def test_damaged_counters_show_neither_an_acknowledgement_nor_an_end(damaged: bytes, clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(bytes(4005)))
+        module.sockets[0].unacked = 4005
+        left = [b"\r\n" + damaged + b"\r\n" + OK]
+        module.override = lambda command: left.pop() if isinstance(command, QueryAcks) and left else None
+        error = await fast_forward(clock, socket.check_acks(5.0))
+        assert isinstance(error, NotAcknowledged)
+        assert error.unacked == 4005
 
 
 async def test_counters_of_early_firmware_end_in_send_ok(clock: Clock) -> None:
@@ -753,6 +768,21 @@ async def test_a_peer_that_closes_ends_the_waiting_for_acknowledgement_at_once(c
 
         assert await checking is None
         assert module.count("AT+QISEND=0,0") == 0
+
+
+async def test_a_peer_that_closes_ends_the_waiting_of_all_who_wait_at_once(clock: Clock) -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        module.sockets[0].unacked = 3
+        await clock.advance(100.0)
+        began = clock.time()
+        waiting = [asyncio.ensure_future(socket.wait_acked(60.0)) for _ in range(2)]
+        await settle(60)
+        module.end(0)
+        await settle(60)
+        assert [one.done() for one in waiting] == [True, True]
+        assert clock.time() - began < 1.0
 
 
 async def test_waiting_for_acknowledgement_ends_in_time_with_what_is_missing(clock: Clock) -> None:

@@ -27,7 +27,7 @@ from bc260y_aio.errors import (
 from bc260y_aio.modem.modem import Modem
 from bc260y_aio.sockets.rai import RAI, rai
 from bc260y_aio.transports import ModemDatagramTransport, ModemTransport
-from tests.driver.scripted import SEND_FAIL, Module, fast_forward, open_modem, settle
+from tests.driver.scripted import ERROR, SEND_FAIL, Module, fast_forward, open_modem, settle
 from tests.loops import Clock, Contexts
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -976,6 +976,39 @@ async def test_the_counters_of_a_connection_that_failed_are_its_error() -> None:
         await recorder.lost.wait()
         with pytest.raises(PayloadDamaged):
             await transport.ack_status()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'\r\n+QISEND: 0,0,0\r\n\r\nOK\r\n\r\n+QIURC: "closed",0\r\n',
+        b'\r\n+QIURC: "closed",0\r\n\r\n+QISEND: 0,0,0\r\n\r\nOK\r\n',
+        b'\r\n+QIURC: "closed",0\r\n\r\nERROR\r\n',
+    ],
+    ids=["counted anew", "closed", "refused"],
+)
+async def test_the_counters_of_a_connection_that_its_peer_has_closed_are_its_end(answer: bytes) -> None:
+    module = Module()
+    async with connected(module) as (_, transport, _):
+        transport.write(b"abc")
+        await settle(60)
+        module.override = lambda command: answer if isinstance(command, QueryAcks) else None
+        with pytest.raises(ConnectionLost):
+            await transport.ack_status()
+
+
+async def test_a_socket_that_the_module_does_not_know_any_more_ends_a_check_as_a_lost_connection() -> None:
+    module = Module()
+    async with connected(module) as (_, transport, recorder):
+        module.override = lambda command: ERROR if isinstance(command, QueryAcks) else None
+        with pytest.raises(SendFailed):
+            await transport.wait_acked(5.0)
+
+        with pytest.raises(SendFailed):
+            await transport.check_alive(b"ACK")
+
+        await recorder.lost.wait()
+        assert recorder.events == ["made", ("lost", SendFailed)]
 
 
 async def test_a_session_that_is_alive_passes_the_check_and_a_dead_one_is_closed(clock: Clock) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ..at.commands import (
@@ -149,27 +149,16 @@ class StartupSettings:
             echoes.clear()
 
         await self.write_if_different(turn, "AT+CMEE?", [str(int(CmeLevel.NUMBER))], SetErrorLevel(CmeLevel.NUMBER))
-        if self.sleep_found is None and (answer := await self._execute_optional(turn, QuerySleep())) is not None:
+        # Sleep costs every connection, and a module that is not allowed to sleep again afterwards never does.
+        if self.sleep_found is None and (answer := await self._execute_unless_refused(turn, QuerySleep())) is not None:
             self.sleep_found = next((info for info in answer.information if isinstance(info, SleepSetting)), None)
 
-        await self._forbid_sleep(turn)
+        await self._execute_unless_refused(turn, SetSleep(0))
         await self._formats.establish(turn)
         await self.query_registration(turn)
         answer = await turn.execute(QuerySockets())
         channel.watch_echo(None if echoes else on_echo)
         return [info for info in answer.information if isinstance(info, SocketInfo)]
-
-    async def _forbid_sleep(self, turn: Turn) -> None:
-        """Forbid sleep, which costs every connection. Only a module that refuses that is used all the same.
-
-        Raises:
-            CommandTimeout: it did not answer, and may sleep.
-        """
-        try:
-            self.profile.require(SetSleep(0))
-            await turn.execute(SetSleep(0))
-        except CommandFailed as exc:
-            logger.info("going on without it: %s", exc)
 
     async def execute_verbatim(self, turn: Turn, line: str) -> Answer:
         """Send a command line as it is.
@@ -244,19 +233,40 @@ class StartupSettings:
         with contextlib.suppress(BC260YError):
             async with channel.turn() as turn:
                 if restore_data_format:
-                    await self._formats.restore(turn)
+                    with contextlib.suppress(CommandFailed):
+                        await _insist(lambda: self._formats.restore(turn))
 
                 if mode:
-                    await self._execute_optional(turn, SetSleep(mode))
+                    await _insist(lambda: self._execute_unless_refused(turn, SetSleep(mode)))
 
     async def _execute_optional(self, turn: Turn, command: Command) -> Answer | None:
-        """Send a command that some firmware may not know."""
+        """Send a command that some firmware may not know, or not answer."""
         try:
-            self.profile.require(command)
-            return await turn.execute(command)
+            return await self._execute_unless_refused(turn, command)
         except CommandError as exc:
             logger.info("going on without it: %s", exc)
             return None
+
+    async def _execute_unless_refused(self, turn: Turn, command: Command) -> Answer | None:
+        """Send a command that some firmware may not know.
+
+        Raises:
+            CommandTimeout: it was not answered; it may have been lost on the line.
+        """
+        try:
+            self.profile.require(command)
+            return await turn.execute(command)
+        except CommandFailed as exc:
+            logger.info("going on without it: %s", exc)
+            return None
+
+
+async def _insist(work: Callable[[], Awaitable[object]]) -> None:
+    """Do what may be done again until it is answered, three times at the most."""
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(CommandTimeout, ModuleSlept):
+            await work()
+            return
 
 
 async def close_open_sockets(channel: Channel, left_open: list[SocketInfo]) -> None:

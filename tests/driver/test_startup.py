@@ -432,6 +432,19 @@ async def test_the_initial_sleep_mode_is_restored(found: int) -> None:
     assert module.count("AT+QSCLK=") == (2 if found else 1)
 
 
+@pytest.mark.parametrize("command", ["AT+QSCLK?", "AT+QSCLK=1", 'AT+QICFG="dataformat",0,0'])
+async def test_the_initial_sleep_mode_is_restored_though_a_command_is_lost_on_the_line(
+    command: str, clock: Clock
+) -> None:
+    module = Module(PayloadFormat.TEXT, PayloadFormat.TEXT)
+    lost = [b""]
+    module.override = lambda sent: lost.pop() if lost and sent.write() == command else None
+    manager = open_modem(module, restore_data_format=True)
+    await fast_forward(clock, manager.__aenter__())
+    await fast_forward(clock, manager.__aexit__(None, None, None))
+    assert (lost, module.sleep, module.dce.send_format) == ([], 1, PayloadFormat.TEXT)
+
+
 async def test_a_module_that_does_not_answer_any_more_is_left_as_it_is(clock: Clock) -> None:
     module = Module()
     manager = open_modem(module, close_timeout=2.0)

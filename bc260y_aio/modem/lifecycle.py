@@ -64,7 +64,7 @@ class Lifecycle(Connections, PowerManagement):
             PortNotFound: there is no such port.
             PortBusy: another program has it.
             ModemNotResponding: nothing answers ``AT``.
-            RuntimeError: the modem is open already, or is open on another event loop.
+            RuntimeError: the modem is open already or being opened, or is open on another event loop.
         """
         self._check_loop()
         await self._release_abandoned()
@@ -74,7 +74,18 @@ class Lifecycle(Connections, PowerManagement):
 
             await self.close()
 
+        if self._is_opening and self._loop is not None and not self._loop.is_closed():
+            raise RuntimeError(f"{self!r} is being opened already")
+
         self._loop = running_loop()
+        # Until the sockets left open are closed, it is unknown which connectIDs are free.
+        self._is_opening = True
+        try:
+            await self._open()
+        finally:
+            self._is_opening = False
+
+    async def _open(self) -> None:
         port = await open_port(self._port_url, self._baudrate or DEFAULT_RATES[0])
         try:
             if self._baudrate is None and port.baudrate is not None:
@@ -85,14 +96,10 @@ class Lifecycle(Connections, PowerManagement):
             await port.close()
             raise
 
-        # Until the sockets left open are closed, it is unknown which connectIDs are free.
-        self._is_opening = True
         try:
             await self._begin(port)
         except ModemNotResponding as exc:
             raise ModemNotResponding(f"{exc}; {explain_silence(port)}") from exc
-        finally:
-            self._is_opening = False
 
     async def _begin(self, port: Port) -> None:
         options = self._options

@@ -28,6 +28,7 @@ from bc260y_aio.errors import (
     SocketError,
 )
 from bc260y_aio.modem.modem import Modem
+from bc260y_aio.port import Port
 from bc260y_aio.transports import ModemTransport
 from tests.driver.scripted import CLOSE_OK, ERROR, OK, FarEnd, Module, Socket, fast_forward, open_modem, settle
 from tests.loops import Clock, Contexts
@@ -623,6 +624,24 @@ async def test_a_closed_modem_reports_that_and_can_be_opened_again() -> None:
         await modem.open()
         transport, _ = await connect(modem)
         transport.abort()
+
+
+async def test_a_modem_that_is_being_opened_is_not_opened_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports: list[Module] = []
+
+    async def open_slowly(url: str, baudrate: int | None = None) -> Port:
+        await settle()
+        ports.append(Module())
+        return await ports[-1].open_port()
+
+    monkeypatch.setattr("bc260y_aio.modem.lifecycle.open_port", open_slowly)
+    modem = Modem("script://module", nvram_gap=0.0)
+    first, second = await asyncio.gather(modem.open(), modem.open(), return_exceptions=True)
+    assert first is None
+    assert isinstance(second, RuntimeError)
+    assert str(second).endswith("is being opened already")
+    await modem.close()
+    assert [port.is_closed for port in ports] == [True]
 
 
 async def test_a_modem_whose_port_was_lost_can_be_opened_again() -> None:

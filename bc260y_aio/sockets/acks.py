@@ -151,6 +151,7 @@ class AckCounters:
             ConnectionLost: the connection has ended, or the module does not know the socket any more.
             ModemClosed: the socket was closed.
             NotAcknowledged: the module does not answer, or no more.
+            SendFailed: the module counts fewer bytes than it had taken.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -173,6 +174,9 @@ class AckCounters:
                 continue
             except CommandFailed as exc:
                 raise self._unknown(exc) from exc
+
+            if 0 < status.sent < self.sent:
+                raise SendFailed(f"the module counts {status.sent} bytes, and had taken {self.sent}")
 
             if status.sent < self.sent:
                 return None

@@ -928,6 +928,16 @@ async def test_counters_that_began_anew_do_not_mean_that_the_peer_has_everything
         assert await socket.wait_acked(5.0) is None
 
 
+async def test_counters_of_less_than_was_taken_end_a_close_with_an_error() -> None:
+    module = Module()
+    async with open_socket(module) as socket:
+        await send_all(socket, filled(b"abc"))
+        del module.sockets[0].taken[1:]
+        error = await socket.check_acks(5.0)
+        assert isinstance(error, SendFailed)
+        assert str(error) == "the module counts 1 bytes, and had taken 3"
+
+
 async def test_the_last_counters_before_an_end_are_those_that_count() -> None:
     module = Module()
     async with open_socket(module) as socket:

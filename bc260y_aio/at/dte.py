@@ -328,10 +328,11 @@ class DTE:
             case Completion() if self._ends_instead(response):
                 return self._result(Success())
             case Restarted():
+                # Noise may have written RDY: then what is under way is still answered.
+                self._overdue.add(self._command if self.state in ENGAGED else None)
                 self._move(Trigger.RESTARTED)
                 self._begin_probing()
                 self.push.form = None
-                self._overdue.clear()
             case PowerChanged(event=PowerEvent.ENTER_DEEP_SLEEP):
                 self._move(Trigger.FELL_ASLEEP)
             case PowerChanged(event=PowerEvent.EXIT_DEEP_SLEEP):

@@ -14,9 +14,9 @@ class OverdueCompletions:
     def __init__(self) -> None:
         self.commands: list[Command] = []
 
-    def add(self, command: Command) -> None:
+    def add(self, command: Command | None) -> None:
         """Note that a command was given up; one without a completion after its ``OK`` leaves nothing overdue."""
-        if command.awaited:
+        if command is not None and command.awaited:
             self.commands.append(command)
 
     def includes(self, completion: Completion, instead_of: Command | None = None) -> bool:

@@ -242,10 +242,13 @@ class Channel:
                 with contextlib.suppress(ValueError):
                     self._idle_waiters.remove(waiter)
 
-        now = self.loop.time()
-        if self._gave_up_at is not None and now - self._gave_up_at > LATE_ANSWER_WINDOW:
-            self._gave_up_at = None
-            self._dte.forget_overdue()
+        if self._gave_up_at is not None and self.loop.time() - self._gave_up_at > LATE_ANSWER_WINDOW:
+            self.forget_overdue()
+
+    def forget_overdue(self) -> None:
+        """Stop expecting the completions of commands that were given up."""
+        self._gave_up_at = None
+        self._dte.forget_overdue()
 
     @property
     def _may_be_asleep(self) -> bool:
@@ -384,6 +387,7 @@ class Channel:
 
         self._subscribers.publish(event)
         if isinstance(event, Restarted):
+            self._gave_up_at = self.loop.time()
             self._finish(ModuleRestarted("the module restarted before it answered"))
         elif isinstance(event, PowerChanged) and self._dte.state not in ENGAGED:
             self._finish(ModuleSlept("the module fell asleep before it answered"))

@@ -315,6 +315,10 @@ class Lifecycle(Connections, PowerManagement):
     async def _reestablish_once(self, channel: Channel, turn: Turn) -> None:
         open_sockets = await self._settings.establish(channel, turn, self._on_echo)
         await self._reconcile(channel, turn, open_sockets)
+        if not open_sockets:
+            # It did restart, and knows nothing of earlier commands.
+            channel.forget_overdue()
+
         # A restart may have lost what was set for it.
         self._sleep_prepared_on = None
         if channel.may_sleep:

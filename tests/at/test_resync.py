@@ -107,12 +107,22 @@ def test_a_completion_of_another_kind_or_connect_id_is_not_doubtful() -> None:
     assert dte.is_doubtful
 
 
-def test_no_completion_is_overdue_after_a_restart() -> None:
-    dte = in_step_after_giving_up(SEND)
+@pytest.mark.parametrize("is_under_way", [False, True])
+def test_a_completion_is_overdue_after_rdy_until_the_restart_is_known_to_be_one(is_under_way: bool) -> None:
+    # Noise may have written RDY.
+    dte = DTE() if is_under_way else in_step_after_giving_up(SEND)
+    if is_under_way:
+        dte.send(SEND)
+
     feed(dte, RDY)
-    dte.send(SEND)
-    feed(dte, OK, b"\r\nSEND OK\r\n")
-    assert not dte.is_doubtful
+    bring_into_step(dte, 3)
+    for is_known in (False, True):
+        if is_known:
+            dte.forget_overdue()
+
+        dte.send(SEND)
+        feed(dte, OK, b"\r\nSEND OK\r\n")
+        assert dte.is_doubtful is not is_known
 
 
 # Getting into step

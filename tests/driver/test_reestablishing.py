@@ -5,10 +5,10 @@ from typing import Final
 
 import pytest
 
-from bc260y_aio.at.commands import Command
+from bc260y_aio.at.commands import Command, SendData
 from bc260y_aio.errors import CommandFailed, ModemNotResponding, PayloadDamaged
 from bc260y_aio.modem.modem import Modem
-from tests.driver.scripted import ERROR, Module, fast_forward, open_modem, settle
+from tests.driver.scripted import ERROR, OK, SEND_OK, Module, fast_forward, open_modem, settle
 from tests.loops import Clock
 
 pytestmark = pytest.mark.loops("asyncio", "eager")
@@ -69,6 +69,32 @@ async def test_a_module_that_refuses_its_settings_after_a_restart_for_ever_is_ta
         assert module.count("AT+QISTATE?") == queries + 10
         assert 37.5 < clock.time() - began < 47
         assert not modem.is_open
+
+
+@pytest.mark.parametrize("is_true", [True, False])
+async def test_a_send_before_a_report_of_a_restart_may_be_answered_later_if_the_report_was_noise(is_true: bool) -> None:
+    module = Module()
+    async with open_modem(module) as modem:
+        first, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        module.override = lambda command: OK if isinstance(command, SendData) else None
+        first.write(b"first")
+        await settle(60)
+        if is_true:
+            module.sockets.clear()
+
+        module.send(b"\r\nRDY\r\n")
+        await settle(200)
+        second, _ = await modem.create_connection(asyncio.Protocol, "a.b", 7)
+        # It answers the first, and takes nothing of the second.
+        answers = [SEND_OK]
+        module.override = lambda command: answers.pop() if isinstance(command, SendData) and answers else None
+        second.write(b"second")
+        await settle(200)
+        module.send(b"\r\nSEND FAIL\r\n")
+        await settle(200)
+        opened = module.sockets[second.get_extra_info("connect_id")]
+        assert bytes(opened.taken) == (b"" if is_true else b"second")
+        second.abort()
 
 
 async def test_opening_goes_on_when_the_module_falls_asleep_meanwhile(clock: Clock) -> None:

@@ -316,14 +316,15 @@ class ModuleSocket(AckCounters):
             self._drop(outbox, taken)
             return taken
 
-        whole = self.service_type == "UDP"
+        waiting = outbox.peek(1024)
         try:
-            form, limit = await self.formats.prepare(sending, outbox.peek(1024), whole=whole)
+            form, limit = await self.formats.prepare(sending, waiting, whole=self.service_type == "UDP")
         except (CommandTimeout, ModuleSlept) as exc:
             self._note_retry(exc, "trying again")
             return 0
 
-        command = self._command(*outbox.next_chunk(limit), form)
+        # The format was chosen for this data, and not for what was written meanwhile.
+        command = self._command(*outbox.next_chunk(min(limit, len(waiting))), form)
         self.wire_bytes += command.wire_size
         try:
             outcome: Outcome = await sending.execute(command)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QueryAcks, SendData
+from bc260y_aio.at.commands import CloseSocket, Command, OpenSocket, QueryAcks, SendData, SetDataFormat
 from bc260y_aio.at.completions import SendResult
 from bc260y_aio.at.information import AckStatus
 from bc260y_aio.at.responses import Failure
@@ -164,6 +164,23 @@ async def test_a_long_run_of_printable_chunks_becomes_text() -> None:
             await send_all(socket, filled(b"x" * 64))
 
         assert (module.nvram_writes, bytes(module.sockets[0].taken)) == (1, b"x" * 320)
+
+
+async def test_bytes_written_while_the_format_is_changed_to_text_are_sent_as_hex() -> None:
+    module = Module()
+    async with open_socket(module, mode="auto") as socket:
+        outbox = filled(b"x" * 320, b"y" * 64)
+        late = [b"\x00\xff" * 300]
+
+        def write_more(command: Command) -> None:
+            if isinstance(command, SetDataFormat) and late:
+                outbox.put(late.pop(), RAI.NONE)
+
+        module.override = write_more
+        await socket.send_next(filled(b"x" * 320))
+        await send_all(socket, outbox)
+        assert late == []
+        assert module.sockets[0].taken == b"x" * 640 + b"y" * 64 + b"\x00\xff" * 300
 
 
 async def test_nothing_is_written_for_a_socket_that_has_ended() -> None:

@@ -7,11 +7,13 @@ from typing import Final
 
 from ..at.responses import Unsolicited
 from ..at.urcs import DamagedLine, DamagedPayload, PeerClosed, Restarted
-from ..errors import ModuleRestarted, PayloadDamaged, ReceiveOverflow
+from ..errors import ModuleRestarted, ModuleSlept, PayloadDamaged, ReceiveOverflow
 
 _NOISE: Final = ". Noise or an overrun on the serial line does that: check the wiring, or lower the rate"
 # The most bytes that are kept for a socket that is being opened.
 _HELD: Final = 256 * 1024
+# What ends a stream, and costs a datagram socket no more than datagrams.
+_ENDS_OF_STREAMS: Final = (ModuleSlept, PayloadDamaged, ReceiveOverflow)
 
 
 class Inbox:
@@ -235,7 +237,9 @@ class Inboxes(dict[Hashable, Inbox]):
             while held:
                 inbox.put(held.take())
 
-            if held.is_ended:
+            if isinstance(held.error, _ENDS_OF_STREAMS):
+                inbox.record_damage(held.error)
+            elif held.is_ended:
                 inbox.end(held.error)
 
         self[key] = inbox

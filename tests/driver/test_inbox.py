@@ -232,6 +232,16 @@ def test_what_ended_a_socket_that_is_being_opened_is_what_ends_it_when_it_is_ope
     assert (drain(inbox), str(inbox.error)) == ([b"a"], "restarted")
 
 
+def test_damage_and_sleep_while_a_datagram_socket_is_being_opened_do_not_end_it() -> None:
+    for error in (PayloadDamaged("damaged"), ModuleSlept("slept")):
+        inboxes, inbox = Inboxes(), Inbox(64, keeps_order=False)
+        inboxes.hold(0)
+        inboxes.end_streams(error)
+        inboxes.attach(0, inbox)
+        inboxes.deliver(0, b"a")
+        assert (inbox.is_ended, inbox.dropped, drain(inbox)) == (False, 1, [b"a"])
+
+
 def test_a_stream_is_taken_in_one_piece() -> None:
     inbox = Inbox(64, keeps_order=True)
     for payload in (b"a", b"bc", b"d"):

@@ -68,7 +68,7 @@ class _ModemSocket(Generic[E]):
                 if self._is_closed:
                     raise anyio.ClosedResourceError from None
 
-                if not self._end.lost.is_set():
+                if not (self._end.lost.is_set() or self._end.transport.is_closing()):
                     raise
 
                 raise anyio.BrokenResourceError from exc

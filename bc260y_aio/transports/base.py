@@ -179,6 +179,11 @@ class SocketTransport(FlowControl):
         self._socket.expect_handshake()
         self._socket.resumption = resumption
 
+    @property
+    def loss(self) -> BaseException | None:
+        """Why the connection was lost, if it was: what ``connection_lost`` gets in the next turn of the loop."""
+        return None if self._failure is None else self._outcome
+
     async def ack_status(self) -> AckStatus:
         """Return how many bytes were sent and acknowledged (guide 4.2.6).
 
@@ -416,6 +421,7 @@ class SocketTransport(FlowControl):
             return
 
         self._closing = self._lost = True
+        self._outcome = exc
         # Not another library's exception: its frames hold this transport, which would be a reference cycle.
         reason = f"the connection was aborted{f': {exc!r}' if exc else ''}"
         self._failure = exc if isinstance(exc, BC260YError) else ConnectionLost(reason)

@@ -141,7 +141,7 @@ class EndpointProtocol(asyncio.DatagramProtocol):
             raise error.with_traceback(None)
 
         if self.transport.is_closing():
-            raise ModemClosed("the endpoint was closed")
+            raise (self.transport.loss or ModemClosed("the endpoint was closed")).with_traceback(None)
 
     async def drain(self) -> None:
         """Wait while writing is paused."""

@@ -127,8 +127,10 @@ class End(asyncio.BaseProtocol):
         if self.error is not None:
             raise self.error.with_traceback(None)
 
-        if self.lost.is_set() or self.is_closing:
-            raise ConnectionLost("the connection was closed")
+        if self.lost.is_set() or self.is_closing or self.transport.is_closing():
+            # A transport that is closing drops what is written; it was lost, or somebody closes the modem.
+            loss = getattr(self.transport, "loss", None) or ConnectionLost("the connection was closed")
+            raise loss.with_traceback(None)
 
     async def _drain(self) -> None:
         """Wait until the module has taken the data written, down to the high water mark."""

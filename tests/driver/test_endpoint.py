@@ -168,6 +168,15 @@ async def test_a_loss_is_reported_after_what_came_before_to_all_who_wait(
             await endpoint.send(b"a")
 
 
+async def test_a_send_in_the_moment_of_a_loss_says_what_was_lost() -> None:
+    module = Module()
+    async with open_endpoint(module) as endpoint:
+        module.send(b"\r\nRDY\r\n")
+        sending = asyncio.ensure_future(endpoint.send(b"x"))
+        with pytest.raises(ModuleRestarted):
+            await sending
+
+
 async def test_a_datagram_that_could_not_be_sent_is_reported_once(clock: Clock) -> None:
     module = Module()
     module.override = lambda command: SEND_FAIL if isinstance(command, SendData) and command.data == b"a" else None

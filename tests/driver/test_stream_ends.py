@@ -19,6 +19,8 @@ class Transport:
     def __init__(self, end: Any) -> None:
         self.calls: list[Any] = []
         self.on_send: Any = lambda: None
+        self.is_closing: Any = lambda: False
+        self.loss: Any = None
         end.connection_made(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -37,6 +39,9 @@ class Transport:
 
 class Unpausable:
     """A transport of datagrams that cannot be paused."""
+
+    def is_closing(self) -> bool:
+        return False
 
     def set_write_buffer_limits(self, high: int) -> None:
         pass
@@ -153,6 +158,23 @@ async def test_a_close_is_the_end_for_a_receiver_and_nothing_is_sent_after_it(
     end.connection_lost(None)
     await end.wait_closed()
     assert (end.error, await end.receive()) == (None, nothing)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"), [(ConnectionLost("by a test"), "by a test"), (None, "the connection was closed")]
+)
+@both
+async def test_nothing_is_sent_by_a_transport_that_is_lost_or_that_somebody_else_closes(
+    kind: Any, loss: Exception | None, said: str
+) -> None:
+    end = kind(0)
+    transport = Transport(end)
+    transport.is_closing, transport.loss = lambda: True, loss
+    transport.taken()
+    with pytest.raises(ConnectionLost, match=said):
+        await end.send(b"data")
+
+    assert transport.taken() == []
 
 
 @both

@@ -319,7 +319,7 @@ class ModuleSocket(AckCounters):
         waiting = outbox.peek(1024)
         try:
             form, limit = await self.formats.prepare(sending, waiting, whole=self.service_type == "UDP")
-        except (CommandTimeout, ModuleSlept) as exc:
+        except (CommandFailed, CommandTimeout, ModuleSlept) as exc:
             self._note_retry(exc, "trying again")
             return 0
 

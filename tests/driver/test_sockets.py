@@ -377,18 +377,20 @@ async def test_counters_that_are_never_reported_end_with_an_error(clock: Clock) 
             await fast_forward(clock, socket.send_next(filled(b"a")))
 
 
-async def test_a_lost_answer_about_the_payload_formats_costs_no_data(clock: Clock) -> None:
+@pytest.mark.parametrize("answer", [b"", ERROR], ids=["lost", "a refusal, for the command was damaged"])
+async def test_a_lost_answer_about_the_payload_formats_costs_no_data(answer: bytes, clock: Clock) -> None:
     module = Module(PayloadFormat.TEXT, PayloadFormat.TEXT)
-    lost = [b"", None, b""]
+    lost = [answer, None, answer]
     module.override = lambda command: lost.pop(0) if lost and command.name == "+QICFG" else None
     async with open_socket(module) as socket:
         await fast_forward(clock, send_all(socket, filled(b"abc")))
         assert module.sockets[0].taken == b"abc"
 
 
-async def test_payload_formats_that_are_never_told_end_with_an_error(clock: Clock) -> None:
+@pytest.mark.parametrize("answer", [b"", ERROR], ids=["silence", "refusals"])
+async def test_payload_formats_that_are_never_told_end_with_an_error(answer: bytes, clock: Clock) -> None:
     module = Module()
-    module.override = lambda command: b"" if command.name == "+QICFG" else None
+    module.override = lambda command: answer if command.name == "+QICFG" else None
     async with open_socket(module) as socket:
         with pytest.raises(SendFailed, match=r"^the module refused the same data 6 times$"):
             await fast_forward(clock, send_all(socket, filled(b"abc")))

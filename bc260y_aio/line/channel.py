@@ -225,7 +225,7 @@ class Channel:
             if self.error is not None:
                 raise self.error.with_traceback(None)
 
-            if self._dialogue is None and self.recovery.task is None:
+            if self._dialogue is None and self.recovery.task is None and not self._is_dispatching:
                 if self._dte.state is not State.IDLE or self._may_be_asleep:
                     self.recover()
                 elif (gap := self._not_before - self.loop.time()) <= 0:

@@ -303,7 +303,9 @@ class TurnQueue:
             self._taken = True
             self._trace.granted(waiter)
             try:
-                self._taken = waiter.grant()
+                # With eager tasks, the turn may be over when this returns, and somebody else's be under way.
+                if not waiter.grant():
+                    self._taken = False
             except Exception as exc:
                 # The error is that of the entry alone.
                 self._taken = False

@@ -25,6 +25,7 @@ from bc260y_aio.at.information import AckStatus, Registration, RegistrationStatu
 from bc260y_aio.at.responses import Response, Text
 from bc260y_aio.at.syntax import PayloadFormat
 from bc260y_aio.at.urcs import (
+    AddressAssigned,
     LateAnswer,
     PeerClosed,
     PowerChanged,
@@ -1084,3 +1085,21 @@ async def test_a_reader_that_fails_ends_the_channel_and_reports_to_the_loop(loop
     assert isinstance(context["exception"], ZeroDivisionError)
     assert channel.error.__cause__ is context["exception"]
     assert context["message"] == "<Channel script AWAITING_RESULT waiting=0>: the reader failed"
+
+
+async def test_a_command_is_written_only_when_all_that_was_received_before_it_is_handled() -> None:
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        begun: list[Any] = []
+
+        def begin_as_an_eager_task(_: Any) -> None:
+            begun.append(channel.continue_turn(Attention()))
+            begun[0].send(None)
+
+        channel.subscribe(begin_as_an_eager_task, AddressAssigned)
+        far.send(b"\r\n+IP: 10.0.0.1\r\n", OK)
+        await settle()
+        assert far.written == b""
+        begun[0].send(None)
+        await far.answer(b"AT\r", OK)
+        begun[0].close()

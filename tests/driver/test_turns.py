@@ -43,6 +43,28 @@ async def test_turns_are_taken_in_the_order_of_asking_and_one_at_a_time() -> Non
     assert len(line.turns) == 0
 
 
+async def test_a_turn_that_is_over_when_it_was_granted_goes_to_the_next_and_stays_there() -> None:
+    # As with eager tasks, which run on while they are started.
+    line = Line()
+
+    class Brief(Turn):
+        def grant(self) -> bool:
+            line.turns.leave()
+            return True
+
+    line.turns.enqueue(Brief(line.turns, line.turn().execute))
+    tasks = [asyncio.ensure_future(line.take(name)) for name in "ab"]
+    await settle()
+    assert line.order == ["a", "b"]
+    async with line.turn():
+        line.turns.enqueue(Brief(line.turns, line.turn().execute))
+        tasks += [asyncio.ensure_future(line.take(name)) for name in "cd"]
+        await settle()
+
+    await asyncio.gather(*tasks)
+    assert line.order == list("abcd")
+
+
 async def test_an_urgent_turn_goes_first_among_those_that_wait() -> None:
     line = Line()
     async with line.turn():

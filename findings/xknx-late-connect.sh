@@ -13,7 +13,11 @@ trap 'rm -rf "$folder"' EXIT
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check 'xknx==4.0.0'
 (cd "$folder" && apt-get --quiet --quiet download 'knxd=0.14.54.1+b1' libev4 libfmt9 libusb-1.0-0)
 for package in "$folder"/*.deb; do dpkg-deb --extract "$package" "$folder"; done
-"$folder/venv/bin/python" - "$folder" <<'EOF'
+# knxd listens on every interface: here it has loopback alone, and a route from which it reads its own address.
+unshare --map-root-user --net sh -c '
+    ip link set lo up
+    ip route add default dev lo src 127.0.0.1
+    exec "$@"' - "$folder/venv/bin/python" - "$folder" <<'EOF'
 import asyncio
 import importlib.metadata
 import logging

@@ -181,7 +181,7 @@ class SocketTransport(FlowControl):
 
     @property
     def loss(self) -> BaseException | None:
-        """Why the connection was lost, if it was: what ``connection_lost`` gets in the next turn of the loop."""
+        """Why the connection was lost, unless by abort(); known before ``connection_lost`` is called."""
         return None if self._failure is None else self._outcome
 
     async def ack_status(self) -> AckStatus:
@@ -421,10 +421,10 @@ class SocketTransport(FlowControl):
             return
 
         self._closing = self._lost = True
-        self._outcome = exc
         # Not another library's exception: its frames hold this transport, which would be a reference cycle.
         reason = f"the connection was aborted{f': {exc!r}' if exc else ''}"
         self._failure = exc if isinstance(exc, BC260YError) else ConnectionLost(reason)
+        self._outcome = self._failure if exc is not None else None
         self._is_delivery_due = False
         self._outbox.clear()
         self._is_sending = False

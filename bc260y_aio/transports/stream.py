@@ -196,7 +196,9 @@ class ModemTransport(SocketTransport, asyncio.Transport):
         if self._write_records is not None:
             self._write_records()
 
-        self._cork.release()
+        if not self._is_sending or self._outbox.hold:
+            self._cork.release()
+
         while self._is_sending:
             drained = self._loop.create_future()
             self._drained.append(drained)

@@ -129,15 +129,14 @@ async def while_connected(client: LocalStream, work: Coroutine[Any, Any, object]
         while not task.done() and (ahead.result() or client.look_for_program() is not False):
             await asyncio.wait((task,), timeout=None if ahead.result() else _LONGEST_PAUSE)
     finally:
-        is_done = task.done()
-        if not is_done:
-            task.cancel()
-            await asyncio.wait((task,))
+        await _cancelled(task)
 
-    if is_done:
-        task.result()
+    # It may have come to its end all the same.
+    if task.cancelled():
+        return False
 
-    return is_done
+    task.result()
+    return True
 
 
 async def _pass_on(local: LocalStream, remote: Remote, linger: float | None) -> None:
@@ -192,7 +191,7 @@ async def _acked(remote: Remote) -> None:
         await remote.transport.wait_acked(_ACK_TIMEOUT)
 
 
-async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks, and wait until they have ended."""
     for task in tasks:
         task.cancel()

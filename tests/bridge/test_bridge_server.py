@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -402,6 +403,35 @@ async def test_closing_it_breaks_everything_off() -> None:
                 await one.wait_closed()
 
         assert "closed" in repr(server)
+
+
+async def test_a_connect_that_fails_as_its_client_goes_is_not_reported_to_the_loop() -> None:
+    class Failing:
+        """An opener that fails when it is cancelled, as a modem does whose module restarts in that moment."""
+
+        is_asked = False
+
+        async def create_connection(self, *args: Any, **kwds: Any) -> Any:
+            self.is_asked = True
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise ConnectRefused(ErrorCode.CONNECTION_FAILED, "opening")
+
+        async def create_datagram_endpoint(self, *args: Any, **kwds: Any) -> Any:
+            raise NotImplementedError
+
+    opener = Failing()
+    async with SocksServer(opener, port=0) as server:
+        async with client_of(server) as (reader, writer):
+            writer.write(HELLO + connect_to("echo.example"))
+            assert await reader.readexactly(2) == WELCOME
+            await until(lambda: opener.is_asked)
+
+        await until(lambda: not server._clients)
+
+    # What nobody has retrieved is reported now, which fails any test.
+    gc.collect()
 
 
 async def test_closing_it_while_a_client_is_being_connected_leaves_nothing() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..at.commands import QueryDnsServers, Resolve, SetDnsServers
 from ..at.completions import Resolution, ResolvedAddress
 from ..at.information import DnsServers
-from ..errors import CommandTimeout, ErrorCode, ResolutionError
+from ..errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError
 from ..sockets.addresses import host_name, readable_address
 from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
@@ -72,6 +72,8 @@ class Resolver(ModemCore):
                 answer = await self._channel.execute(command)
         except CommandTimeout as exc:
             raise ResolutionError(ErrorCode.OPERATION_TIMEOUT, f"resolving {name}") from exc
+        except CommandFailed as exc:
+            raise ResolutionError(exc.code or ErrorCode.UNKNOWN, f"resolving {name}") from exc
 
         match answer.completions:
             case [Resolution(error=ErrorCode.SUCCESS), *rest]:

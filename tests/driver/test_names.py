@@ -1,5 +1,7 @@
 """Names that the module resolves: how long their addresses are used again."""
 
+import socket
+
 import pytest
 
 from bc260y_aio.at.commands import Command, Resolve
@@ -78,6 +80,25 @@ async def test_a_failure_is_told_and_not_kept(answer: bytes, code: int) -> None:
 
             assert caught.value.code == code
             assert module.count(QUERY) == asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (b"\r\nERROR\r\n", ErrorCode.UNKNOWN),
+        (b"\r\n+CME ERROR: 564\r\n", ErrorCode.DNS_BUSY),
+        (b"\r\n+CME ERROR: 50\r\n", 50),
+    ],
+)
+async def test_a_query_that_the_module_refuses_is_a_failed_resolution(answer: bytes, code: int) -> None:
+    module = Module()
+    module.override = lambda command: answer if isinstance(command, Resolve) else None
+    async with open_modem(module) as modem:
+        with pytest.raises(socket.gaierror) as caught:
+            await modem.getaddrinfo("a.b", 80)
+
+        assert isinstance(caught.value, ResolutionError)
+        assert caught.value.code == code
 
 
 async def test_addresses_are_asked_for_again_where_other_servers_are_set() -> None:

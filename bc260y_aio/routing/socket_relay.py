@@ -68,6 +68,14 @@ class RelayedSocket(PairOptions):
 
         return own if relay is None else relay.transport.get_extra_info("peername")
 
+    def shutdown(self, how: int) -> None:
+        """Shut down; with ``SHUT_WR`` alone everything written is sent, and the peer is not notified.
+
+        A module cannot close one direction only, and closing both would lose the answer.
+        """
+        if how != socket.SHUT_WR or _relay_of(self) is None:
+            super().shutdown(how)
+
 
 def _relay_of(sock: socket.socket) -> "SocketRelay | None":
     return _relays.get(key) if (key := _key(sock)) is not None else None
@@ -283,7 +291,7 @@ class SocketRelay(asyncio.BaseProtocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Close this end: the client gets the end of input, or a reset."""
         self._error = exc
-        if exc is not None or not (self._has_ended or self._client_closed):
+        if exc is not None or self._pending or not (self._has_ended or self._client_closed):
             self._reset()
 
         self._stop()

@@ -248,6 +248,58 @@ async def test_a_connection_that_is_lost_is_no_end_but_a_reset(monkeypatch: pyte
     assert [call.args[3] for call in selecting.call_args_list] == [0]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the pairs of other systems know no reset")
+async def test_a_client_that_still_has_to_read_when_its_modem_is_closed_gets_no_clean_end() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                relay = SocketRelay.behind(sock, asyncio.get_running_loop())
+                assert relay is not None
+                relay.data_received(MUCH)
+                relay.eof_received()
+                await modem.close()
+
+                assert await receive(sock, 1024) == MUCH[:1024]
+                with pytest.raises(ConnectionResetError):
+                    await receive(sock, len(MUCH))
+
+
+async def test_a_client_that_ends_its_sending_gets_the_answer_and_then_the_peers_end() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.readexactly(8) == b"question"
+        writer.write(b"answer")
+
+    async with routable() as modem, serving(answer) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                sock.send(b"question")
+                sock.shutdown(socket.SHUT_WR)
+                assert await receive(sock, 6) == b"answer"
+                assert await receive(sock, 1) == b""
+
+        await free(modem)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the pairs of other systems know no reset")
+async def test_a_client_that_has_ended_its_sending_gets_a_reset_when_the_connection_is_lost() -> None:
+    async with routable() as modem, serving(greet) as port:
+        with modem.route():
+            async with connected(port) as sock:
+                sock.shutdown(socket.SHUT_WR)
+                assert await receive(sock, 11) == b"220 ready\r\n"
+                await modem.close()
+                with pytest.raises(ConnectionResetError):
+                    await receive(sock, 1)
+
+
+async def test_a_client_that_shuts_both_directions_down_gives_its_connect_id_back() -> None:
+    async with routable() as modem, serving() as port:
+        with modem.route():
+            async with connected(port) as sock:
+                sock.shutdown(socket.SHUT_RDWR)
+                await free(modem)
+
+
 class Bound(socket.socket):
     """A socket that says that it is bound to a port of all addresses, which a test may not do."""
 

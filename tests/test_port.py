@@ -584,8 +584,8 @@ async def test_a_transport_tolerates_every_call_after_its_end() -> None:
 async def test_closing_drops_what_a_far_end_that_does_not_read_leaves(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(port_module, "CLOSE_TIMEOUT", 0.4)
-    monkeypatch.setattr(device_module, "CLOSE_TIMEOUT", 0.4)
+    monkeypatch.setattr(port_module, "CLOSE_TIMEOUT", 1.0)
+    monkeypatch.setattr(device_module, "CLOSE_TIMEOUT", 1.0)
 
     async with line() as (port, _), heartbeat(), asyncio.timeout(10):
         for _ in range(64):

@@ -68,6 +68,8 @@ class AckCounters:
         # The connectID is given back: soon it may be another connection's.
         self._is_closed = False
         self._is_peer_closed = False
+        # Set at the end of the connection; made when somebody first waits.
+        self._ended: asyncio.Event
 
     def check_open(self) -> None:
         """Check that data can still be sent.

@@ -542,3 +542,24 @@ def test_a_protocol_that_cannot_be_made_costs_no_connect_id(loop_factory: LoopFa
     with routed_process(ECHO) as process:
         run(loop_factory, main())
         process.wait_free()
+
+
+def test_an_endpoint_that_is_given_up_before_its_introduction_costs_no_connect_id(loop_factory: LoopFactory) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        protocol = Recorder()
+
+        def cancel_and_make() -> Recorder:
+            opening.cancel()
+            return protocol
+
+        opening = loop.create_task(loop.create_datagram_endpoint(cancel_and_make, remote_addr=("echo.example", 7)))
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+        assert await protocol.next() == ("made",)
+        assert await protocol.next() == ("lost", None)
+
+    with routed_process(ECHO) as process:
+        run(loop_factory, main())
+        process.wait_free()

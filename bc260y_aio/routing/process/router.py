@@ -89,8 +89,13 @@ class ThreadRouter:
         endpoints = self._endpoints.setdefault(loop, set())
         local = RelayedDatagrams(loop, protocol, remote, endpoints.discard)
         endpoints.add(local)
-        # Programs rely on `connection_made` having been called.
-        await asyncio.sleep(0)
+        try:
+            # Programs rely on `connection_made` having been called.
+            await asyncio.sleep(0)
+        except BaseException:
+            local.abort()
+            raise
+
         return local, protocol
 
     async def open_datagram_endpoint(self, host: Any, port: Any, **kwds: Any) -> DatagramEndpoint:

@@ -1,6 +1,8 @@
 """Slow commands, lost answers and late ones: no connection is lost to them, and none serves another command."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -9,7 +11,6 @@ from bc260y_aio.at.commands.base import SLOW_COMMANDS
 from bc260y_aio.at.information import SocketInfo, SocketState
 from bc260y_aio.at.responses import Text
 from bc260y_aio.errors import CommandTimeout, ConnectionLost
-from bc260y_aio.line.channel import Channel
 from bc260y_aio.sockets.closing import close_connect_id
 from tests.driver.scripted import CLOSE_OK, ERROR, OK, FarEnd, Module, fast_forward, open_channel, open_modem, settle
 from tests.loops import Clock
@@ -145,23 +146,25 @@ async def test_a_lost_send_ok_costs_six_seconds_while_another_socket_receives(cl
 # A late CLOSE OK
 
 
-async def lose_a_close(far: FarEnd, channel: Channel, clock: Clock) -> None:
-    """Let a CLOSE OK be missing, so that it may still come and be taken for another's."""
-    first = asyncio.ensure_future(channel.execute(CloseSocket(0)))
-    await far.answer(b"AT+QICLOSE=0\r", OK)
-    await clock.advance(5.1)
-    with pytest.raises(CommandTimeout):
-        await first
+@contextlib.asynccontextmanager
+async def closing_after_a_lost_close(clock: Clock) -> AsyncIterator[tuple[FarEnd, asyncio.Task[None]]]:
+    """Close two sockets; the CLOSE OK of the first is missing, so that it may be the one that comes."""
+    far = FarEnd()
+    async with open_channel(far) as channel:
+        first = asyncio.ensure_future(channel.execute(CloseSocket(0)))
+        await far.answer(b"AT+QICLOSE=0\r", OK)
+        await clock.advance(5.1)
+        with pytest.raises(CommandTimeout):
+            await first
 
-    await far.resynchronise()
+        await far.resynchronise()
+        closing = asyncio.create_task(close_connect_id(channel, 1))
+        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+        yield far, closing
 
 
 async def test_a_late_close_ok_does_not_end_the_close_of_another_socket(clock: Clock) -> None:
-    far = FarEnd()
-    async with open_channel(far) as channel:
-        await lose_a_close(far, channel, clock)
-        closing = asyncio.ensure_future(close_connect_id(channel, 1))
-        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+    async with closing_after_a_lost_close(clock) as (far, closing):
         assert not closing.done()
         # That was for the first: the second is closing still.
         state = SocketInfo(1, "TCP", "a.b", 7, state=SocketState.CLOSING)
@@ -173,11 +176,7 @@ async def test_a_late_close_ok_does_not_end_the_close_of_another_socket(clock: C
 
 
 async def test_a_socket_that_was_not_closed_at_all_is_closed_again(clock: Clock) -> None:
-    far = FarEnd()
-    async with open_channel(far) as channel:
-        await lose_a_close(far, channel, clock)
-        closing = asyncio.ensure_future(close_connect_id(channel, 1))
-        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+    async with closing_after_a_lost_close(clock) as (far, closing):
         await far.answer(b"AT+QISTATE=1,1\r", channel_line(SocketInfo(1, "TCP", "a.b", 7)), OK)
         await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
         await far.answer(b"AT+QISTATE=1,1\r", OK)
@@ -188,11 +187,7 @@ async def test_a_socket_that_was_not_closed_at_all_is_closed_again(clock: Clock)
 async def test_a_socket_of_which_the_module_does_not_say_whether_it_was_closed_is_closed_again(
     asleep: bool, clock: Clock
 ) -> None:
-    far = FarEnd()
-    async with open_channel(far) as channel:
-        await lose_a_close(far, channel, clock)
-        closing = asyncio.ensure_future(close_connect_id(channel, 1))
-        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+    async with closing_after_a_lost_close(clock) as (far, closing):
         if asleep:
             await far.answer(b"AT+QISTATE=1,1\r", b'\r\n+QNBIOTEVENT: "ENTER DEEPSLEEP"\r\n')
         else:
@@ -206,11 +201,7 @@ async def test_a_socket_of_which_the_module_does_not_say_whether_it_was_closed_i
 
 
 async def test_a_socket_that_the_module_does_not_know_any_more_is_closed(clock: Clock) -> None:
-    far = FarEnd()
-    async with open_channel(far) as channel:
-        await lose_a_close(far, channel, clock)
-        closing = asyncio.ensure_future(close_connect_id(channel, 1))
-        await far.answer(b"AT+QICLOSE=1\r", CLOSE_OK)
+    async with closing_after_a_lost_close(clock) as (far, closing):
         await far.answer(b"AT+QISTATE=1,1\r", ERROR)
         await closing
         await far.expect_nothing()

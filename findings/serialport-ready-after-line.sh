@@ -1,7 +1,7 @@
 #!/bin/sh
 # serialport 13.0.0 (node), parser Ready: a sequence that begins anew within its own beginning is not found. Modems frame
 # their lines by CR LF on both sides, so that CR LF RDY CR LF stands behind the CR LF of the line before: the parser takes
-# that for the beginning, drops it at the CR, and does not look at this CR again. It waits for ever, and passes nothing
+# that for the beginning, drops it at the CR, and does not look at this CR again. It stays not ready, and passes nothing
 # on. Without a line before, and for "RDY" alone, it is ready.
 #
 # Exits with 0 as long as that is so, and with 1 when it has changed. See README.md in this folder.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# logging.handlers.SysLogHandler with socktype=SOCK_STREAM, "for use with the newer syslog daemons such as rsyslog": it ends a
+# logging.handlers.SysLogHandler with socktype=SOCK_STREAM, which its documentation names beside rsyslog: it ends a
 # record with NUL, which does not end a message in TCP (RFC 6587 has LF, or a length). rsyslog 8.2302.0 (Debian 12) shows
 # nothing until the connection is closed, and then all of it as one message, with "#000<14>" in between. With
 # `append_nul = False` and a Formatter whose format ends with "\n" each record is a message of its own, at once. Where the

@@ -23,7 +23,7 @@ DONE: Final = "9000"
 NOT_FOUND: Final = "6A82"
 LOCKED: Final = "6982"
 NO_RECORDS: Final = "6981"
-PAST_END: Final = "6B00"
+_PAST_END: Final = "6B00"
 _NO_FILE_SELECTED: Final = "6986"
 _NOTHING_TO_GET: Final = "6985"
 _UNKNOWN: Final = "6D00"
@@ -50,6 +50,14 @@ class File(NamedTuple):
     def size(self) -> int:
         """How many bytes it has."""
         return len(self.contents) // 2
+
+    def read(self, offset: int, *, unlocked: bool) -> tuple[str, str]:
+        """Return the status word of a read, and what the file has from an offset on; both in hex."""
+        if self.needs_pin and not unlocked:
+            return LOCKED, ""
+
+        rest = self.contents[2 * offset :]
+        return (DONE, rest) if rest else (_PAST_END, "")
 
 
 class Card:
@@ -133,18 +141,15 @@ class Card:
         if file is None:
             return _NO_FILE_SELECTED
 
-        if file.needs_pin and not unlocked:
-            return LOCKED
-
-        rest = file.contents[2 * offset :]
+        status, rest = file.read(offset, unlocked=unlocked)
         if not rest:
-            return PAST_END
+            return status
 
         # T=0: the length has to be that of what is there, and the card says which it would be.
         if (length or 256) > len(rest) // 2:
             return f"6C{len(rest) // 2:02X}"
 
-        return rest[: 2 * length] + DONE
+        return rest[: 2 * length] + status
 
 
 def _object(tag: str, value: str) -> str:

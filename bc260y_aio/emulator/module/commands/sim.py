@@ -6,7 +6,7 @@ from typing import Final
 
 from ....at.responses import Response, Success, Text
 from ....at.syntax import Malformed, Parameters
-from ..card import DONE, LOCKED, NO_RECORDS, NOT_FOUND, PAST_END
+from ..card import DONE, LOCKED, NO_RECORDS, NOT_FOUND
 from ..lines import ParameterLine, quoted
 from ..mobile_error import MobileError
 from ..parts import Parts
@@ -217,9 +217,8 @@ def _access(parts: Parts, number: int, values: Sequence[int]) -> tuple[str, str]
     if file is None or number in (_READ_RECORD, _UPDATE_RECORD):
         return NO_RECORDS, ""
 
-    if number != _READ_BINARY or (file.needs_pin and not parts.sim.is_ready):
+    if number != _READ_BINARY:
         return LOCKED, ""
 
-    offset = values[1] << 8 | values[2]
-    data = file.contents[2 * offset :][: 2 * values[3] or None]
-    return (DONE, data) if data else (PAST_END, "")
+    status, rest = file.read(values[1] << 8 | values[2], unlocked=parts.sim.is_ready)
+    return status, rest[: 2 * values[3] or None]

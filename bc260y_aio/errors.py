@@ -359,6 +359,18 @@ def socket_error(code: int, what: str) -> SocketError:
     return _KINDS.get(code, SocketError)(code, what)
 
 
+def socket_error_code(exc: CommandError) -> int:
+    """Return the code of the socket error that a command which did not succeed amounts to.
+
+    Args:
+        exc: what became of the command: a refusal, with or without a number, or silence.
+    """
+    if isinstance(exc, CommandFailed):
+        return exc.code or ErrorCode.UNKNOWN
+
+    return ErrorCode.OPERATION_TIMEOUT
+
+
 # Established connections
 
 

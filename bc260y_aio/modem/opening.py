@@ -6,7 +6,7 @@ import socket
 from ..at.commands import OpenSocket, QuerySocket
 from ..at.completions import SocketOpened
 from ..at.information import SocketInfo, SocketState
-from ..errors import CommandError, CommandFailed, ErrorCode, ModemClosed, SocketError, socket_error
+from ..errors import CommandError, ErrorCode, ModemClosed, socket_error, socket_error_code
 from ..line.channel import Channel
 from ..line.inbox import Inbox
 from ..sockets.addresses import Address, check_family, host_name, local_port, port_number
@@ -92,7 +92,7 @@ class SocketOpening(Resolver):
             self._note_failure(remote[0])
             module_socket.close()
             if isinstance(exc, CommandError):
-                raise _opening_error(exc, what) from exc
+                raise socket_error(socket_error_code(exc), what) from exc
 
             raise
 
@@ -150,7 +150,7 @@ class SocketOpening(Resolver):
         except BaseException as exc:
             module_socket.close()
             if isinstance(exc, CommandError):
-                raise _opening_error(exc, f"adopting udp {remote[0]}:{remote[1]}") from exc
+                raise socket_error(socket_error_code(exc), f"adopting udp {remote[0]}:{remote[1]}") from exc
 
             raise
 
@@ -206,11 +206,3 @@ class SocketOpening(Resolver):
 def _opened(module_socket: ModuleSocket) -> ModuleSocket:
     module_socket.was_opened = True
     return module_socket
-
-
-def _opening_error(exc: CommandError, what: str) -> SocketError:
-    """Return the error of an opening of which a command was refused, or not answered in time."""
-    if isinstance(exc, CommandFailed):
-        return socket_error(exc.code or ErrorCode.UNKNOWN, what)
-
-    return socket_error(ErrorCode.OPERATION_TIMEOUT, what)

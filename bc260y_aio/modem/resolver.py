@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..at.commands import QueryDnsServers, Resolve, SetDnsServers
 from ..at.completions import Resolution, ResolvedAddress
 from ..at.information import DnsServers
-from ..errors import CommandFailed, CommandTimeout, ErrorCode, ResolutionError
+from ..errors import CommandError, ErrorCode, ResolutionError, socket_error_code
 from ..sockets.addresses import host_name, readable_address
 from ..sockets.dataformat import PayloadFormats
 from .core import ModemCore, Options
@@ -70,10 +70,8 @@ class Resolver(ModemCore):
             if answer.is_doubtful:
                 # It may be the late answer to another name. Now every answer that is still due is to this one.
                 answer = await self._channel.execute(command)
-        except CommandTimeout as exc:
-            raise ResolutionError(ErrorCode.OPERATION_TIMEOUT, f"resolving {name}") from exc
-        except CommandFailed as exc:
-            raise ResolutionError(exc.code or ErrorCode.UNKNOWN, f"resolving {name}") from exc
+        except CommandError as exc:
+            raise ResolutionError(socket_error_code(exc), f"resolving {name}") from exc
 
         match answer.completions:
             case [Resolution(error=ErrorCode.SUCCESS), *rest]:

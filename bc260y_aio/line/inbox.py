@@ -269,7 +269,6 @@ class Inboxes(dict[Hashable, Inbox]):
             return True
 
         self.strays += 1
-        self.unclaimed.add(connect_id)
         self._doubt(connect_id)
         return False
 
@@ -282,22 +281,22 @@ class Inboxes(dict[Hashable, Inbox]):
                     inbox.record_damage(
                         PayloadDamaged(f"a push of {announced} bytes was damaged on the line: {reason}{_NOISE}")
                     )
-                else:
-                    self.unclaimed.add(connect_id)
             case DamagedLine():
                 self._damage_any()
             case PeerClosed(connect_id=connect_id):
                 self._doubt(connect_id)
                 if (inbox := self._find(connect_id)) is not None:
                     inbox.end()
-                else:
-                    self.unclaimed.add(connect_id)
             case Restarted():
                 self.end_all(ModuleRestarted("the module restarted"))
 
     def _find(self, connect_id: int) -> Inbox | None:
+        """Return the inbox for what came for a connectID; note that something did if there is none."""
         if self.opening is not None and self.opening[0] == connect_id:
             return self.opening[1]
+
+        if connect_id not in self:
+            self.unclaimed.add(connect_id)
 
         return self.get(connect_id)
 

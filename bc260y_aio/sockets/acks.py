@@ -177,10 +177,10 @@ class AckCounters:
             except CommandFailed as exc:
                 raise self._unknown(exc) from exc
 
-            if 0 < status.sent < self.sent:
-                raise SendFailed(f"the module counts {status.sent} bytes, and had taken {self.sent}")
-
             if status.sent < self.sent:
+                if status.sent:
+                    raise SendFailed(f"the module counts {status.sent} bytes, and had taken {self.sent}")
+
                 return None
 
             if by_progress:
